@@ -1,0 +1,77 @@
+# Two commands matter: `make run` and `make test`. `make help` lists the rest.
+# All that is needed is make and Python 3.11 or newer; everything else lands in .venv.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint format types imports migrations openapi lock upgrade ci clean reset
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/runtime
+TOOLS := $(VENV)/tools
+COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(LOCK_FLAGS) pyproject.toml
+
+help: ## list these commands
+	@echo "Usher. First: make run"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "Settings come from the environment (see .env.example): PORT=9000 make run, WEB_CONCURRENCY=2 make run"
+
+run: $(RUNTIME) ## start Usher with its own PostgreSQL and Valkey; Ctrl-C stops it
+	@exec $(BIN)/python -m app serve
+
+test: $(TOOLS) ## run the tests on real servers; ARGS="tests/domain -x" chooses
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+lint: $(TOOLS) ## ruff: rules and format
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+format: $(TOOLS) ## let ruff repair what it can
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+types: $(TOOLS) ## mypy, strict
+	$(BIN)/python -m mypy
+
+imports: $(TOOLS) ## which layer may import which
+	$(BIN)/lint-imports
+
+migrations: $(TOOLS) ## up, does the schema match, down, up again: in a scratch database
+	$(BIN)/python -m migrations.check
+
+openapi: $(RUNTIME) ## write build/openapi.json
+	@mkdir -p build
+	$(BIN)/python -m app openapi > build/openapi.json.part
+	@mv build/openapi.json.part build/openapi.json
+
+lock: $(TOOLS) ## write the locks anew from pyproject.toml, keeping what still fits
+	@mkdir -p build
+	@cp requirements*.lock build/
+	$(COMPILE) --extra embedded --group dev --output-file build/requirements-dev.lock
+	$(COMPILE) --extra embedded --constraint build/requirements-dev.lock --output-file build/requirements.lock
+	$(COMPILE) --constraint build/requirements-dev.lock --output-file build/requirements-server.lock
+	@for lock in requirements*.lock; do cmp -s "build/$$lock" "$$lock" || cp "build/$$lock" "$$lock"; done
+
+upgrade: ## the same, taking the newest versions
+	$(MAKE) lock LOCK_FLAGS=--upgrade
+
+ci: ## everything that continuous integration runs
+	bash .ci/run
+
+clean: ## remove the virtual environment and caches; the data stays
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .ci/node_modules
+	find app migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+reset: $(RUNTIME) ## remove the demo data: its PostgreSQL, its Valkey, its secret
+	@exec $(BIN)/python -m app reset
+
+# The stamps are written last: an install that was killed half-way starts over, from nothing.
+$(RUNTIME): requirements.lock
+	@sh .ci/venv "$(VENV)" requirements.lock runtime
+
+$(TOOLS): requirements-dev.lock requirements.lock
+	@sh .ci/venv "$(VENV)" requirements-dev.lock runtime tools

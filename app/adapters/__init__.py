@@ -1,0 +1,1 @@
+"""The outside: the Redis cache and feed, payment providers, embedded servers. Ports made real."""

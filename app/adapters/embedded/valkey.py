@@ -1,0 +1,118 @@
+"""Valkey as a child process, reachable through a private socket only. It keeps nothing that cannot be rebuilt."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from app.adapters.embedded.place import Place
+from app.adapters.embedded.process import end_orphans, start, stop, wait_until_ready
+from app.adapters.embedded.programs import valkey_program
+
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGKILL)
+_SETTINGS: Final = {
+    "port": "0",
+    "unixsocketperm": "700",
+    "save": "",
+    "appendonly": "no",
+    "maxmemory": "256mb",
+    "maxmemory-policy": "allkeys-lru",
+    "set-proc-title": "no",
+    "daemonize": "no",
+}
+
+
+class EmbeddedValkey:
+    """One Valkey. Whoever makes one holds the lock of its home."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._directory = place.data / "valkey"
+        self._log = place.data / "valkey.log"
+        self._socket = place.sockets / "valkey.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """For redis-py."""
+        return f"unix://{self._socket}?db=0"
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, while it runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def log(self) -> Path:
+        """Where it writes what it has to say."""
+        return self._log
+
+    def start(self) -> None:
+        """Start it, empty, and wait until it takes connections. Running already: nothing.
+
+        Raises:
+            EmbeddedError: it does not start; the text says why.
+        """
+        if self.pid is not None:
+            return
+        program = valkey_program(self._place.account)
+        self._place.account.own(self._directory)
+        self.end_orphan()
+        settings = _SETTINGS | {"unixsocket": str(self._socket)}
+        self._process = start(
+            [str(program), *(word for name, value in settings.items() for word in (f"--{name}", value))],
+            account=self._place.account,
+            directory=self._directory,
+            log=self._log,
+            death_signal=signal.SIGTERM,
+        )
+        (self._place.data / "valkey.pid").write_text(f"{self._process.pid}\n")
+        wait_until_ready(self._process, self._is_ready, log=self._log, name="Valkey", seconds=30)
+
+    def stop(self) -> None:
+        """Stop it. What it knew is gone. Not running: nothing."""
+        if self._process is not None:
+            stop(self._process, _STOP_SIGNALS, seconds=5)
+            self._process = None
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """Stop it from answering, without closing its connections."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        self._signal(signal.SIGCONT)
+
+    def end_orphan(self) -> None:
+        """End what an earlier run left running here."""
+        end_orphans(self._directory, self._named_pid(), _STOP_SIGNALS, seconds=5)
+        self._socket.unlink(missing_ok=True)
+
+    def _is_ready(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.settimeout(1)
+            try:
+                caller.connect(str(self._socket))
+                caller.sendall(b"PING\r\n")
+                return caller.recv(16) == b"+PONG\r\n"
+            except OSError:
+                return False
+
+    def _named_pid(self) -> int | None:
+        try:
+            return int((self._place.data / "valkey.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _signal(self, one: signal.Signals) -> None:
+        if (pid := self.pid) is not None:
+            os.kill(pid, one)

@@ -1,0 +1,72 @@
+"""The seats of a theater: read whole, written in one statement."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.layouts import SeatDraft
+from app.domain.seats import Layout, Seat
+
+# One statement, so that the revision and the seats are of one moment. A theater without seats gives one row.
+_LAYOUT = text("""
+    SELECT theaters.layout_revision,
+           seats.id, seats.label, seats.section, seats.row, seats.number, seats.category,
+           seats.accessible, seats.companion, seats.restricted_view, seats.x, seats.y
+      FROM theaters LEFT JOIN seats ON seats.theater_id = theaters.id AND seats.removed_at IS NULL
+     WHERE theaters.id = CAST(:theater_id AS bigint)
+     ORDER BY seats.position
+""")
+
+_ADD = """
+    INSERT INTO seats (theater_id, position, {id} label, section, row, number, category,
+                       accessible, companion, restricted_view, x, y)
+    SELECT CAST(:theater_id AS integer), draft.position, {draft_id} draft.label, draft.section, draft.row, draft.number,
+           draft.category, draft.accessible, draft.companion, draft.restricted_view, draft.x, draft.y
+      FROM unnest(CAST(:label AS text[]), CAST(:section AS text[]), CAST(:row AS text[]), CAST(:number AS integer[]),
+                  CAST(:category AS text[]), CAST(:accessible AS boolean[]), CAST(:companion AS boolean[]),
+                  CAST(:restricted_view AS boolean[]), CAST(:x AS double precision[]), CAST(:y AS double precision[]))
+           WITH ORDINALITY AS draft (label, section, row, number, category, accessible, companion,
+                                     restricted_view, x, y, position)
+     ORDER BY draft.position
+"""
+_ADD_WITH_NEXT_IDS = text(_ADD.format(id="", draft_id=""))
+_ADD_WITH_IDS_FROM = text(
+    _ADD.format(id="id,", draft_id="CAST(:first_id AS integer) + draft.position - 1,").replace(
+        "SELECT", "OVERRIDING SYSTEM VALUE SELECT", 1
+    )
+)
+_COLUMNS = (
+    "label", "section", "row", "number", "category", "accessible", "companion", "restricted_view", "x", "y",
+)  # fmt: skip
+
+_THEATER_OF = text("""
+    SELECT seats.theater_id
+      FROM unnest(CAST(:seat_ids AS bigint[])) WITH ORDINALITY AS wanted (id, place) JOIN seats ON seats.id = wanted.id
+     ORDER BY wanted.place LIMIT 1
+""")
+
+
+async def read(connection: AsyncConnection, theater_id: int) -> Layout | None:
+    """The layout of a theater as it stands; None: there is no such theater."""
+    rows = (await connection.execute(_LAYOUT, {"theater_id": theater_id})).all()
+    if not rows:
+        return None
+    return Layout(theater_id, rows[0][0], tuple(Seat(*row[1:]) for row in rows if row[1] is not None))
+
+
+async def add(
+    connection: AsyncConnection, theater_id: int, drafts: Sequence[SeatDraft], first_id: int | None = None
+) -> None:
+    """Write down the seats of a theater that has none, in order; their ids count from `first_id`, or are the next."""
+    columns: dict[str, object] = {name: [getattr(draft, name) for draft in drafts] for name in _COLUMNS}
+    if first_id is None:
+        await connection.execute(_ADD_WITH_NEXT_IDS, {"theater_id": theater_id, **columns})
+    else:
+        await connection.execute(_ADD_WITH_IDS_FROM, {"theater_id": theater_id, "first_id": first_id, **columns})
+
+
+async def theater_of(connection: AsyncConnection, seat_ids: Sequence[int]) -> int | None:
+    """The theater of the first of these seats that exists anywhere; None: none of them does."""
+    theater: int | None = (await connection.execute(_THEATER_OF, {"seat_ids": list(seat_ids)})).scalar_one_or_none()
+    return theater

@@ -1,0 +1,267 @@
+"""The schema on one page. Migrations repeat it; `alembic check` compares the two.
+
+Every table that a seat transaction writes has `screening_id` first in its primary key and in every unique constraint, so
+that one screening's rows can live on one node (design.md, section 7). The named constraints repeat the rules of `domain/`
+that must never break, each with its reason.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, UUID
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(constraint_name)s",
+    }
+)
+
+MOMENT = TIMESTAMP(timezone=True)
+
+
+def _one_of(column: str, *values: str) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+theaters = Table(
+    "theaters",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("layout_revision", Integer, nullable=False, server_default="1"),
+    Column("created_at", MOMENT, nullable=False, server_default=func.now()),
+)
+
+seats = Table(
+    "seats",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("theater_id", ForeignKey("theaters.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("section", Text, nullable=False),
+    Column("row", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("accessible", Boolean, nullable=False, server_default="false"),
+    Column("companion", Boolean, nullable=False, server_default="false"),
+    Column("restricted_view", Boolean, nullable=False, server_default="false"),
+    Column("x", Double, nullable=False),
+    Column("y", Double, nullable=False),
+    Column("removed_at", MOMENT),
+    # A label names one seat of the house as it stands; a seat that was taken out keeps its label for old tickets.
+    Index("seats_label_in_use", "theater_id", "label", unique=True, postgresql_where=text("removed_at IS NULL")),
+    # What becomes of a layout: read whole, in its order.
+    Index("seats_in_order", "theater_id", "position"),
+)
+
+screenings = Table(
+    "screenings",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("theater_id", ForeignKey("theaters.id"), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("starts_at", MOMENT, nullable=False),
+    Column("sales_open_at", MOMENT),
+    Column("sales_close_at", MOMENT),
+    Column("hold_seconds", Integer),
+    Column("max_hold_seconds", Integer),
+    Column("prices", JSONB, nullable=False),
+    Column("max_seats_per_reservation", Integer),
+    Column("max_seats_per_user", Integer),
+    Column("max_active_reservations_per_user", Integer),
+    Column("bookings_per_user_per_day", Integer),
+    Column("orphan_rule", Boolean, nullable=False, server_default="false"),
+    Column("cancelled_at", MOMENT),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+    Column("created_at", MOMENT, nullable=False, server_default=func.now()),
+    CheckConstraint("hold_seconds > 0 AND max_hold_seconds > 0", name="screening_holds_take_time"),
+    Index("screenings_of_theater", "theater_id", "starts_at", "id"),
+    Index("screenings_soonest_first", "starts_at", "id"),
+    # Every change of seats updates `version`: room on the page keeps that update away from the indexes (HOT).
+    postgresql_with={"fillfactor": "70"},
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("username", Text),
+    Column("email", Text),
+    Column("role", Text, nullable=False, server_default="customer"),
+    Column("is_guest", Boolean, nullable=False, server_default="false"),
+    Column("created_at", MOMENT, nullable=False, server_default=func.now()),
+    CheckConstraint(_one_of("role", "customer", "staff", "organizer", "admin"), name="user_role_is_known"),
+    Index("users_username_key", text("lower(username)"), unique=True),
+)
+
+seat_claims = Table(
+    "seat_claims",
+    metadata,
+    Column("screening_id", Integer, nullable=False),
+    Column("seat_id", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("user_id", BigInteger),
+    Column("reservation_id", UUID),
+    Column("booking_id", UUID),
+    Column("expires_at", MOMENT),
+    # The promise itself: a second owner of a seat cannot be written down.
+    PrimaryKeyConstraint("screening_id", "seat_id"),
+    CheckConstraint(_one_of("status", "held", "booked", "blocked"), name="claim_status_is_known"),
+    # A hold without an end would never run out; a booking with one might.
+    CheckConstraint("(status = 'held') = (expires_at IS NOT NULL)", name="a_hold_has_an_end"),
+    CheckConstraint("(status = 'booked') = (booking_id IS NOT NULL)", name="a_booked_claim_has_a_booking"),
+    CheckConstraint("status <> 'held' OR reservation_id IS NOT NULL", name="a_hold_has_a_reservation"),
+    CheckConstraint("(status = 'blocked') = (user_id IS NULL)", name="a_claim_is_somebodys_or_the_houses"),
+    Index("seat_claims_of_user", "screening_id", "user_id"),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("screening_id", ForeignKey("screenings.id"), nullable=False),
+    Column("id", UUID, nullable=False),
+    Column("user_id", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("first_held_at", MOMENT, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+    Column("booking_id", UUID),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("screening_id", "id"),
+    CheckConstraint(
+        _one_of("status", "held", "paying", "booked", "released", "expired"), name="reservation_status_is_known"
+    ),
+    CheckConstraint("(status = 'booked') = (booking_id IS NOT NULL)", name="a_booked_reservation_has_a_booking"),
+    CheckConstraint("first_held_at <= created_at AND created_at < expires_at", name="a_hold_takes_time"),
+    # Mine, newest first (ids are UUIDv7); and the screening of one of mine, when only its id is known.
+    Index("reservations_of_user", "user_id", "id"),
+    # What the sweeper asks: which holds end next?
+    Index(
+        "reservations_run_out", "expires_at", postgresql_where=text("status IN ('held', 'paying')")
+    ),
+)
+
+reservation_seats = Table(
+    "reservation_seats",
+    metadata,
+    Column("screening_id", Integer, nullable=False),
+    Column("reservation_id", UUID, nullable=False),
+    Column("seat_id", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("released_at", MOMENT),
+    PrimaryKeyConstraint("screening_id", "reservation_id", "seat_id"),
+    CheckConstraint("amount_minor >= 0", name="a_held_price_is_not_negative"),
+)
+
+bookings = Table(
+    "bookings",
+    metadata,
+    Column("screening_id", ForeignKey("screenings.id"), nullable=False),
+    Column("id", UUID, nullable=False),
+    Column("user_id", BigInteger, nullable=False),
+    Column("reservation_id", UUID),
+    Column("status", Text, nullable=False),
+    Column("payment_status", Text, nullable=False),
+    Column("payment_reference", Text, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("cancelled_at", MOMENT),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("screening_id", "id"),
+    CheckConstraint(_one_of("status", "confirmed", "cancelled"), name="booking_status_is_known"),
+    CheckConstraint(_one_of("payment_status", "paid", "partly_refunded", "refunded"), name="payment_status_is_known"),
+    CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="a_cancelled_booking_says_when"),
+    # Mine, newest first; and the screening of one of mine, when only its id is known.
+    Index("bookings_of_user", "user_id", "id"),
+    # The organizers' list of everybody's, newest first.
+    Index("bookings_newest_first", "id"),
+)
+
+booking_seats = Table(
+    "booking_seats",
+    metadata,
+    Column("screening_id", Integer, nullable=False),
+    Column("booking_id", UUID, nullable=False),
+    Column("seat_id", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("cancelled_at", MOMENT),
+    PrimaryKeyConstraint("screening_id", "booking_id", "seat_id"),
+    ForeignKeyConstraint(["screening_id", "booking_id"], ["bookings.screening_id", "bookings.id"]),
+    CheckConstraint("amount_minor >= 0", name="a_booked_price_is_not_negative"),
+    # The promise once more, in the books: a seat of a screening has one live booking.
+    Index(
+        "one_live_booking_per_seat",
+        "screening_id",
+        "seat_id",
+        unique=True,
+        postgresql_where=text("cancelled_at IS NULL"),
+    ),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("screening_id", Integer, nullable=False),
+    # Keys belong to the user; 0 are the keys of callers whom nobody knew yet.
+    Column("owner_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    # The user whom the answer was for: with an anonymous key, the guest who was made for it.
+    Column("user_id", BigInteger, nullable=False),
+    Column("created", Boolean, nullable=False),
+    Column("location", Text),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("replayed_at", MOMENT),
+    PrimaryKeyConstraint("screening_id", "owner_id", "key"),
+    # A key says one thing whatever screening it is sent to.
+    Index("idempotency_keys_of_owner", "owner_id", "key"),
+    # The sweeper's question, in time order: a block range index costs writers next to nothing.
+    Index("idempotency_keys_by_age", "created_at", postgresql_using="brin"),
+)
+
+seat_events = Table(
+    "seat_events",
+    metadata,
+    Column("screening_id", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("seat_id", Integer, nullable=False),
+    Column("at", MOMENT, nullable=False),
+    Column("from_status", Text, nullable=False),
+    Column("to_status", Text, nullable=False),
+    # Whose the seat is after the change, and whose hold it was before it.
+    Column("user_id", BigInteger),
+    Column("previous_user_id", BigInteger),
+    Column("expires_at", MOMENT),
+    Column("cause", Text, nullable=False),
+    Column("actor_id", BigInteger),
+    Column("request_id", Text),
+    PrimaryKeyConstraint("screening_id", "version", "seat_id"),
+    CheckConstraint(_one_of("cause", "api", "expiry", "staff"), name="event_cause_is_known"),
+    Index("seat_events_by_age", "at", postgresql_using="brin"),
+)

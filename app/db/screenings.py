@@ -1,0 +1,205 @@
+"""Screenings: listing them, finding the ones that may be meant, and what their columns mean to the rules."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from sqlalchemy import BigInteger, func, insert, literal, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import schema
+from app.domain.catalogue import ListedScreening, ScreeningFilter
+from app.domain.money import Money
+from app.domain.refusals import Candidate
+from app.domain.screenings import Limits, Screening
+from app.settings import Settings
+
+
+class Row(Protocol):
+    """A row by column name: SQLAlchemy's mapping, asyncpg's record or a dictionary."""
+
+    def __getitem__(self, key: str, /) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds for a screening that says nothing itself: its column is NULL. Hold times are seconds."""
+
+    hold_seconds: int
+    max_hold_seconds: int
+    limits: Limits
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Defaults":
+        """The defaults from the environment."""
+        return cls(
+            hold_seconds=settings.reservation_timeout,
+            max_hold_seconds=settings.max_hold_seconds,
+            limits=Limits(
+                max_seats_per_reservation=settings.max_seats_per_reservation,
+                max_seats_per_user=settings.max_seats_per_user,
+                max_active_reservations_per_user=settings.max_active_reservations_per_user,
+                bookings_per_user_per_day=settings.bookings_per_user_per_day,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MeantScreening:
+    """A screening that somebody may mean who named only its theater, or not even that."""
+
+    on_sale: bool
+    candidate: Candidate
+
+
+# What `listed` reads; `at` is the moment of the reading.
+_LISTED = select(schema.screenings, func.now().label("at"))
+
+# `on_sale` is Screening.is_on_sale in SQL; a test holds the two against each other.
+_MEANT = text("""
+    SELECT id, title, starts_at,
+           (sales_open_at IS NULL OR sales_open_at <= now()) AND now() < coalesce(sales_close_at, starts_at) AS on_sale
+      FROM screenings
+     WHERE (CAST(:theater_id AS bigint) IS NULL OR theater_id = :theater_id)
+       AND (starts_at > now() OR sales_close_at > now()) AND cancelled_at IS NULL
+     ORDER BY on_sale DESC, starts_at, id LIMIT :at_most
+""")
+
+_ANY_TO_COME = text("""
+    SELECT EXISTS (SELECT FROM screenings WHERE theater_id = :theater_id
+                      AND coalesce(sales_close_at, starts_at) > :now AND cancelled_at IS NULL)
+""")
+
+
+def screening_of(row: Row, defaults: Defaults) -> Screening:
+    """What the rules must know of a screening, from its row."""
+    hold_seconds = row["hold_seconds"] or defaults.hold_seconds
+    return Screening(
+        id=row["id"],
+        theater_id=row["theater_id"],
+        starts_at=row["starts_at"],
+        sales_open_at=row["sales_open_at"],
+        sales_close_at=row["sales_close_at"],
+        cancelled_at=row["cancelled_at"],
+        hold_seconds=hold_seconds,
+        max_hold_seconds=max(row["max_hold_seconds"] or defaults.max_hold_seconds, hold_seconds),
+        prices=prices_of(row["prices"]),
+        limits=_limits_of(row, defaults.limits),
+        revision=row["revision"],
+    )
+
+
+def listed(row: Row, defaults: Defaults) -> ListedScreening:
+    """A screening as it is listed, from its row; `at` in the row decides whether it is on sale."""
+    screening = screening_of(row, defaults)
+    return ListedScreening(
+        screening, row["title"], row["orphan_rule"], row["version"], on_sale=screening.is_on_sale(row["at"])
+    )
+
+
+async def one(connection: AsyncConnection, screening_id: int, defaults: Defaults) -> ListedScreening | None:
+    """One screening, if there is such."""
+    query = _LISTED.where(schema.screenings.c.id == literal(screening_id, BigInteger))
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else listed(row, defaults)
+
+
+async def soonest(
+    connection: AsyncConnection,
+    wanted: ScreeningFilter,
+    after: tuple[datetime, int] | None,
+    at_most: int,
+    defaults: Defaults,
+) -> list[ListedScreening]:
+    """Screenings by their start, the soonest first, cancelled ones too; only those after the (start, id) of `after`."""
+    table = schema.screenings
+    query = _LISTED.order_by(table.c.starts_at, table.c.id).limit(at_most)
+    if wanted.theater_id is not None:
+        query = query.where(table.c.theater_id == literal(wanted.theater_id, BigInteger))
+    if wanted.starts_from is not None:
+        query = query.where(table.c.starts_at >= wanted.starts_from)
+    if wanted.starts_before is not None:
+        query = query.where(table.c.starts_at < wanted.starts_before)
+    if after is not None:
+        starts_at, screening_id = after
+        here = tuple_(literal(starts_at, schema.MOMENT), literal(screening_id, BigInteger))
+        query = query.where(tuple_(table.c.starts_at, table.c.id) > here)
+    rows = await connection.execute(query)
+    return [listed(row, defaults) for row in rows.mappings()]
+
+
+async def meant(connection: AsyncConnection, theater_id: int | None, at_most: int) -> list[MeantScreening]:
+    """What somebody may mean who names a theater, or none: the screenings still to be sold, those on sale now first."""
+    rows = await connection.execute(_MEANT, {"theater_id": theater_id, "at_most": at_most})
+    return [MeantScreening(row.on_sale, Candidate(*row[:3])) for row in rows]
+
+
+async def any_to_come(connection: AsyncConnection, theater_id: int, now: datetime) -> bool:
+    """Is there a screening in this theater that is on sale, or will be?"""
+    found: bool = (await connection.execute(_ANY_TO_COME, {"theater_id": theater_id, "now": now})).scalar_one()
+    return found
+
+
+async def add(
+    connection: AsyncConnection,
+    theater_id: int,
+    title: str,
+    starts_at: datetime,
+    prices: Mapping[str, Money],
+    screening_id: int | None = None,
+) -> int:
+    """Write down a screening, on sale from now until it starts, under a given id or the next one; gives its id."""
+    values: dict[str, object] = {
+        "theater_id": theater_id,
+        "title": title,
+        "starts_at": starts_at,
+        "prices": {
+            category: {"amount_minor": price.amount_minor, "currency": price.currency}
+            for category, price in prices.items()
+        },
+    }
+    if screening_id is not None:
+        values["id"] = screening_id
+    added = await connection.execute(insert(schema.screenings).values(values).returning(schema.screenings.c.id))
+    screening: int = added.scalar_one()
+    return screening
+
+
+def _limits_of(row: Row, defaults: Limits) -> Limits:
+    own = (
+        row["max_seats_per_reservation"],
+        row["max_seats_per_user"],
+        row["max_active_reservations_per_user"],
+        row["bookings_per_user_per_day"],
+    )
+    return defaults if own == (None, None, None, None) else _own_limits(own, defaults)
+
+
+def _own_limits(own: Sequence[int | None], defaults: Limits) -> Limits:
+    standard = (
+        defaults.max_seats_per_reservation,
+        defaults.max_seats_per_user,
+        defaults.max_active_reservations_per_user,
+        defaults.bookings_per_user_per_day,
+    )
+    return Limits(*(mine if mine is not None else default for mine, default in zip(own, standard, strict=True)))
+
+
+def prices_of(column: str | Mapping[str, Any]) -> Mapping[str, Money]:
+    """To asyncpg a jsonb column is a string, to SQLAlchemy's tables a dictionary."""
+    return _prices_in(column) if isinstance(column, str) else _prices(column)
+
+
+@lru_cache(maxsize=1024)
+def _prices_in(column: str) -> Mapping[str, Money]:
+    return _prices(json.loads(column))
+
+
+def _prices(by_category: Mapping[str, Any]) -> Mapping[str, Money]:
+    return MappingProxyType(
+        {category: Money(price["amount_minor"], price["currency"]) for category, price in by_category.items()}
+    )

@@ -1,0 +1,56 @@
+"""What the sweeper asks: which holds have run out, when does the next one end, and what is too old to keep."""
+
+from uuid import UUID
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_RUN_OUT = text("""
+SELECT screening_id, id FROM reservations
+ WHERE status IN ('held', 'paying') AND expires_at <= clock_timestamp()
+ ORDER BY expires_at LIMIT :at_most
+""")
+
+_NEXT_END = text("""
+SELECT CAST(extract(epoch FROM min(expires_at) - clock_timestamp()) AS double precision) FROM reservations
+ WHERE status IN ('held', 'paying')
+""")
+
+# In portions, so that no statement runs long and no lock is kept long.
+_FORGET_KEYS = text("""
+DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
+       SELECT ctid FROM idempotency_keys WHERE created_at < clock_timestamp() - make_interval(hours => :hours)
+        LIMIT 10000))
+""")
+_FORGET_EVENTS = text("""
+DELETE FROM seat_events WHERE ctid = ANY(ARRAY(
+       SELECT ctid FROM seat_events WHERE at < clock_timestamp() - make_interval(hours => :hours) LIMIT 10000))
+""")
+
+
+async def run_out(connection: AsyncConnection, at_most: int) -> list[tuple[int, UUID]]:
+    """Screening and id of holds whose time is over and that nobody tidied up, the longest over first."""
+    return [(screening_id, each) for screening_id, each in await connection.execute(_RUN_OUT, {"at_most": at_most})]
+
+
+async def seconds_to_next_end(connection: AsyncConnection) -> float | None:
+    """How long until the next hold ends; None: nobody holds anything."""
+    seconds: float | None = await connection.scalar(_NEXT_END)
+    return seconds
+
+
+async def forget_keys(connection: AsyncConnection, hours: int) -> int:
+    """Delete idempotency keys older than so many hours; how many there were."""
+    return await _in_portions(connection, _FORGET_KEYS, hours)
+
+
+async def forget_events(connection: AsyncConnection, hours: int) -> int:
+    """Delete events older than so many hours; how many there were."""
+    return await _in_portions(connection, _FORGET_EVENTS, hours)
+
+
+async def _in_portions(connection: AsyncConnection, statement: TextClause, hours: int) -> int:
+    count = 0
+    while deleted := (await connection.execute(statement, {"hours": hours})).rowcount:
+        count += deleted
+    return count

@@ -1,0 +1,67 @@
+"""Users: the people who hold and book. A guest is a user without a username."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user as `GET /me` shows them, with what they hold and booked."""
+
+    id: int
+    username: str | None
+    email: str | None
+    role: str
+    is_guest: bool
+    active_reservations: int
+    bookings_today: int
+
+
+_INSERT_GUEST = text("INSERT INTO users (email, is_guest) VALUES (:email, true) RETURNING id, created_at")
+
+# The setting is read, and so made, before the first row; it ends with the statement's transaction.
+_INSERT_PASSING_GUESTS = text("""
+    WITH later AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+    INSERT INTO users (email, is_guest)
+    SELECT email, true FROM later, unnest(CAST(:emails AS text[])) WITH ORDINALITY AS arrival(email, place)
+     ORDER BY place
+    RETURNING id
+""")
+
+# A hold that ran out is none, swept or not. A day is one in UTC.
+_ACCOUNT = text("""
+    SELECT u.id, u.username, u.email, u.role, u.is_guest,
+           (SELECT count(*) FROM reservations r
+             WHERE r.user_id = u.id AND r.status = 'held' AND r.expires_at > now()) AS active_reservations,
+           (SELECT count(*) FROM bookings b
+             WHERE b.user_id = u.id AND b.status = 'confirmed'
+               AND b.created_at >= date_trunc('day', now(), 'UTC')) AS bookings_today
+      FROM users u
+     WHERE u.id = :id
+""")
+
+
+async def insert_guest(connection: AsyncConnection, email: str | None) -> tuple[int, datetime]:
+    """Make a guest; their id and when they came (UTC)."""
+    row = (await connection.execute(_INSERT_GUEST, {"email": email})).one()
+    return row.id, row.created_at
+
+
+async def insert_passing_guests(connection: AsyncConnection, emails: Sequence[str | None]) -> list[int]:
+    """Make a guest for each email, None for those who gave none; their ids in that order.
+
+    The commit returns before it is on disk: these rows mean nothing until a later commit takes seats for them. The
+    connection must be in autocommit, so that the setting ends with the statement.
+    """
+    rows = await connection.scalars(_INSERT_PASSING_GUESTS, {"emails": list(emails)})
+    return list(rows)
+
+
+async def account(connection: AsyncConnection, user_id: int) -> Account | None:
+    """The user as they are now, or None when nobody has this id."""
+    row = (await connection.execute(_ACCOUNT, {"id": user_id})).one_or_none()
+    return Account(*row) if row else None

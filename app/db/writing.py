@@ -1,0 +1,164 @@
+"""What a batch writes, in one statement: a set-based part for each kind of row, and only for the kinds that it has.
+
+Claims are inserted when the box office saw none and changed when it saw one, never "upserted": if a rival ever got past
+the lock, the primary key refuses a second owner and the batch fails, instead of a seat changing hands silently.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from app.db.connections import Counter
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One kind of row to write. `columns` are names and PostgreSQL types; the `{rows}` of `sql` are the rows."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    sql: str
+
+
+def _columns(declared: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, kind) for name, kind in (each.split() for each in declared.split(",")))
+
+
+def _insert(name: str, table: str, declared: str) -> Part:
+    columns = _columns(declared)
+    names = ", ".join(column for column, _ in columns)
+    return Part(name, columns, f"INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}}")  # noqa: S608 - our own names
+
+
+def _change(name: str, table: str, key: str, declared: str) -> Part:
+    keys, columns = _columns(key), _columns(declared)
+    changes = ", ".join(f"{column} = w.{column}" for column, _ in columns)
+    same = " AND ".join(f"t.{column} = w.{column}" for column, _ in keys)
+    return Part(name, keys + columns, f"UPDATE {table} t SET {changes} FROM {{rows}} WHERE {same}")  # noqa: S608
+
+
+def _delete(name: str, table: str, key: str) -> Part:
+    keys = _columns(key)
+    same = " AND ".join(f"t.{column} = w.{column}" for column, _ in keys)
+    return Part(name, keys, f"DELETE FROM {table} t USING {{rows}} WHERE {same}")  # noqa: S608
+
+
+_SEAT = "screening_id int, seat_id int"
+_CLAIM = "status text, user_id bigint, reservation_id uuid, booking_id uuid, expires_at timestamptz"
+_PRICE = "amount_minor bigint, currency text"
+
+CLAIMS_MADE = _insert("claims_made", "seat_claims", f"{_SEAT}, {_CLAIM}")
+CLAIMS_CHANGED = _change("claims_changed", "seat_claims", _SEAT, _CLAIM)
+CLAIMS_FREED = _delete("claims_freed", "seat_claims", _SEAT)
+
+RESERVATIONS_MADE = _insert(
+    "reservations_made",
+    "reservations",
+    "screening_id int, id uuid, user_id bigint, status text, created_at timestamptz, first_held_at timestamptz, "
+    "expires_at timestamptz, booking_id uuid, version bigint",
+)
+RESERVATIONS_CHANGED = _change(
+    "reservations_changed",
+    "reservations",
+    "screening_id int, id uuid",
+    "status text, expires_at timestamptz, booking_id uuid, version bigint",
+)
+RESERVATION_SEATS_MADE = _insert(
+    "reservation_seats_made",
+    "reservation_seats",
+    f"screening_id int, reservation_id uuid, seat_id int, {_PRICE}, released_at timestamptz",
+)
+RESERVATION_SEATS_CHANGED = _change(
+    "reservation_seats_changed",
+    "reservation_seats",
+    "screening_id int, reservation_id uuid, seat_id int",
+    f"{_PRICE}, released_at timestamptz",
+)
+
+BOOKINGS_MADE = _insert(
+    "bookings_made",
+    "bookings",
+    "screening_id int, id uuid, user_id bigint, reservation_id uuid, status text, payment_status text, "
+    "payment_reference text, created_at timestamptz, cancelled_at timestamptz, version bigint",
+)
+BOOKINGS_CHANGED = _change(
+    "bookings_changed",
+    "bookings",
+    "screening_id int, id uuid",
+    "status text, payment_status text, cancelled_at timestamptz, version bigint",
+)
+BOOKING_SEATS_MADE = _insert(
+    "booking_seats_made",
+    "booking_seats",
+    f"screening_id int, booking_id uuid, seat_id int, {_PRICE}, cancelled_at timestamptz",
+)
+BOOKING_SEATS_CHANGED = _change(
+    "booking_seats_changed",
+    "booking_seats",
+    "screening_id int, booking_id uuid, seat_id int",
+    f"{_PRICE}, cancelled_at timestamptz",
+)
+
+KEYS_MADE = _insert(
+    "keys_made",
+    "idempotency_keys",
+    "screening_id int, owner_id bigint, key text, fingerprint bytea, user_id bigint, created bool, location text, "
+    "body bytea, created_at timestamptz",
+)
+# A replay writes too, so that its COMMIT waits for a synchronous standby as the first one should have.
+KEYS_REPLAYED = _change(
+    "keys_replayed", "idempotency_keys", "screening_id int, owner_id bigint, key text", "replayed_at timestamptz"
+)
+
+EVENTS_MADE = _insert(
+    "events_made",
+    "seat_events",
+    "screening_id int, version bigint, seat_id int, at timestamptz, from_status text, to_status text, user_id bigint, "
+    "previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint, request_id text",
+)
+VERSIONS_MOVED = _change("versions_moved", "screenings", "id int", "version bigint")
+
+
+class Writes:
+    """The rows that a batch writes, by kind."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Part, list[tuple[Any, ...]]] = {}
+
+    def add(self, part: Part, *row: Any) -> None:
+        """One more row, its values in the order of the part's columns."""
+        self._rows.setdefault(part, []).append(row)
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The kinds of rows there are, always in the same order, so that the statement is prepared once."""
+        return tuple(sorted(self._rows, key=lambda part: part.name))
+
+    def columns(self) -> list[Sequence[Any]]:
+        """The rows as the statement takes them: one array for each column of each part."""
+        return [column for part in self.parts for column in zip(*self._rows[part], strict=True)]
+
+
+async def write(connection: Counter, writes: Writes) -> None:
+    """Write everything in one statement. Raises asyncpg's errors; the transaction is then to be rolled back."""
+    await connection.fetch(_statement(writes.parts), *writes.columns())
+
+
+@cache
+def _statement(parts: tuple[Part, ...]) -> str:
+    """One statement that writes all of the parts; its parameters are the columns of the parts in order."""
+    written: list[str] = []
+    parameter = 0
+    for part in parts:
+        arrays: list[str] = []
+        for _, kind in part.columns:
+            parameter += 1
+            arrays.append(f"${parameter}::{kind}[]")
+        names = ", ".join(name for name, _ in part.columns)
+        rows = f"unnest({', '.join(arrays)}) AS w({names})"
+        written.append(f"{part.name} AS ({part.sql.format(rows=rows)})")
+    return f"WITH {', '.join(written)} SELECT 1"

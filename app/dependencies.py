@@ -1,0 +1,164 @@
+"""What a router may ask for, by name: `Caller`, `SignedIn`, `Buyer`, `IdempotencyKey`, or the whole request as `Asked`.
+
+All of them are read from what the edge has at hand already; none waits for anything.
+"""
+
+import re
+from hashlib import blake2b
+from typing import Annotated, Any, Final, cast
+from uuid import UUID
+
+import orjson
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import HTTPBearer as BearerScheme
+from fastapi.security.base import SecurityBase
+from starlette.types import Receive, Scope
+
+from app.domain.idempotency import ANONYMOUS, Key
+from app.domain.people import Person
+from app.domain.refusals import KeyInvalid, Unauthenticated
+from app.resources import Resources
+from app.schemas import strict
+from app.services import people
+from app.settings import Settings
+
+_VISIBLE: Final = re.compile(rb"[\x21-\x7e]{1,255}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_UNREAD: Final = object()
+
+
+class Asked(Request):
+    """A request as the edge has read it.
+
+    `headers_once` has each header's last value by its lower-case name, `path` is the canonical one whatever alias was used,
+    `raw_body` the body, read before the operation starts.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
+        super().__init__(scope, receive)
+        self.request_id = request_id
+        self.headers_once: dict[bytes, bytes] = dict(scope["headers"])
+        self.raw_body = b""
+        self._content: Any = _UNREAD
+
+    @property
+    def path(self) -> str:
+        """The path under /api/v1, whichever base path was used."""
+        return cast("str", self.scope["path"])
+
+    @property
+    def resources(self) -> Resources:
+        """What this process has open."""
+        return cast("Resources", self.scope["app"].state.resources)
+
+    def content(self) -> Any:
+        """What the body says, None when there is none. Raises UnsupportedMediaType or Malformed when it is not strict JSON."""
+        if self._content is _UNREAD:
+            self._content = self._parsed() if self.raw_body else None
+        return self._content
+
+    def fingerprint(self) -> bytes:
+        """32 bytes over method, canonical path and content: aliases, spaces and the order of members make no difference."""
+        content = orjson.dumps(self.content(), option=orjson.OPT_SORT_KEYS)
+        return blake2b(f"{self.method} {self.path}\n".encode() + content, digest_size=32).digest()
+
+    def repeats(self, header: bytes) -> bool:
+        """Was this header sent more than once?"""
+        if len(self.headers_once) == len(self.scope["headers"]):
+            return False
+        return sum(name == header for name, _ in self.scope["headers"]) > 1
+
+    def _parsed(self) -> Any:
+        headers = self.headers_once
+        strict.must_be_json(headers.get(b"content-type"), headers.get(b"content-encoding"))
+        return strict.parse(self.raw_body)
+
+
+class Bearer(SecurityBase):
+    """Who sends the token; None without one. A token that is not believed is a 401, never somebody anonymous."""
+
+    def __init__(self) -> None:
+        self.model = BearerScheme(
+            bearerFormat="JWT", description="`access_token` of POST /auth/guest, or `guest_token` of a hold."
+        )
+        self.scheme_name = "bearer"
+
+    async def __call__(self, asked: Asked) -> Person | None:
+        authorization = asked.headers_once.get(b"authorization")
+        if authorization is None:
+            return None
+        scheme, _, token = authorization.partition(b" ")
+        if scheme.lower() != b"bearer" or asked.repeats(b"authorization"):
+            raise Unauthenticated("Send one header, Authorization: Bearer <token>.")
+        return asked.resources.tokens.person(token.strip())
+
+
+bearer: Final = Bearer()
+
+Caller = Annotated[Person | None, Security(bearer)]
+
+
+async def signed_in(caller: Caller) -> Person:
+    """Whoever sends a token. Raises Unauthenticated when there is none."""
+    if caller is None:
+        raise Unauthenticated("This needs a token. Send the header Authorization: Bearer <token>.")
+    return caller
+
+
+SignedIn = Annotated[Person, Depends(signed_in)]
+
+
+async def buyer(asked: Asked, caller: Caller) -> people.Buyer:
+    """Whoever may take seats: the caller, or somebody new when guests are welcome."""
+    if caller is None and not asked.resources.settings.guests:
+        raise Unauthenticated("Seats are for people who are signed in. Send the header Authorization: Bearer <token>.")
+    return people.Buyer(caller)
+
+
+Buyer = Annotated[people.Buyer, Depends(buyer)]
+
+
+async def idempotency_key(asked: Asked, caller: Caller) -> Key | None:
+    """The caller's idempotency key (api.md, section 2). Raises KeyInvalid."""
+    return key_for(asked, caller, None)
+
+
+IdempotencyKey = Annotated[Key | None, Depends(idempotency_key)]
+
+
+def key_for(asked: Asked, person: Person | None, booking_id: UUID | None) -> Key | None:
+    """The key of the header, else `booking_id` of the body, else None. Raises KeyInvalid."""
+    value = _key_header(asked) or (str(booking_id) if booking_id else None)
+    if value is None:
+        return None
+    if person is None and not _UUID.fullmatch(value):
+        raise KeyInvalid("Without a token the idempotency key must be a UUID: nobody else can guess it then.")
+    return Key(person.id if person else ANONYMOUS, value, asked.fingerprint())
+
+
+def _key_header(asked: Asked) -> str | None:
+    sent = asked.headers_once.get(b"idempotency-key")
+    if sent is None:
+        return None
+    if asked.repeats(b"idempotency-key"):
+        raise KeyInvalid("Send one Idempotency-Key header, not several.")
+    bare = sent.strip(b" \t")
+    if len(bare) >= 2 and bare.startswith(b'"') and bare.endswith(b'"'):
+        bare = bare[1:-1]
+    if not _VISIBLE.fullmatch(bare):
+        raise KeyInvalid("The Idempotency-Key header takes 1 to 255 visible ASCII characters; a new UUID is best.")
+    return bare.decode()
+
+
+async def settings(asked: Asked) -> Settings:
+    """The settings of this process."""
+    return asked.resources.settings
+
+
+async def stories_of_people(asked: Asked) -> people.People:
+    """Guests and who I am."""
+    return asked.resources.people
+
+
+CurrentSettings = Annotated[Settings, Depends(settings)]
+People = Annotated[people.People, Depends(stories_of_people)]

@@ -1,0 +1,78 @@
+"""`usher doctor`: what the service needs, looked at one by one, each with a word: ok or problem."""
+
+import asyncio
+import platform
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.adapters.embedded import running_process, urls_of
+from app.adapters.redis_version import redis_version
+from app.db.migrations import current, head
+from app.settings import Settings
+
+PACKAGES = ("fastapi", "starlette", "uvicorn", "sqlalchemy", "asyncpg", "redis", "pydantic")
+DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+class Problem(Exception):
+    """Something that is not as it must be, in words."""
+
+
+def examine(settings: Settings) -> bool:
+    """Print what is well and what is not.
+
+    Returns:
+        Everything is well.
+    """
+    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    print(f"ok       Python {platform.python_version()}, {versions}")
+    database_url, redis_url = settings.database_url, settings.redis_url
+    if None in (database_url, redis_url):
+        if running_process(settings.usher_home) is None:
+            print(
+                "ok       PostgreSQL and Valkey are our own where no URL is given; they run while Usher does, not now"
+            )
+        else:
+            own_database_url, own_redis_url = urls_of(settings.usher_home)
+            database_url, redis_url = database_url or own_database_url, redis_url or own_redis_url
+    postgresql_is_well = database_url is None or _report("PostgreSQL", _postgresql, database_url)
+    valkey_is_well = redis_url is None or _report("Valkey", redis_version, redis_url)
+    return postgresql_is_well and valkey_is_well
+
+
+def _report(name: str, check: Callable[[str], Awaitable[str]], url: str) -> bool:
+    async def within_seconds() -> str:
+        return await asyncio.wait_for(check(url), 10)
+
+    try:
+        print(f"ok       {name}: {asyncio.run(within_seconds())}")
+    except (Problem, OSError, SQLAlchemyError) as error:
+        cause = str(getattr(error, "orig", None) or error) or "no answer within 10 seconds"
+        print(f"problem  {name}: {cause.splitlines()[0]}")
+        return False
+    return True
+
+
+async def _postgresql(url: str) -> str:
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            return await _look_into(connection)
+    finally:
+        await engine.dispose()
+
+
+async def _look_into(connection: AsyncConnection) -> str:
+    number = await connection.scalar(text("SHOW server_version"))
+    unsafe = [name for name in DURABLE if await connection.scalar(text(f"SHOW {name}")) == "off"]
+    if unsafe:
+        raise Problem(f"{number}, but {', '.join(unsafe)} is off: a crash would lose what was acknowledged")
+    has, newest = await connection.run_sync(current), head()
+    if has != newest:
+        raise Problem(f"{number}, durable, but its schema is at {has}, not {newest}: python -m app migrate")
+    return f"{number}, durable, schema at {newest}"

@@ -1,0 +1,171 @@
+"""Holding seats for a few minutes, changing a hold by toggling seats, and renewing it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.claims import Claim, ClaimStatus
+from app.domain.commands import Extend, Hold, Toggle
+from app.domain.house import Decision, Held, House, Kept, Toggled
+from app.domain.refusals import ExtensionLimit, ReservationEnded, ReservationExpired, SeatsUnavailable
+from app.domain.reservations import Reservation, ReservationStatus
+from app.domain.seats import Seat
+from app.domain.taking import (
+    Taking,
+    held_first_at,
+    look_around,
+    make_way,
+    prices_for,
+    take,
+    within_reservation_limit,
+    within_user_limit,
+)
+
+
+def hold(house: House, command: Hold, now: datetime) -> Decision:
+    """All of the seats for the screening's hold time, or none.
+
+    Exactly the seats that the buyer already holds together: that reservation, unchanged and not renewed.
+    """
+    user_id = command.buyer.id
+    seats = house.layout.find(command.seats)
+    taking = look_around(house, seats, user_id, now)
+    if already := _held_together(house, seats, taking):
+        return Decision(Held(already, created=False))
+    house.screening.must_be_on_sale(now)
+    within_reservation_limit(house, len(seats))
+    if taking.in_the_way:
+        raise SeatsUnavailable(tuple(taking.in_the_way))
+    within_user_limit(house, seats, user_id, now)
+    reservation = _new_reservation(house, command.reservation_id, user_id, seats, taking, now)
+    decision = Decision(Held(reservation))
+    make_way(house, taking, decision)
+    _keep(reservation, decision)
+    return decision
+
+
+def toggle(house: House, command: Toggle, now: datetime) -> Decision:
+    """What of these seats is mine becomes available, the rest mine, joined to my newest hold here, which is renewed.
+
+    Raises SeatsUnavailable, and changes nothing, when any of them is somebody else's, blocked, or booked by me.
+    """
+    user_id = command.buyer.id
+    seats = house.layout.find(command.seats)
+    taking = take(house, seats, user_id, now)
+    given_back = {seat_id for seat_ids in taking.mine.values() for seat_id in seat_ids}
+    added = [seat for seat in seats if seat.id not in given_back]
+    newest = next(reversed(house.held_by(user_id, now)), None)
+    decision = Decision(Toggled((), (), None))
+    make_way(house, taking, decision)
+    for seat_id in given_back:
+        decision.claims[seat_id] = None
+    if added:
+        house.screening.must_be_on_sale(now)
+        _join(house, command, added, given_back, decision, newest, now)
+    after = {each.id: each for each in house.held_by(user_id, now)} | decision.reservations
+    mine = [each for each in after.values() if each.user_id == user_id and each.is_holding(now)]
+    decision.outcome = Toggled(
+        tuple(seat.id for seat in added),
+        tuple(seat.id for seat in seats if seat.id in given_back),
+        max(mine, key=lambda each: (each.created_at, each.id), default=None),
+    )
+    return decision
+
+
+def extend(house: House, command: Extend, now: datetime) -> Decision:
+    """A fresh hold time from now. A hold that ran out is taken again if all of its seats are still free.
+
+    Raises ReservationEnded, ReservationExpired naming the seats that are gone, or ExtensionLimit.
+    """
+    reservation = house.reservation_of(command.buyer.id, command.reservation_id)
+    if reservation.status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED):
+        raise ReservationEnded(reservation.status)
+    house.screening.must_be_on_sale(now)
+    decision = Decision(Kept(reservation))
+    if not reservation.is_holding(now):
+        take_again(house, reservation, decision, now)
+    expires_at = house.screening.hold_ends(reservation.first_held_at, now)
+    if expires_at <= max(now, reservation.expires_at):
+        raise ExtensionLimit(house.screening.latest_end(reservation.first_held_at))
+    renewed = replace(
+        reservation, status=ReservationStatus.HELD, expires_at=expires_at, version=house.next_version
+    )
+    _keep(renewed, decision)
+    decision.outcome = Kept(renewed)
+    return decision
+
+
+def take_again(house: House, reservation: Reservation, decision: Decision, now: datetime) -> None:
+    """Make way for a hold that ran out, as far as its seats are still free.
+
+    Raises ReservationExpired naming the seats that are gone. A newer hold of the same user gives them up.
+    """
+    seats = house.layout.seats_of(reservation.prices)
+    taking = look_around(house, seats, reservation.user_id, now)
+    if taking.in_the_way:
+        raise ReservationExpired(reservation.expires_at, tuple(taking.in_the_way))
+    taking.run_out.discard(reservation.id)
+    make_way(house, taking, decision)
+
+
+def _held_together(house: House, seats: tuple[Seat, ...], taking: Taking) -> Reservation | None:
+    if len(taking.mine) != 1:
+        return None
+    (reservation_id,) = taking.mine
+    reservation = house.reservations[reservation_id]
+    return reservation if reservation.prices.keys() == {seat.id for seat in seats} else None
+
+
+def _new_reservation(
+    house: House, reservation_id: UUID, user_id: int, seats: Iterable[Seat], taking: Taking, now: datetime
+) -> Reservation:
+    first_held_at = held_first_at(house, taking, now)
+    return Reservation(
+        id=reservation_id,
+        user_id=user_id,
+        status=ReservationStatus.HELD,
+        prices=prices_for(house, seats, taking),
+        created_at=now,
+        first_held_at=first_held_at,
+        expires_at=house.screening.hold_ends(first_held_at, now),
+        version=house.next_version,
+    )
+
+
+def _join(
+    house: House,
+    command: Toggle,
+    added: list[Seat],
+    given_back: set[int],
+    decision: Decision,
+    newest: Reservation | None,
+    now: datetime,
+) -> None:
+    """Put added seats into the newest hold as it is after the release, or into a new one."""
+    user_id = command.buyer.id
+    within_user_limit(house, added, user_id, now, given_back)
+    if newest is None:
+        within_reservation_limit(house, len(added))
+        _keep(_new_reservation(house, command.reservation_id, user_id, added, Taking(), now), decision)
+        return
+    kept = {seat_id: price for seat_id, price in newest.prices.items() if seat_id not in given_back}
+    within_reservation_limit(house, len(added), current=len(kept))
+    prices = kept | prices_for(house, added, Taking())
+    joined = replace(
+        newest,
+        prices=prices,
+        left={seat_id: price for seat_id, price in {**newest.left, **newest.prices}.items() if seat_id not in prices},
+        expires_at=house.screening.hold_ends(newest.first_held_at, now),
+        version=house.next_version,
+    )
+    _keep(joined, decision)
+
+
+def _keep(reservation: Reservation, decision: Decision) -> None:
+    """Write a hold down: the reservation, and one claim for each of its seats."""
+    decision.reservations[reservation.id] = reservation
+    for seat_id in reservation.prices:
+        decision.claims[seat_id] = Claim(
+            seat_id, ClaimStatus.HELD, reservation.user_id, reservation.id, expires_at=reservation.expires_at
+        )

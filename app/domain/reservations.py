@@ -1,0 +1,64 @@
+"""A reservation names a hold: some seats of one screening, for one user, until a moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from app.domain.money import Money
+
+
+class ReservationStatus(StrEnum):
+    """Where a reservation is in its life; the last three are its ends."""
+
+    HELD = "held"
+    PAYING = "paying"
+    BOOKED = "booked"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+_HOLDING = (ReservationStatus.HELD, ReservationStatus.PAYING)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A hold and its history. `prices` are its seats, by id, each at the price of its moment.
+
+    `left` are seats that it once had: released one by one, or moved into a newer reservation or a booking.
+    Every seat of a reservation that is held or paying has a claim that names it.
+    """
+
+    id: UUID
+    user_id: int
+    status: ReservationStatus
+    prices: Mapping[int, Money]
+    created_at: datetime
+    first_held_at: datetime
+    expires_at: datetime
+    booking_id: UUID | None = None
+    version: int = 0
+    left: Mapping[int, Money] = field(default_factory=dict)
+
+    def is_holding(self, now: datetime) -> bool:
+        """Does it keep its seats from others at this moment?"""
+        return self.status in _HOLDING and self.expires_at > now
+
+    def status_at(self, now: datetime) -> ReservationStatus:
+        """A hold that ran out is expired at that very moment, swept or not."""
+        if self.status in _HOLDING and self.expires_at <= now:
+            return ReservationStatus.EXPIRED
+        return self.status
+
+    def without(self, seat_ids: frozenset[int], version: int) -> "Reservation":
+        """The reservation after it gave up some seats. Giving up all of them ends it; it goes on naming them."""
+        kept = {seat_id: price for seat_id, price in self.prices.items() if seat_id not in seat_ids}
+        if not kept:
+            return self.ended(ReservationStatus.RELEASED, version)
+        given = {seat_id: price for seat_id, price in self.prices.items() if seat_id in seat_ids}
+        return replace(self, prices=kept, left={**self.left, **given}, version=version)
+
+    def ended(self, status: ReservationStatus, version: int, booking_id: UUID | None = None) -> "Reservation":
+        """The reservation at one of its ends. It goes on naming the seats that it had."""
+        return replace(self, status=status, version=version, booking_id=booking_id)

@@ -1,0 +1,99 @@
+"""Seats side by side: consecutive numbers in one row of a section, with no aisle between them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import hypot
+from statistics import median_low
+from typing import Final
+
+from app.domain.seats import Layout, Seat
+
+# A gap wider than so many seat widths is an aisle.
+AISLE: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class SectionLeft:
+    """What is left of a section: how many seats, and the most of them side by side."""
+
+    name: str
+    available: int
+    largest_block: int
+
+
+def runs_of(layout: Layout) -> tuple[tuple[Seat, ...], ...]:
+    """The seats of a layout in runs as long as possible: whoever sits in one can pass along it. Section by section."""
+    rows: dict[str, dict[str, list[Seat]]] = {}
+    for seat in layout.seats:
+        rows.setdefault(seat.section, {}).setdefault(seat.row, []).append(seat)
+    in_order = [sorted(row, key=lambda seat: seat.number) for section in rows.values() for row in section.values()]
+    widest = AISLE * _seat_width(in_order)
+    return tuple(run for row in in_order for run in _split(row, widest))
+
+
+class Runs:
+    """The runs of one layout, made ready to be counted again and again: build it once for each layout."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._position: dict[int, int] = {}
+        self._sections: list[tuple[str, int, int]] = []
+        # One byte for each seat, 1 while it is free, and a 0 after each run: counting is left to bytes.split.
+        house = bytearray()
+        for run in runs_of(layout):
+            name, start = run[0].section, len(house)
+            self._position.update((seat.id, start + offset) for offset, seat in enumerate(run))
+            house += b"\1" * len(run) + b"\0"
+            if self._sections and self._sections[-1][0] == name:
+                start = self._sections.pop()[1]
+            self._sections.append((name, start, len(house)))
+        self._empty_house = bytes(house)
+
+    def left(self, taken: Iterable[int]) -> tuple[SectionLeft, ...]:
+        """What is left of each section when the seats with these ids are gone; ids of other houses do not matter."""
+        house = self._without(taken)
+        return tuple(
+            SectionLeft(name, house.count(1, start, end), _longest(house[start:end]))
+            for name, start, end in self._sections
+        )
+
+    def largest_block(self, taken: Iterable[int]) -> int:
+        """The most seats side by side anywhere in the house when the seats with these ids are gone."""
+        return _longest(self._without(taken))
+
+    def _without(self, taken: Iterable[int]) -> bytearray:
+        house = bytearray(self._empty_house)
+        for seat_id in taken:
+            position = self._position.get(seat_id)
+            if position is not None:
+                house[position] = 0
+        return house
+
+
+def _longest(house: bytearray) -> int:
+    return max(map(len, house.split(b"\0")))
+
+
+def _seat_width(rows: Iterable[Sequence[Seat]]) -> float:
+    """How far neighbours usually sit apart, whatever unit the plan was drawn in; 0 when they have no places."""
+    gaps = [gap for row in rows for one, other in pairwise(row) if _follows(one, other) and (gap := _gap(one, other))]
+    return median_low(gaps) if gaps else 0.0
+
+
+def _split(row: Sequence[Seat], widest: float) -> Iterable[tuple[Seat, ...]]:
+    run = [row[0]]
+    for one, other in pairwise(row):
+        if not _follows(one, other) or _gap(one, other) > widest:
+            yield tuple(run)
+            run = []
+        run.append(other)
+    yield tuple(run)
+
+
+def _follows(one: Seat, other: Seat) -> bool:
+    return other.number == one.number + 1
+
+
+def _gap(one: Seat, other: Seat) -> float:
+    """From seat to seat as one walks: rows at the side of a house run away from the stage."""
+    return hypot(other.x - one.x, other.y - one.y)

@@ -1,0 +1,67 @@
+"""A screening: one showing in a theater. Seats are sold per screening."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.domain.money import Money
+from app.domain.refusals import SalesClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one buyer may take. None is unlimited (api.md, section 8)."""
+
+    max_seats_per_reservation: int | None = 10
+    max_seats_per_user: int | None = None
+    max_active_reservations_per_user: int | None = None
+    bookings_per_user_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What the rules must know of a screening. Times are UTC; hold times are seconds."""
+
+    id: int
+    theater_id: int
+    starts_at: datetime
+    sales_open_at: datetime | None
+    sales_close_at: datetime | None
+    cancelled_at: datetime | None
+    hold_seconds: int
+    max_hold_seconds: int
+    prices: Mapping[str, Money]
+    limits: Limits
+    revision: int = 1
+
+    @property
+    def closes_at(self) -> datetime:
+        """Sales end when the organizer says, otherwise when the screening starts."""
+        return self.sales_close_at or self.starts_at
+
+    @property
+    def currency(self) -> str:
+        """The currency of its prices; a screening without prices is free in euros."""
+        return next((price.currency for price in self.prices.values()), "EUR")
+
+    def is_on_sale(self, now: datetime) -> bool:
+        """May seats be taken at this moment?"""
+        opened = self.sales_open_at is None or self.sales_open_at <= now
+        return opened and now < self.closes_at and self.cancelled_at is None
+
+    def must_be_on_sale(self, now: datetime) -> None:
+        """Raises SalesClosed when seats may not be taken at this moment."""
+        if not self.is_on_sale(now):
+            raise SalesClosed(self.sales_open_at, self.cancelled_at or self.closes_at)
+
+    def price_of(self, category: str) -> Money:
+        """What a seat of this category costs now; a category without a price is free."""
+        return self.prices.get(category) or Money(0, self.currency)
+
+    def hold_ends(self, first_held_at: datetime, now: datetime) -> datetime:
+        """When a hold taken or renewed now ends: a full hold time, never past the cap that counts from the first hold."""
+        return min(now + timedelta(seconds=self.hold_seconds), self.latest_end(first_held_at))
+
+    def latest_end(self, first_held_at: datetime) -> datetime:
+        """The moment past which no hold that began at `first_held_at` can be extended."""
+        return first_held_at + timedelta(seconds=max(self.max_hold_seconds, self.hold_seconds))

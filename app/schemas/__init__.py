@@ -1,0 +1,1 @@
+"""JSON: what goes in and out."""

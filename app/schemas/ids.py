@@ -1,0 +1,19 @@
+"""Ids and numbers as they stand in a path or a query. The edge refuses what is not written plainly (`1_000`, `+1`, `{uuid}`)."""
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import Field
+
+LARGEST_INTEGER: Final = 2**31 - 1
+LARGEST_BIGINT: Final = 2**63 - 1
+
+_Id = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
+
+TheaterId = Annotated[_Id, Field(description="A theater, as `GET /theaters` lists them.", examples=[1])]
+ScreeningId = Annotated[_Id, Field(description="A screening, as `GET /screenings` lists them.", examples=[1])]
+SeatId = Annotated[_Id, Field(description="A seat, as a theater's layout lists them.", examples=[1])]
+ReservationId = Annotated[UUID, Field(description="A reservation of the caller.")]
+BookingId = Annotated[UUID, Field(description="A booking of the caller.")]
+
+Since = Annotated[int, Field(ge=0, le=LARGEST_BIGINT, description="The version that the caller knows already.")]

@@ -1,0 +1,166 @@
+"""Layouts in JSON: the plan that an organizer sends, and the seats that anybody reads."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from app.domain.layouts import MAX_SEATS, RowPlan, SeatPlan, SectionPlan
+from app.domain.seats import Layout, Seat
+from app.schemas.requests import Line, Strict
+
+Name = Annotated[Line, Field(max_length=64)]
+"""What an organizer calls a section, a row, a category or a seat."""
+
+# Further out no map can be drawn.
+Coordinate = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
+
+
+class SeatIn(Strict):
+    """A seat of a row, by itself."""
+
+    number: int = Field(ge=0, le=1_000_000, examples=[12])
+    label: Name | None = Field(None, description="Unique in the theater. Not given: made from row and number.")
+    category: Name | None = Field(None, description="Not given: that of the row, else that of the section.")
+    accessible: bool = False
+    companion: bool = False
+    restricted_view: bool = False
+    x: Coordinate | None = Field(None, description="In seat widths, from left to right.")
+    y: Coordinate | None = Field(None, description="In seat widths, away from the stage.")
+
+
+def _count_or_list(seats: Any) -> str:
+    return "list" if isinstance(seats, list | tuple) else "count"
+
+
+Count = Annotated[int, Field(ge=1, le=MAX_SEATS)]
+Seats = Annotated[list[SeatIn], Field(min_length=1, max_length=MAX_SEATS)]
+
+
+class RowIn(Strict):
+    """A row of a section: so many seats numbered from 1, or each one by itself."""
+
+    row: Name = Field(examples=["A"])
+    seats: Annotated[Annotated[Count, Tag("count")] | Annotated[Seats, Tag("list")], Discriminator(_count_or_list)] = (
+        Field(examples=[20])
+    )
+    category: Name | None = None
+
+    @property
+    def size(self) -> int:
+        return self.seats if isinstance(self.seats, int) else len(self.seats)
+
+
+class SectionIn(Strict):
+    """A section of the house and its rows."""
+
+    name: Name = Field(examples=["Stalls"])
+    rows: list[RowIn] = Field(min_length=1, max_length=MAX_SEATS)
+    category: Name | None = Field(None, examples=["standard"])
+
+
+class LayoutIn(Strict):
+    """A whole house, as an organizer plans it."""
+
+    sections: list[SectionIn] = Field(min_length=1, max_length=MAX_SEATS)
+
+    @model_validator(mode="after")
+    def _not_too_large(self) -> "LayoutIn":
+        size = sum(row.size for section in self.sections for row in section.rows)
+        if size > MAX_SEATS:
+            raise ValueError(f"{size} seats; at most {MAX_SEATS} are allowed")
+        return self
+
+    def plan(self) -> tuple[SectionPlan, ...]:
+        """What the rules lay out."""
+        return tuple(
+            SectionPlan(section.name, tuple(_row_plan(row) for row in section.rows), section.category)
+            for section in self.sections
+        )
+
+
+def _row_plan(row: RowIn) -> RowPlan:
+    seats = row.seats if isinstance(row.seats, int) else tuple(SeatPlan(**dict(seat)) for seat in row.seats)
+    return RowPlan(row.row, seats, row.category)
+
+
+class SeatOut(BaseModel):
+    """A seat of a theater."""
+
+    id: int
+    label: str
+    section: str
+    row: str
+    number: int
+    category: str
+    accessible: bool
+    companion: bool
+    restricted_view: bool
+    x: float = Field(description="In seat widths, from left to right.")
+    y: float = Field(description="In seat widths, away from the stage.")
+
+
+class SectionOut(BaseModel):
+    """A section of a theater: its rows and categories, in the order of its seats."""
+
+    name: str
+    seat_count: int
+    rows: list[str]
+    categories: list[str]
+
+
+class LayoutOut(BaseModel):
+    """A theater's seats in their order; its ETag is the revision."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "theater_id": 1,
+                    "sections": [{"name": "A", "seat_count": 20, "rows": ["A"], "categories": ["premium"]}],
+                    "seats": [
+                        {
+                            "id": 1,
+                            "label": "A1",
+                            "section": "A",
+                            "row": "A",
+                            "number": 1,
+                            "category": "premium",
+                            "accessible": False,
+                            "companion": False,
+                            "restricted_view": False,
+                            "x": -9.5,
+                            "y": 0.0,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    theater_id: int
+    sections: list[SectionOut]
+    seats: list[SeatOut]
+
+
+def layout_json(layout: Layout) -> bytes:
+    """A layout as everybody reads it."""
+    return orjson.dumps(
+        {"theater_id": layout.theater_id, "sections": _sections(layout.seats), "seats": layout.seats},
+    )
+
+
+def _sections(seats: Iterable[Seat]) -> list[dict[str, object]]:
+    sections: dict[str, list[Seat]] = {}
+    for seat in seats:
+        sections.setdefault(seat.section, []).append(seat)
+    return [
+        {
+            "name": name,
+            "seat_count": len(members),
+            "rows": list(dict.fromkeys(seat.row for seat in members)),
+            "categories": list(dict.fromkeys(seat.category for seat in members)),
+        }
+        for name, members in sections.items()
+    ]

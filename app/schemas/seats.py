@@ -1,0 +1,80 @@
+"""How a body names seats: in exactly one of five ways (api.md, section 1)."""
+
+from collections.abc import Hashable, Sequence
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from app.domain.seats import SeatNames
+from app.schemas.requests import Id, Label, Strict
+
+MOST_SEATS = 200
+
+
+class NamesSeats(BaseModel):
+    """The members that name seats. Mix into a body that has others; `exactly_one` then belongs to it."""
+
+    NEEDS_SEATS: ClassVar[bool] = True
+
+    seat_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
+        None, description="Seats by id.", examples=[[1, 2]]
+    )
+    seats: Annotated[list[Label], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
+        None, description="Seats by label.", examples=[["A1", "A2"]]
+    )
+    seat_id: Id | None = Field(None, description="One seat by id.", examples=[1])
+    seat: Label | None = Field(None, description="One seat by label.", examples=["A1"])
+    seat_number: Label | None = Field(None, description="One seat by label, as some clients call it.", examples=["A1"])
+
+    @model_validator(mode="after")
+    def _name_each_seat_once(self) -> Self:
+        given = self._given()
+        if len(given) > 1 or (self.NEEDS_SEATS and not given):
+            raise PydanticCustomError(
+                "seats_named",
+                "Name seats in exactly one of these ways: seat_ids, seats, seat_id, seat, seat_number{given}.",
+                {"given": f" (here: {', '.join(given)})" if given else ""},
+            )
+        if twice := _twice(self.seat_ids or self.seats or ()):
+            raise PydanticCustomError("seat_twice", "The same seat is there twice: {twice}.", {"twice": twice})
+        return self
+
+    @property
+    def names_any_seats(self) -> bool:
+        """Does the body name seats at all? Always so, unless `NEEDS_SEATS` is off."""
+        return bool(self._given())
+
+    def names(self) -> SeatNames:
+        """The seats as the domain knows them: by id or by label, in the caller's order."""
+        if self.seat_ids is not None:
+            return SeatNames(ids=tuple(self.seat_ids))
+        if self.seats is not None:
+            return SeatNames(labels=tuple(self.seats))
+        if self.seat_id is not None:
+            return SeatNames(ids=(self.seat_id,))
+        label = self.seat or self.seat_number
+        return SeatNames(labels=(label,) if label else ())
+
+    def _given(self) -> list[str]:
+        return [name for name in _WAYS if getattr(self, name) is not None]
+
+
+class SeatsWanted(NamesSeats, Strict):
+    """Seats, named in exactly one way; none of them twice."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"seats": ["A1", "A2"]}, {"seat_ids": [1, 2]}, {"seat": "A1"}]}
+    )
+
+
+_WAYS = tuple(NamesSeats.model_fields)
+
+
+def _twice(named: Sequence[Any]) -> str:
+    """Every one that is there more than once, as text; normally none."""
+    if len(set(named)) == len(named):
+        return ""
+    seen: set[Hashable] = set()
+    again = dict.fromkeys(one for one in named if one in seen or seen.add(one))  # type: ignore[func-returns-value]
+    return ", ".join(str(one) for one in again)

@@ -1,0 +1,40 @@
+"""What a caller is told, as bytes: the very bytes that are stored with an idempotency key and replayed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.house import Booked, Cancelled, Expired, Held, House, Kept, Outcome, ReleasedAll, Toggled
+from app.schemas.bookings import booking_json
+from app.schemas.reservations import released_json, reservation_json, toggled_json
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`created`: something is there now that was not (201). `user_id` is whom it is for: the guest of an anonymous key."""
+
+    body: bytes
+    user_id: int
+    created: bool = False
+    location: str | None = None
+    replayed: bool = False
+
+
+def answer(outcome: Outcome, house: House, user_id: int, now: datetime) -> Answer:
+    """The answer to a command, told from the house as it is after its decision was taken in."""
+    match outcome:
+        case Held(reservation, created):
+            location = f"/api/v1/reservations/{reservation.id}" if created else None
+            return Answer(reservation_json(reservation, house.screening, house.layout, now), user_id, created, location)
+        case Kept(reservation):
+            return Answer(reservation_json(reservation, house.screening, house.layout, now), user_id)
+        case Toggled():
+            return Answer(toggled_json(outcome, house, now), user_id)
+        case ReleasedAll(seat_ids):
+            return Answer(released_json(seat_ids, house), user_id)
+        case Booked(booking, created):
+            location = f"/api/v1/bookings/{booking.id}" if created else None
+            return Answer(booking_json(booking, house.screening, house.layout), user_id, created, location)
+        case Cancelled(booking):
+            return Answer(booking_json(booking, house.screening, house.layout), user_id)
+        case Expired():
+            return Answer(b"", user_id)

@@ -1,0 +1,327 @@
+"""One batch: lock its screenings, look at the clock and its rows, decide command by command, write, commit.
+
+In that order, in view, in one transaction. A refusal touches nobody else in the batch.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import asyncpg
+
+from app.db import houses as db
+from app.db import writing
+from app.db.connections import Counter
+from app.db.houses import Found, Proof, Row, Wanted
+from app.db.screenings import Defaults, screening_of
+from app.db.writing import Writes
+from app.domain.bookings import Booking, BookingStatus, Payment, PaymentStatus
+from app.domain.claims import Claim, ClaimStatus
+from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
+from app.domain.decide import decide
+from app.domain.house import House
+from app.domain.idempotency import Key
+from app.domain.money import Money
+from app.domain.refusals import KeyReused, NotFound, Refusal, UnknownSeats
+from app.domain.reservations import Reservation, ReservationStatus
+from app.services.answers import Answer, answer
+from app.services.layouts import Layouts
+from app.services.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A command that waits for its answer. `deadline` is in the event loop's time."""
+
+    screening_id: int
+    command: Command
+    key: Key | None
+    request_id: str | None
+    deadline: float
+    answer: asyncio.Future[Answer]
+
+    @property
+    def asker_id(self) -> int | None:
+        """Whose command it is; nobody's when time asks."""
+        return None if isinstance(self.command, Expire) else self.command.buyer.id
+
+
+@dataclass(slots=True)
+class KnownKey:
+    """What is stored under a key."""
+
+    screening_id: int
+    fingerprint: bytes
+    answer: Answer
+    is_stored: bool = True
+
+
+@dataclass(slots=True)
+class Served:
+    """What came of a batch: an answer or a reason for each command, and the new state of each screening that changed."""
+
+    answers: list[Answer | Exception]
+    states: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class CommitBroke(Exception):
+    """The connection was lost during COMMIT: it may have happened. `proof` is an event that is there if it did."""
+
+    served: Served
+    proof: Proof | None
+
+
+async def happened(connection: Counter, broke: CommitBroke) -> bool:
+    """Had a broken COMMIT happened? Waits until the old transaction has ended, one way or the other."""
+    if broke.proof is None:
+        return False
+    async with connection.transaction():
+        await db.lock(connection, [broke.proof.screening_id])
+        return await db.is_written(connection, broke.proof)
+
+
+async def serve(connection: Counter, batch: Sequence[Asked], layouts: Layouts, defaults: Defaults) -> Served:
+    """One transaction for the whole batch.
+
+    Raises asyncpg's errors when nothing of it happened, and CommitBroke when that is not known.
+    """
+    await connection.execute("BEGIN")
+    try:
+        counter = _Counter(layouts, defaults)
+        await counter.open_houses(connection, batch)
+        now = await counter.look(connection, batch)
+        served = counter.decide(batch, now)
+        writes = counter.writes(batch, now)
+        if writes:
+            await writing.write(connection, writes)
+    except BaseException:
+        await _roll_back(connection)
+        raise
+    try:
+        await asyncio.shield(_commit(connection))
+    except Unclear as unclear:
+        raise CommitBroke(served, counter.proof(now)) from unclear
+    return served
+
+
+class Unclear(Exception):
+    """PostgreSQL did not say what became of a COMMIT."""
+
+
+class _Counter:
+    """The houses and keys of one batch."""
+
+    def __init__(self, layouts: Layouts, defaults: Defaults) -> None:
+        self._layouts = layouts
+        self._defaults = defaults
+        self._ledgers: dict[int, Ledger] = {}
+        self._states: dict[int, int] = {}
+        self._keys: dict[tuple[int, str], KnownKey] = {}
+        self._stored: list[tuple[Key, KnownKey]] = []
+        self._replayed: set[tuple[int, int, str]] = set()
+
+    async def open_houses(self, connection: Counter, batch: Sequence[Asked]) -> None:
+        """Lock the screenings. From here on nobody else changes them until the transaction ends."""
+        for record in await db.lock(connection, sorted({asked.screening_id for asked in batch})):
+            layout = await self._layouts.at(record["theater_id"], record["layout_revision"])
+            house = House(screening_of(record, self._defaults), layout, record["version"])
+            self._ledgers[house.screening.id] = Ledger(house)
+            # Every part only grows, so their sum moves whenever one of them does.
+            self._states[house.screening.id] = record["revision"] + record["layout_revision"]
+
+    async def look(self, connection: Counter, batch: Sequence[Asked]) -> datetime:
+        """Read what the batch names, and once more what that leads to. Returns the time for all of its decisions."""
+        wanted = Wanted()
+        for asked in batch:
+            if asked.key:
+                wanted.keys.add((asked.key.owner_id, asked.key.value))
+            if ledger := self._ledgers.get(asked.screening_id):
+                _want(wanted, ledger.house, asked.command)
+        found = await db.read(connection, wanted)
+        self._take_in(found)
+        askers = {(asked.screening_id, asked.asker_id) for asked in batch}
+        if leads := self._leads_of(found, askers):
+            self._take_in(await db.read(connection, leads))
+        return found.now
+
+    def decide(self, batch: Sequence[Asked], now: datetime) -> Served:
+        """Command by command, in the order of arrival; each sees what the ones before it changed."""
+        answers = [self._answer_to(asked, now) for asked in batch]
+        changed = (ledger.house for ledger in self._ledgers.values() if ledger.has_changed)
+        return Served(answers, {each.screening.id: each.version + self._states[each.screening.id] for each in changed})
+
+    def writes(self, batch: Sequence[Asked], now: datetime) -> Writes:
+        """The rows that differ from what was read, and the keys."""
+        writes = Writes()
+        for ledger in self._ledgers.values():
+            ledger.write_to(writes, now)
+        for key, known in self._stored:
+            told = known.answer
+            writes.add(
+                writing.KEYS_MADE,
+                *(known.screening_id, key.owner_id, key.value, key.fingerprint),
+                *(told.user_id, told.created, told.location, told.body, now),
+            )
+        for replayed in self._replayed:
+            writes.add(writing.KEYS_REPLAYED, *replayed, now)
+        return writes
+
+    def proof(self, now: datetime) -> Proof | None:
+        """What is written if the batch is, and only then; None when nothing changed."""
+        changed = (each.house for each in self._ledgers.values() if each.has_changed)
+        return next((Proof(house.screening.id, house.version, now) for house in changed), None)
+
+    def _answer_to(self, asked: Asked, now: datetime) -> Answer | Exception:
+        try:
+            return self._replay(asked) or self._decide(asked, now)
+        except Refusal as refusal:
+            return refusal
+        except Exception as unforeseen:  # a mistake of ours in one decision is no reason to fail the others
+            log.exception("a decision failed", extra={"request_id": asked.request_id})
+            return unforeseen
+
+    def _replay(self, asked: Asked) -> Answer | None:
+        key = asked.key
+        known = self._keys.get((key.owner_id, key.value)) if key else None
+        if key is None or known is None:
+            return None
+        if known.fingerprint != key.fingerprint:
+            raise KeyReused
+        if known.is_stored:
+            self._replayed.add((known.screening_id, key.owner_id, key.value))
+        told = known.answer
+        return Answer(told.body, told.user_id, told.created, told.location, replayed=True)
+
+    def _decide(self, asked: Asked, now: datetime) -> Answer:
+        ledger = self._ledgers.get(asked.screening_id)
+        if ledger is None:
+            raise NotFound("screening")
+        house = ledger.house
+        decision = decide(house, asked.command, now)
+        ledger.enter(decision, now, asked.asker_id, asked.request_id)
+        told = answer(decision.outcome, house, asked.asker_id or 0, now)
+        if key := asked.key:
+            known = KnownKey(asked.screening_id, key.fingerprint, told, is_stored=False)
+            self._keys[key.owner_id, key.value] = known
+            self._stored.append((key, known))
+        return told
+
+    def _take_in(self, found: Found) -> None:
+        for owner_id, value, fingerprint, user_id, created, location, body, screening_id in found.keys:
+            told = Answer(body, user_id, created, location)
+            self._keys[owner_id, value] = KnownKey(screening_id, fingerprint, told)
+        for row in found.reservations:
+            house = self._ledgers[row[0]].house
+            reservation = _reservation(row)
+            house.reservations[reservation.id] = reservation
+            self._take_in_claims(row[10])
+        for row in found.bookings:
+            booking = _booking(row)
+            self._ledgers[row[0]].house.bookings[booking.id] = booking
+            self._take_in_claims(row[11])
+        self._take_in_claims(found.claims)
+        self._take_in_claims(found.claims_of_users)
+
+    def _take_in_claims(self, rows: Iterable[Row]) -> None:
+        for screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at in rows:
+            self._ledgers[screening_id].house.claims[seat_id] = Claim(
+                seat_id, ClaimStatus(status), user_id, reservation_id, booking_id, expires_at
+            )
+
+    def _leads_of(self, found: Found, askers: set[tuple[int, int | None]]) -> Wanted:
+        """Reservations and bookings that the rows lead to: holds that ran out, and whatever an asker has."""
+        leads = Wanted()
+        for screening_id, ledger in self._ledgers.items():
+            house = ledger.house
+            for claim in house.claims.values():
+                is_an_askers = (screening_id, claim.user_id) in askers
+                if claim.booking_id and is_an_askers and claim.booking_id not in house.bookings:
+                    leads.bookings.add((screening_id, claim.booking_id))
+                elif claim.status is ClaimStatus.HELD and (is_an_askers or not claim.is_live(found.now)):
+                    assert claim.reservation_id is not None
+                    if claim.reservation_id not in house.reservations:
+                        leads.reservations.add((screening_id, claim.reservation_id))
+            for reservation in house.reservations.values():
+                if reservation.booking_id and reservation.booking_id not in house.bookings:
+                    leads.bookings.add((screening_id, reservation.booking_id))
+        return leads
+
+
+def _want(wanted: Wanted, house: House, command: Command) -> None:
+    """Add the rows that a decision about this command may look at."""
+    screening_id = house.screening.id
+    match command:
+        case Hold(buyer, seats) | Book(buyer, seats) | Toggle(buyer, seats):
+            try:
+                wanted.seats.update((screening_id, seat.id) for seat in house.layout.find(seats))
+            except UnknownSeats:
+                return
+            if isinstance(command, Toggle) or house.screening.limits.max_seats_per_user is not None:
+                wanted.users.add((screening_id, buyer.id))
+        case ReleaseAll(buyer):
+            wanted.users.add((screening_id, buyer.id))
+        case Confirm() | Extend() | Release():
+            wanted.reservations.add((screening_id, command.reservation_id))
+        case Cancel():
+            wanted.bookings.add((screening_id, command.booking_id))
+        case Expire(reservation_ids):
+            wanted.reservations.update((screening_id, reservation_id) for reservation_id in reservation_ids)
+
+
+def _reservation(row: Row) -> Reservation:
+    _, reservation_id, user_id, status, created_at, first_held_at, expires_at, booking_id, version, seats, _ = row
+    return Reservation(
+        id=reservation_id,
+        user_id=user_id,
+        status=ReservationStatus(status),
+        prices={seat_id: Money(amount, currency) for seat_id, amount, currency, left_at in seats if left_at is None},
+        created_at=created_at,
+        first_held_at=first_held_at,
+        expires_at=expires_at,
+        booking_id=booking_id,
+        version=version,
+        left={seat_id: Money(amount, currency) for seat_id, amount, currency, left_at in seats if left_at is not None},
+    )
+
+
+def _booking(row: Row) -> Booking:
+    _, booking_id, user_id, reservation_id, status, payment_status, reference, created_at, cancelled_at = row[:9]
+    version, seats, _ = row[9:]
+    # The seats that a cancelled booking still had ended together with it.
+    live = {seat_id: Money(amount, currency) for seat_id, amount, currency, end in seats if end == cancelled_at}
+    return Booking(
+        id=booking_id,
+        user_id=user_id,
+        reservation_id=reservation_id,
+        status=BookingStatus(status),
+        prices=live,
+        payment=Payment(PaymentStatus(payment_status), reference),
+        created_at=created_at,
+        cancelled_at=cancelled_at,
+        version=version,
+        left={seat_id: Money(amount, currency) for seat_id, amount, currency, end in seats if end != cancelled_at},
+    )
+
+
+async def _commit(connection: Counter) -> None:
+    """Raises Unclear unless PostgreSQL said in so many words what became of it."""
+    try:
+        said = await connection.execute("COMMIT")
+    except asyncpg.TransactionRollbackError:
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as broken:
+        raise Unclear from broken
+    if said != "COMMIT":
+        raise asyncpg.TransactionRollbackError("the transaction had been rolled back")
+
+
+async def _roll_back(connection: Counter) -> None:
+    """As far as there is a connection; without one, PostgreSQL has rolled back by itself."""
+    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        await connection.execute("ROLLBACK")

@@ -1,0 +1,209 @@
+"""The box office: every change to seats goes through this one counter.
+
+Requests that arrive while a transaction is under way wait in its queue, and the next transaction serves all of them: a
+group commit, as databases do with their log. Nobody waits longer than a deadline, and nobody is left without an answer.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+import asyncpg
+
+from app.db.connections import LOST, SATURATED, Counter
+from app.db.screenings import Defaults
+from app.domain.commands import Command
+from app.domain.idempotency import Key
+from app.domain.refusals import Busy, KeyInUse
+from app.services.answers import Answer
+from app.services.batches import Asked, CommitBroke, Served, happened, serve
+from app.services.layouts import Layouts
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS: Final = 3
+SAME_KEY_WAITS_SECONDS: Final = 2.0
+
+Announce = Callable[[Mapping[int, int], Callable[[], None]], None]
+"""Tell the world the new state of screenings, then call back. Never blocks, never fails."""
+
+
+class BoxOffice:
+    """One per process. `run` serves until it is cancelled; `ask` waits for an answer."""
+
+    def __init__(
+        self,
+        connect: Callable[[], AbstractAsyncContextManager[Counter]],
+        layouts: Layouts,
+        defaults: Defaults,
+        announce: Announce,
+        *,
+        batch_max: int,
+        queue_max: int,
+        deadline_seconds: float,
+        one_screening_a_batch: bool = False,
+    ) -> None:
+        self._connect = connect
+        self._layouts = layouts
+        self._defaults = defaults
+        self._announce = announce
+        self._batch_max = batch_max
+        self._queue_max = queue_max
+        self._deadline_seconds = deadline_seconds
+        self._one_screening_a_batch = one_screening_a_batch
+        self._queue: deque[Asked] = deque()
+        self._arrival = asyncio.Event()
+        self._with_key: dict[tuple[int, str], asyncio.Future[Answer]] = {}
+        self._counter = contextlib.AsyncExitStack()
+        self._connection: Counter | None = None
+
+    async def ask(
+        self, screening_id: int, command: Command, *, key: Key | None = None, request_id: str | None = None
+    ) -> Answer:
+        """The answer to a command, once what it changed is committed and announced.
+
+        A caller who goes away does not stop the command. Raises the Refusal of a rule; Busy when the queue is full, the
+        deadline has passed or PostgreSQL is away; KeyInUse when the first request with this key is still running.
+        """
+        owner = (key.owner_id, key.value) if key else None
+        if owner and (first := self._with_key.get(owner)):
+            await asyncio.wait((first,), timeout=SAME_KEY_WAITS_SECONDS)
+            if not first.done():
+                raise KeyInUse
+        if len(self._queue) >= self._queue_max:
+            raise Busy("Too many requests are waiting.")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        self._queue.append(Asked(screening_id, command, key, request_id, loop.time() + self._deadline_seconds, answer))
+        self._arrival.set()
+        if owner is None:
+            return await answer
+        self._with_key[owner] = answer
+        try:
+            return await asyncio.shield(answer)
+        finally:
+            answer.add_done_callback(lambda _: self._with_key.pop(owner, None))
+
+    async def run(self) -> None:
+        """Serve the queue, batch by batch, until cancelled; then whoever still waits is told to come again."""
+        try:
+            while True:
+                await self._arrival.wait()
+                await self._serve(self._next_batch())
+                if not self._queue:
+                    self._arrival.clear()
+        finally:
+            while self._queue:
+                _settle(self._queue.popleft(), Busy("Usher is stopping."))
+            await self._hang_up()
+
+    def _next_batch(self) -> list[Asked]:
+        """Whoever waits, in order of arrival."""
+        count = min(len(self._queue), self._batch_max)
+        waiting = [self._queue.popleft() for _ in range(count)]
+        if self._one_screening_a_batch and waiting:
+            first = waiting[0].screening_id
+            self._queue.extendleft(reversed([asked for asked in waiting if asked.screening_id != first]))
+            waiting = [asked for asked in waiting if asked.screening_id == first]
+        return self._still_in_time(waiting)
+
+    async def _serve(self, batch: list[Asked]) -> None:
+        """Serve a batch and settle every one of its commands, whatever happens."""
+        if not batch:
+            return
+        try:
+            served = await self._transact(batch)
+        except Busy as busy:
+            _settle_all(batch, [busy] * len(batch))
+        except asyncpg.LockNotAvailableError:
+            await self._serve_apart(batch, by=lambda asked: asked.screening_id)
+        except asyncio.CancelledError:
+            _settle_all(batch, [Busy("Usher is stopping.", outcome_unknown=True)] * len(batch))
+            raise
+        except Exception as failed:  # the write failed: served one by one, only the guilty command fails
+            if len(batch) == 1:
+                log.exception("a command failed", extra={"request_id": batch[0].request_id})
+                _settle(batch[0], failed)
+            else:
+                await self._serve_apart(batch, by=id)
+        else:
+            self._announce(served.states, lambda: _settle_all(batch, served.answers))
+
+    async def _serve_apart(self, batch: list[Asked], by: Callable[[Asked], int]) -> None:
+        """Serve the parts of a batch that failed as a whole, each in a transaction of its own."""
+        parts: dict[int, list[Asked]] = {}
+        for asked in batch:
+            parts.setdefault(by(asked), []).append(asked)
+        if len(parts) == 1:
+            _settle_all(batch, [Busy("Somebody else is changing this screening for too long.")] * len(batch))
+            return
+        for part in parts.values():
+            await self._serve(self._still_in_time(part))
+
+    async def _transact(self, batch: list[Asked]) -> Served:
+        """Serve in one transaction. What PostgreSQL undid by itself is done again, a lost connection opened again.
+
+        Raises Busy when PostgreSQL is away or saturated, or when it cannot be known whether the transaction happened.
+        """
+        broke: CommitBroke | None = None
+        for _ in range(ATTEMPTS):
+            try:
+                connection = await self._connected()
+                if broke and await happened(connection, broke):
+                    return broke.served
+                broke = None
+                return await serve(connection, batch, self._layouts, self._defaults)
+            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
+                continue
+            except CommitBroke as unknown:
+                broke = unknown
+                await self._hang_up()
+            except LOST as lost:
+                had_connection = self._connection is not None
+                await self._hang_up()
+                if not had_connection:
+                    raise Busy("The database does not answer.", outcome_unknown=broke is not None) from lost
+            except SATURATED as saturated:
+                await self._hang_up()
+                raise Busy("The database is saturated.", outcome_unknown=broke is not None) from saturated
+        raise Busy(outcome_unknown=broke is not None)
+
+    async def _connected(self) -> Counter:
+        if self._connection is None or self._connection.is_closed():
+            await self._hang_up()
+            self._connection = await self._counter.enter_async_context(self._connect())
+        return self._connection
+
+    async def _hang_up(self) -> None:
+        self._connection = None
+        await self._counter.aclose()
+
+    def _still_in_time(self, waiting: Iterable[Asked]) -> list[Asked]:
+        """Those whose deadline has not passed; the others are told to come again."""
+        now = asyncio.get_running_loop().time()
+        in_time: list[Asked] = []
+        for asked in waiting:
+            if asked.deadline > now:
+                in_time.append(asked)
+            else:
+                _settle(asked, Busy("Your turn did not come in time; nothing was done."))
+        return in_time
+
+
+def _settle(asked: Asked, told: Answer | Exception) -> None:
+    """Give a command its answer, unless its caller has gone away."""
+    if asked.answer.done():
+        return
+    if isinstance(told, Exception):
+        asked.answer.set_exception(told)
+    else:
+        asked.answer.set_result(told)
+
+
+def _settle_all(batch: Sequence[Asked], answers: Sequence[Answer | Exception]) -> None:
+    for asked, told in zip(batch, answers, strict=True):
+        _settle(asked, told)

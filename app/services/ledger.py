@@ -1,0 +1,136 @@
+"""What the decisions of a batch changed in one house since it was read: the rows to write, and the events to tell."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.db import writing
+from app.db.writing import Part, Writes
+from app.domain.bookings import Booking
+from app.domain.claims import Claim, ClaimStatus
+from app.domain.house import Cause, Decision, House
+from app.domain.reservations import Reservation
+from app.domain.seats import SeatStatus
+
+
+class Ledger:
+    """One house and its changes. Whatever happens between two batches, only the difference is written."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.version_before = house.version
+        self._claims: dict[int, Claim | None] = {}
+        self._reservations: dict[UUID, Reservation | None] = {}
+        self._bookings: dict[UUID, Booking | None] = {}
+        self._events: list[tuple[Any, ...]] = []
+
+    @property
+    def has_changed(self) -> bool:
+        return self.house.version != self.version_before
+
+    def enter(self, decision: Decision, now: datetime, actor_id: int | None, request_id: str | None) -> None:
+        """Take a decision into the house, remembering what was there before."""
+        house = self.house
+        for seat_id, claim in decision.claims.items():
+            before = house.claims.get(seat_id)
+            self._claims.setdefault(seat_id, before)
+            told = _event(before, claim, decision.cause, now)
+            event = (house.screening.id, house.next_version, seat_id, now, *told, actor_id, request_id)
+            self._events.append(event)
+        for reservation_id in decision.reservations:
+            self._reservations.setdefault(reservation_id, house.reservations.get(reservation_id))
+        for booking_id in decision.bookings:
+            self._bookings.setdefault(booking_id, house.bookings.get(booking_id))
+        house.apply(decision)
+
+    def write_to(self, writes: Writes, now: datetime) -> None:
+        """Add the rows that differ from what was read."""
+        if not self.has_changed:
+            return
+        screening_id = self.house.screening.id
+        writes.add(writing.VERSIONS_MOVED, screening_id, self.house.version)
+        for event in self._events:
+            writes.add(writing.EVENTS_MADE, *event)
+        for seat_id, claim_before in self._claims.items():
+            _write_claim(writes, screening_id, seat_id, claim_before, self.house.claims.get(seat_id))
+        for reservation_id, reservation_before in self._reservations.items():
+            _write_reservation(writes, screening_id, reservation_before, self.house.reservations[reservation_id], now)
+        for booking_id, booking_before in self._bookings.items():
+            _write_booking(writes, screening_id, booking_before, self.house.bookings[booking_id], now)
+
+
+def _event(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[Any, ...]:
+    """From, to, whose it is, whose hold it was, until when, and why. A run-out hold that nobody takes over expired."""
+    was_live = before is not None and before.is_live(now)
+    if before is not None and not was_live and after is None:
+        cause = Cause.EXPIRY
+    seen_before = before.seen_as if before and (was_live or after is None) else SeatStatus.AVAILABLE
+    user_id = after.user_id if after else None
+    was_held_by = before.user_id if before and before.status is ClaimStatus.HELD and before.user_id != user_id else None
+    return (
+        seen_before,
+        after.seen_as if after else SeatStatus.AVAILABLE,
+        user_id,
+        was_held_by,
+        after.expires_at if after else None,
+        cause,
+    )
+
+
+def _write_claim(writes: Writes, screening_id: int, seat_id: int, before: Claim | None, after: Claim | None) -> None:
+    if after is None:
+        if before is not None:
+            writes.add(writing.CLAIMS_FREED, screening_id, seat_id)
+    elif after != before:
+        part = writing.CLAIMS_MADE if before is None else writing.CLAIMS_CHANGED
+        row = (after.status, after.user_id, after.reservation_id, after.booking_id, after.expires_at)
+        writes.add(part, screening_id, seat_id, *row)
+
+
+def _write_reservation(
+    writes: Writes, screening_id: int, before: Reservation | None, after: Reservation, now: datetime
+) -> None:
+    if before is None:
+        held = (after.created_at, after.first_held_at, after.expires_at, after.booking_id, after.version)
+        writes.add(writing.RESERVATIONS_MADE, screening_id, after.id, after.user_id, after.status, *held)
+    else:
+        kept = (after.status, after.expires_at, after.booking_id, after.version)
+        writes.add(writing.RESERVATIONS_CHANGED, screening_id, after.id, *kept)
+    made, changed = writing.RESERVATION_SEATS_MADE, writing.RESERVATION_SEATS_CHANGED
+    _write_seats(writes, made, changed, screening_id, before, after, None, now)
+
+
+def _write_booking(writes: Writes, screening_id: int, before: Booking | None, after: Booking, now: datetime) -> None:
+    payment, when = after.payment, after.cancelled_at
+    if before is None:
+        sold = (after.status, payment.status, payment.reference, after.created_at, when, after.version)
+        writes.add(writing.BOOKINGS_MADE, screening_id, after.id, after.user_id, after.reservation_id, *sold)
+    else:
+        writes.add(writing.BOOKINGS_CHANGED, screening_id, after.id, after.status, payment.status, when, after.version)
+    made, changed = writing.BOOKING_SEATS_MADE, writing.BOOKING_SEATS_CHANGED
+    _write_seats(writes, made, changed, screening_id, before, after, when, now)
+
+
+def _write_seats(
+    writes: Writes,
+    made: Part,
+    changed: Part,
+    screening_id: int,
+    before: Reservation | Booking | None,
+    after: Reservation | Booking,
+    ended_at: datetime | None,
+    now: datetime,
+) -> None:
+    """Its seats, and those that left it. `ended_at`: when its seats, too, ceased to be taken (a cancelled booking)."""
+    for seat_id, price in after.prices.items():
+        row = (screening_id, after.id, seat_id, price.amount_minor, price.currency, ended_at)
+        if before is None or (seat_id not in before.prices and seat_id not in before.left):
+            writes.add(made, *row)
+        elif ended_at is not None or seat_id not in before.prices:
+            writes.add(changed, *row)
+    for seat_id, price in after.left.items():
+        row = (screening_id, after.id, seat_id, price.amount_minor, price.currency, now)
+        if before is None:
+            writes.add(made, *row)
+        elif seat_id not in before.left:
+            writes.add(changed, *row)

@@ -1,0 +1,60 @@
+"""The stories of people: somebody comes as a guest, somebody asks who they are."""
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import users
+from app.db.users import Account
+from app.domain.people import Person
+from app.domain.refusals import Unauthenticated
+from app.services.newcomers import Newcomers
+from app.services.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Whoever wants seats. `person` None: nobody knows them yet, and they become a guest with their first seat."""
+
+    person: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """A new guest, the token that shows it, and how long it does, in seconds."""
+
+    person: Person
+    access_token: str
+    expires_in: int
+
+
+class People:
+    """What can be asked about people. Opens its own transactions."""
+
+    def __init__(self, engine: AsyncEngine, tokens: Tokens) -> None:
+        self._engine = engine
+        self._tokens = tokens
+        self._newcomers = Newcomers(engine)
+
+    async def new_guest(self, email: str | None = None) -> Welcome:
+        """Make a guest who stays, with a token. An email opens nothing that an earlier guest with it did."""
+        async with self._engine.begin() as connection:
+            user_id, came_at = await users.insert_guest(connection, email)
+        token = self._tokens.guest_token(user_id, came_at, uuid4().hex)
+        return Welcome(Person(user_id, is_guest=True), token, self._tokens.guest_seconds)
+
+    async def guest_for(self, buyer: Buyer, email: str | None = None) -> Person:
+        """The buyer, or a new guest in their place, for a call that takes seats.
+
+        The guest is durable with the commit of the seats that follows, not before.
+        """
+        return buyer.person or await self._newcomers.welcome(email)
+
+    async def me(self, person: Person) -> Account:
+        """Who the caller is and what they have. Raises Unauthenticated when the user is no longer there."""
+        async with self._engine.connect() as connection:
+            account = await users.account(connection, person.id)
+        if account is None:
+            raise Unauthenticated("The token's owner is no longer here. Get a new token.")
+        return account

@@ -1,0 +1,65 @@
+"""What the stories need from the outside. Adapters satisfy these by shape; `main` introduces them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+
+class Away(Exception):
+    """The outside did not answer. Everything goes on without it."""
+
+
+class AvailabilityCache(Protocol):
+    """Remembers, for each screening, its state and the facts that were true in it. Every call may raise Away.
+
+    A state is a number that only grows, with every change of a screening's seats, prices or layout.
+    """
+
+    async def states(self, screening_ids: Sequence[int]) -> list[int | None]:
+        """The state of each screening, None where it is not known."""
+        ...
+
+    async def known_states(self) -> dict[int, int]:
+        """Every screening whose state is known."""
+        ...
+
+    async def move(self, states: Mapping[int, int]) -> None:
+        """These are the states now, unless a later one is known already. What was kept for earlier ones is stale."""
+        ...
+
+    async def facts(self, screening_id: int) -> bytes | None:
+        """What was kept last."""
+        ...
+
+    async def keep(self, screening_id: int, state: int, facts: bytes) -> None:
+        """Keep facts that were true in this state. The state itself becomes known if none was."""
+        ...
+
+    async def forget(self, screening_ids: Sequence[int]) -> None:
+        """Drop all that is known of these screenings."""
+        ...
+
+    def doubts(self) -> int:
+        """How often it has failed so far. Once it has, it answers no reader until somebody trusts it again."""
+        ...
+
+    def trust(self, doubts: int) -> None:
+        """It was compared with PostgreSQL, and has not failed since it had failed so often."""
+        ...
+
+    async def ping(self) -> bool:
+        """Does it answer? Never raises Away."""
+        ...
+
+
+class PaymentProvider(Protocol):
+    """Takes and gives back money."""
+
+    async def pay(self, booking_id: UUID, method: str | None, token: str | None) -> str:
+        """Take the money for a booking that is about to be made; returns the payment's reference. Asked again for the
+        same booking, it answers the same and takes nothing twice. Raises PaymentDeclined."""
+        ...
+
+    async def give_back(self, reference: str) -> None:
+        """Give the money of a payment back. Asked again, it gives nothing twice."""
+        ...

@@ -1,0 +1,85 @@
+"""The sweeper tidies up holds that ran out, and announces their seats; old keys and events go too.
+
+Nothing correct waits for it: a hold whose time is over is no hold at that moment. Several processes may sweep.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import sweeping
+from app.domain.commands import Expire
+from app.domain.refusals import Refusal
+from app.services.box_office import BoxOffice
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 500
+"""Holds that one command expires at most, so that buyers are not kept waiting."""
+
+LOOK_SECONDS: Final = 0.5
+"""It looks at least so often: another process may have made a hold that ends sooner than all that it knows."""
+
+TIDY_SECONDS: Final = 60.0
+
+
+class Sweeper:
+    """One per process."""
+
+    def __init__(self, engine: AsyncEngine, box_office: BoxOffice, keys_hours: int, events_hours: int) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._box_office = box_office
+        self._keys_hours = keys_hours
+        self._events_hours = events_hours
+
+    async def run(self) -> None:
+        """Sweep as holds run out, until cancelled."""
+        loop = asyncio.get_running_loop()
+        tidied_at = float("-inf")
+        while True:
+            pause = LOOK_SECONDS
+            try:
+                pause = await self._sweep_and_look_ahead()
+                if loop.time() - tidied_at > TIDY_SECONDS:
+                    await self.tidy()
+                    tidied_at = loop.time()
+            except (Refusal, SQLAlchemyError, OSError) as away:
+                log.warning("could not sweep: %s", type(away).__name__)
+            await asyncio.sleep(pause)
+
+    async def sweep(self) -> int:
+        """Expire every hold that has run out; how many there were. Raises what the box office raises."""
+        count = 0
+        while True:
+            async with self._engine.connect() as connection:
+                run_out = await sweeping.run_out(connection, AT_ONCE)
+            for screening_id, reservation_ids in _by_screening(run_out).items():
+                await self._box_office.ask(screening_id, Expire(reservation_ids))
+            count += len(run_out)
+            if len(run_out) < AT_ONCE:
+                return count
+
+    async def tidy(self) -> None:
+        """Delete idempotency keys and events that are older than they are kept."""
+        async with self._engine.connect() as connection:
+            await sweeping.forget_keys(connection, self._keys_hours)
+            await sweeping.forget_events(connection, self._events_hours)
+
+    async def _sweep_and_look_ahead(self) -> float:
+        """Sweep; then how many seconds to wait for the next end."""
+        await self.sweep()
+        async with self._engine.connect() as connection:
+            seconds = await sweeping.seconds_to_next_end(connection)
+        return LOOK_SECONDS if seconds is None else min(max(seconds, 0.0), LOOK_SECONDS)
+
+
+def _by_screening(run_out: Iterable[tuple[int, UUID]]) -> dict[int, tuple[UUID, ...]]:
+    holds: dict[int, list[UUID]] = {}
+    for screening_id, reservation_id in run_out:
+        holds.setdefault(screening_id, []).append(reservation_id)
+    return {screening_id: tuple(reservation_ids) for screening_id, reservation_ids in holds.items()}

@@ -1,0 +1,175 @@
+"""What a setting may be, and what the program says and does when it is something else."""
+
+import os
+import secrets
+import subprocess
+import sys
+
+import pytest
+
+from app.settings import BadSettings, Settings, read_settings
+
+GOOD_SECRET = "k3Jq8mWz5TnXv2RbY7cLd0PfHs4GtA9e"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("PORT", "65536", "a whole number from 0 to 65535"),
+        ("PORT", "-1", "a whole number from 0 to 65535"),
+        ("PORT", "eighty", "a whole number from 0 to 65535"),
+        ("RESERVATION_TIMEOUT", "0", "a whole number from 1 to 86400"),
+        ("RESERVATION_TIMEOUT", "86401", "a whole number from 1 to 86400"),
+        ("RESERVATION_TIMEOUT", "5.5", "a whole number from 1 to 86400"),
+        ("MAX_SEATS_PER_USER", "0", "a whole number from 1 to 100000"),
+        ("WEB_CONCURRENCY", "0", "a whole number from 1 to 64"),
+        ("COMMAND_DEADLINE_SECONDS", "nan", "more than 0, up to 60"),
+        ("COMMAND_DEADLINE_SECONDS", "inf", "more than 0, up to 60"),
+        ("RECONCILE_SECONDS", "0", "a number from 0.1 to 60"),
+        ("GUESTS", "perhaps", "on or off"),
+        ("LOG_FORMAT", "xml", "text or json"),
+        ("REDIS_URL", "http://localhost", "redis://host:6379/0"),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert len(str(refused.value).splitlines()) == 1
+    assert str(refused.value).startswith(f"{name}=")
+    assert allowed in str(refused.value)
+
+
+def test_two_bad_values_are_two_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "x")
+    monkeypatch.setenv("SWEEP", "x")
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert [line.split("=")[0] for line in str(refused.value).splitlines()] == ["PORT", "SWEEP"]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "secret",
+        "0123456789abcdef0123456789abcde",
+        "a" * 64,
+        "abcdefgh" * 8,
+        "changeme-changeme-changeme-changeme",
+        "your-secret-key-change-in-production",
+        "a-string-secret-at-least-256-bits-long",
+        "super-secret-jwt-key-please-change-me-1234567890",
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    ],
+)
+def test_a_weak_secret_is_refused_and_never_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("JWT_SECRET", secret)
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert str(refused.value).startswith("JWT_SECRET=(not shown)")
+    assert secret not in str(refused.value).removeprefix("JWT_SECRET")
+
+
+@pytest.mark.parametrize("secret", [GOOD_SECRET, secrets.token_hex(32), secrets.token_urlsafe(32)])
+def test_a_random_secret_is_taken(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("JWT_SECRET", secret)
+
+    assert read_settings().jwt_secret == secret
+
+
+def test_a_given_database_needs_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://usher:geheim@db/usher")
+
+    with pytest.raises(BadSettings, match="JWT_SECRET is not set") as refused:
+        read_settings()
+
+    assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("postgres://u:p@db/usher", "postgresql+asyncpg://u:p@db/usher"),
+        ("postgresql://u:p@db/usher?sslmode=require", "postgresql+asyncpg://u:p@db/usher?ssl=require"),
+        ("postgresql+asyncpg://u@/usher?host=/run/pg", "postgresql+asyncpg://u@/usher?host=/run/pg"),
+    ],
+)
+def test_every_usual_way_to_write_a_database_url_is_understood(
+    monkeypatch: pytest.MonkeyPatch, given: str, meant: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", given)
+    monkeypatch.setenv("JWT_SECRET", GOOD_SECRET)
+
+    assert read_settings().database_url == meant
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://u:geheim@db/usher", "usher.sqlite", "postgresql+psycopg2://u:geheim@db/usher"]
+)
+def test_another_database_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    with pytest.raises(BadSettings, match=r"DATABASE_URL=\(not shown\)") as refused:
+        read_settings()
+
+    assert "geheim" not in str(refused.value)
+
+
+def test_secrets_are_not_in_the_printed_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:geheim@db/usher")
+    monkeypatch.setenv("JWT_SECRET", GOOD_SECRET)
+
+    printed = repr(read_settings()) + str(read_settings())
+
+    assert "geheim" not in printed
+    assert GOOD_SECRET not in printed
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("PORT", "")
+
+    assert read_settings().is_embedded
+    assert read_settings().port == 8000
+
+
+def test_the_cap_of_a_hold_follows_a_longer_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESERVATION_TIMEOUT", "1200")
+
+    assert read_settings().max_hold_seconds == 1200
+
+
+def test_a_cap_that_is_shorter_than_a_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESERVATION_TIMEOUT", "1200")
+    monkeypatch.setenv("MAX_HOLD_SECONDS", "900")
+
+    with pytest.raises(BadSettings, match="MAX_HOLD_SECONDS=900 is not allowed: at least RESERVATION_TIMEOUT"):
+        read_settings()
+
+
+def test_a_bad_setting_ends_the_program_with_3_and_no_traceback() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "serve"],
+        env=os.environ | {"PORT": "99999", "JWT_SECRET": "secret"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert ended.returncode == 3
+    assert ended.stdout == ""
+    assert [line.split("=")[0] for line in ended.stderr.splitlines()] == ["JWT_SECRET", "PORT"]

@@ -1,0 +1,101 @@
+"""The layouts that a process remembers."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain.refusals import NotFound
+from app.services.layouts import Layouts
+
+THEATER_A, THEATER_B = 1, 2
+
+
+@contextmanager
+def statements_of(engine: AsyncEngine) -> Iterator[list[str]]:
+    """Every statement that is sent to PostgreSQL within the block."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", note)
+
+
+async def test_a_layout_has_its_seats_in_order(demo_engine: AsyncEngine) -> None:
+    layout = await Layouts(demo_engine).at(THEATER_A, 1)
+
+    assert [seat.id for seat in layout.seats] == list(range(1, 81))
+    assert (layout.seats[0].label, layout.seats[-1].label) == ("A1", "D20")
+
+
+async def test_many_who_need_a_layout_at_once_cause_one_reading(demo_engine: AsyncEngine) -> None:
+    layouts = Layouts(demo_engine)
+
+    with statements_of(demo_engine) as sent:
+        found = await asyncio.gather(*(layouts.at(THEATER_A, 1) for _ in range(20)))
+
+    assert len(sent) == 1
+    assert all(layout is found[0] for layout in found)
+
+
+async def test_a_newer_revision_is_read_again(demo_engine: AsyncEngine) -> None:
+    layouts = Layouts(demo_engine)
+    await layouts.at(THEATER_A, 1)
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("UPDATE seats SET category = 'royal' WHERE id = 1"))
+        await connection.execute(text("UPDATE theaters SET layout_revision = 2 WHERE id = 1"))
+
+    layout = await layouts.at(THEATER_A, 2)
+
+    assert (layout.revision, layout.by_id[1].category) == (2, "royal")
+
+
+async def test_who_knows_only_the_older_revision_gets_the_newer_one(demo_engine: AsyncEngine) -> None:
+    layouts = Layouts(demo_engine)
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("UPDATE theaters SET layout_revision = 2 WHERE id = 1"))
+    newer = await layouts.at(THEATER_A, 2)
+
+    assert await layouts.at(THEATER_A, 1) is newer
+
+
+async def test_a_seat_that_was_taken_out_is_not_in_the_layout(demo_engine: AsyncEngine) -> None:
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("UPDATE seats SET removed_at = now() WHERE id = 1"))
+
+    layout = await Layouts(demo_engine).at(THEATER_A, 1)
+
+    assert 1 not in layout.by_id
+
+
+async def test_layouts_not_asked_for_longest_are_given_up_first(demo_engine: AsyncEngine) -> None:
+    layouts = Layouts(demo_engine, seats_kept=99)
+    await layouts.at(THEATER_A, 1)
+    await layouts.at(THEATER_B, 1)
+
+    with statements_of(demo_engine) as sent:
+        await layouts.at(THEATER_B, 1)
+        await layouts.at(THEATER_A, 1)
+
+    assert len(sent) == 1
+
+
+async def test_a_theater_that_does_not_exist_has_no_layout(demo_engine: AsyncEngine) -> None:
+    with pytest.raises(NotFound):
+        await Layouts(demo_engine).at(99, 1)
+
+
+async def test_a_theater_without_seats_has_an_empty_layout(demo_engine: AsyncEngine) -> None:
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("INSERT INTO theaters (id, name, timezone) VALUES (77, 'Field', 'UTC')"))
+
+    assert (await Layouts(demo_engine).at(77, 1)).seats == ()

@@ -1,0 +1,78 @@
+"""One question for everybody who has it, and no answer older than the asking."""
+
+import asyncio
+
+import pytest
+
+from app.services.shared import Shared
+
+
+class Oracle:
+    """Answers with the number of the question, once it is told to speak."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.speak = asyncio.Event()
+        self.heard = asyncio.Event()
+
+    async def answer(self, _: str) -> int:
+        self.asked += 1
+        number = self.asked
+        self.heard.set()
+        await self.speak.wait()
+        return number
+
+
+async def test_who_asks_while_a_question_is_under_way_shares_the_next_one() -> None:
+    oracle = Oracle()
+    shared = Shared(oracle.answer)
+    async with asyncio.TaskGroup() as callers:
+        first = callers.create_task(shared.ask("key"))
+        await oracle.heard.wait()
+        later = [callers.create_task(shared.ask("key")) for _ in range(20)]
+        oracle.speak.set()
+
+    assert first.result() == 1
+    assert {caller.result() for caller in later} == {2}
+    assert oracle.asked == 2
+
+
+async def test_who_asks_when_nothing_is_under_way_gets_a_new_answer() -> None:
+    oracle = Oracle()
+    oracle.speak.set()
+    shared = Shared(oracle.answer)
+
+    assert [await shared.ask("key"), await shared.ask("key")] == [1, 2]
+
+
+async def test_keys_do_not_wait_for_each_other() -> None:
+    oracle = Oracle()
+    shared = Shared(oracle.answer)
+    async with asyncio.TaskGroup() as callers:
+        one, other = callers.create_task(shared.ask("one")), callers.create_task(shared.ask("other"))
+        while oracle.asked < 2:
+            await asyncio.sleep(0)
+        oracle.speak.set()
+
+    assert {one.result(), other.result()} == {1, 2}
+
+
+async def test_somebody_else_asks_when_the_first_one_goes_away() -> None:
+    oracle = Oracle()
+    shared = Shared(oracle.answer)
+    async with asyncio.TaskGroup() as callers:
+        first = callers.create_task(shared.ask("key"))
+        await oracle.heard.wait()
+        second = callers.create_task(shared.ask("key"))
+        first.cancel()
+        oracle.speak.set()
+
+    assert second.result() == 2
+
+
+async def test_what_goes_wrong_is_told_to_the_one_who_asked() -> None:
+    async def fail(_: str) -> int:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await Shared(fail).ask("key")
