@@ -83,7 +83,7 @@ def _demo(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _sweep(settings: Settings, _: argparse.Namespace) -> int:
-    from app.services.sweeper import sweep_once
+    from app.main import sweep_once
 
     complete = settings.model_copy(update={"database_url": _database_url(settings)})
     print(f"Swept: {asyncio.run(sweep_once(complete))}")

@@ -19,7 +19,14 @@ from app.domain.people import Person
 from app.domain.refusals import KeyInvalid, Unauthenticated
 from app.resources import Resources
 from app.schemas import strict
+from app.services import availability as services_availability
+from app.services import bookings as services_bookings
+from app.services import catalogue as services_catalogue
+from app.services import changes as services_changes
+from app.services import desk as services_desk
+from app.services import health as services_health
 from app.services import people
+from app.services import reservations as services_reservations
 from app.settings import Settings
 
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e]{1,255}")
@@ -30,13 +37,13 @@ _UNREAD: Final = object()
 class Asked(Request):
     """A request as the edge has read it.
 
-    `headers_once` has each header's last value by its lower-case name, `path` is the canonical one whatever alias was used,
-    `raw_body` the body, read before the operation starts.
+    `headers_once` has each header's last value by its lower-case name; `path` is the canonical one, whatever alias was
+    used; `raw_body` is the body, read before the operation starts.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
+    def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
-        self.request_id = request_id
+        self.request_id = ""
         self.headers_once: dict[bytes, bytes] = dict(scope["headers"])
         self.raw_body = b""
         self._content: Any = _UNREAD
@@ -52,13 +59,13 @@ class Asked(Request):
         return cast("Resources", self.scope["app"].state.resources)
 
     def content(self) -> Any:
-        """What the body says, None when there is none. Raises UnsupportedMediaType or Malformed when it is not strict JSON."""
+        """What the body says, None when there is none. Raises UnsupportedMediaType or Malformed: no strict JSON."""
         if self._content is _UNREAD:
             self._content = self._parsed() if self.raw_body else None
         return self._content
 
     def fingerprint(self) -> bytes:
-        """32 bytes over method, canonical path and content: aliases, spaces and the order of members make no difference."""
+        """32 bytes over method, canonical path and content: aliases, spaces and the order of members do not matter."""
         content = orjson.dumps(self.content(), option=orjson.OPT_SORT_KEYS)
         return blake2b(f"{self.method} {self.path}\n".encode() + content, digest_size=32).digest()
 
@@ -66,7 +73,7 @@ class Asked(Request):
         """Was this header sent more than once?"""
         if len(self.headers_once) == len(self.scope["headers"]):
             return False
-        return sum(name == header for name, _ in self.scope["headers"]) > 1
+        return [name for name, _ in self.scope["headers"]].count(header) > 1
 
     def _parsed(self) -> Any:
         headers = self.headers_once
@@ -100,9 +107,14 @@ Caller = Annotated[Person | None, Security(bearer)]
 
 async def signed_in(caller: Caller) -> Person:
     """Whoever sends a token. Raises Unauthenticated when there is none."""
-    if caller is None:
+    return must_be_known(caller)
+
+
+def must_be_known(person: Person | None) -> Person:
+    """For operations whose body decides whether a token is needed. Raises Unauthenticated."""
+    if person is None:
         raise Unauthenticated("This needs a token. Send the header Authorization: Bearer <token>.")
-    return caller
+    return person
 
 
 SignedIn = Annotated[Person, Depends(signed_in)]
@@ -160,5 +172,47 @@ async def stories_of_people(asked: Asked) -> people.People:
     return asked.resources.people
 
 
+async def health(asked: Asked) -> services_health.Health:
+    """How everything is."""
+    return asked.resources.health
+
+
+async def desk(asked: Asked) -> services_desk.Desk:
+    """Where seats are taken and given back."""
+    return asked.resources.desk
+
+
+async def availability(asked: Asked) -> services_availability.Availability:
+    """The maps of screenings."""
+    return asked.resources.availability
+
+
+async def catalogue(asked: Asked) -> services_catalogue.Catalogue:
+    """Theaters and screenings."""
+    return asked.resources.catalogue
+
+
+async def reservations(asked: Asked) -> services_reservations.Reservations:
+    """The caller's reservations."""
+    return asked.resources.reservations
+
+
+async def bookings(asked: Asked) -> services_bookings.Bookings:
+    """The caller's bookings."""
+    return asked.resources.bookings
+
+
+async def changes(asked: Asked) -> services_changes.ChangesFeed:
+    """What changed since a version."""
+    return asked.resources.changes
+
+
+Desk = Annotated[services_desk.Desk, Depends(desk)]
+Availability = Annotated[services_availability.Availability, Depends(availability)]
+Catalogue = Annotated[services_catalogue.Catalogue, Depends(catalogue)]
+Reservations = Annotated[services_reservations.Reservations, Depends(reservations)]
+Bookings = Annotated[services_bookings.Bookings, Depends(bookings)]
+Changes = Annotated[services_changes.ChangesFeed, Depends(changes)]
 CurrentSettings = Annotated[Settings, Depends(settings)]
 People = Annotated[people.People, Depends(stories_of_people)]
+Health = Annotated[services_health.Health, Depends(health)]

@@ -4,8 +4,20 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.adapters.redis_cache import RedisCache
+from app.services.announcer import Announcer
+from app.services.availability import Availability
+from app.services.bookings import Bookings
+from app.services.box_office import BoxOffice
+from app.services.catalogue import Catalogue
+from app.services.changes import ChangesFeed
+from app.services.desk import Desk
 from app.services.health import Health
+from app.services.layouts import Layouts
 from app.services.people import People
+from app.services.reconciler import Reconciler
+from app.services.reservations import Reservations
+from app.services.sweeper import Sweeper
 from app.services.tokens import Tokens
 from app.settings import Settings
 
@@ -19,3 +31,15 @@ class Resources:
     tokens: Tokens
     people: People
     health: Health
+    layouts: Layouts
+    catalogue: Catalogue
+    cache: RedisCache
+    availability: Availability
+    box_office: BoxOffice
+    announcer: Announcer
+    reconciler: Reconciler
+    sweeper: Sweeper
+    desk: Desk
+    reservations: Reservations
+    bookings: Bookings
+    changes: ChangesFeed

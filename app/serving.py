@@ -26,6 +26,7 @@ from uvicorn.supervisors import Multiprocess
 from app.adapters.embedded import EmbeddedError, EmbeddedServers, jwt_secret, running_process, start_servers
 from app.adapters.embedded.process import die_with_parent
 from app.db.migrations import upgrade
+from app.http_protocol import BoundedHttp
 from app.settings import EXIT_BAD_SETTING, Settings, read_settings
 
 GRACE_SECONDS: Final = 10  # what a request under way may still take when we are told to stop
@@ -109,7 +110,7 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
         factory=True,
         workers=settings.web_concurrency,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws="websockets-sansio",
         ws_max_size=_WEBSOCKET_MAX,
         ws_per_message_deflate=False,

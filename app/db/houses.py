@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from app.db import bookings, reservations
 from app.db.connections import Counter
 
 Row = tuple[Any, ...]
@@ -25,9 +26,10 @@ SELECT s.id, s.theater_id, t.layout_revision, s.starts_at, s.sales_open_at, s.sa
 
 # Only screenings that are locked first are read, so nothing here can change between this statement and COMMIT. Its time
 # is asked for here, after the wait for the lock: now() stopped at BEGIN. OFFSET 0 keeps each look-up an index probe.
-_READ = """
+_READ = f"""
 SELECT clock_timestamp() AS now,
-  ARRAY(SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.screening_id)
+  ARRAY(SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at,
+                   k.screening_id)
           FROM unnest($1::bigint[], $2::text[]) AS w(owner_id, key), LATERAL (
                SELECT * FROM idempotency_keys i WHERE i.owner_id = w.owner_id AND i.key = w.key OFFSET 0) k) AS keys,
   ARRAY(SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at)
@@ -38,10 +40,7 @@ SELECT clock_timestamp() AS now,
           FROM unnest($5::int[], $6::bigint[]) AS w(screening_id, user_id), LATERAL (
                SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id OFFSET 0) c
         ) AS claims_of_users,
-  ARRAY(SELECT ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at, r.booking_id,
-                   r.version,
-                   ARRAY(SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at) FROM reservation_seats s
-                          WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id ORDER BY s.seat_id),
+  ARRAY(SELECT ROW({reservations.COLUMNS}, {reservations.SEATS},
                    ARRAY(SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id,
                                     c.expires_at)
                            FROM reservation_seats s, LATERAL (
@@ -52,10 +51,7 @@ SELECT clock_timestamp() AS now,
           FROM unnest($7::int[], $8::uuid[]) AS w(screening_id, id), LATERAL (
                SELECT * FROM reservations i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) r
         ) AS reservations,
-  ARRAY(SELECT ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_status, b.payment_reference,
-                   b.created_at, b.cancelled_at, b.version,
-                   ARRAY(SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at) FROM booking_seats s
-                          WHERE s.screening_id = b.screening_id AND s.booking_id = b.id ORDER BY s.seat_id),
+  ARRAY(SELECT ROW({bookings.COLUMNS}, {bookings.SEATS},
                    ARRAY(SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id,
                                     c.expires_at)
                            FROM booking_seats s, LATERAL (
@@ -64,7 +60,7 @@ SELECT clock_timestamp() AS now,
                           WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NULL))
           FROM unnest($9::int[], $10::uuid[]) AS w(screening_id, id), LATERAL (
                SELECT * FROM bookings i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) b) AS bookings
-"""
+"""  # noqa: S608 - our own names
 
 _IS_WRITTEN = "SELECT EXISTS (SELECT FROM seat_events WHERE screening_id = $1 AND version = $2 AND at = $3)"
 

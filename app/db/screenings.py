@@ -1,7 +1,7 @@
 """Screenings: listing them, finding the ones that may be meant, and what their columns mean to the rules."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -203,3 +203,17 @@ def _prices(by_category: Mapping[str, Any]) -> Mapping[str, Money]:
     return MappingProxyType(
         {category: Money(price["amount_minor"], price["currency"]) for category, price in by_category.items()}
     )
+
+
+_RULES = text("""
+    SELECT screenings.*, theaters.layout_revision FROM screenings JOIN theaters ON theaters.id = screenings.theater_id
+     WHERE screenings.id = ANY(CAST(:ids AS integer[]))
+""")
+
+
+async def rules_of(
+    connection: AsyncConnection, screening_ids: Iterable[int], defaults: Defaults
+) -> dict[int, tuple[Screening, int]]:
+    """These screenings as the rules know them, each with the revision of the layout that it stands on."""
+    rows = await connection.execute(_RULES, {"ids": list(set(screening_ids))})
+    return {row["id"]: (screening_of(row, defaults), row["layout_revision"]) for row in rows.mappings()}

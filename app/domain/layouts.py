@@ -1,7 +1,7 @@
 """From the plan that an organizer writes to the seats of the house: categories, labels, places (api.md, section 4)."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar, Final
@@ -206,8 +206,3 @@ def _draft(place: _Place) -> SeatDraft:
         x=place.x,
         y=place.y,
     )
-
-
-def categories_of(seats: Iterable[SeatDraft]) -> frozenset[str]:
-    """The categories that need a price."""
-    return frozenset(seat.category for seat in seats)

@@ -1,26 +1,30 @@
 """The edge: every request enters here and every answer leaves here. One layer instead of FastAPI's seven.
 
-It names the request, refuses what HTTP itself forbids, finds the operation whatever base path was used, bounds the body,
-and turns whatever was raised into a problem.
+It names the request, refuses what HTTP itself forbids, finds the operation whatever base path was used, bounds the
+body, and turns whatever was raised into a problem.
 """
 
 import logging
 import os
 import re
-from collections.abc import Callable
-from typing import Any, Final
-from urllib.parse import unquote_to_bytes
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+from urllib.parse import quote, unquote_to_bytes
 
-from fastapi.routing import iter_route_contexts
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.dependencies import Asked
+from app.domain.refusals import Refusal
 from app.logs import request_id_of_this_task
 from app.routers.operations import NotPlain, Operation
 from app.routers.problems import problem
 from app.routers.replies import Header, Reply
+from app.routers.routes import BASE
 from app.routers.table import Table
 from app.schemas.faults import (
     BadRequest,
@@ -34,7 +38,7 @@ from app.schemas.faults import (
 
 log = logging.getLogger(__name__)
 
-BASE: Final = "/api/v1"
+
 LARGEST_HEADERS: Final = 32 * 1024
 LARGEST_BODY: Final = 64 * 1024
 LARGEST_LAYOUT: Final = 8 * 1024 * 1024
@@ -57,75 +61,220 @@ class Edge:
     `translate` may tell an unforeseen error for a refusal, as when PostgreSQL is away.
     """
 
-    def __init__(self, inner: ASGIApp, routes: list[BaseRoute], translate: Translate) -> None:
+    def __init__(self, inner: ASGIApp, routes: Sequence[BaseRoute], translate: Translate) -> None:
         self._inner = inner
         self._translate = translate
-        self._table: Table[Operation | None] = Table()
-        self._fill(routes)
+        self._table = _table_of(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
-        else:
-            if scope["type"] == "websocket":
-                scope["path"] = canonical(scope["path"])
-            await self._inner(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            scope["path"] = canonical(scope["path"])
+        await self._inner(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = Asked(scope, receive, "")
-        headers = asked.headers_once
-        asked.request_id = name = _request_id(headers.get(b"x-request-id"))
+        asked = Asked(scope, receive)
+        name = asked.request_id = _request_id(asked.headers_once.get(b"x-request-id"))
+        scope.setdefault("state", {})["request_id"] = name
         request_id_of_this_task.set(name)
-        signature = (b"x-request-id", name.encode())
-        sending = _Sending(send, signature)
+        signed = _Signed(send, (b"x-request-id", name.encode()))
+        instance = _instance(scope)
         try:
             _must_be_sound(asked)
-            asked_for = scope["path"]
-            scope["path"] = path = canonical(asked_for)
-            reply = await self._reply(asked, path, sending)
+            scope["path"] = canonical(scope["path"])
+            reply = await self._reply(asked, signed)
         except _Gone:
             return
-        except Exception as error:  # noqa: BLE001 - the outermost line; `problem` logs what nobody has foreseen
-            if sending.started:
+        except Exception as error:  # the outermost line; `problem` logs the unforeseen
+            if signed.status:
                 log.error("broke off", exc_info=error)
                 return
-            known = error if isinstance(error, Fault) else self._translate(error)
-            reply = problem(known or error, _instance(scope), name)
-        if reply is None:
-            return
+            reply = problem(self._translated(error), instance, name)
         if type(reply) is Reply:
-            body = b"" if scope["method"] == "HEAD" else reply.body
-            await send(
-                {"type": "http.response.start", "status": reply.status_code, "headers": [*reply.raw_headers, signature]}
-            )
-            await send({"type": "http.response.body", "body": body})
-        else:
-            await reply(scope, receive, sending)
+            await signed.reply(reply, with_body=scope["method"] != "HEAD")
+        elif reply is not None:
+            await reply(scope, receive, signed)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s %s %d", scope["method"], instance, signed.status)
 
-    async def _reply(self, asked: Asked, path: str, sending: "_Sending") -> Response | None:
+    async def _reply(self, asked: Asked, signed: "_Signed") -> Response | None:
         """The operation's reply; None when the inner application has sent its own."""
-        found = self._table.find(path)
-        if found is None:
-            await self._inner(asked.scope, _bounded(asked), sending)
+        method = asked.method
+        found = self._table.find(asked.path)
+        operation = None if found is None else found.methods[_meant(method, found.methods)]
+        has_body = _announces_body(asked)
+        if found is None or operation is None:
+            receive = _bounded(asked.receive) if has_body else asked.receive
+            await self._inner(asked.scope, receive, signed)
             return None
-        method = asked.scope["method"]
-        operation = found.methods.get("GET" if method == "HEAD" else method, _MISSING)
-        if operation is _MISSING:
-            raise MethodNotAllowed(_allowed(found.methods))
-        if operation is None:
-            await self._inner(asked.scope, _bounded(asked), sending)
-            return None
-        allowed = _largest_body(asked)
-        if operation.takes_body:
-            asked.raw_body = await _whole_body(asked, allowed)
+        if has_body and operation.takes_body:
+            asked.raw_body = await _whole_body(asked.receive, _largest_body(asked))
         return await operation.reply(asked, found.parameters)
 
-    def _fill(self, routes: list[BaseRoute]) -> None:
-        for route in iter_route_contexts(routes):
-            operation: Operation | None
-            try:
-                operation = Operation(route)
-            except NotPlain:
-                operation = None
-            for method in route.methods or ():
-                self._table.add(route.path, method, operation)
+    def _translated(self, error: Exception) -> Exception:
+        if isinstance(error, (Refusal, Fault, HTTPException, RequestValidationError)):
+            return error
+        translated = self._translate(error)
+        if translated is None:
+            return error
+        log.warning("not served: %s", type(error).__name__)
+        return translated
+
+
+class _Signed:
+    """The way out: every answer carries the request id. `status` is 0 until an answer has begun."""
+
+    __slots__ = ("_send", "_signature", "status")
+
+    def __init__(self, send: Send, signature: Header) -> None:
+        self._send = send
+        self._signature = signature
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        """What the inner application sends."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": [*message.get("headers", ()), self._signature]}
+        await self._send(message)
+
+    async def reply(self, reply: Reply, *, with_body: bool) -> None:
+        """All of a reply; a HEAD gets what a GET would, but for the body."""
+        self.status = reply.status_code
+        headers = [*reply.raw_headers, self._signature]
+        await self._send({"type": "http.response.start", "status": reply.status_code, "headers": headers})
+        await self._send({"type": "http.response.body", "body": reply.body if with_body else b""})
+
+
+class _Gone(Exception):
+    """The caller went away before the body was whole."""
+
+
+def canonical(path: str) -> str:
+    """The path under /api/v1 that an alias means: /v1/theaters and /theaters are /api/v1/theaters."""
+    if path.startswith("/api/v1/"):
+        return path
+    if path.startswith("/v1/"):
+        return f"/api{path}"
+    return path if path[1:].partition("/")[0] in AT_THE_ROOT else BASE + path
+
+
+def _table_of(routes: Sequence[BaseRoute]) -> Table[Operation | None]:
+    """All operations by path and method; None stands for those that only FastAPI can run."""
+    table: Table[Operation | None] = Table()
+    for route in iter_route_contexts(routes):
+        if not isinstance(route.original_route, APIRoute) or route.path is None:
+            continue
+        operation: Operation | None
+        try:
+            operation = Operation(route)
+        except NotPlain:
+            operation = None
+        for method in route.methods or ():
+            table.add(route.path, method, operation)
+    return table
+
+
+def _meant(method: str, known: Collection[str]) -> str:
+    """The method whose operation is run: HEAD is a GET without its body. Raises MethodNotAllowed."""
+    meant = "GET" if method == "HEAD" else method
+    if meant not in known:
+        raise MethodNotAllowed(sorted({*known, "HEAD"} if "GET" in known else known))
+    return meant
+
+
+def _request_id(sent: bytes | None) -> str:
+    """The caller's own, if it is 1 to 128 visible ASCII characters; else a new one."""
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
+        return sent.decode()
+    return os.urandom(16).hex()
+
+
+def _instance(scope: Scope) -> str:
+    """The path as it was asked for, cut where no honest path is that long."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw[:1024].decode("latin-1")
+
+
+def _must_be_sound(asked: Asked) -> None:
+    """Raises a Fault when HTTP itself was used in a way that could be understood differently by somebody else."""
+    scope, headers = asked.scope, asked.headers_once
+    raw_path: bytes = scope.get("raw_path") or b""
+    query: bytes = scope["query_string"]
+    size = len(raw_path) + len(query)
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+    if size > LARGEST_HEADERS:
+        raise HeadersTooLarge(LARGEST_HEADERS)
+    if b"host" not in headers and scope["http_version"] != "1.0":
+        raise BadRequest("There is no Host header, which HTTP/1.1 asks for.")
+    if len(headers) != len(scope["headers"]):
+        for name in _SENT_ONCE:
+            if asked.repeats(name):
+                raise BadRequest(f"The header {name.decode()} is there more than once.")
+    if b"%" in raw_path:
+        _must_decode(raw_path, "path")
+        if b"%2f" in raw_path.lower():
+            raise NoSuchPath
+    if b"%" in query:
+        _must_decode(query, "query")
+
+
+def _must_decode(raw: bytes, place: str) -> None:
+    try:
+        decoded = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise mistake([place], "string_unicode", "This is not UTF-8.") from None
+    if _BROKEN_ESCAPE.search(raw):
+        raise mistake([place], "percent_encoding", "A percent sign is followed by two hexadecimal digits.")
+    if "\x00" in decoded:
+        raise mistake([place], "string_nul", "The NUL character has no place here.")
+
+
+def _announces_body(asked: Asked) -> bool:
+    """Will a body come? Raises PayloadTooLarge when it says itself that it is too long."""
+    length = asked.headers_once.get(b"content-length")
+    if length is None:
+        return b"transfer-encoding" in asked.headers_once
+    if not length.isdigit():
+        raise BadRequest("Content-Length is a number of bytes.")
+    size = int(length[:20])
+    if size > LARGEST_BODY and size > (allowed := _largest_body(asked)):
+        raise PayloadTooLarge(allowed)
+    return size > 0
+
+
+def _largest_body(asked: Asked) -> int:
+    takes_a_layout = asked.method in ("POST", "PUT") and _TAKES_A_LAYOUT.fullmatch(asked.path)
+    return LARGEST_LAYOUT if takes_a_layout else LARGEST_BODY
+
+
+async def _whole_body(receive: Receive, allowed: int) -> bytes:
+    """The body. Raises PayloadTooLarge as soon as it is longer than allowed."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body") and len(body) <= allowed:
+        message = await receive()
+        body += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise _Gone
+    if len(body) > allowed:
+        raise PayloadTooLarge(allowed)
+    return body
+
+
+def _bounded(receive: Receive) -> Receive:
+    """The same bound for what FastAPI reads; as an HTTPException, the only one that it lets through from there."""
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > LARGEST_BODY:
+            raise HTTPException(413)
+        return message
+
+    return bounded

@@ -1,8 +1,8 @@
-"""Runs one operation: what FastAPI found out about it when it was declared, without what FastAPI does again for each request.
+"""Runs one operation: what FastAPI found out when it was declared, without what FastAPI does again for each request.
 
-FastAPI reads the signatures, makes the fields and writes the OpenAPI document; the rules here are the same and fewer:
-dependencies are `async def` and never wait for a thread, a body is strict JSON, a reply is ready bytes. An operation that
-needs more (forms, generators, background tasks) runs on FastAPI's own way. *Measured*: see tests/routers/README or the note.
+FastAPI reads the signatures, makes the fields and writes the OpenAPI document. The rules here are the same and fewer:
+dependencies are `async def` and never wait for a thread, a body is strict JSON, a reply is ready bytes. An operation
+that needs more (a form, a generator) runs on FastAPI's own way.
 """
 
 import inspect
@@ -70,7 +70,7 @@ _NOT_PLAIN: Final = {
 
 
 def _is_plain(value: Any, written: str) -> bool:
-    """Python also reads `1_000`, `+1`, ` 1 ` as numbers and `{...}` as UUIDs; then one thing would have many addresses."""
+    """Python also reads `1_000`, `+1`, ` 1 ` as numbers and `{...}` as UUIDs: one thing would have many addresses."""
     kind = type(value)
     if kind is int:
         return str(value) == written
@@ -114,7 +114,7 @@ class Operation:
     """A function with everything that it must be given, ready to be run for each request."""
 
     def __init__(self, route: RouteContext) -> None:
-        """Raises NotPlain when only FastAPI can run it, TypeError when it was declared in a way that is not wanted here."""
+        """Raises NotPlain when only FastAPI can run it, TypeError when it is declared in a way that is not wanted."""
         _must_be_plain(route)
         self._status: int = route.status_code or 200
         self._write = route.response_field.serialize_json if route.response_field else None

@@ -34,7 +34,7 @@ _NOT_MEMBERS: Final = {"what", "why", "retry_after_seconds", "outcome_unknown", 
 
 
 def problem(error: Exception, instance: str, request_id: str) -> Reply:
-    """The answer to a request that raised this. Whatever nobody has foreseen is logged and told as a 500 without details."""
+    """The answer to a request that raised this. What nobody has foreseen is logged, and told as a bare 500."""
     kind, detail, members, headers = _told(error)
     body = problem_json(kind, detail, instance, request_id, members)
     return Reply(body, kind.status, headers=headers, media_type=b"application/problem+json")
@@ -58,6 +58,8 @@ def _told(error: Exception) -> tuple[Kind, str, Mapping[str, Any], Sequence[Head
             return KINDS[error.code], _detail(error), _members(error), _headers(error)
         case RequestValidationError():
             return _told(Malformed(mistakes(error.errors())))
+        case HTTPException(status_code=404):
+            return _told(faults.NoSuchPath())
         case HTTPException(status_code=status, headers=headers):
             kind = kind_of_status(status)
             sent = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
@@ -95,8 +97,8 @@ def _headers(error: refusals.Refusal | faults.Fault) -> Sequence[Header]:
 _DETAILS: dict[type[Exception], Callable[[Any], str]] = {}
 
 
-def _says(kind: type[E]) -> Callable[[Callable[[E], str]], Callable[[E], str]]:
-    def enter(say: Callable[[E], str]) -> Callable[[E], str]:
+def _says(kind: type[E]) -> Callable[[Callable[[E], str]], Callable[[Any], str]]:
+    def enter(say: Callable[[E], str]) -> Callable[[Any], str]:
         _DETAILS[kind] = say
         return say
 
@@ -164,7 +166,9 @@ def _limit_exceeded(error: refusals.LimitExceeded) -> str:
 def _sales_closed(error: refusals.SalesClosed) -> str:
     opens: datetime | None = error.opens_at
     since = f" from {moment(opens)}" if opens else ""
-    return f"Seats of this screening can be taken{since} until {moment(error.closes_at)}. Choose another: GET /screenings."
+    return (
+        f"Seats of this screening can be taken{since} until {moment(error.closes_at)}. Choose another: GET /screenings."
+    )
 
 
 @_says(refusals.ScreeningRequired)

@@ -1,4 +1,4 @@
-"""Which operation a path means: a tree of its segments, built once. Finding one costs the same with ten routes or a hundred."""
+"""Which operation a path means: a tree of segments, built once. A hundred routes cost no more than ten."""
 
 import re
 from dataclasses import dataclass, field

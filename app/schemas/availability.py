@@ -85,10 +85,18 @@ def _seat_out(seat: Seat, prices: Mapping[str, Money]) -> dict[str, object]:
     }
 
 
+def status_for(claim: Taken | None, me: int | None) -> SeatStatus:
+    """What a seat is to this user, or to everybody."""
+    if claim is None:
+        return SeatStatus.AVAILABLE
+    if claim.status is SeatStatus.RESERVED and me is not None and claim.user_id == me:
+        return SeatStatus.RESERVED_BY_ME
+    return claim.status
+
+
 def _taken_ending(claim: Taken, me: int | None) -> bytes:
     is_mine = me is not None and claim.user_id == me
-    status = SeatStatus.RESERVED_BY_ME if is_mine and claim.status is SeatStatus.RESERVED else claim.status
-    return _ending(status, moment(claim.expires_at) if claim.expires_at else None, is_mine=is_mine)
+    return _ending(status_for(claim, me), moment(claim.expires_at) if claim.expires_at else None, is_mine=is_mine)
 
 
 def _ending(status: SeatStatus, expires_at: str | None, *, is_mine: bool) -> bytes:

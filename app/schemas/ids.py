@@ -1,4 +1,4 @@
-"""Ids and numbers as they stand in a path or a query. The edge refuses what is not written plainly (`1_000`, `+1`, `{uuid}`)."""
+"""Ids and numbers as they stand in a path or a query. What is written otherwise (`1_000`) is refused at the edge."""
 
 from typing import Annotated, Final
 from uuid import UUID
@@ -14,6 +14,7 @@ TheaterId = Annotated[_Id, Field(description="A theater, as `GET /theaters` list
 ScreeningId = Annotated[_Id, Field(description="A screening, as `GET /screenings` lists them.", examples=[1])]
 SeatId = Annotated[_Id, Field(description="A seat, as a theater's layout lists them.", examples=[1])]
 ReservationId = Annotated[UUID, Field(description="A reservation of the caller.")]
+UserId = Annotated[int, Field(ge=1, le=LARGEST_BIGINT, description="A user.")]
 BookingId = Annotated[UUID, Field(description="A booking of the caller.")]
 
 Since = Annotated[int, Field(ge=0, le=LARGEST_BIGINT, description="The version that the caller knows already.")]

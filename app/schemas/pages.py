@@ -101,7 +101,7 @@ def _checked(place: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
-_CURSOR = Field(max_length=200, description="`next_cursor` of the page before.", examples=[None])
+_CURSOR = Field(max_length=200)
 
 Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
 IdCursor = Annotated[str, AfterValidator(_checked(after_id)), _CURSOR]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,7 +32,9 @@ class Problem(BaseModel):
     detail: str = Field(examples=["There is no such screening."], description="What happened and what to do next.")
     instance: str = Field(examples=["/api/v1/screenings/999"], description="The path that was asked for.")
     code: str = Field(examples=["not-found"], description="The kind, for programs.")
-    request_id: str = Field(examples=["6f1c0d7e5a3b4c2d9e8f7a6b5c4d3e2f"], description="Quote this when asking for help.")
+    request_id: str = Field(
+        examples=["6f1c0d7e5a3b4c2d9e8f7a6b5c4d3e2f"], description="Quote this when asking for help."
+    )
 
 
 def problem_json(
@@ -58,7 +60,7 @@ def kind_of_status(status: int) -> Kind:
     known = {404: "not-found", 405: "method-not-allowed", 413: "payload-too-large", 415: "unsupported-media-type"}
     if code := known.get(status):
         return KINDS[code]
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus else "Problem"
+    phrase = responses.get(status, "Problem")
     plain = KINDS["internal" if status >= 500 else "bad-request"]
     return Kind(plain.code, status, phrase, plain.meaning, plain.advice)
 
@@ -71,7 +73,7 @@ KINDS: Mapping[str, Kind] = {
             422,
             "The request does not say what it must",
             "The body, the path or the query is malformed, lacks something, or has something that nobody knows.",
-            "Look at `errors`: each has the place (`loc`), a stable `code` and a sentence. Correct them and send it again.",
+            "Look at `errors`: each has the place (`loc`), a stable `code` and a sentence. Correct them, send again.",
         ),
         Kind(
             "unsupported-media-type",
@@ -99,13 +101,13 @@ KINDS: Mapping[str, Kind] = {
             409,
             "Seats are not available",
             "Somebody else holds or booked a seat, or the house took it off sale. Nothing was changed for any seat.",
-            "`seats` names every seat in the way and why; `available_seats` are free at this moment, the nearest first.",
+            "`seats` names every seat in the way and why; `available_seats` are free now, the nearest first.",
         ),
         Kind(
             "reservation-expired",
             409,
             "The hold ran out",
-            "The hold ended before it was confirmed or extended, and these of its seats belong to somebody else by now.",
+            "The hold ended before it was confirmed or extended, and these of its seats are somebody else's by now.",
             "Hold other seats. What is free: GET /screenings/{id}/seats.",
         ),
         Kind(
@@ -196,7 +198,7 @@ KINDS: Mapping[str, Kind] = {
             "unauthenticated",
             401,
             "Who is asking?",
-            "There is no token where one is needed, or it is not believed: it ran out, was altered, or is not from here.",
+            "There is no token where one is needed, or it is not believed: run out, altered, or not from here.",
             "Get a token, from POST /auth/guest for instance, and send it as Authorization: Bearer <token>.",
         ),
         Kind(

@@ -1,4 +1,4 @@
-"""What every body has in common: strict types, and no member that nobody knows (except in the calls of api.md, section 10).
+"""What every body has in common: strict types, and no member that nobody knows (but for api.md, section 10).
 
 Bodies are read in pydantic's JSON mode: `true`, `"1"` and `1.0` are no integers, yet times and UUIDs may be texts.
 """
@@ -35,7 +35,7 @@ Id = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
 """One line of text, trimmed; add a `max_length`."""
 
-Label = Annotated[Line, Field(max_length=64)]
+Label = Annotated[Line, Field(max_length=160)]
 """A seat's label, matched exactly after trimming."""
 
 Email = Annotated[

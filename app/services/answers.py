@@ -10,10 +10,14 @@ from app.schemas.reservations import released_json, reservation_json, toggled_js
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`created`: something is there now that was not (201). `user_id` is whom it is for: the guest of an anonymous key."""
+    """`created`: something is there now that was not (201).
+
+    `user_id` is whom it is for, with an anonymous key the guest who was made for it; `at` is when it was decided (UTC).
+    """
 
     body: bytes
     user_id: int
+    at: datetime
     created: bool = False
     location: str | None = None
     replayed: bool = False
@@ -24,17 +28,17 @@ def answer(outcome: Outcome, house: House, user_id: int, now: datetime) -> Answe
     match outcome:
         case Held(reservation, created):
             location = f"/api/v1/reservations/{reservation.id}" if created else None
-            return Answer(reservation_json(reservation, house.screening, house.layout, now), user_id, created, location)
+            return Answer(reservation_json(reservation, house.screening, house.layout, now), user_id, now, created, location)
         case Kept(reservation):
-            return Answer(reservation_json(reservation, house.screening, house.layout, now), user_id)
+            return Answer(reservation_json(reservation, house.screening, house.layout, now), user_id, now)
         case Toggled():
-            return Answer(toggled_json(outcome, house, now), user_id)
+            return Answer(toggled_json(outcome, house, now), user_id, now)
         case ReleasedAll(seat_ids):
-            return Answer(released_json(seat_ids, house), user_id)
+            return Answer(released_json(seat_ids, house), user_id, now)
         case Booked(booking, created):
             location = f"/api/v1/bookings/{booking.id}" if created else None
-            return Answer(booking_json(booking, house.screening, house.layout), user_id, created, location)
+            return Answer(booking_json(booking, house.screening, house.layout), user_id, now, created, location)
         case Cancelled(booking):
-            return Answer(booking_json(booking, house.screening, house.layout), user_id)
+            return Answer(booking_json(booking, house.screening, house.layout), user_id, now)
         case Expired():
-            return Answer(b"", user_id)
+            return Answer(b"", user_id, now)

@@ -7,26 +7,25 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import asyncpg
 
 from app.db import houses as db
 from app.db import writing
+from app.db.bookings import booking_of
 from app.db.connections import Counter
 from app.db.houses import Found, Proof, Row, Wanted
+from app.db.reservations import reservation_of
 from app.db.screenings import Defaults, screening_of
 from app.db.writing import Writes
-from app.domain.bookings import Booking, BookingStatus, Payment, PaymentStatus
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
 from app.domain.decide import decide
 from app.domain.house import House
 from app.domain.idempotency import Key
-from app.domain.money import Money
 from app.domain.refusals import KeyReused, NotFound, Refusal, UnknownSeats
-from app.domain.reservations import Reservation, ReservationStatus
 from app.services.answers import Answer, answer
 from app.services.layouts import Layouts
 from app.services.ledger import Ledger
@@ -196,7 +195,7 @@ class _Counter:
         if known.is_stored:
             self._replayed.add((known.screening_id, key.owner_id, key.value))
         told = known.answer
-        return Answer(told.body, told.user_id, told.created, told.location, replayed=True)
+        return replace(told, replayed=True)
 
     def _decide(self, asked: Asked, now: datetime) -> Answer:
         ledger = self._ledgers.get(asked.screening_id)
@@ -213,16 +212,16 @@ class _Counter:
         return told
 
     def _take_in(self, found: Found) -> None:
-        for owner_id, value, fingerprint, user_id, created, location, body, screening_id in found.keys:
-            told = Answer(body, user_id, created, location)
+        for owner_id, value, fingerprint, user_id, created, location, body, at, screening_id in found.keys:
+            told = Answer(body, user_id, at, created, location)
             self._keys[owner_id, value] = KnownKey(screening_id, fingerprint, told)
         for row in found.reservations:
             house = self._ledgers[row[0]].house
-            reservation = _reservation(row)
+            reservation = reservation_of(row[:10])
             house.reservations[reservation.id] = reservation
             self._take_in_claims(row[10])
         for row in found.bookings:
-            booking = _booking(row)
+            booking = booking_of(row)
             self._ledgers[row[0]].house.bookings[booking.id] = booking
             self._take_in_claims(row[11])
         self._take_in_claims(found.claims)
@@ -272,41 +271,6 @@ def _want(wanted: Wanted, house: House, command: Command) -> None:
             wanted.bookings.add((screening_id, command.booking_id))
         case Expire(reservation_ids):
             wanted.reservations.update((screening_id, reservation_id) for reservation_id in reservation_ids)
-
-
-def _reservation(row: Row) -> Reservation:
-    _, reservation_id, user_id, status, created_at, first_held_at, expires_at, booking_id, version, seats, _ = row
-    return Reservation(
-        id=reservation_id,
-        user_id=user_id,
-        status=ReservationStatus(status),
-        prices={seat_id: Money(amount, currency) for seat_id, amount, currency, left_at in seats if left_at is None},
-        created_at=created_at,
-        first_held_at=first_held_at,
-        expires_at=expires_at,
-        booking_id=booking_id,
-        version=version,
-        left={seat_id: Money(amount, currency) for seat_id, amount, currency, left_at in seats if left_at is not None},
-    )
-
-
-def _booking(row: Row) -> Booking:
-    _, booking_id, user_id, reservation_id, status, payment_status, reference, created_at, cancelled_at = row[:9]
-    version, seats, _ = row[9:]
-    # The seats that a cancelled booking still had ended together with it.
-    live = {seat_id: Money(amount, currency) for seat_id, amount, currency, end in seats if end == cancelled_at}
-    return Booking(
-        id=booking_id,
-        user_id=user_id,
-        reservation_id=reservation_id,
-        status=BookingStatus(status),
-        prices=live,
-        payment=Payment(PaymentStatus(payment_status), reference),
-        created_at=created_at,
-        cancelled_at=cancelled_at,
-        version=version,
-        left={seat_id: Money(amount, currency) for seat_id, amount, currency, end in seats if end != cancelled_at},
-    )
 
 
 async def _commit(connection: Counter) -> None:

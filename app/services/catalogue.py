@@ -103,6 +103,17 @@ class Catalogue:
             await self._must_exist(theater_id)
         raise NotFound("screening")
 
+    async def screening_of_theater(self, theater_id: int, screening_id: int | None) -> int:
+        """This screening, which must be one of the theater's; none named: the one that a read means.
+
+        Raises NotFound.
+        """
+        if screening_id is None:
+            return await self.for_read(theater_id)
+        if (await self.screening(screening_id)).screening.theater_id != theater_id:
+            raise NotFound("screening")
+        return screening_id
+
     async def _read_meant(self, theater_id: int | None) -> list[MeantScreening]:
         async with self._engine.connect() as connection:
             return await screenings.meant(connection, theater_id, CANDIDATES)

@@ -1,10 +1,12 @@
 """The map of one screening in one state: facts, what they mean now, and the bytes that say so, each written once."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from app.domain.occupancy import Occupancy
 from app.domain.seats import SeatStatus
-from app.schemas.availability import SeatTexts, compact_json, counts_of, full_json
+from app.schemas.availability import SeatTexts, compact_json, counts_of, full_json, status_for
+from app.schemas.existing_clients import bare_list_json, personal_list_json
 
 
 class SeatMap:
@@ -34,6 +36,10 @@ class SeatMap:
         """Moves with every change, and with every hold that runs out before it is swept."""
         return f'"{self.occupancy.state:x}.{self._found.run_out:x}"'
 
+    def personal_etag(self, user_id: int) -> str:
+        """The tag of one user's own view."""
+        return f'{self.etag[:-1]}.{user_id:x}"'
+
     @property
     def counts(self) -> dict[str, int]:
         """How many seats are what."""
@@ -59,6 +65,18 @@ class SeatMap:
         """As filtered, told from where this user stands. The facts must say whose the claims are."""
         return self._written(status, section, me=user_id)
 
+    def free_list(self) -> bytes:
+        """The free seats as a bare list, as existing clients know it."""
+        free = (seat for seat in self.texts.layout.seats if seat.id not in self._found.taken)
+        return bare_list_json(free, self.occupancy)
+
+    def personal_list(self, user_id: int, lost: Collection[int]) -> bytes:
+        """All seats as a bare list, as existing clients know it, told from where this user stands.
+
+        `lost` are the seats whose last change took them from this user.
+        """
+        return personal_list_json(self.texts.layout.seats, self._found, user_id, lost)
+
     def free_labels(self, near: int | None, at_most: int = 50) -> tuple[str, ...]:
         """Labels of seats that are free: the nearest to the seat with the id `near` first, otherwise in their order."""
         if near not in self._free:
@@ -72,17 +90,9 @@ class SeatMap:
             text
             for seat, text in zip(seats, texts, strict=True)
             if (section is None or seat.section == section)
-            and (status is None or self._status_of(seat.id, me) is status)
+            and (status is None or status_for(self._found.taken.get(seat.id), me) is status)
         ]
         return full_json(self.occupancy, self._counts, chosen)
-
-    def _status_of(self, seat_id: int, me: int | None) -> SeatStatus:
-        claim = self._found.taken.get(seat_id)
-        if claim is None:
-            return SeatStatus.AVAILABLE
-        if claim.status is SeatStatus.RESERVED and me is not None and claim.user_id == me:
-            return SeatStatus.RESERVED_BY_ME
-        return claim.status
 
     def _find_free(self, near: int | None, at_most: int) -> tuple[str, ...]:
         layout = self.texts.layout

@@ -34,7 +34,7 @@ class Tokens:
         self._ended: set[int] = set()
 
     def guest_token(self, user_id: int, issued_at: datetime, jti: str) -> str:
-        """A guest's token. The same arguments give the same bytes, whenever asked: a replayed answer carries it again."""
+        """A guest's token. The same arguments give the same bytes at any time: a replayed answer carries it again."""
         return self._signed(Person(user_id, is_guest=True), issued_at, jti, self.guest_seconds)
 
     def person(self, token: bytes) -> Person:
@@ -80,7 +80,14 @@ class Tokens:
     def _person_in(self, claims: dict[str, Any]) -> Person:
         """Who the claims speak of; they are signed, but perhaps by another version of Usher, or for another purpose."""
         match claims:
-            case {"sub": str(sub), "role": str(role), "guest": bool(guest), "typ": "access", "iat": int(), "exp": int()}:
+            case {
+                "sub": str(sub),
+                "role": str(role),
+                "guest": bool(guest),
+                "typ": "access",
+                "iat": int(),
+                "exp": int(),
+            }:
                 lives = claims["exp"] - claims["iat"]
                 if sub.isascii() and sub.isdecimal() and role in set(Role) and 0 < lives <= self._longest_life:
                     return Person(int(sub), Role(role), guest)

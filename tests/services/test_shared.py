@@ -46,15 +46,15 @@ async def test_who_asks_when_nothing_is_under_way_gets_a_new_answer() -> None:
 
 
 async def test_keys_do_not_wait_for_each_other() -> None:
-    oracle = Oracle()
-    shared = Shared(oracle.answer)
-    async with asyncio.TaskGroup() as callers:
-        one, other = callers.create_task(shared.ask("one")), callers.create_task(shared.ask("other"))
-        while oracle.asked < 2:
-            await asyncio.sleep(0)
-        oracle.speak.set()
+    both_were_asked = asyncio.Barrier(2)
 
-    assert {one.result(), other.result()} == {1, 2}
+    async def answer(key: str) -> str:
+        await both_were_asked.wait()
+        return key
+
+    shared = Shared(answer)
+
+    assert await asyncio.gather(shared.ask("one"), shared.ask("other")) == ["one", "other"]
 
 
 async def test_somebody_else_asks_when_the_first_one_goes_away() -> None:

@@ -95,6 +95,7 @@ class EmbeddedPostgreSQL:
     def stop(self) -> None:
         """Stop it in good order: everything is on disk, the next start has nothing to recover. Not running: nothing."""
         if self._process is not None:
+            self.resume()  # who is paused does not hear it
             stop(self._process, _STOP_SIGNALS, seconds=20)
             self._process = None
 

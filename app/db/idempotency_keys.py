@@ -1,0 +1,14 @@
+"""Idempotency keys outside a batch. Within one, db/houses.py reads them and db/writing.py writes them."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.idempotency import Key
+
+_SCREENING = text("SELECT screening_id FROM idempotency_keys WHERE owner_id = :owner_id AND key = :key")
+
+
+async def screening_of(connection: AsyncConnection, key: Key) -> int | None:
+    """In which screening this key was used, if it was."""
+    found: int | None = await connection.scalar(_SCREENING, {"owner_id": key.owner_id, "key": key.value})
+    return found

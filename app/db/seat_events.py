@@ -1,0 +1,65 @@
+"""What happened to the seats of a screening, version by version."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+# Of several changes of one seat the last one counts; a hold that ran out since reads available, swept or not. One statement, so that the version and the events are of one moment.
+_SINCE = text("""
+SELECT s.version, s.theater_id, t.layout_revision,
+       (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,
+       ARRAY(SELECT CASE WHEN e.expires_at <= clock_timestamp()
+                         THEN ROW(e.seat_id, 'available', NULL::timestamptz, NULL::bigint, e.user_id)
+                         ELSE ROW(e.seat_id, e.to_status, e.expires_at, e.user_id, e.previous_user_id) END
+               FROM (SELECT DISTINCT ON (i.seat_id) i.* FROM seat_events i
+                      WHERE i.screening_id = s.id AND i.version > :since ORDER BY i.seat_id, i.version DESC) e
+              ORDER BY e.version, e.seat_id) AS events
+  FROM screenings s JOIN theaters t ON t.id = s.theater_id WHERE s.id = :screening_id
+""")
+
+_LOST = text("""
+SELECT e.seat_id
+  FROM (SELECT DISTINCT ON (i.seat_id) i.* FROM seat_events i
+         WHERE i.screening_id = :screening_id ORDER BY i.seat_id, i.version DESC) e
+ WHERE e.previous_user_id = :user_id OR (e.user_id = :user_id AND e.expires_at <= clock_timestamp())
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class SeatEvent:
+    """What a seat is since its last change, whose it is, and whose hold it was before."""
+
+    seat_id: int
+    status: str
+    expires_at: datetime | None
+    user_id: int | None
+    previous_user_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed in a screening, up to `version`. `oldest` is the first version that is still known, if any is."""
+
+    version: int
+    theater_id: int
+    layout_revision: int
+    oldest: int | None
+    events: tuple[SeatEvent, ...]
+
+
+async def since(connection: AsyncConnection, screening_id: int, version: int) -> Changes | None:
+    """Everything after a version; None: there is no such screening."""
+    given = {"screening_id": screening_id, "since": version}
+    row = (await connection.execute(_SINCE, given)).one_or_none()
+    if row is None:
+        return None
+    events = tuple(SeatEvent(*event) for event in row.events)
+    return Changes(row.version, row.theater_id, row.layout_revision, row.oldest, events)
+
+
+async def lost_by(connection: AsyncConnection, screening_id: int, user_id: int) -> frozenset[int]:
+    """The seats whose last change took them from this user."""
+    given = {"screening_id": screening_id, "user_id": user_id}
+    return frozenset((await connection.execute(_LOST, given)).scalars())

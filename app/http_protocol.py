@@ -1,0 +1,101 @@
+"""HTTP as uvicorn speaks it, with bounds that it lacks: how large a head may grow and how long a request may take.
+
+Without them one client fills the memory with a header that never ends, and an idle socket stays for ever. What is just
+somewhat too large goes through and gets its answer from the application; here is the limit of what is read at all.
+"""
+
+import json
+from asyncio import BaseTransport, TimerHandle
+from http import HTTPStatus
+from typing import Final, cast
+from uuid import uuid4
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_MAX: Final = 64 * 1024
+HEAD_SECONDS: Final = 4.0  # from the connection, or the first byte of a later request, to the end of its headers
+BODY_SECONDS: Final = 30.0  # from the headers to the end of the body; a layout has 8 MiB
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """One connection. Too large a head: 431. Too slow: closed. Not HTTP: 400. Always as a problem, then closed."""
+
+    _deadline: TimerHandle | None = None
+    _in_head = True
+    _only_head = False  # what came last was part of a head and nothing else
+    _head_size = 0
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn asks for less
+        self._within(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._in_time()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head and self._deadline is None:
+            self._within(HEAD_SECONDS)
+        self._only_head = self._in_head
+        super().data_received(data)
+        if self._only_head and not self.transport.is_closing():
+            self._head_size += len(data)
+            if self._head_size > HEAD_MAX:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "Send smaller headers.")
+
+    def on_headers_complete(self) -> None:
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_MAX:
+            self._head_size = HEAD_MAX + 1
+            raise ValueError("the head is too large")  # the parser stops, and send_400_response is called
+        self._in_head = False
+        self._only_head = False
+        self._head_size = 0
+        self._within(BODY_SECONDS)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        self._in_time()
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._in_time()  # from here on the socket's own protocol keeps the time
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._head_size > HEAD_MAX:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "Send smaller headers.")
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, "bad-request", "This is not HTTP as RFC 9112 has it.")
+
+    def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
+        """Say why, as every other error does, and close: what follows on this connection cannot be understood."""
+        request_id = str(uuid4())
+        problem = {
+            "type": f"/problems/{code}",
+            "title": status.phrase,
+            "status": status,
+            "detail": detail,
+            "code": code,
+            "request_id": request_id,
+        }
+        body = json.dumps(problem).encode()
+        self.transport.write(
+            f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n".encode()
+            + body
+        )
+        self.transport.close()
+
+    def _within(self, seconds: float) -> None:
+        self._in_time()
+        self._deadline = self.loop.call_later(seconds, self._too_late)
+
+    def _in_time(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        cast(BaseTransport, self.transport).close()

@@ -1,0 +1,197 @@
+"""Builds the application: opens what it needs, starts the loops, mounts the routers. Start reading here."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.types import ASGIApp
+
+from app import __version__, logs
+from app.adapters.dummy_payments import DummyPayments
+from app.adapters.redis_cache import RedisCache
+from app.db.connections import counter, must_be_durable, open_engine
+from app.db.screenings import Defaults
+from app.db.revision import newest_revision, revision
+from app.db.trouble import refusal_for
+from app.resources import Resources
+from app.routers import (
+    bookings,
+    docs,
+    documents,
+    existing_clients,
+    health,
+    people,
+    problems,
+    reservations,
+    screenings,
+    seats,
+    theaters,
+)
+from app.routers.edge import Edge
+from app.routers.routes import operation_id
+from app.services.announcer import Announcer
+from app.services.availability import Availability
+from app.services.bookings import Bookings
+from app.services.box_office import BoxOffice
+from app.services.catalogue import Catalogue
+from app.services.changes import ChangesFeed
+from app.services.clock import Clock
+from app.services.desk import Desk
+from app.services.health import Health
+from app.services.layouts import Layouts
+from app.services.people import People
+from app.services.reconciler import Reconciler
+from app.services.reservations import Reservations
+from app.services.sweeper import Sweeper
+from app.services.tokens import Tokens
+from app.settings import Settings, settings_or_exit
+
+log = logging.getLogger(__name__)
+
+ROUTERS: Final = (
+    theaters.router,
+    screenings.router,
+    seats.router,
+    reservations.router,
+    bookings.router,
+    people.router,
+    health.router,
+    problems.router,
+    docs.router,
+    existing_clients.router,
+)
+
+_DESCRIPTION: Final = """
+Usher reserves theater seats: **a seat of a screening is sold once**, whatever crashes, retries or races.
+
+Hold seats for a few minutes, then book them. No account is needed: a first hold answers with a `guest_token`; send it
+as a bearer token from then on. What changes seats may be repeated safely with an `Idempotency-Key`.
+Whatever goes wrong is an RFC 9457 problem with a `code` for programs and a `detail` for people.
+"""
+
+
+class Usher(FastAPI):
+    """FastAPI with one layer around its router, the edge, and a document that says what all operations share."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The edge alone does what FastAPI's seven layers do; those that were added by hand go around it."""
+        app: ASGIApp = Edge(AsyncExitStackMiddleware(self.router), self.routes, refusal_for)
+        for layer, arguments, options in reversed(self.user_middleware):
+            app = layer(app, *arguments, **options)
+        return app
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = documents.finish(self, super().openapi())
+        return self.openapi_schema
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application. Settings come from the environment when the process starts, unless they are given."""
+    app = Usher(
+        title="Usher",
+        summary="Seat reservations for theaters.",
+        description=_DESCRIPTION,
+        version=__version__,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        contact={"name": "The Usher authors"},
+        servers=[{"url": "/", "description": "This service."}],
+        openapi_tags=documents.TAGS,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+        lifespan=partial(_lifespan, settings),
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(settings: Settings | None, app: FastAPI) -> AsyncIterator[None]:
+    """Opens everything before the first request, and closes it in the opposite order after the last."""
+    settings = settings or settings_or_exit()
+    logs.set_up(settings)
+    async with AsyncExitStack() as stack:
+        app.state.resources = await _open(settings, stack)
+        loops = await stack.enter_async_context(asyncio.TaskGroup())
+        running = [loops.create_task(loop) for loop in _loops(app.state.resources)]
+        yield
+        for task in running:
+            task.cancel()
+
+
+async def sweep_once(settings: Settings) -> int:
+    """Expire every hold that has run out, and forget old keys and events; how many holds there were."""
+    async with AsyncExitStack() as stack:
+        resources = await _open(settings, stack)
+        loops = await stack.enter_async_context(asyncio.TaskGroup())
+        running = [loops.create_task(loop) for loop in (resources.box_office.run(), resources.announcer.run())]
+        count = await resources.sweeper.sweep()
+        await resources.sweeper.tidy()
+        for task in running:
+            task.cancel()
+        return count
+
+
+def _loops(resources: Resources) -> Sequence[Coroutine[Any, Any, None]]:
+    """What runs in the background as long as the process serves."""
+    loops = [resources.box_office.run(), resources.announcer.run(), resources.reconciler.run()]
+    return [*loops, resources.sweeper.run()] if resources.settings.sweep else loops
+
+
+async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
+    """Everything that requests need. What is opened here is closed by the stack."""
+    engine = open_engine(settings)
+    stack.push_async_callback(engine.dispose)
+    await must_be_durable(engine)
+    cache = RedisCache(settings.redis_url or "")
+    stack.push_async_callback(cache.close)
+    defaults = Defaults.of(settings)
+    tokens = Tokens(
+        settings.jwt_secret or "",
+        previous=settings.jwt_secret_previous,
+        guest_seconds=settings.guest_token_seconds,
+    )
+    people = People(engine, tokens)
+    layouts = Layouts(engine)
+    catalogue = Catalogue(engine, layouts, defaults)
+    availability = Availability(engine, cache, layouts, Clock())
+    announcer = Announcer(cache)
+    box_office = BoxOffice(
+        partial(counter, settings),
+        layouts,
+        defaults,
+        announcer.announce,
+        batch_max=settings.batch_max,
+        queue_max=settings.queue_max,
+        deadline_seconds=settings.command_deadline_seconds,
+        one_screening_a_batch=settings.batch_per_screening,
+    )
+    return Resources(
+        settings=settings,
+        engine=engine,
+        tokens=tokens,
+        people=people,
+        health=Health(partial(revision, engine), await asyncio.to_thread(newest_revision), cache.ping),
+        layouts=layouts,
+        catalogue=catalogue,
+        cache=cache,
+        availability=availability,
+        box_office=box_office,
+        announcer=announcer,
+        reconciler=Reconciler(engine, cache, settings.reconcile_seconds),
+        sweeper=Sweeper(engine, box_office, settings.idempotency_hours, settings.event_hours),
+        desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments()),
+        reservations=Reservations(engine, layouts, defaults),
+        bookings=Bookings(engine, layouts, defaults),
+        changes=ChangesFeed(engine, layouts),
+    )

@@ -1,0 +1,96 @@
+"""Bookings: book a reservation or seats directly, look them up, cancel."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.dependencies import Asked, Bookings, Buyer, Desk, IdempotencyKey, SignedIn, key_for, must_be_known
+from app.domain.bookings import BookingStatus
+from app.routers.answers import CURSOR, cacheable, page, tag_of, told
+from app.routers.documents import problems
+from app.routers.replies import Reply
+from app.routers.routes import api_router
+from app.schemas.ids import BookingId, ScreeningId, SeatId, UserId
+from app.schemas.moments import encoded
+from app.schemas.pages import Limit, UuidCursor, page_json
+from app.schemas.shapes import BookingOut, BookingsOut
+from app.schemas.wanted import BookingIn, PaymentIn
+from app.services.desk import Meant, Request
+
+router = api_router("bookings")
+
+_MINE = ("validation", "unauthenticated", "not-found", "busy")
+
+
+@router.post(
+    "/bookings",
+    status_code=201,
+    response_model=BookingOut,
+    responses=problems(
+        *_MINE,
+        "unknown-seats",
+        "seats-unavailable",
+        "reservation-expired",
+        "limit-exceeded",
+        "sales-closed",
+        "screening-required",
+        "payment-declined",
+        "idempotency-key-reused",
+    ),
+)
+async def book_seats(wanted: BookingIn, asked: Asked, buyer: Buyer, desk: Desk) -> Reply:
+    """Book a reservation, or seats directly.
+
+    Seats that you hold are taken out of the hold. Booking seats that you have already booked together gives that booking,
+    with 200. `booking_id` serves as the idempotency key when the header is not sent.
+    """
+    request = Request(key_for(asked, buyer.person, wanted.booking_id), asked.request_id)
+    payment = wanted.payment or PaymentIn()
+    if wanted.reservation_id is not None:
+        person = must_be_known(buyer.person)
+        return told(await desk.confirm(person, wanted.reservation_id, request, payment.method, payment.token))
+    meant = Meant(wanted.screening_id)
+    return told(await desk.book(meant, wanted.names(), buyer, request, payment.method, payment.token))
+
+
+@router.get("/bookings", response_model=BookingsOut, responses=problems("validation", "unauthenticated"))
+async def list_bookings(
+    asked: Asked,
+    person: SignedIn,
+    bookings: Bookings,
+    status: Annotated[BookingStatus | None, Query(description="Only those in this status.")] = None,
+    screening_id: Annotated[ScreeningId | None, Query(description="Only those of this screening.")] = None,
+    user_id: Annotated[UserId | None, Query(description="Of this user: for organizers only.")] = None,
+    limit: Limit = 50,
+    cursor: Annotated[UuidCursor | None, CURSOR] = None,
+) -> Reply:
+    """List my bookings, newest first. Organizers see everybody's."""
+    items, next_cursor = await bookings.newest(person, user_id, status, screening_id, cursor, limit)
+    return page(asked, page_json(items, next_cursor), next_cursor)
+
+
+@router.get(
+    "/bookings/{booking_id}",
+    response_model=BookingOut,
+    responses=problems("validation", "unauthenticated", "not-found"),
+)
+async def show_booking(booking_id: BookingId, asked: Asked, person: SignedIn, bookings: Bookings) -> Reply:
+    """Show a booking."""
+    body = encoded(await bookings.one(person, booking_id))
+    return cacheable(asked, body, tag_of(body))
+
+
+@router.delete("/bookings/{booking_id}", response_model=BookingOut, responses=problems(*_MINE))
+async def cancel_booking(
+    booking_id: BookingId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
+) -> Reply:
+    """Cancel a booking: its seats are free at once, the money goes back. Cancelling it again changes nothing."""
+    return told(await desk.cancel(person, booking_id, Request(key, asked.request_id)))
+
+
+@router.delete("/bookings/{booking_id}/seats/{seat_id}", response_model=BookingOut, responses=problems(*_MINE))
+async def cancel_seat(
+    booking_id: BookingId, seat_id: SeatId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
+) -> Reply:
+    """Cancel one seat of a booking. Cancelling the last one cancels the booking."""
+    return told(await desk.cancel(person, booking_id, Request(key, asked.request_id), seat_id))

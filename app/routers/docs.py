@@ -1,0 +1,76 @@
+"""Swagger UI and the OpenAPI document, without the internet: everything is served from here."""
+
+from functools import cache
+from hashlib import blake2b
+from importlib.resources import files
+from typing import Final
+
+import orjson
+from fastapi import APIRouter
+
+from app.dependencies import Asked
+from app.domain.refusals import NotFound
+from app.routers.replies import ALWAYS_ASKED, PAGE_HEADERS, Header, Reply, matches, unchanged
+from app.routers.routes import AskedRoute
+
+router = APIRouter(route_class=AskedRoute, include_in_schema=False)
+
+_FOR_A_DAY: Final = b"public, max-age=86400"
+_WEB: Final = files("app") / "web"
+_VENDOR: Final = "vendor/swagger-ui"
+
+# What is served under /docs/: the file, and what it is.
+_FILES: Final = {
+    "docs.js": ("docs.js", b"text/javascript; charset=utf-8"),
+    "swagger-ui-bundle.js": (f"{_VENDOR}/swagger-ui-bundle.js", b"text/javascript; charset=utf-8"),
+    "swagger-ui.css": (f"{_VENDOR}/swagger-ui.css", b"text/css; charset=utf-8"),
+    "favicon-32x32.png": (f"{_VENDOR}/favicon-32x32.png", b"image/png"),
+}
+
+
+@router.get("/docs")
+async def show_docs(asked: Asked) -> Reply:
+    """Swagger UI: every call, to be tried out here and now."""
+    return _file(asked, "docs.html", b"text/html; charset=utf-8", ALWAYS_ASKED, PAGE_HEADERS)
+
+
+@router.get("/docs/{name}")
+async def show_docs_file(asked: Asked, name: str) -> Reply:
+    """A script, style or picture of Swagger UI."""
+    if name not in _FILES:
+        raise NotFound("file")
+    path, media_type = _FILES[name]
+    return _file(asked, path, media_type, _FOR_A_DAY)
+
+
+@router.get("/openapi.json")
+async def show_openapi(asked: Asked) -> Reply:
+    """The OpenAPI document, encoded once."""
+    body = _document(asked.app)
+    return _tagged(asked, body, b"application/json", ALWAYS_ASKED)
+
+
+@cache
+def _document(app: object) -> bytes:
+    return orjson.dumps(app.openapi())  # type: ignore[attr-defined]
+
+
+@cache
+def _content(path: str) -> bytes:
+    return (_WEB / path).read_bytes()
+
+
+def _file(asked: Asked, path: str, media_type: bytes, kept: bytes, headers: tuple[Header, ...] = ()) -> Reply:
+    return _tagged(asked, _content(path), media_type, kept, headers)
+
+
+def _tagged(asked: Asked, body: bytes, media_type: bytes, kept: bytes, headers: tuple[Header, ...] = ()) -> Reply:
+    etag = _etag(body)
+    if matches(etag, asked.headers_once.get(b"if-none-match")):
+        return unchanged(etag, kept)
+    return Reply(body, headers=[(b"etag", etag), *headers], media_type=media_type, cache=kept)
+
+
+@cache
+def _etag(body: bytes) -> bytes:
+    return b'"%s"' % blake2b(body, digest_size=16).hexdigest().encode()

@@ -1,0 +1,106 @@
+"""The OpenAPI document: what every operation shares is added here, so that no router has to repeat it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+
+from app.dependencies import buyer, idempotency_key, signed_in
+from app.schemas.problems import KINDS, Problem, problem_json
+
+JSON: Final = "application/problem+json"
+_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+_REQUEST_ID: Final = "6f1c0d7e5a3b4c2d9e8f7a6b5c4d3e2f"
+
+TAGS: Final = [
+    {"name": "theaters", "description": "Theaters, their seats and what is on there."},
+    {"name": "screenings", "description": "What is on, when, and for how much."},
+    {"name": "seats", "description": "Which seats of a screening are free, and what changed."},
+    {"name": "reservations", "description": "Holding seats for a few minutes, and giving them back."},
+    {"name": "bookings", "description": "Booking seats for good, and cancelling."},
+    {"name": "people", "description": "Guests, tokens and who I am."},
+    {"name": "operators", "description": "For those who run Usher, and their machines."},
+]
+
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes a repeat harmless: the same key with the same request is answered as before, for a day. "
+    "1 to 255 visible ASCII characters; without a token, a UUID.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+}
+
+_SEAT: Final = {"seat_id": 1, "label": "A1", "status": "booked", "reason": "Somebody else booked it."}
+
+# The members that a kind of problem has besides the common ones, as an example.
+_MEMBERS: Final[dict[str, dict[str, Any]]] = {
+    "validation": {
+        "errors": [{"loc": ["body", "seat_ids", 0], "code": "int_type", "message": "Input should be a valid integer"}]
+    },
+    "unknown-seats": {"unknown": ["Z99"], "available_seats": ["A1", "A2"]},
+    "seats-unavailable": {"seats": [_SEAT], "available_seats": ["A2", "A3"]},
+    "reservation-expired": {"expired_at": "2026-11-20T19:30:00.000Z", "seats": [_SEAT]},
+    "reservation-ended": {"reservation_status": "released"},
+    "extension-limit": {"latest_expires_at": "2026-11-20T19:45:00.000Z"},
+    "limit-exceeded": {"limit": "max_seats_per_reservation", "allowed": 10, "current": 0},
+    "sales-closed": {"opens_at": None, "closes_at": "2026-11-20T19:30:00.000Z"},
+    "screening-required": {"screenings": [{"id": 2, "title": "Matinee", "starts_at": "2026-11-21T14:00:00.000Z"}]},
+    "payment-declined": {"reason": "card_declined"},
+    "changes-gone": {"oldest": 120},
+}
+
+
+def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of an operation that may answer with these problems, an example for each."""
+    answers: dict[int | str, dict[str, Any]] = {}
+    for kind in (KINDS[code] for code in codes):
+        answer = answers.setdefault(
+            kind.status, {"description": kind.title, "content": {JSON: {"schema": _PROBLEM, "examples": {}}}}
+        )
+        if kind.title not in answer["description"]:
+            answer["description"] += f"; {kind.title}"
+        answer["content"][JSON]["examples"][kind.code] = {"summary": kind.title, "value": _example(kind.code)}
+    return answers
+
+
+def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
+    """The document with what all operations share: our 422, keys, tokens that may be left out, the Problem schema."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = Problem.model_json_schema()
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    for route, operation in _operations(app, document):
+        _finish(operation, set(_calls(route.dependant)), reads=route.methods == {"GET"})
+    return document
+
+
+def _finish(operation: dict[str, Any], asks_for: set[Callable[..., Any] | None], *, reads: bool) -> None:
+    answers = operation["responses"]
+    if "HTTPValidationError" in str(answers.get("422")):
+        answers["422"] = problems("validation")[422]
+    if "security" in operation and signed_in not in asks_for:
+        operation["security"].insert(0, {})
+    if not reads and not asks_for.isdisjoint({buyer, idempotency_key}):
+        operation.setdefault("parameters", []).append(_KEY)
+
+
+def _operations(app: FastAPI, document: dict[str, Any]) -> Iterator[tuple[RouteContext, dict[str, Any]]]:
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                yield route, document["paths"][route.path_format][method.lower()]
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
+    yield dependant.call
+    for below in dependant.dependencies:
+        yield from _calls(below)
+
+
+def _example(code: str) -> Any:
+    kind = KINDS[code]
+    return orjson.loads(problem_json(kind, kind.advice, "/api/v1/...", _REQUEST_ID, _MEMBERS.get(code)))

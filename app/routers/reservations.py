@@ -1,0 +1,157 @@
+"""Reservations: hold seats for five minutes, change the hold, renew it, give it back, book it."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.dependencies import Asked, Buyer, Desk, IdempotencyKey, Reservations, SignedIn
+from app.domain.reservations import ReservationStatus
+from app.routers.answers import CURSOR, cacheable, page, tag_of, told
+from app.routers.documents import problems
+from app.routers.replies import Reply
+from app.routers.routes import api_router
+from app.schemas.ids import ReservationId, ScreeningId, SeatId
+from app.schemas.moments import encoded
+from app.schemas.pages import Limit, UuidCursor, page_json
+from app.schemas.seats import SeatsWanted
+from app.schemas.shapes import BookingOut, ReleasedOut, ReservationOut, ReservationsOut, ToggledOut
+from app.schemas.wanted import ConfirmIn, PaymentIn
+from app.services.desk import Meant, Request
+
+router = api_router("reservations")
+
+_TAKING = ("validation", "unauthenticated", "unknown-seats", "seats-unavailable", "limit-exceeded", "busy")
+_MINE = ("validation", "unauthenticated", "not-found", "reservation-ended", "busy")
+
+
+@router.post(
+    "/screenings/{screening_id}/reservations",
+    status_code=201,
+    response_model=ReservationOut,
+    responses=problems(*_TAKING, "sales-closed", "idempotency-key-reused"),
+)
+async def hold_seats(
+    screening_id: ScreeningId, wanted: SeatsWanted, asked: Asked, buyer: Buyer, key: IdempotencyKey, desk: Desk
+) -> Reply:
+    """Hold seats for five minutes: all of them, or none.
+
+    Without a token you become a guest: `guest_token` in the answer is your token for what comes next. Holding exactly
+    the seats that you already hold together gives that reservation, with 200.
+    """
+    request = Request(key, asked.request_id)
+    return told(await desk.hold(Meant(screening_id), wanted.names(), buyer, request))
+
+
+@router.post(
+    "/screenings/{screening_id}/reservations/toggle",
+    response_model=ToggledOut,
+    responses=problems(*_TAKING, "sales-closed", "idempotency-key-reused"),
+)
+async def toggle_seats(
+    screening_id: ScreeningId, wanted: SeatsWanted, asked: Asked, buyer: Buyer, key: IdempotencyKey, desk: Desk
+) -> Reply:
+    """Toggle seats: available ones become mine, mine become available.
+
+    Added seats join my newest hold here and renew it. When any of them is somebody else's, nothing changes.
+    """
+    return told(await desk.toggle(screening_id, wanted.names(), buyer, Request(key, asked.request_id)))
+
+
+@router.delete(
+    "/screenings/{screening_id}/reservations",
+    response_model=ReleasedOut,
+    responses=problems("validation", "unauthenticated", "not-found", "busy"),
+)
+async def release_everything(
+    screening_id: ScreeningId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
+) -> Reply:
+    """Release everything that I hold in a screening."""
+    return told(await desk.release_all(screening_id, person, Request(key, asked.request_id)))
+
+
+@router.get(
+    "/reservations", response_model=ReservationsOut, responses=problems("validation", "unauthenticated")
+)
+async def list_reservations(
+    asked: Asked,
+    person: SignedIn,
+    reservations: Reservations,
+    status: Annotated[ReservationStatus | None, Query(description="Only those in this status now.")] = None,
+    screening_id: Annotated[ScreeningId | None, Query(description="Only those of this screening.")] = None,
+    limit: Limit = 50,
+    cursor: Annotated[UuidCursor | None, CURSOR] = None,
+) -> Reply:
+    """List my reservations, newest first."""
+    items, next_cursor = await reservations.mine(person, status, screening_id, cursor, limit)
+    return page(asked, page_json(items, next_cursor), next_cursor)
+
+
+@router.get(
+    "/reservations/{reservation_id}",
+    response_model=ReservationOut,
+    responses=problems("validation", "unauthenticated", "not-found"),
+)
+async def show_reservation(
+    reservation_id: ReservationId, asked: Asked, person: SignedIn, reservations: Reservations
+) -> Reply:
+    """Show a reservation of mine, as it is at this moment."""
+    body = encoded(await reservations.one(person, reservation_id))
+    return cacheable(asked, body, tag_of(body))
+
+
+@router.delete("/reservations/{reservation_id}", response_model=ReservationOut, responses=problems(*_MINE))
+async def release_reservation(
+    reservation_id: ReservationId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
+) -> Reply:
+    """Release a reservation: its seats are free at once. Releasing it again changes nothing."""
+    return told(await desk.release(person, reservation_id, Request(key, asked.request_id)))
+
+
+@router.delete(
+    "/reservations/{reservation_id}/seats/{seat_id}", response_model=ReservationOut, responses=problems(*_MINE)
+)
+async def release_seat(
+    reservation_id: ReservationId,
+    seat_id: SeatId,
+    asked: Asked,
+    person: SignedIn,
+    key: IdempotencyKey,
+    desk: Desk,
+) -> Reply:
+    """Release one seat of a reservation. Releasing the last one releases the reservation."""
+    return told(await desk.release(person, reservation_id, Request(key, asked.request_id), seat_id))
+
+
+@router.post(
+    "/reservations/{reservation_id}/extend",
+    response_model=ReservationOut,
+    responses=problems(*_MINE, "reservation-expired", "extension-limit", "sales-closed"),
+)
+async def extend_reservation(
+    reservation_id: ReservationId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
+) -> Reply:
+    """Extend a hold: a fresh hold time from now, never past the cap that counts from the first hold."""
+    return told(await desk.extend(person, reservation_id, Request(key, asked.request_id)))
+
+
+@router.post(
+    "/reservations/{reservation_id}/confirm",
+    status_code=201,
+    response_model=BookingOut,
+    responses=problems(*_MINE, "reservation-expired", "payment-declined", "idempotency-key-reused"),
+)
+async def confirm_reservation(
+    reservation_id: ReservationId,
+    asked: Asked,
+    person: SignedIn,
+    key: IdempotencyKey,
+    desk: Desk,
+    wanted: ConfirmIn | None = None,
+) -> Reply:
+    """Pay and book a reservation. Confirming it again gives the same booking, with 200.
+
+    Late, but every seat is still free: it succeeds.
+    """
+    payment = (wanted and wanted.payment) or PaymentIn()
+    request = Request(key, asked.request_id)
+    return told(await desk.confirm(person, reservation_id, request, payment.method, payment.token))

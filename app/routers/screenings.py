@@ -1,0 +1,58 @@
+"""Screenings: what is on, when, and for how much."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.dependencies import Asked, Catalogue
+from app.domain.catalogue import ScreeningFilter
+from app.routers.answers import CURSOR, UNCHANGED, cacheable, page, tag_of_revision
+from app.routers.documents import problems
+from app.routers.replies import Reply
+from app.routers.routes import api_router
+from app.schemas.ids import ScreeningId, TheaterId
+from app.schemas.moments import MomentIn
+from app.schemas.pages import Limit, MomentCursor
+from app.schemas.screenings import ScreeningOut, ScreeningsOut, screening_json, screenings_json
+
+router = api_router("screenings")
+
+
+@router.get(
+    "/screenings",
+    summary="List screenings",
+    response_model=ScreeningsOut,
+    response_description="A page of screenings.",
+    responses=UNCHANGED | problems("validation"),
+)
+async def list_screenings(
+    asked: Asked,
+    catalogue: Catalogue,
+    theater_id: Annotated[TheaterId | None, Query(description="Only those of this theater.")] = None,
+    starts_from: Annotated[
+        MomentIn | None, Query(alias="from", description="Only those that start then or later.")
+    ] = None,
+    starts_before: Annotated[MomentIn | None, Query(alias="to", description="Only those that start before.")] = None,
+    limit: Limit = 50,
+    cursor: Annotated[MomentCursor | None, CURSOR] = None,
+) -> Reply:
+    """What is on, the soonest first.
+
+    Those that are over and those that were cancelled are listed too: send `from` to leave the past out.
+    """
+    screenings = await catalogue.screenings(ScreeningFilter(theater_id, starts_from, starts_before), cursor, limit)
+    return page(asked, screenings_json(screenings), screenings.next_cursor)
+
+
+@router.get(
+    "/screenings/{screening_id}",
+    summary="Show a screening",
+    response_model=ScreeningOut,
+    response_description="The screening.",
+    responses=UNCHANGED | problems("not-found", "validation"),
+)
+async def show_screening(asked: Asked, catalogue: Catalogue, screening_id: ScreeningId) -> Reply:
+    """When it starts, what a seat costs, and whether it is on sale now."""
+    screening = await catalogue.screening(screening_id)
+    body = screening_json(screening)
+    return cacheable(asked, body, tag_of_revision(screening.screening.revision, body))

@@ -1,0 +1,144 @@
+"""Seats: which are free, as a map, in short, as the caller sees it, and what changed; and taking them by theater."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.dependencies import Asked, Availability, Buyer, Caller, Catalogue, Changes, Desk, IdempotencyKey, SignedIn, key_for
+from app.domain.seats import SeatStatus
+from app.routers.answers import cacheable, told
+from app.routers.documents import problems
+from app.routers.replies import ALWAYS_ASKED, Reply
+from app.routers.routes import api_router
+from app.schemas.ids import ScreeningId, Since, TheaterId
+from app.schemas.shapes import BookingOut, ChangesOut, CompactMapOut, ReservationOut, SeatMapOut
+from app.schemas.wanted import TheaterSeatsIn
+from app.services.desk import Meant, Request
+
+router = api_router("seats")
+
+Status = Annotated[SeatStatus | None, Query(description="Only seats in this status.")]
+Section = Annotated[str | None, Query(max_length=64, description="Only seats of this section.")]
+
+_TAKING = (
+    "validation",
+    "unauthenticated",
+    "not-found",
+    "seats-unavailable",
+    "limit-exceeded",
+    "sales-closed",
+    "screening-required",
+    "busy",
+)
+
+
+@router.get(
+    "/screenings/{screening_id}/seats",
+    response_model=SeatMapOut,
+    responses=problems("validation", "not-found"),
+)
+async def list_seats(
+    screening_id: ScreeningId,
+    asked: Asked,
+    availability: Availability,
+    status: Status = None,
+    section: Section = None,
+) -> Reply:
+    """List the seats of a screening. It is the same for everybody; `/seats/me` is the caller's own view."""
+    seat_map = await availability.of(screening_id)
+    if status is None and section is None:
+        return cacheable(asked, seat_map.full, seat_map.etag)
+    return cacheable(asked, lambda: seat_map.filtered(status, section), seat_map.etag)
+
+
+@router.get(
+    "/screenings/{screening_id}/seats/me",
+    response_model=SeatMapOut,
+    responses=problems("validation", "unauthenticated", "not-found"),
+)
+async def list_seats_as_i_see_them(
+    screening_id: ScreeningId,
+    asked: Asked,
+    person: SignedIn,
+    availability: Availability,
+    status: Status = None,
+    section: Section = None,
+) -> Reply:
+    """List the seats of a screening as the caller sees them: `reserved_by_me`, `is_mine`."""
+    seat_map = await availability.with_owners(screening_id)
+    return cacheable(
+        asked, lambda: seat_map.personal(person.id, status, section), seat_map.personal_etag(person.id)
+    )
+
+
+@router.get(
+    "/screenings/{screening_id}/availability",
+    response_model=CompactMapOut,
+    responses=problems("validation", "not-found"),
+)
+async def show_availability(screening_id: ScreeningId, asked: Asked, availability: Availability) -> Reply:
+    """Show what is taken, in short: for large houses. A seat that is not listed is available."""
+    seat_map = await availability.of(screening_id)
+    return cacheable(asked, seat_map.compact, seat_map.etag)
+
+
+@router.get(
+    "/screenings/{screening_id}/changes",
+    response_model=ChangesOut,
+    responses=problems("validation", "unauthenticated", "not-found", "changes-gone"),
+)
+async def list_changes(
+    screening_id: ScreeningId,
+    caller: Caller,
+    changes: Changes,
+    since: Annotated[Since, Query()] = 0,
+) -> Reply:
+    """List what changed after a version: one entry for each seat, as the caller sees it."""
+    return Reply(await changes.since(screening_id, since, caller.id if caller else None), cache=ALWAYS_ASKED)
+
+
+@router.get(
+    "/theaters/{theater_id}/seats",
+    response_model=SeatMapOut,
+    responses=problems("validation", "not-found"),
+)
+async def list_seats_of_theater(
+    theater_id: TheaterId,
+    asked: Asked,
+    catalogue: Catalogue,
+    availability: Availability,
+    screening_id: Annotated[ScreeningId | None, Query(description="One of its screenings; none: the next one.")] = None,
+    status: Status = None,
+    section: Section = None,
+) -> Reply:
+    """List the seats of a theater for one of its screenings, or for the next one."""
+    meant = await catalogue.screening_of_theater(theater_id, screening_id)
+    return await list_seats(meant, asked, availability, status, section)
+
+
+@router.post(
+    "/theaters/{theater_id}/reserve",
+    status_code=201,
+    response_model=ReservationOut,
+    responses=problems(*_TAKING, "idempotency-key-reused"),
+)
+async def hold_seats_of_theater(
+    theater_id: TheaterId, wanted: TheaterSeatsIn, asked: Asked, buyer: Buyer, key: IdempotencyKey, desk: Desk
+) -> Reply:
+    """Hold seats of a theater. The screening need not be named while only one is on sale there."""
+    meant = Meant(wanted.screening_id, theater_id)
+    return told(await desk.hold(meant, wanted.names(), buyer, Request(key, asked.request_id)))
+
+
+@router.post(
+    "/theaters/{theater_id}/book",
+    status_code=201,
+    response_model=BookingOut,
+    responses=problems(*_TAKING, "payment-declined", "idempotency-key-reused"),
+)
+async def book_seats_of_theater(
+    theater_id: TheaterId, wanted: TheaterSeatsIn, asked: Asked, buyer: Buyer, desk: Desk
+) -> Reply:
+    """Book seats of a theater directly. The screening need not be named while only one is on sale there."""
+    request = Request(key_for(asked, buyer.person, wanted.booking_id), asked.request_id)
+    return told(await desk.book(Meant(wanted.screening_id, theater_id), wanted.names(), buyer, request))

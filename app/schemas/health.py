@@ -1,0 +1,21 @@
+"""The state of the service in JSON (api.md, section 11)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class ChecksOut(BaseModel):
+    """Each thing that Usher needs."""
+
+    postgresql: Literal["ok", "down"]
+    redis: Literal["ok", "down"]
+    migrations: Literal["ok", "down"]
+
+
+class HealthOut(BaseModel):
+    """How it is at this moment."""
+
+    status: Literal["ok", "degraded", "down"]
+    checks: ChecksOut
+    version: str = Field(examples=["0.1.0"])

@@ -1,0 +1,64 @@
+"""Reading bookings: mine, or everybody's for those who run the house."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db import bookings
+from app.db.screenings import Defaults, rules_of
+from app.domain.bookings import Booking, BookingStatus
+from app.domain.people import Person
+from app.domain.refusals import NotFound
+from app.schemas.bookings import booking_out
+from app.schemas.pages import after_uuid, page_of, uuid_cursor
+from app.schemas.reservations import Json
+from app.services.layouts import Layouts
+
+
+class Bookings:
+    """Always from PostgreSQL: a booking read after a write shows it."""
+
+    def __init__(self, engine: AsyncEngine, layouts: Layouts, defaults: Defaults) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._layouts = layouts
+        self._defaults = defaults
+
+    async def one(self, person: Person, booking_id: UUID) -> Json:
+        """A booking. Raises NotFound, also when it is somebody else's and the caller does not run the house."""
+        async with self._engine.connect() as connection:
+            found = await bookings.one(connection, booking_id, None if person.runs_the_house else person.id)
+            if found is None:
+                raise NotFound("booking")
+            return (await self._written(connection, [found]))[0]
+
+    async def newest(
+        self,
+        person: Person,
+        user_id: int | None,
+        status: BookingStatus | None,
+        screening_id: int | None,
+        cursor: str | None,
+        limit: int,
+    ) -> tuple[list[Json], str | None]:
+        """A page, newest first, and the cursor of the next one: mine; for those who run the house, of `user_id` or all."""
+        async with self._engine.connect() as connection:
+            found = await bookings.newest(
+                connection,
+                user_id=user_id if person.runs_the_house else person.id,
+                status=status,
+                screening_id=screening_id,
+                before=after_uuid(cursor) if cursor else None,
+                at_most=limit + 1,
+            )
+            page = page_of(found, limit, lambda last: uuid_cursor(last[0].id))
+            return await self._written(connection, page.items), page.next_cursor
+
+    async def _written(self, connection: AsyncConnection, found: Sequence[tuple[Booking, int]]) -> list[Json]:
+        rules = await rules_of(connection, (screening_id for _, screening_id in found), self._defaults)
+        written: list[Json] = []
+        for booking, screening_id in found:
+            screening, layout_revision = rules[screening_id]
+            layout = await self._layouts.at(screening.theater_id, layout_revision)
+            written.append(booking_out(booking, screening, layout))
+        return written

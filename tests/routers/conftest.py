@@ -1,0 +1,201 @@
+"""A small application with Usher's edge and routes of its own: the edge can be tried without seats or a database."""
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Annotated, Any
+
+import pytest
+import uvicorn
+from fastapi import Form, Query
+from httpx import ASGITransport, AsyncClient
+from pydantic import Field
+
+from app.dependencies import Asked, Buyer, Caller, IdempotencyKey, SignedIn, key_for
+from app.main import Usher
+from app.routers import docs, problems
+from app.routers.replies import Reply
+from app.routers.routes import api_router, operation_id
+from app.schemas.ids import ReservationId, ScreeningId, SeatId
+from app.schemas.moments import encoded
+from app.schemas.requests import Id, Label, Lenient, Line, Strict
+from app.schemas.seats import NamesSeats, SeatsWanted
+from app.services.tokens import Tokens
+from tests.routers.wire import Wire
+
+SECRET = "a secret for the edge's tests, long enough"
+
+
+class PasswordIn(Strict):
+    """A body with a secret in it."""
+
+    username: Line = Field(max_length=64)
+    password: str = Field(min_length=8, max_length=128)
+
+
+class BookingIn(NamesSeats, Strict):
+    """Seats, or a reservation."""
+
+    NEEDS_SEATS = False
+
+    screening_id: Id | None = None
+
+
+class AnyIn(Lenient):
+    """One label, and whatever else there is."""
+
+    label: Label
+
+
+router = api_router("edge")
+
+
+def said(**words: Any) -> Reply:
+    """These words as JSON."""
+    return Reply(encoded(words))
+
+
+@router.post("/screenings/{screening_id}/reservations", status_code=201)
+async def hold_seats(screening_id: ScreeningId, wanted: SeatsWanted, buyer: Buyer, key: IdempotencyKey) -> Reply:
+    """Say what was understood."""
+    names = wanted.names()
+    heard = {
+        "screening_id": screening_id,
+        "ids": names.ids,
+        "labels": names.labels,
+        "buyer": buyer.person and buyer.person.id,
+        "key": key and {"owner_id": key.owner_id, "value": key.value, "fingerprint": key.fingerprint.hex()},
+    }
+    return Reply(encoded(heard), 201, headers=[(b"location", b"/api/v1/reservations/1")])
+
+
+@router.get("/screenings/{screening_id}/seats")
+async def list_seats(
+    asked: Asked, screening_id: ScreeningId, limit: Annotated[int, Query(ge=1, le=200)] = 50, section: str | None = None
+) -> Reply:
+    """Say where it was asked for, and what for."""
+    return said(screening_id=screening_id, path=asked.path, limit=limit, section=section)
+
+
+@router.get("/screenings/{screening_id}/seats/me")
+async def list_my_seats(screening_id: ScreeningId, person: SignedIn) -> Reply:
+    """Say who asked."""
+    return said(screening_id=screening_id, person=person.id)
+
+
+@router.delete("/screenings/{screening_id}/seats/{seat_id}")
+async def release_seat(screening_id: ScreeningId, seat_id: SeatId, caller: Caller) -> Reply:
+    """Say which."""
+    return said(screening_id=screening_id, seat_id=seat_id, caller=caller and caller.id)
+
+
+@router.post("/reservations/{reservation_id}/confirm")
+async def confirm(reservation_id: ReservationId, payment: AnyIn | None = None) -> Reply:
+    """Say whether there was a body."""
+    return said(reservation_id=str(reservation_id), payment=payment and payment.label)
+
+
+@router.post("/bookings")
+async def book(asked: Asked, wanted: BookingIn, buyer: Buyer) -> Reply:
+    """Say which key counts."""
+    key = key_for(asked, buyer.person, None)
+    return said(seats=wanted.names_any_seats, key=key and key.value)
+
+
+@router.post("/auth/register")
+async def register(wanted: PasswordIn) -> Reply:
+    """Say the name."""
+    return said(username=wanted.username)
+
+
+@router.post("/reserve")
+async def reserve(wanted: AnyIn) -> Reply:
+    """Say the label."""
+    return said(label=wanted.label)
+
+
+@router.post("/theaters")
+@router.put("/theaters/{theater_id}/layout")
+async def replace_layout(asked: Asked, layout: dict[str, Any]) -> Reply:
+    """Say how long it was."""
+    return said(bytes=len(asked.raw_body))
+
+
+@router.get("/tickets/{ticket_id}.svg")
+async def show_ticket(ticket_id: ReservationId) -> Reply:
+    """Say which."""
+    return said(ticket_id=str(ticket_id))
+
+
+@router.get("/tickets/{ticket_id}")
+async def show_plain_ticket(ticket_id: str) -> Reply:
+    """Say which."""
+    return said(plain=ticket_id)
+
+
+@router.get("/broken")
+async def break_down() -> Reply:
+    """Fail in a way that nobody has foreseen."""
+    raise RuntimeError("the inside, with postgresql://usher:password@host")
+
+
+@router.get("/away")
+async def be_away() -> Reply:
+    """Fail as when PostgreSQL is away."""
+    raise ConnectionRefusedError("postgresql://usher:password@host")
+
+
+@router.post("/form")
+async def read_form(asked: Asked, username: Annotated[str, Form()]) -> Reply:
+    """A form, which only FastAPI itself can read."""
+    return said(username=username, request_id=asked.request_id)
+
+
+@pytest.fixture
+def edge_app() -> Usher:
+    """The small application."""
+    app = Usher(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+    )
+    app.state.resources = SimpleNamespace(
+        settings=SimpleNamespace(guests=True), tokens=Tokens(SECRET, guest_seconds=3600)
+    )
+    for each in (router, problems.router, docs.router):
+        app.include_router(each)
+    return app
+
+
+@pytest.fixture
+async def edge(edge_app: Usher) -> AsyncIterator[AsyncClient]:
+    """A client of the small application, without a network between."""
+    async with AsyncClient(transport=ASGITransport(edge_app), base_url="http://usher.test") as client:
+        yield client
+
+
+@pytest.fixture
+def token(edge_app: Usher) -> str:
+    """A token of guest 17."""
+    tokens: Tokens = edge_app.state.resources.tokens
+    return tokens.guest_token(17, datetime.now(UTC), "a token of the tests")
+
+
+@pytest.fixture
+def served(edge_app: Usher) -> Iterator[Wire]:
+    """The small application behind uvicorn, on a free port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        server = uvicorn.Server(
+            uvicorn.Config(edge_app, loop="uvloop", http="httptools", lifespan="off", log_config=None, access_log=False)
+        )
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        serving.start()
+        yield Wire(listener.getsockname()[1])
+        server.should_exit = True
+        serving.join()
