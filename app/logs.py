@@ -15,10 +15,10 @@ request_id_of_this_task: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 def set_up(settings: Settings) -> None:
-    """Send everything to standard error, as text for people or as a JSON object per line."""
+    """Send everything to standard error, as text or as a JSON object a line, unless somebody has seen to it already."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if settings.log_format is LogFormat.JSON else TextLines())
-    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    logging.basicConfig(handlers=[handler], level=settings.log_level.upper())
     for chatty in ("asyncio", "httpx", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

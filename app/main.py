@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Final
@@ -125,8 +125,7 @@ async def _lifespan(settings: Settings | None, app: FastAPI) -> AsyncIterator[No
         loops = await stack.enter_async_context(asyncio.TaskGroup())
         running = [loops.create_task(loop) for loop in _loops(app.state.resources)]
         yield
-        for task in running:
-            task.cancel()
+        await _end(running)
 
 
 async def sweep_once(settings: Settings) -> int:
@@ -137,9 +136,16 @@ async def sweep_once(settings: Settings) -> int:
         running = [loops.create_task(loop) for loop in (resources.box_office.run(), resources.announcer.run())]
         count = await resources.sweeper.sweep()
         await resources.sweeper.tidy()
+        await _end(running)
+        return count
+
+
+async def _end(running: Collection[asyncio.Task[None]]) -> None:
+    """Cancel until every one has ended: asyncio.wait_for, before Python 3.12, may swallow a cancellation (*seen*)."""
+    while running:
         for task in running:
             task.cancel()
-        return count
+        _, running = await asyncio.wait(running, timeout=0.1)
 
 
 def _loops(resources: Resources) -> Sequence[Coroutine[Any, Any, None]]:

@@ -88,17 +88,17 @@ class _ManyWorkers(Multiprocess):
     def __init__(self, config: Config, sockets: list[socket.socket], banner: str) -> None:
         super().__init__(config, sockets)
         self._banner = banner
-
-    @property
-    def failed(self) -> bool:
-        """A worker could not start: none can."""
-        return any(process.exitcode == EXIT_BAD_SETTING for process in self.processes)
+        self.failed = False
+        """A worker ended before it was there: none can start."""
 
     def init_processes(self) -> None:
         super().init_processes()
         waiting = list(self.processes)
-        while waiting and not self.should_exit.is_set() and all(process.process.is_alive() for process in waiting):
+        while waiting and not self.should_exit.is_set():
             self.handle_signals()
+            if any(process.exitcode is not None for process in waiting):
+                self.failed = True
+                self.should_exit.set()
             waiting = [process for process in waiting if not process.wait_until_ready(1, self.should_exit)]
         if not waiting:
             print(self._banner, flush=True)
@@ -125,7 +125,8 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
     if settings.web_concurrency > 1:
         workers = _ManyWorkers(config, [listener], banner)
         workers.run()
-        return EXIT_BAD_SETTING if workers.failed else 0
+        ended_badly = workers.failed or any(process.exitcode == EXIT_BAD_SETTING for process in workers.processes)
+        return EXIT_BAD_SETTING if ended_badly else 0
     server = _OneWorker(config, banner)
     with contextlib.suppress(KeyboardInterrupt):  # the signal that stopped it, told once more
         server.run([listener])

@@ -30,7 +30,7 @@ MOST_MISTAKES: Final = 50
 _LONGEST_NAME: Final = 100
 
 # Fields of refusals and faults that are said in `detail` or in a header, and are no members.
-_NOT_MEMBERS: Final = {"what", "why", "retry_after_seconds", "outcome_unknown", "allowed_bytes"}
+_NOT_MEMBERS: Final = {"what", "why", "retry_after_seconds", "outcome_unknown", "allowed_bytes", "methods"}
 
 
 def problem(error: Exception, instance: str, request_id: str) -> Reply:
@@ -86,8 +86,8 @@ def _headers(error: refusals.Refusal | faults.Fault) -> Sequence[Header]:
             return [(b"www-authenticate", b"Bearer")]
         case refusals.KeyInUse(retry_after_seconds=seconds) | refusals.Busy(retry_after_seconds=seconds):
             return [(b"retry-after", b"%d" % seconds)]
-        case faults.MethodNotAllowed(allowed=allowed):
-            return [(b"allow", ", ".join(allowed).encode())]
+        case faults.MethodNotAllowed(methods=methods):
+            return [(b"allow", ", ".join(methods).encode())]
         case _:
             return ()
 
@@ -224,7 +224,7 @@ def _headers_too_large(error: faults.HeadersTooLarge) -> str:
 
 @_says(faults.MethodNotAllowed)
 def _method_not_allowed(error: faults.MethodNotAllowed) -> str:
-    return f"This path knows {', '.join(error.allowed)} only."
+    return f"This path knows {', '.join(error.methods)} only."
 
 
 # --- the pages that explain them -------------------------------------------------------------------------------------

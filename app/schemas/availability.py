@@ -4,6 +4,7 @@ A large house is mostly text that never changes, so each seat's text is written 
 is then put together from those texts, with new ones for the seats that are taken.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import orjson
@@ -64,11 +65,10 @@ def compact_json(occupancy: Occupancy, counts: Mapping[str, int], found: Conclus
 
 def counts_of(layout: Layout, found: Conclusions) -> dict[str, int]:
     """How many seats of the house are what."""
-    counts: dict[str, int] = dict.fromkeys((SeatStatus.RESERVED, SeatStatus.BOOKED, SeatStatus.BLOCKED), 0)
-    for seat_id, claim in found.taken.items():
-        if seat_id in layout.by_id:
-            counts[claim.status] += 1
-    return {"available": len(layout.seats) - sum(counts.values()), **counts}
+    taken = Counter(claim.status for seat_id, claim in found.taken.items() if seat_id in layout.by_id)
+    reserved, booked, blocked = taken[SeatStatus.RESERVED], taken[SeatStatus.BOOKED], taken[SeatStatus.BLOCKED]
+    available = len(layout.seats) - reserved - booked - blocked
+    return {"available": available, "reserved": reserved, "booked": booked, "blocked": blocked}
 
 
 def _seat_out(seat: Seat, prices: Mapping[str, Money]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Faults: the request is wrong as a request, before any rule is asked. The other noes are refusals, in `domain/`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, TypedDict
 
 
@@ -71,7 +71,7 @@ class MethodNotAllowed(Fault):
     """The path is known, the method is none of these."""
 
     code: ClassVar[str] = "method-not-allowed"
-    allowed: Sequence[str] = field(default=())
+    methods: Sequence[str]
 
 
 def mistake(where: Sequence[str | int], code: str, message: str) -> Malformed:

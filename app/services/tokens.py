@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import re
 from datetime import datetime
 from time import time
 from typing import Any, Final
@@ -16,6 +17,7 @@ LONGEST_TOKEN: Final = 8 * 1024
 _REMEMBERED: Final = 20_000
 _CLOCKS_DIFFER_SECONDS: Final = 10
 _HEADER: Final = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
+_USER_ID: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _NEEDED: Final = ["exp", "iat", "sub", "jti"]
 
 
@@ -89,7 +91,7 @@ class Tokens:
                 "exp": int(),
             }:
                 lives = claims["exp"] - claims["iat"]
-                if sub.isascii() and sub.isdecimal() and role in set(Role) and 0 < lives <= self._longest_life:
+                if _USER_ID.fullmatch(sub) and role in set(Role) and 0 < lives <= self._longest_life:
                     return Person(int(sub), Role(role), guest)
         raise Unauthenticated("The token is not one that this service issues. Get a new one.")
 

@@ -116,9 +116,14 @@ async def reserve(wanted: AnyIn) -> Reply:
     return said(label=wanted.label)
 
 
-@router.post("/theaters")
 @router.put("/theaters/{theater_id}/layout")
 async def replace_layout(asked: Asked, layout: dict[str, Any]) -> Reply:
+    """Say how long it was."""
+    return said(bytes=len(asked.raw_body))
+
+
+@router.post("/theaters")
+async def make_theater(asked: Asked, theater: dict[str, Any]) -> Reply:
     """Say how long it was."""
     return said(bytes=len(asked.raw_body))
 

@@ -194,6 +194,14 @@ async def test_a_layout_may_be_longer(edge: AsyncClient, method: str, path: str)
     assert (too_long.status_code, too_long.json()["code"]) == (413, "payload-too-large")
 
 
+async def send_in_pieces(writer: asyncio.StreamWriter, count: int) -> None:
+    """So many pieces of 64 KiB, and the end."""
+    for _ in range(count):
+        writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+        await writer.drain()
+    writer.write(b"0\r\n\r\n")
+
+
 # --- on the wire -----------------------------------------------------------------------------------------------------
 
 
@@ -240,23 +248,17 @@ async def test_a_client_that_waits_to_be_told_to_continue_is_not(served: Wire) -
 
 
 async def test_a_chunked_body_of_50_megabytes_is_refused_as_soon_as_it_is_too_long(served: Wire) -> None:
-    reader, writer = await served.connect()
-    writer.write(b"POST " + HOLD.encode() + b" HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
-    piece = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    async with served.connection() as (reader, writer):
+        writer.write(b"POST " + HOLD.encode() + b" HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
 
-    async def send_all() -> None:
-        for _ in range(800):
-            writer.write(piece)
-            await writer.drain()
-        writer.write(b"0\r\n\r\n")
-
-    async with asyncio.TaskGroup() as both:
-        both.create_task(send_all())
-        answer = await both.create_task(served.answer(reader))
+        async with asyncio.TaskGroup() as both:
+            both.create_task(send_in_pieces(writer, 800))
+            answer = await both.create_task(served.answer(reader))
+        writer.write(b"GET /screenings/1/seats HTTP/1.1\r\nHost: a\r\n\r\n")
+        next_answer = await served.answer(reader)
 
     assert (answer.status, answer.problem["code"]) == (413, "payload-too-large")
-    writer.write(b"GET /screenings/1/seats HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert (await served.answer(reader)).status == 200
+    assert next_answer.status == 200
 
 
 @pytest.mark.parametrize(
@@ -276,12 +278,11 @@ async def test_a_chunked_body_of_50_megabytes_is_refused_as_soon_as_it_is_too_lo
     ],
 )
 async def test_the_connection_still_works_after_bad_input(served: Wire, bad: bytes) -> None:
-    reader, writer = await served.connect()
-
-    writer.write(bad)
-    refused = await served.answer(reader)
-    writer.write(b"GET /screenings/1/seats HTTP/1.1\r\nHost: a\r\n\r\n")
-    answered = await served.answer(reader)
+    async with served.connection() as (reader, writer):
+        writer.write(bad)
+        refused = await served.answer(reader)
+        writer.write(b"GET /screenings/1/seats HTTP/1.1\r\nHost: a\r\n\r\n")
+        answered = await served.answer(reader)
 
     assert refused.status >= 400
     assert refused.problem["status"] == refused.status
@@ -292,10 +293,10 @@ async def test_the_connection_still_works_after_bad_input(served: Wire, bad: byt
 async def test_a_caller_who_goes_away_in_the_middle_of_a_body_leaves_nothing_behind(
     served: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _, writer = await served.connect()
-    writer.write(b"POST /reserve HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{")
-    writer.close()
-    await writer.wait_closed()
+    head = b"POST /reserve HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n"
+
+    async with served.connection() as (_, writer):
+        writer.write(head + b"{")
 
     assert (await served.ask(b"GET /screenings/1/seats HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
     assert caplog.records == []

@@ -65,7 +65,7 @@ async def test_seats_can_be_named_in_five_ways(
         {"seat_id": "1_0"},
         {"seat": ""},
         {"seat": " "},
-        {"seat": "x" * 65},
+        {"seat": "x" * 161},
         {"seat": 5},
         {"seat": "A\n1"},
         {"seat": "A\u0000"},

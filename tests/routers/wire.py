@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,17 +30,22 @@ class Wire:
 
     port: int
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection of its own."""
-        return await asyncio.open_connection("127.0.0.1", self.port)
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A connection of its own, closed at the end."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def ask(self, request: bytes) -> Heard:
         """Send this on a connection of its own, and give the answer to it."""
-        reader, writer = await self.connect()
-        writer.write(request)
-        heard = await self.answer(reader)
-        writer.close()
-        return heard
+        async with self.connection() as (reader, writer):
+            writer.write(request)
+            return await self.answer(reader)
 
     async def answer(self, reader: asyncio.StreamReader) -> Heard:
         """The next answer on this connection."""

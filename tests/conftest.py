@@ -1,0 +1,218 @@
+"""Real servers for all tests: one PostgreSQL and one Valkey a run, and for each test a committed database of its own.
+
+A database is copied from a template in about 30 ms. A rolled-back transaction could never show a race.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import asyncpg
+import pytest
+import redis
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.adapters.embedded import EmbeddedServers, remove_data, start_servers
+from app.db.connections import open_engine
+from app.db.migrations import upgrade
+from app.main import create_app
+from app.resources import Resources
+from app.services.demo import load_demo
+from app.settings import Settings
+
+JWT_SECRET = secrets.token_hex(32)
+EMPTY, DEMO = "usher_empty", "usher_demo"
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[EmbeddedServers]:
+    """The PostgreSQL and the Valkey of this run."""
+    with TemporaryDirectory(prefix="usher tests ") as directory:
+        home = Path(directory) / "home"
+        started = start_servers(home)
+        yield started
+        started.stop()
+        remove_data(home)
+
+
+@pytest.fixture(scope="session")
+def templates(servers: EmbeddedServers) -> EmbeddedServers:
+    """The two databases that all others are copied from: one with the schema alone, one with the demo houses."""
+
+    async def make() -> None:
+        await _execute(servers, f"CREATE DATABASE {EMPTY}")
+        await upgrade(_url_of(servers, EMPTY))
+        await _execute(servers, f"CREATE DATABASE {DEMO} TEMPLATE {EMPTY}")
+        settings = _settings(servers, DEMO)
+        engine = open_engine(settings)
+        await load_demo(engine, datetime.now(UTC), settings)
+        await engine.dispose()
+
+    asyncio.run(make())
+    return servers
+
+
+MakeDatabase = Callable[[str], Awaitable[str]]
+
+
+@pytest.fixture
+async def make_database(templates: EmbeddedServers) -> AsyncIterator[MakeDatabase]:
+    """Copies a template; gives the name of the copy, which is dropped after the test."""
+    made: list[str] = []
+
+    async def make(template: str) -> str:
+        made.append(f"test_{secrets.token_hex(6)}")
+        await _execute(templates, f"CREATE DATABASE {made[-1]} TEMPLATE {template}")
+        return made[-1]
+
+    yield make
+    for name in made:
+        await _execute(templates, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture
+async def make_settings(templates: EmbeddedServers, make_database: MakeDatabase) -> MakeSettings:
+    """Settings with what a test changes, on a demo database of the test's own: the same one at each call."""
+    database = await make_database(DEMO)
+    _forget_everything(templates)
+
+    def make(**changes: Any) -> Settings:
+        return _settings(templates, database, **changes)
+
+    return make
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings) -> Settings:
+    """The settings of a test that changes none: holds last five minutes, the sweeper does not run by itself."""
+    return make_settings()
+
+
+@pytest.fixture
+async def engine(templates: EmbeddedServers, make_database: MakeDatabase) -> AsyncIterator[AsyncEngine]:
+    """A pool on a migrated database with nothing in it."""
+    opened = open_engine(_settings(templates, await make_database(EMPTY)))
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+async def demo_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """A pool on the test's demo database, the one that `client` is served from."""
+    opened = open_engine(settings)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection of the test's own, to look into its demo database, to lock rows in it, to move times back."""
+    connection = await _connect(settings.database_url or "")
+    yield connection
+    await connection.close()
+
+
+OpenApp = Callable[..., Awaitable[AsyncClient]]
+
+
+@pytest.fixture
+async def open_app(make_settings: MakeSettings) -> AsyncIterator[OpenApp]:
+    """Starts the application, once or several times on the same database: each call is a process of its own, so to say.
+
+    Takes settings to change; gives a client whose `app` state is at `resources_of(client)`.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def open_one(**changes: Any) -> AsyncClient:
+            return await stack.enter_async_context(serving(make_settings(**changes)))
+
+        yield open_one
+
+
+@pytest.fixture
+async def client(open_app: OpenApp) -> AsyncClient:
+    """A client of an application on the test's demo database."""
+    return await open_app()
+
+
+@pytest.fixture
+def resources(client: AsyncClient) -> Resources:
+    """What the application behind `client` has open."""
+    return resources_of(client)
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[AsyncClient]:
+    """An application with its loops running, and a client that talks to it without a network."""
+    app = create_app(settings)
+    started, stopping = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.router.lifespan_context(app):
+            started.set()
+            await stopping.wait()
+
+    # The lifespan's task group must be left by the task that entered it, whichever task runs the fixture's end.
+    async with asyncio.TaskGroup() as group:
+        group.create_task(live())
+        await started.wait()
+        transport = ASGITransport(app, raise_app_exceptions=False)
+        async with AsyncClient(transport=transport, base_url="http://usher") as opened:
+            yield opened
+        stopping.set()
+
+
+def resources_of(client: AsyncClient) -> Resources:
+    """What the application behind a client has open."""
+    transport = client._transport
+    assert isinstance(transport, ASGITransport)
+    assert isinstance(transport.app, FastAPI)
+    resources = transport.app.state.resources
+    assert isinstance(resources, Resources)
+    return resources
+
+
+def _settings(servers: EmbeddedServers, database: str, **changes: Any) -> Settings:
+    return Settings(
+        **{
+            "database_url": _url_of(servers, database),
+            "redis_url": servers.redis_url,
+            "jwt_secret": JWT_SECRET,
+            "sweep": False,
+            **changes,
+        }
+    )
+
+
+def _url_of(servers: EmbeddedServers, database: str) -> str:
+    assert servers.database_url is not None
+    before, _, parameters = servers.database_url.partition("?")
+    return f"{before.rpartition('/')[0]}/{database}?{parameters}"
+
+
+def _forget_everything(servers: EmbeddedServers) -> None:
+    assert servers.redis_url is not None
+    with redis.Redis.from_url(servers.redis_url) as connection:
+        connection.flushall()
+
+
+async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    return await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://", 1))
+
+
+async def _execute(servers: EmbeddedServers, statement: str) -> None:
+    connection = await _connect(_url_of(servers, "postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

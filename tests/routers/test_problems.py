@@ -1,0 +1,123 @@
+"""Every refusal becomes the problem that api.md, section 3, says."""
+
+import inspect
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from httpx import AsyncClient
+
+from app.domain import refusals
+from app.domain.refusals import Candidate, SeatInTheWay
+from app.routers.problems import problem
+from app.schemas import faults
+from app.schemas.faults import mistake
+from app.schemas.problems import KINDS
+
+AT = datetime(2026, 11, 20, 19, 30, 0, 123456, tzinfo=UTC)
+A1 = SeatInTheWay(1, "A1", "booked", "Somebody else booked it.")
+A1_OUT = {"seat_id": 1, "label": "A1", "status": "booked", "reason": "Somebody else booked it."}
+
+# The exception, its status, the members that it has besides the common ones, the headers.
+EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
+    (refusals.NotFound("reservation"), 404, {}, {}),
+    (refusals.UnknownSeats(("Z9", 99), ("A1",)), 404, {"unknown": ["Z9", 99], "available_seats": ["A1"]}, {}),
+    (refusals.SeatsUnavailable((A1,), ("A2",)), 409, {"seats": [A1_OUT], "available_seats": ["A2"]}, {}),
+    (refusals.ReservationExpired(AT, (A1,)), 409, {"expired_at": "2026-11-20T19:30:00.123Z", "seats": [A1_OUT]}, {}),
+    (refusals.ReservationEnded("released"), 409, {"reservation_status": "released"}, {}),
+    (refusals.ExtensionLimit(AT), 409, {"latest_expires_at": "2026-11-20T19:30:00.123Z"}, {}),
+    (
+        refusals.LimitExceeded("max_seats_per_user", 4, 3),
+        409,
+        {"limit": "max_seats_per_user", "allowed": 4, "current": 3},
+        {},
+    ),
+    (refusals.SalesClosed(None, AT), 409, {"opens_at": None, "closes_at": "2026-11-20T19:30:00.123Z"}, {}),
+    (
+        refusals.ScreeningRequired((Candidate(7, "Matinee", AT),)),
+        422,
+        {"screenings": [{"id": 7, "title": "Matinee", "starts_at": "2026-11-20T19:30:00.123Z"}]},
+        {},
+    ),
+    (refusals.PaymentDeclined("card_declined"), 402, {"reason": "card_declined"}, {}),
+    (refusals.KeyReused(), 422, {}, {}),
+    (refusals.KeyInUse(2), 409, {}, {b"retry-after": b"2"}),
+    (refusals.KeyInvalid("Not a key."), 400, {}, {}),
+    (refusals.ChangesGone(12), 410, {"oldest": 12}, {}),
+    (refusals.Unauthenticated("Send a token."), 401, {}, {b"www-authenticate": b"Bearer"}),
+    (refusals.Forbidden("Not you."), 403, {}, {}),
+    (refusals.Busy("Busy.", 3, outcome_unknown=True), 503, {}, {b"retry-after": b"3"}),
+    (faults.BadRequest("No Host."), 400, {}, {}),
+    (faults.NoSuchPath(), 404, {}, {}),
+    (faults.MethodNotAllowed(["GET", "HEAD"]), 405, {}, {b"allow": b"GET, HEAD"}),
+    (faults.PayloadTooLarge(65536), 413, {}, {}),
+    (faults.HeadersTooLarge(32768), 431, {}, {}),
+    (faults.UnsupportedMediaType("Send JSON."), 415, {}, {}),
+    (
+        mistake(["body", "seat"], "string_type", "Not a text."),
+        422,
+        {"errors": [{"loc": ["body", "seat"], "code": "string_type", "message": "Not a text."}]},
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "members", "headers"), EVERY, ids=lambda value: type(value).__name__)
+def test_every_refusal_is_a_problem(
+    error: Exception, status: int, members: dict[str, Any], headers: dict[bytes, bytes]
+) -> None:
+    reply = problem(error, "/theaters/1", "a request")
+
+    said = orjson.loads(reply.body)
+    assert reply.status_code == said["status"] == status
+    assert said["code"] == error.code  # type: ignore[attr-defined]
+    assert said["type"] == f"/problems/{said['code']}"
+    assert (said["instance"], said["request_id"]) == ("/theaters/1", "a request")
+    assert {name: said[name] for name in list(said)[7:]} == members
+    assert dict(reply.raw_headers).items() >= headers.items()
+    assert dict(reply.raw_headers)[b"content-type"] == b"application/problem+json"
+
+
+def test_no_refusal_was_forgotten_here() -> None:
+    known = {
+        each
+        for module in (refusals, faults)
+        for _, each in inspect.getmembers(module, inspect.isclass)
+        if issubclass(each, (refusals.Refusal, faults.Fault)) and each not in (refusals.Refusal, faults.Fault)
+    }
+
+    assert known == {type(error) for error, *_ in EVERY}
+
+
+@pytest.mark.parametrize("error", [error for error, *_ in EVERY], ids=lambda error: type(error).__name__)
+def test_the_detail_is_a_sentence_for_a_person(error: Exception) -> None:
+    detail = orjson.loads(problem(error, "/", "a request").body)["detail"]
+
+    assert re.search(r"[.!?]$", detail)
+    assert "{" not in detail
+    assert "None" not in detail
+
+
+def test_an_unknown_outcome_says_how_to_retry() -> None:
+    reply = problem(refusals.Busy(outcome_unknown=True), "/", "a request")
+
+    assert b"unknown: retry with the same key" in reply.body
+
+
+@pytest.mark.parametrize("code", KINDS)
+async def test_every_kind_of_problem_has_a_page(edge: AsyncClient, code: str) -> None:
+    page = await edge.get(f"/problems/{code}")
+
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert "unsafe-eval" not in page.headers["content-security-policy"]
+    assert f"HTTP {KINDS[code].status}" in page.text
+
+
+async def test_an_unknown_kind_of_problem_is_not_found(edge: AsyncClient) -> None:
+    answer = await edge.get("/problems/<script>")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
