@@ -116,6 +116,8 @@ users = Table(
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
     CheckConstraint(_one_of("role", "customer", "staff", "organizer", "admin"), name="user_role_is_known"),
     Index("users_username_key", text("lower(username)"), unique=True),
+    # Limits count guests by their email.
+    Index("guests_of_email", text("lower(email)"), postgresql_where=text("is_guest")),
 )
 
 seat_claims = Table(

@@ -8,10 +8,11 @@ from app.domain.claims import Claim, ClaimStatus
 from app.domain.commands import Book, Cancel, Confirm
 from app.domain.holding import take_again
 from app.domain.house import Booked, Cancelled, Cause, Decision, House
+from app.domain.limits import within_daily_limit, within_reservation_limit, within_user_limit
 from app.domain.refusals import NotFound, ReservationEnded, SalesClosed, SeatsUnavailable
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import Seat
-from app.domain.taking import Taking, look_around, make_way, prices_for, within_reservation_limit, within_user_limit
+from app.domain.taking import Taking, look_around, make_way, prices_for
 
 
 def confirm(house: House, command: Confirm, now: datetime) -> Decision:
@@ -27,6 +28,7 @@ def confirm(house: House, command: Confirm, now: datetime) -> Decision:
     screening = house.screening
     if screening.cancelled_at is not None:
         raise SalesClosed(screening.sales_open_at, screening.cancelled_at)
+    within_daily_limit(house, reservation.user_id, now)
     booking = Booking(
         id=command.booking_id,
         user_id=reservation.user_id,
@@ -40,6 +42,7 @@ def confirm(house: House, command: Confirm, now: datetime) -> Decision:
     decision = Decision(Booked(booking))
     if not reservation.is_holding(now):
         screening.must_be_on_sale(now)
+        within_user_limit(house, house.layout.seats_of(reservation.prices), reservation.user_id, now)
         take_again(house, reservation, decision, now)
     decision.reservations[reservation.id] = reservation.ended(
         ReservationStatus.BOOKED, house.next_version, booking_id=booking.id
@@ -63,6 +66,7 @@ def book(house: House, command: Book, now: datetime) -> Decision:
     if taking.in_the_way:
         raise SeatsUnavailable(tuple(taking.in_the_way))
     within_user_limit(house, seats, user_id, now)
+    within_daily_limit(house, user_id, now)
     booking = _direct_booking(house, command, seats, taking, now)
     decision = Decision(Booked(booking))
     make_way(house, taking, decision)

@@ -8,18 +8,18 @@ from uuid import UUID
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.commands import Extend, Hold, Toggle
 from app.domain.house import Decision, Held, House, Kept, Toggled
+from app.domain.limits import within_active_limit, within_reservation_limit, within_user_limit
 from app.domain.refusals import ExtensionLimit, ReservationEnded, ReservationExpired, SeatsUnavailable
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import Seat
 from app.domain.taking import (
     Taking,
+    ends_with,
     held_first_at,
     look_around,
     make_way,
     prices_for,
     take,
-    within_reservation_limit,
-    within_user_limit,
 )
 
 
@@ -38,6 +38,7 @@ def hold(house: House, command: Hold, now: datetime) -> Decision:
     if taking.in_the_way:
         raise SeatsUnavailable(tuple(taking.in_the_way))
     within_user_limit(house, seats, user_id, now)
+    within_active_limit(house, user_id, now, ends_with(house, taking))
     reservation = _new_reservation(house, command.reservation_id, user_id, seats, taking, now)
     decision = Decision(Held(reservation))
     make_way(house, taking, decision)
@@ -84,6 +85,9 @@ def extend(house: House, command: Extend, now: datetime) -> Decision:
     house.screening.must_be_on_sale(now)
     decision = Decision(Kept(reservation))
     if not reservation.is_holding(now):
+        seats = house.layout.seats_of(reservation.prices)
+        within_user_limit(house, seats, reservation.user_id, now)
+        within_active_limit(house, reservation.user_id, now)
         take_again(house, reservation, decision, now)
     expires_at = house.screening.hold_ends(reservation.first_held_at, now)
     if expires_at <= max(now, reservation.expires_at):
@@ -147,6 +151,7 @@ def _join(
     within_user_limit(house, added, user_id, now, given_back)
     if newest is None:
         within_reservation_limit(house, len(added))
+        within_active_limit(house, user_id, now)
         _keep(_new_reservation(house, command.reservation_id, user_id, added, Taking(), now), decision)
         return
     kept = {seat_id: price for seat_id, price in newest.prices.items() if seat_id not in given_back}

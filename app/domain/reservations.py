@@ -19,7 +19,7 @@ class ReservationStatus(StrEnum):
     EXPIRED = "expired"
 
 
-_HOLDING = (ReservationStatus.HELD, ReservationStatus.PAYING)
+HOLDING = (ReservationStatus.HELD, ReservationStatus.PAYING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Reservation:
 
     def is_holding(self, now: datetime) -> bool:
         """Does it keep its seats from others at this moment?"""
-        return self.status in _HOLDING and self.expires_at > now
+        return self.status in HOLDING and self.expires_at > now
 
     def status_at(self, now: datetime) -> ReservationStatus:
         """A hold that ran out is expired at that very moment, swept or not."""
-        if self.status in _HOLDING and self.expires_at <= now:
+        if self.status in HOLDING and self.expires_at <= now:
             return ReservationStatus.EXPIRED
         return self.status
 

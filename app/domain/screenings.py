@@ -58,6 +58,16 @@ class Screening:
         """What a seat of this category costs now; a category without a price is free."""
         return self.prices.get(category) or Money(0, self.currency)
 
+    @property
+    def counts_buyers(self) -> bool:
+        """Has it a limit that asks what a buyer has here or elsewhere?"""
+        limits = self.limits
+        return (
+            limits.max_seats_per_user is not None
+            or limits.max_active_reservations_per_user is not None
+            or limits.bookings_per_user_per_day is not None
+        )
+
     def hold_ends(self, first_held_at: datetime, now: datetime) -> datetime:
         """When a hold taken or renewed now ends: a full hold time, never past the cap that counts from the first hold."""
         return min(now + timedelta(seconds=self.hold_seconds), self.latest_end(first_held_at))

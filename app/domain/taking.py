@@ -1,6 +1,6 @@
 """Taking seats, by a hold or by a booking: who stands in the way, and what has to give way."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.house import Decision, House
 from app.domain.money import Money
-from app.domain.refusals import LimitExceeded, SeatInTheWay, SeatsUnavailable
+from app.domain.refusals import SeatInTheWay, SeatsUnavailable
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import Seat
 
@@ -78,23 +78,13 @@ def held_first_at(house: House, taking: Taking, now: datetime) -> datetime:
     return min((house.reservations[reservation_id].first_held_at for reservation_id in taking.mine), default=now)
 
 
-def within_reservation_limit(house: House, wanted: int, current: int = 0) -> None:
-    """Raises LimitExceeded when a reservation or booking would have more seats than one may have."""
-    allowed = house.screening.limits.max_seats_per_reservation
-    if allowed is not None and current + wanted > allowed:
-        raise LimitExceeded("max_seats_per_reservation", allowed, current)
-
-
-def within_user_limit(
-    house: House, seats: Iterable[Seat], user_id: int, now: datetime, given_back: Collection[int] = ()
-) -> None:
-    """Raises LimitExceeded when the user would have more seats of this screening, held and booked, than allowed."""
-    allowed = house.screening.limits.max_seats_per_user
-    if allowed is None:
-        return
-    mine = {claim.seat_id for claim in house.claims_of(user_id, now)}.difference(given_back)
-    if len(mine | {seat.id for seat in seats}) > allowed:
-        raise LimitExceeded("max_seats_per_user", allowed, len(mine))
+def ends_with(house: House, taking: Taking) -> frozenset[UUID]:
+    """Which of my holds end because they lose all of their seats."""
+    return frozenset(
+        reservation_id
+        for reservation_id, seat_ids in taking.mine.items()
+        if seat_ids >= house.reservations[reservation_id].prices.keys()
+    )
 
 
 def _reservation_of(claim: Claim) -> UUID:

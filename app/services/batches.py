@@ -9,11 +9,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from app.db import houses as db
-from app.db import writing
+from app.db import limits, writing
 from app.db.bookings import booking_of
 from app.db.connections import Counter
 from app.db.houses import Found, Proof, Row, Wanted
@@ -25,6 +26,7 @@ from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, 
 from app.domain.decide import decide
 from app.domain.house import House
 from app.domain.idempotency import Key
+from app.domain.limits import Usage
 from app.domain.refusals import KeyReused, NotFound, Refusal, UnknownSeats
 from app.services.answers import Answer, answer
 from app.services.layouts import Layouts
@@ -129,7 +131,8 @@ class _Counter:
         """Lock the screenings. From here on nobody else changes them until the transaction ends."""
         for record in await db.lock(connection, sorted({asked.screening_id for asked in batch})):
             layout = await self._layouts.at(record["theater_id"], record["layout_revision"])
-            house = House(screening_of(record, self._defaults), layout, record["version"])
+            timezone = ZoneInfo(record["timezone"])
+            house = House(screening_of(record, self._defaults), layout, record["version"], timezone)
             self._ledgers[house.screening.id] = Ledger(house)
             # Every part only grows, so their sum moves whenever one of them does.
             self._states[house.screening.id] = record["revision"] + record["layout_revision"]
@@ -142,12 +145,46 @@ class _Counter:
                 wanted.keys.add((asked.key.owner_id, asked.key.value))
             if ledger := self._ledgers.get(asked.screening_id):
                 _want(wanted, ledger.house, asked.command)
+        buyers = await self._lock_buyers(connection, batch, wanted)
         found = await db.read(connection, wanted)
         self._take_in(found)
         askers = {(asked.screening_id, asked.asker_id) for asked in batch}
         if leads := self._leads_of(found, askers):
             self._take_in(await db.read(connection, leads))
+        if buyers:
+            await self._count(connection, buyers)
         return found.now
+
+    async def _lock_buyers(
+        self, connection: Counter, batch: Sequence[Asked], wanted: Wanted
+    ) -> dict[int, frozenset[int]]:
+        """Who is one buyer with whom, for those commands that a limit counts; nobody where there is no such limit."""
+        counted = [
+            (ledger.house, asked.asker_id)
+            for asked in batch
+            if (ledger := self._ledgers.get(asked.screening_id)) and ledger.house.screening.counts_buyers
+        ]
+        asker_ids = {asker_id for _, asker_id in counted if asker_id is not None}
+        if not asker_ids:
+            return {}
+        buyers = await limits.lock_buyers(connection, asker_ids)
+        for house, asker_id in counted:
+            if asker_id is not None:
+                wanted.users.update((house.screening.id, member) for member in buyers[asker_id])
+        return buyers
+
+    async def _count(self, connection: Counter, buyers: dict[int, frozenset[int]]) -> None:
+        """What the buyers have in all screenings; users who are one buyer share one count."""
+        members = {member for group in buyers.values() for member in group}
+        counts = {group: Usage() for group in buyers.values()}
+        usage = {member: count for group, count in counts.items() for member in group}
+        for user_id, reservation_id, expires_at in await limits.holds_of(connection, members):
+            usage[user_id].holds[reservation_id] = expires_at
+        for user_id, booking_id, created_at in await limits.bookings_of(connection, members):
+            usage[user_id].bookings[booking_id] = created_at
+        for ledger in self._ledgers.values():
+            ledger.house.usage = usage
+            ledger.house.same_buyer = buyers
 
     def decide(self, batch: Sequence[Asked], now: datetime) -> Served:
         """Command by command, in the order of arrival; each sees what the ones before it changed."""
@@ -261,7 +298,7 @@ def _want(wanted: Wanted, house: House, command: Command) -> None:
                 wanted.seats.update((screening_id, seat.id) for seat in house.layout.find(seats))
             except UnknownSeats:
                 return
-            if isinstance(command, Toggle) or house.screening.limits.max_seats_per_user is not None:
+            if isinstance(command, Toggle):
                 wanted.users.add((screening_id, buyer.id))
         case ReleaseAll(buyer):
             wanted.users.add((screening_id, buyer.id))

@@ -99,6 +99,13 @@ def upgrade() -> None:
         sa.CheckConstraint("role IN ('customer', 'staff', 'organizer', 'admin')", name=op.f("user_role_is_known")),
         sa.PrimaryKeyConstraint("id", name=op.f("users_pkey")),
     )
+    op.create_index(
+        "guests_of_email",
+        "users",
+        [sa.literal_column("lower(email)")],
+        unique=False,
+        postgresql_where=sa.text("is_guest"),
+    )
     op.create_index("users_username_key", "users", [sa.literal_column("lower(username)")], unique=True)
     op.create_table(
         "screenings",
@@ -252,6 +259,7 @@ def downgrade() -> None:
     op.drop_index("screenings_of_theater", table_name="screenings")
     op.drop_table("screenings")
     op.drop_index("users_username_key", table_name="users")
+    op.drop_index("guests_of_email", table_name="users", postgresql_where=sa.text("is_guest"))
     op.drop_table("users")
     op.drop_table("theaters")
     op.drop_index("seat_events_by_age", table_name="seat_events", postgresql_using="brin")
