@@ -6,7 +6,6 @@ All of them are read from what the edge has at hand already; none waits for anyt
 import re
 from hashlib import blake2b
 from typing import Annotated, Any, Final, cast
-from uuid import UUID
 
 import orjson
 from fastapi import Depends, Request, Security
@@ -16,15 +15,18 @@ from starlette.types import Receive, Scope
 
 from app.domain.idempotency import ANONYMOUS, Key
 from app.domain.people import Person
-from app.domain.refusals import KeyInvalid, Unauthenticated
+from app.domain.refusals import Forbidden, KeyInvalid, Unauthenticated
 from app.resources import Resources
 from app.schemas import strict
+from app.schemas.faults import mistake
 from app.services import availability as services_availability
 from app.services import bookings as services_bookings
 from app.services import catalogue as services_catalogue
 from app.services import changes as services_changes
+from app.services import closing as services_closing
 from app.services import desk as services_desk
 from app.services import health as services_health
+from app.services import history as services_history
 from app.services import people
 from app.services import reservations as services_reservations
 from app.settings import Settings
@@ -120,6 +122,16 @@ def must_be_known(person: Person | None) -> Person:
 SignedIn = Annotated[Person, Depends(signed_in)]
 
 
+async def organizer(person: SignedIn) -> Person:
+    """Whoever runs the house. Raises Unauthenticated without a token, Forbidden for everybody else."""
+    if not person.runs_the_house:
+        raise Forbidden("This is for organizers.")
+    return person
+
+
+Organizer = Annotated[Person, Depends(organizer)]
+
+
 async def buyer(asked: Asked, caller: Caller) -> people.Buyer:
     """Whoever may take seats: the caller, or somebody new when guests are welcome."""
     if caller is None and not asked.resources.settings.guests:
@@ -138,13 +150,18 @@ async def idempotency_key(asked: Asked, caller: Caller) -> Key | None:
 IdempotencyKey = Annotated[Key | None, Depends(idempotency_key)]
 
 
-def key_for(asked: Asked, person: Person | None, booking_id: UUID | None) -> Key | None:
-    """The key of the header, else `booking_id` of the body, else None. Raises KeyInvalid."""
-    value = _key_header(asked) or (str(booking_id) if booking_id else None)
+def key_for(asked: Asked, person: Person | None, booking_id: str | None) -> Key | None:
+    """The key of the header, else `booking_id` of the body, else None.
+
+    Raises KeyInvalid, and Malformed for a `booking_id` that is no UUID.
+    """
+    value = _key_header(asked) or (booking_id and booking_id.lower())
+    if person is None and value is not None and not _UUID.fullmatch(value):
+        raise KeyInvalid("Without a token the idempotency key must be a UUID: nobody else can guess it then.")
+    if booking_id is not None and not _UUID.fullmatch(booking_id):
+        raise mistake(["body", "booking_id"], "uuid_parsing", "This should be a UUID.")
     if value is None:
         return None
-    if person is None and not _UUID.fullmatch(value):
-        raise KeyInvalid("Without a token the idempotency key must be a UUID: nobody else can guess it then.")
     return Key(person.id if person else ANONYMOUS, value, asked.fingerprint())
 
 
@@ -207,6 +224,18 @@ async def changes(asked: Asked) -> services_changes.ChangesFeed:
     return asked.resources.changes
 
 
+async def history(asked: Asked) -> services_history.History:
+    """What happened to a seat."""
+    return asked.resources.history
+
+
+async def closing(asked: Asked) -> services_closing.Closing:
+    """Where screenings are cancelled."""
+    return asked.resources.closing
+
+
+History = Annotated[services_history.History, Depends(history)]
+Closing = Annotated[services_closing.Closing, Depends(closing)]
 Desk = Annotated[services_desk.Desk, Depends(desk)]
 Availability = Annotated[services_availability.Availability, Depends(availability)]
 Catalogue = Annotated[services_catalogue.Catalogue, Depends(catalogue)]

@@ -20,6 +20,7 @@ from app.db.revision import newest_revision, revision
 from app.db.trouble import refusal_for
 from app.resources import Resources
 from app.routers import (
+    blocks,
     bookings,
     docs,
     documents,
@@ -40,9 +41,11 @@ from app.services.bookings import Bookings
 from app.services.box_office import BoxOffice
 from app.services.catalogue import Catalogue
 from app.services.changes import ChangesFeed
+from app.services.closing import Closing
 from app.services.clock import Clock
 from app.services.desk import Desk
 from app.services.health import Health
+from app.services.history import History
 from app.services.layouts import Layouts
 from app.services.people import People
 from app.services.reconciler import Reconciler
@@ -57,6 +60,7 @@ ROUTERS: Final = (
     theaters.router,
     screenings.router,
     seats.router,
+    blocks.router,
     reservations.router,
     bookings.router,
     people.router,
@@ -182,6 +186,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         deadline_seconds=settings.command_deadline_seconds,
         one_screening_a_batch=settings.batch_per_screening,
     )
+    closing = Closing(engine, box_office, announcer)
     return Resources(
         settings=settings,
         engine=engine,
@@ -195,9 +200,11 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         box_office=box_office,
         announcer=announcer,
         reconciler=Reconciler(engine, cache, settings.reconcile_seconds),
-        sweeper=Sweeper(engine, box_office, settings.idempotency_hours, settings.event_hours),
+        sweeper=Sweeper(engine, box_office, closing, settings.idempotency_hours, settings.event_hours),
         desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments()),
         reservations=Reservations(engine, layouts, defaults),
         bookings=Bookings(engine, layouts, defaults),
         changes=ChangesFeed(engine, layouts),
+        closing=closing,
+        history=History(engine, catalogue, layouts),
     )

@@ -11,8 +11,10 @@ from app.services.bookings import Bookings
 from app.services.box_office import BoxOffice
 from app.services.catalogue import Catalogue
 from app.services.changes import ChangesFeed
+from app.services.closing import Closing
 from app.services.desk import Desk
 from app.services.health import Health
+from app.services.history import History
 from app.services.layouts import Layouts
 from app.services.people import People
 from app.services.reconciler import Reconciler
@@ -43,3 +45,5 @@ class Resources:
     reservations: Reservations
     bookings: Bookings
     changes: ChangesFeed
+    closing: Closing
+    history: History

@@ -24,6 +24,8 @@ SELECT s.id, s.theater_id, t.layout_revision, t.timezone, s.starts_at, s.sales_o
    FOR NO KEY UPDATE OF s
 """
 
+_CLAIM = "c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at, c.reason"
+
 # Only screenings that are locked first are read, so nothing here can change between this statement and COMMIT. Its time
 # is asked for here, after the wait for the lock: now() stopped at BEGIN. OFFSET 0 keeps each look-up an index probe.
 _READ = f"""
@@ -32,17 +34,16 @@ SELECT clock_timestamp() AS now,
                    k.screening_id)
           FROM unnest($1::bigint[], $2::text[]) AS w(owner_id, key), LATERAL (
                SELECT * FROM idempotency_keys i WHERE i.owner_id = w.owner_id AND i.key = w.key OFFSET 0) k) AS keys,
-  ARRAY(SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at)
+  ARRAY(SELECT ROW({_CLAIM})
           FROM unnest($3::int[], $4::int[]) AS w(screening_id, seat_id), LATERAL (
                SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id OFFSET 0) c
         ) AS claims,
-  ARRAY(SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at)
+  ARRAY(SELECT ROW({_CLAIM})
           FROM unnest($5::int[], $6::bigint[]) AS w(screening_id, user_id), LATERAL (
                SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id OFFSET 0) c
         ) AS claims_of_users,
   ARRAY(SELECT ROW({reservations.COLUMNS}, {reservations.SEATS},
-                   ARRAY(SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id,
-                                    c.expires_at)
+                   ARRAY(SELECT ROW({_CLAIM})
                            FROM reservation_seats s, LATERAL (
                                 SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
                                    AND i.seat_id = s.seat_id OFFSET 0) c
@@ -52,8 +53,7 @@ SELECT clock_timestamp() AS now,
                SELECT * FROM reservations i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) r
         ) AS reservations,
   ARRAY(SELECT ROW({bookings.COLUMNS}, {bookings.SEATS},
-                   ARRAY(SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id,
-                                    c.expires_at)
+                   ARRAY(SELECT ROW({_CLAIM})
                            FROM booking_seats s, LATERAL (
                                 SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
                                    AND i.seat_id = s.seat_id AND i.booking_id = s.booking_id OFFSET 0) c

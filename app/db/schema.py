@@ -130,6 +130,8 @@ seat_claims = Table(
     Column("reservation_id", UUID),
     Column("booking_id", UUID),
     Column("expires_at", MOMENT),
+    # Why the house took it off sale.
+    Column("reason", Text),
     # The promise itself: a second owner of a seat cannot be written down.
     PrimaryKeyConstraint("screening_id", "seat_id"),
     CheckConstraint(_one_of("status", "held", "booked", "blocked"), name="claim_status_is_known"),

@@ -45,7 +45,7 @@ def _delete(name: str, table: str, key: str) -> Part:
 
 
 _SEAT = "screening_id int, seat_id int"
-_CLAIM = "status text, user_id bigint, reservation_id uuid, booking_id uuid, expires_at timestamptz"
+_CLAIM = "status text, user_id bigint, reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text"
 _PRICE = "amount_minor bigint, currency text"
 
 CLAIMS_MADE = _insert("claims_made", "seat_claims", f"{_SEAT}, {_CLAIM}")

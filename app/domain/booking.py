@@ -7,8 +7,9 @@ from app.domain.bookings import Booking, BookingStatus, Payment, PaymentStatus
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.commands import Book, Cancel, Confirm
 from app.domain.holding import take_again
-from app.domain.house import Booked, Cancelled, Cause, Decision, House
+from app.domain.house import Cause, Decision, House
 from app.domain.limits import within_daily_limit, within_reservation_limit, within_user_limit
+from app.domain.outcomes import Booked, Cancelled
 from app.domain.refusals import NotFound, ReservationEnded, SalesClosed, SeatsUnavailable
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import Seat

@@ -25,7 +25,7 @@ SEEN_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who has a seat, and until when. Only a hold has an end."""
+    """Who has a seat, and until when. Only a hold has an end, only a blocked seat a reason."""
 
     seat_id: int
     status: ClaimStatus
@@ -33,6 +33,7 @@ class Claim:
     reservation_id: UUID | None = None
     booking_id: UUID | None = None
     expires_at: datetime | None = None
+    reason: str | None = None
 
     def is_live(self, now: datetime) -> bool:
         """A hold whose time is over is no hold at that very moment, swept or not."""

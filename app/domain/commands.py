@@ -85,4 +85,32 @@ class Expire:
     reservation_ids: tuple[UUID, ...]
 
 
-Command = Hold | Toggle | Release | ReleaseAll | Extend | Confirm | Book | Cancel | Expire
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Take seats off sale, as far as nobody has them."""
+
+    by: Person
+    seats: SeatNames
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unblock:
+    """Put seats that were taken off sale back."""
+
+    by: Person
+    seats: SeatNames
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Undo these holds and bookings of a cancelled screening. `by` None: an interrupted closing goes on by itself."""
+
+    by: Person | None
+    reservation_ids: tuple[UUID, ...]
+    booking_ids: tuple[UUID, ...]
+
+
+Command = (
+    Hold | Toggle | Release | ReleaseAll | Extend | Confirm | Book | Cancel | Expire | Block | Unblock | Close
+)

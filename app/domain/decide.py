@@ -4,7 +4,23 @@ from datetime import datetime
 from typing import assert_never
 
 from app.domain.booking import book, cancel, confirm
-from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
+from app.domain.blocking import block, unblock
+from app.domain.closing import close
+from app.domain.commands import (
+    Block,
+    Book,
+    Cancel,
+    Close,
+    Command,
+    Confirm,
+    Expire,
+    Extend,
+    Hold,
+    Release,
+    ReleaseAll,
+    Toggle,
+    Unblock,
+)
 from app.domain.holding import extend, hold, toggle
 from app.domain.house import Decision, House
 from app.domain.releasing import expire, release, release_all
@@ -31,4 +47,10 @@ def decide(house: House, command: Command, now: datetime) -> Decision:
             return cancel(house, command, now)
         case Expire():
             return expire(house, command, now)
+        case Block():
+            return block(house, command, now)
+        case Unblock():
+            return unblock(house, command, now)
+        case Close():
+            return close(house, command, now)
     assert_never(command)

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.commands import Extend, Hold, Toggle
-from app.domain.house import Decision, Held, House, Kept, Toggled
+from app.domain.house import Decision, House
 from app.domain.limits import within_active_limit, within_reservation_limit, within_user_limit
+from app.domain.outcomes import Held, Kept, Toggled
 from app.domain.refusals import ExtensionLimit, ReservationEnded, ReservationExpired, SeatsUnavailable
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import Seat

@@ -12,6 +12,7 @@ from uuid import UUID
 from app.domain.bookings import Booking, BookingStatus
 from app.domain.claims import Claim
 from app.domain.limits import Usage
+from app.domain.outcomes import Outcome
 from app.domain.refusals import NotFound
 from app.domain.reservations import HOLDING, Reservation
 from app.domain.screenings import Screening
@@ -24,62 +25,6 @@ class Cause(StrEnum):
     API = "api"
     EXPIRY = "expiry"
     STAFF = "staff"
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Seats are held; `created` is False when they already were."""
-
-    reservation: Reservation
-    created: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Toggled:
-    """Which seats became mine and which I gave back; the reservation that is left, if any."""
-
-    reserved: tuple[int, ...]
-    released: tuple[int, ...]
-    reservation: Reservation | None
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A reservation as it is after a release or an extension."""
-
-    reservation: Reservation
-
-
-@dataclass(frozen=True, slots=True)
-class ReleasedAll:
-    """The seats that were given back."""
-
-    seat_ids: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """Seats are sold; `created` is False when they already were."""
-
-    booking: Booking
-    created: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """A booking as it is after a cancellation."""
-
-    booking: Booking
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
-    """How many holds were tidied up."""
-
-    count: int
-
-
-Outcome = Held | Toggled | Kept | ReleasedAll | Booked | Cancelled | Expired
 
 
 @dataclass(slots=True)

@@ -148,6 +148,14 @@ class ChangesGone(Refusal):
 
 
 @dataclass(slots=True, eq=False)
+class PreconditionFailed(Refusal):
+    """Somebody else edited it in the meantime: it has another revision than the caller's If-Match says."""
+
+    code: ClassVar[str] = "precondition-failed"
+    revision: int
+
+
+@dataclass(slots=True, eq=False)
 class Unauthenticated(Refusal):
     """No token where one is needed, or one that is not believed."""
 

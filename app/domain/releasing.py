@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from app.domain.commands import Expire, Release, ReleaseAll
-from app.domain.house import Cause, Decision, Expired, House, Kept, ReleasedAll
+from app.domain.house import Cause, Decision, House
+from app.domain.outcomes import Expired, Kept, ReleasedAll
 from app.domain.refusals import NotFound, ReservationEnded
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.taking import expire as expire_hold

@@ -30,9 +30,9 @@ def look_around(house: House, seats: Iterable[Seat], user_id: int, now: datetime
         if claim is None:
             continue
         if not claim.is_live(now):
-            taking.run_out.add(_reservation_of(claim))
+            taking.run_out.add(reservation_of(claim))
         elif claim.is_held_by(user_id):
-            taking.mine.setdefault(_reservation_of(claim), set()).add(seat.id)
+            taking.mine.setdefault(reservation_of(claim), set()).add(seat.id)
         else:
             taking.in_the_way.append(_in_the_way(seat, claim, user_id))
     return taking
@@ -87,7 +87,8 @@ def ends_with(house: House, taking: Taking) -> frozenset[UUID]:
     )
 
 
-def _reservation_of(claim: Claim) -> UUID:
+def reservation_of(claim: Claim) -> UUID:
+    """The reservation of a hold."""
     assert claim.reservation_id is not None, "the constraint a_hold_has_a_reservation says so"
     return claim.reservation_id
 

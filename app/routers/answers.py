@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import Query
 
 from app.dependencies import Asked
-from app.services.answers import Answer
 from app.routers.replies import ALWAYS_ASKED, Header, Reply, matches, unchanged
+from app.schemas.moments import encoded
+from app.schemas.reservations import Json
+from app.services.answers import Answer
 
 CURSOR: Final[Any] = Query(description="`next_cursor` of the page before; none for the first page.")
 
@@ -50,9 +52,15 @@ def tag_of_revision(revision: int, body: bytes) -> str:
     return f'"{revision}-{_digest(body)}"'
 
 
-def page(asked: Asked, body: bytes, next_cursor: str | None) -> Reply:
+def tag_of_moving(items: Iterable[Json]) -> str:
+    """A weak ETag over all but the time of answering; it still moves with every second that a hold has left."""
+    still = [{name: value for name, value in item.items() if name != "server_time"} for item in items]
+    return f'W/"{_digest(encoded(still))}"'
+
+
+def page(asked: Asked, body: bytes, next_cursor: str | None, etag: str | None = None) -> Reply:
     """A page of a list, with a link to the next one if there is such."""
-    return cacheable(asked, body, tag_of(body), () if next_cursor is None else (_link(asked, next_cursor),))
+    return cacheable(asked, body, etag or tag_of(body), () if next_cursor is None else (_link(asked, next_cursor),))
 
 
 def _digest(body: bytes) -> str:

@@ -6,7 +6,7 @@ from fastapi import Query
 
 from app.dependencies import Asked, Bookings, Buyer, Desk, IdempotencyKey, SignedIn, key_for, must_be_known
 from app.domain.bookings import BookingStatus
-from app.routers.answers import CURSOR, cacheable, page, tag_of, told
+from app.routers.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
 from app.routers.documents import problems
 from app.routers.replies import Reply
 from app.routers.routes import api_router
@@ -19,41 +19,43 @@ from app.services.desk import Meant, Request
 
 router = api_router("bookings")
 
-_MINE = ("validation", "unauthenticated", "not-found", "busy")
-
-
 @router.post(
     "/bookings",
     status_code=201,
     response_model=BookingOut,
+    response_description="The booking.",
     responses=problems(
-        *_MINE,
+        "not-found",
         "unknown-seats",
         "seats-unavailable",
+        "reservation-ended",
         "reservation-expired",
         "limit-exceeded",
         "sales-closed",
         "screening-required",
         "payment-declined",
-        "idempotency-key-reused",
     ),
 )
 async def book_seats(wanted: BookingIn, asked: Asked, buyer: Buyer, desk: Desk) -> Reply:
     """Book a reservation, or seats directly.
 
     Seats that you hold are taken out of the hold. Booking seats that you have already booked together gives that booking,
-    with 200. `booking_id` serves as the idempotency key when the header is not sent.
+    with 200. `booking_id` serves as the idempotency key when the header is not sent. Without a token you become a guest,
+    as when holding.
     """
-    request = Request(key_for(asked, buyer.person, wanted.booking_id), asked.request_id)
     payment = wanted.payment or PaymentIn()
     if wanted.reservation_id is not None:
         person = must_be_known(buyer.person)
+        request = Request(key_for(asked, person, wanted.booking_id), asked.request_id)
         return told(await desk.confirm(person, wanted.reservation_id, request, payment.method, payment.token))
+    request = Request(key_for(asked, buyer.person, wanted.booking_id), asked.request_id)
     meant = Meant(wanted.screening_id)
     return told(await desk.book(meant, wanted.names(), buyer, request, payment.method, payment.token))
 
 
-@router.get("/bookings", response_model=BookingsOut, responses=problems("validation", "unauthenticated"))
+@router.get(
+    "/bookings", response_model=BookingsOut, response_description="A page of bookings.", responses=UNCHANGED
+)
 async def list_bookings(
     asked: Asked,
     person: SignedIn,
@@ -64,7 +66,10 @@ async def list_bookings(
     limit: Limit = 50,
     cursor: Annotated[UuidCursor | None, CURSOR] = None,
 ) -> Reply:
-    """List my bookings, newest first. Organizers see everybody's."""
+    """List my bookings.
+
+    The newest first. Organizers see everybody's.
+    """
     items, next_cursor = await bookings.newest(person, user_id, status, screening_id, cursor, limit)
     return page(asked, page_json(items, next_cursor), next_cursor)
 
@@ -72,25 +77,45 @@ async def list_bookings(
 @router.get(
     "/bookings/{booking_id}",
     response_model=BookingOut,
-    responses=problems("validation", "unauthenticated", "not-found"),
+    response_description="The booking.",
+    responses=UNCHANGED | problems("not-found"),
 )
 async def show_booking(booking_id: BookingId, asked: Asked, person: SignedIn, bookings: Bookings) -> Reply:
-    """Show a booking."""
+    """Show a booking.
+
+    One of mine; organizers see everybody's.
+    """
     body = encoded(await bookings.one(person, booking_id))
     return cacheable(asked, body, tag_of(body))
 
 
-@router.delete("/bookings/{booking_id}", response_model=BookingOut, responses=problems(*_MINE))
+@router.delete(
+    "/bookings/{booking_id}",
+    response_model=BookingOut,
+    response_description="The booking as it is now.",
+    responses=problems("not-found"),
+)
 async def cancel_booking(
     booking_id: BookingId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
 ) -> Reply:
-    """Cancel a booking: its seats are free at once, the money goes back. Cancelling it again changes nothing."""
+    """Cancel a booking.
+
+    Its seats are free at once, the money goes back. Cancelling it again changes nothing.
+    """
     return told(await desk.cancel(person, booking_id, Request(key, asked.request_id)))
 
 
-@router.delete("/bookings/{booking_id}/seats/{seat_id}", response_model=BookingOut, responses=problems(*_MINE))
+@router.delete(
+    "/bookings/{booking_id}/seats/{seat_id}",
+    response_model=BookingOut,
+    response_description="The booking as it is now.",
+    responses=problems("not-found"),
+)
 async def cancel_seat(
     booking_id: BookingId, seat_id: SeatId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
 ) -> Reply:
-    """Cancel one seat of a booking. Cancelling the last one cancels the booking."""
+    """Cancel one seat of a booking.
+
+    Its price goes back, the others stay. Cancelling the last one cancels the booking.
+    """
     return told(await desk.cancel(person, booking_id, Request(key, asked.request_id), seat_id))

@@ -1,6 +1,6 @@
 """The OpenAPI document: what every operation shares is added here, so that no router has to repeat it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -9,6 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from app.dependencies import buyer, idempotency_key, signed_in
+from app.routers.routes import BASE
 from app.schemas.problems import KINDS, Problem, problem_json
 
 JSON: Final = "application/problem+json"
@@ -33,6 +34,10 @@ _KEY: Final = {
     "1 to 255 visible ASCII characters; without a token, a UUID.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
 }
+
+_REPLAYED: Final = {"description": "`true`: the answer to an earlier request.", "schema": {"type": "string"}}
+_LOCATION: Final = {"description": "Where it is now.", "schema": {"type": "string", "format": "uri-reference"}}
+_ETAG: Final = {"description": "Names what was read, for `If-None-Match`.", "schema": {"type": "string"}}
 
 _SEAT: Final = {"seat_id": 1, "label": "A1", "status": "booked", "reason": "Somebody else booked it."}
 
@@ -74,18 +79,79 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     for route, operation in _operations(app, document):
-        _finish(operation, set(_calls(route.dependant)), reads=route.methods == {"GET"})
+        asks_for = set(_calls(route.dependant))
+        if not route.summary:
+            _sum_up(operation)
+        if "security" in operation:
+            _may_answer(operation, "unauthenticated")
+            if signed_in not in asks_for:
+                operation["security"].insert(0, {})
+        if "requestBody" in operation:
+            _may_answer(operation, "unsupported-media-type", "payload-too-large")
+            _show_examples(operation["requestBody"], schemas)
+        if route.methods != {"GET"} and not asks_for.isdisjoint({buyer, idempotency_key}):
+            _take_a_key(operation)
+        if "parameters" in operation or "requestBody" in operation:
+            _may_answer(operation, "validation")
+        if route.path.startswith(BASE):
+            _may_answer(operation, "busy")
+        _name_headers(operation["responses"])
+        operation["responses"] = dict(sorted(operation["responses"].items()))
     return document
 
 
-def _finish(operation: dict[str, Any], asks_for: set[Callable[..., Any] | None], *, reads: bool) -> None:
+def _sum_up(operation: dict[str, Any]) -> None:
+    """The first line of the docstring is the summary, without its full stop; the description is what follows, if any."""
+    first, _, rest = operation["description"].partition("\n")
+    operation["summary"] = first.removesuffix(".")
+    operation["description"] = rest.strip() or first
+
+
+def _may_answer(operation: dict[str, Any], *codes: str) -> None:
+    """Add these problems to those that the router declared, and drop FastAPI's own 422."""
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
-        answers["422"] = problems("validation")[422]
-    if "security" in operation and signed_in not in asks_for:
-        operation["security"].insert(0, {})
-    if not reads and not asks_for.isdisjoint({buyer, idempotency_key}):
-        operation.setdefault("parameters", []).append(_KEY)
+        del answers["422"]
+    for code in codes:
+        [(status, answer)] = problems(code).items()
+        known = answers.setdefault(str(status), answer)
+        examples = known["content"][JSON]["examples"]
+        if code not in examples:
+            known["description"] += f"; {answer['description']}"
+            examples.update(answer["content"][JSON]["examples"])
+
+
+def _show_examples(body: dict[str, Any], schemas: Mapping[str, Any]) -> None:
+    """The examples of a body's schema, each under the names of its members, so that Swagger UI offers a choice."""
+    content = body["content"].get("application/json")
+    if content is None:
+        return
+    schema = content["schema"]
+    name = (schema.get("anyOf") or [schema])[0].get("$ref", "").rpartition("/")[2]
+    shown = schemas.get(name, {}).get("examples", ())
+    if shown:
+        content["examples"] = {"-".join(value): {"summary": ", ".join(value), "value": value} for value in shown}
+
+
+def _take_a_key(operation: dict[str, Any]) -> None:
+    """What comes with an idempotency key: the header, its problems, replays, and the natural repeats."""
+    operation.setdefault("parameters", []).append(_KEY)
+    _may_answer(operation, "idempotency-key-invalid", "idempotency-key-in-use", "idempotency-key-reused")
+    answers = operation["responses"]
+    if (created := answers.get("201")) and "200" not in answers:
+        answers["200"] = {**created, "description": "It was there already; nothing changed."}
+    for status in ("200", "201"):
+        if status in answers:
+            answers[status] = {**answers[status], "headers": {"Idempotent-Replayed": _REPLAYED}}
+
+
+def _name_headers(answers: dict[str, Any]) -> None:
+    """The address of what was made, and the tag that a later If-None-Match may name."""
+    if "201" in answers:
+        answers["201"]["headers"] = {**answers["201"].get("headers", {}), "Location": _LOCATION}
+    if "304" in answers:
+        for status in ("200", "304"):
+            answers[status]["headers"] = {"ETag": _ETAG}
 
 
 def _operations(app: FastAPI, document: dict[str, Any]) -> Iterator[tuple[RouteContext, dict[str, Any]]]:

@@ -218,7 +218,7 @@ def _must_be_sound(asked: Asked) -> None:
         _must_decode(raw_path, "path")
         if b"%2f" in raw_path.lower():
             raise NoSuchPath
-    if b"%" in query:
+    if b"%" in query or not query.isascii():
         _must_decode(query, "query")
 
 

@@ -188,7 +188,7 @@ def _placed(error: ValidationError, *place: str) -> list[Mistake]:
 
 def _query(asked: Asked) -> dict[str, str]:
     """The query's values by name. Raises Malformed when a name is there twice: which one counts would be a guess."""
-    pairs = parse_qsl(asked.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    pairs = parse_qsl(asked.scope["query_string"].decode(), keep_blank_values=True)
     values = dict(pairs)
     if len(values) != len(pairs):
         names = [name for name, _ in pairs]

@@ -2,7 +2,8 @@
 
 from dataclasses import asdict
 
-from app.dependencies import People, SignedIn
+from app.dependencies import Asked, People, SignedIn
+from app.routers.answers import UNCHANGED, cacheable, tag_of
 from app.routers.documents import problems
 from app.routers.replies import Reply
 from app.routers.routes import api_router
@@ -32,8 +33,9 @@ async def become_guest(guest: GuestIn, people: People) -> Reply:
     summary="Who am I?",
     response_model=MeOut,
     response_description="The caller, and what they have.",
-    responses=problems("unauthenticated"),
+    responses=UNCHANGED | problems("unauthenticated"),
 )
-async def who_am_i(person: SignedIn, people: People) -> Reply:
+async def who_am_i(asked: Asked, person: SignedIn, people: People) -> Reply:
     """Who the token says the caller is, with how many holds and bookings they have."""
-    return Reply(encoded(asdict(await people.me(person))))
+    body = encoded(asdict(await people.me(person)))
+    return cacheable(asked, body, tag_of(body))

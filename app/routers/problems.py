@@ -43,7 +43,11 @@ def problem(error: Exception, instance: str, request_id: str) -> Reply:
 def mistakes(errors: Sequence[Mapping[str, Any]]) -> list[Mistake]:
     """pydantic's errors as ours: where, a code, a sentence; never what was sent, for that may be a password."""
     return [
-        Mistake(loc=[_short(part) for part in error["loc"]], code=error["type"], message=error["msg"])
+        Mistake(
+            loc=[_short(part) for part in error["loc"]],
+            code=error["type"],
+            message=error["msg"].removeprefix("Value error, "),
+        )
         for error in errors[:MOST_MISTAKES]
     ]
 
@@ -105,9 +109,13 @@ def _says(kind: type[E]) -> Callable[[Callable[[E], str]], Callable[[Any], str]]
     return enter
 
 
-def _some(names: Sequence[object], most: int = 5) -> str:
-    shown = ", ".join(str(name)[:64] for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+def _some(names: Sequence[object]) -> str:
+    shown = ", ".join(str(name)[:64] for name in names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _few(names: Sequence[object]) -> str:
+    return ", ".join(str(name) for name in names[:5])
 
 
 def _are(names: Sequence[object], singular: str, plural: str) -> str:
@@ -126,14 +134,14 @@ def _no_such_path(_: faults.NoSuchPath) -> str:
 
 @_says(refusals.UnknownSeats)
 def _unknown_seats(error: refusals.UnknownSeats) -> str:
-    free = f" Free are, for instance, {_some(error.available_seats)}." if error.available_seats else ""
+    free = f" Free are, for instance, {_few(error.available_seats)}." if error.available_seats else ""
     return f"This theater has no seat {_some(error.unknown)}.{free or ' The seat map lists them all.'}"
 
 
 @_says(refusals.SeatsUnavailable)
 def _seats_unavailable(error: refusals.SeatsUnavailable) -> str:
     labels = [seat.label for seat in error.seats]
-    free = f" Free nearby: {_some(error.available_seats)}." if error.available_seats else " Nothing else is free."
+    free = f" Free nearby: {_few(error.available_seats)}." if error.available_seats else " Nothing else is free."
     return f"{_are(labels, 'is', 'are')} not available, so nothing was changed.{free}"
 
 

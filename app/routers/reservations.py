@@ -6,7 +6,7 @@ from fastapi import Query
 
 from app.dependencies import Asked, Buyer, Desk, IdempotencyKey, Reservations, SignedIn
 from app.domain.reservations import ReservationStatus
-from app.routers.answers import CURSOR, cacheable, page, tag_of, told
+from app.routers.answers import CURSOR, UNCHANGED, cacheable, page, tag_of_moving, told
 from app.routers.documents import problems
 from app.routers.replies import Reply
 from app.routers.routes import api_router
@@ -20,23 +20,24 @@ from app.services.desk import Meant, Request
 
 router = api_router("reservations")
 
-_TAKING = ("validation", "unauthenticated", "unknown-seats", "seats-unavailable", "limit-exceeded", "busy")
-_MINE = ("validation", "unauthenticated", "not-found", "reservation-ended", "busy")
+_TAKING = ("not-found", "unknown-seats", "seats-unavailable", "limit-exceeded", "sales-closed")
+_MINE = ("not-found", "reservation-ended")
 
 
 @router.post(
     "/screenings/{screening_id}/reservations",
     status_code=201,
     response_model=ReservationOut,
-    responses=problems(*_TAKING, "sales-closed", "idempotency-key-reused"),
+    response_description="The hold.",
+    responses=problems(*_TAKING),
 )
 async def hold_seats(
     screening_id: ScreeningId, wanted: SeatsWanted, asked: Asked, buyer: Buyer, key: IdempotencyKey, desk: Desk
 ) -> Reply:
-    """Hold seats for five minutes: all of them, or none.
+    """Hold seats for five minutes.
 
-    Without a token you become a guest: `guest_token` in the answer is your token for what comes next. Holding exactly
-    the seats that you already hold together gives that reservation, with 200.
+    All of them, or none. Without a token you become a guest: `guest_token` in the answer is your token for what comes
+    next. Holding exactly the seats that you already hold together gives that reservation, with 200 and not renewed.
     """
     request = Request(key, asked.request_id)
     return told(await desk.hold(Meant(screening_id), wanted.names(), buyer, request))
@@ -45,14 +46,16 @@ async def hold_seats(
 @router.post(
     "/screenings/{screening_id}/reservations/toggle",
     response_model=ToggledOut,
-    responses=problems(*_TAKING, "sales-closed", "idempotency-key-reused"),
+    response_description="What became of the seats.",
+    responses=problems(*_TAKING),
 )
 async def toggle_seats(
     screening_id: ScreeningId, wanted: SeatsWanted, asked: Asked, buyer: Buyer, key: IdempotencyKey, desk: Desk
 ) -> Reply:
-    """Toggle seats: available ones become mine, mine become available.
+    """Toggle seats.
 
-    Added seats join my newest hold here and renew it. When any of them is somebody else's, nothing changes.
+    Available seats become mine, mine become available. Added seats join my newest hold here and renew it. When any of
+    them is somebody else's, or booked, nothing changes.
     """
     return told(await desk.toggle(screening_id, wanted.names(), buyer, Request(key, asked.request_id)))
 
@@ -60,17 +63,24 @@ async def toggle_seats(
 @router.delete(
     "/screenings/{screening_id}/reservations",
     response_model=ReleasedOut,
-    responses=problems("validation", "unauthenticated", "not-found", "busy"),
+    response_description="The seats that were given back.",
+    responses=problems("not-found"),
 )
 async def release_everything(
     screening_id: ScreeningId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
 ) -> Reply:
-    """Release everything that I hold in a screening."""
+    """Release everything that I hold in a screening.
+
+    Every seat is free at once. What is booked stays booked.
+    """
     return told(await desk.release_all(screening_id, person, Request(key, asked.request_id)))
 
 
 @router.get(
-    "/reservations", response_model=ReservationsOut, responses=problems("validation", "unauthenticated")
+    "/reservations",
+    response_model=ReservationsOut,
+    response_description="A page of reservations.",
+    responses=UNCHANGED,
 )
 async def list_reservations(
     asked: Asked,
@@ -81,34 +91,52 @@ async def list_reservations(
     limit: Limit = 50,
     cursor: Annotated[UuidCursor | None, CURSOR] = None,
 ) -> Reply:
-    """List my reservations, newest first."""
+    """List my reservations.
+
+    The newest first, each as it is at this moment: a hold that ran out reads `expired`.
+    """
     items, next_cursor = await reservations.mine(person, status, screening_id, cursor, limit)
-    return page(asked, page_json(items, next_cursor), next_cursor)
+    return page(asked, page_json(items, next_cursor), next_cursor, tag_of_moving(items))
 
 
 @router.get(
     "/reservations/{reservation_id}",
     response_model=ReservationOut,
-    responses=problems("validation", "unauthenticated", "not-found"),
+    response_description="The reservation.",
+    responses=UNCHANGED | problems("not-found"),
 )
 async def show_reservation(
     reservation_id: ReservationId, asked: Asked, person: SignedIn, reservations: Reservations
 ) -> Reply:
-    """Show a reservation of mine, as it is at this moment."""
-    body = encoded(await reservations.one(person, reservation_id))
-    return cacheable(asked, body, tag_of(body))
+    """Show a reservation of mine.
+
+    As it is at this moment, with the seconds that it has left.
+    """
+    reservation = await reservations.one(person, reservation_id)
+    return cacheable(asked, encoded(reservation), tag_of_moving([reservation]))
 
 
-@router.delete("/reservations/{reservation_id}", response_model=ReservationOut, responses=problems(*_MINE))
+@router.delete(
+    "/reservations/{reservation_id}",
+    response_model=ReservationOut,
+    response_description="The reservation as it is now.",
+    responses=problems(*_MINE),
+)
 async def release_reservation(
     reservation_id: ReservationId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
 ) -> Reply:
-    """Release a reservation: its seats are free at once. Releasing it again changes nothing."""
+    """Release a reservation.
+
+    Its seats are free at once. Releasing it again changes nothing. One that was booked is cancelled as a booking.
+    """
     return told(await desk.release(person, reservation_id, Request(key, asked.request_id)))
 
 
 @router.delete(
-    "/reservations/{reservation_id}/seats/{seat_id}", response_model=ReservationOut, responses=problems(*_MINE)
+    "/reservations/{reservation_id}/seats/{seat_id}",
+    response_model=ReservationOut,
+    response_description="The reservation as it is now.",
+    responses=problems(*_MINE),
 )
 async def release_seat(
     reservation_id: ReservationId,
@@ -118,19 +146,27 @@ async def release_seat(
     key: IdempotencyKey,
     desk: Desk,
 ) -> Reply:
-    """Release one seat of a reservation. Releasing the last one releases the reservation."""
+    """Release one seat of a reservation.
+
+    The others stay held. Releasing the last one releases the reservation.
+    """
     return told(await desk.release(person, reservation_id, Request(key, asked.request_id), seat_id))
 
 
 @router.post(
     "/reservations/{reservation_id}/extend",
     response_model=ReservationOut,
+    response_description="The reservation as it is now.",
     responses=problems(*_MINE, "reservation-expired", "extension-limit", "sales-closed"),
 )
 async def extend_reservation(
     reservation_id: ReservationId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
 ) -> Reply:
-    """Extend a hold: a fresh hold time from now, never past the cap that counts from the first hold."""
+    """Extend a hold.
+
+    A fresh hold time from now, never past the cap, which counts from the first hold. One that ran out is taken again if
+    all of its seats are still free.
+    """
     return told(await desk.extend(person, reservation_id, Request(key, asked.request_id)))
 
 
@@ -138,7 +174,8 @@ async def extend_reservation(
     "/reservations/{reservation_id}/confirm",
     status_code=201,
     response_model=BookingOut,
-    responses=problems(*_MINE, "reservation-expired", "payment-declined", "idempotency-key-reused"),
+    response_description="The booking.",
+    responses=problems(*_MINE, "reservation-expired", "sales-closed", "payment-declined"),
 )
 async def confirm_reservation(
     reservation_id: ReservationId,
@@ -148,9 +185,9 @@ async def confirm_reservation(
     desk: Desk,
     wanted: ConfirmIn | None = None,
 ) -> Reply:
-    """Pay and book a reservation. Confirming it again gives the same booking, with 200.
+    """Pay and book a reservation.
 
-    Late, but every seat is still free: it succeeds.
+    Confirming it again gives the same booking, with 200. Late, but every seat is still free: it succeeds.
     """
     payment = (wanted and wanted.payment) or PaymentIn()
     request = Request(key, asked.request_id)

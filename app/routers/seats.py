@@ -6,9 +6,9 @@ from fastapi import Query
 
 from app.dependencies import Asked, Availability, Buyer, Caller, Catalogue, Changes, Desk, IdempotencyKey, SignedIn, key_for
 from app.domain.seats import SeatStatus
-from app.routers.answers import cacheable, told
+from app.routers.answers import UNCHANGED, cacheable, tag_of, told
 from app.routers.documents import problems
-from app.routers.replies import ALWAYS_ASKED, Reply
+from app.routers.replies import Reply
 from app.routers.routes import api_router
 from app.schemas.ids import ScreeningId, Since, TheaterId
 from app.schemas.shapes import BookingOut, ChangesOut, CompactMapOut, ReservationOut, SeatMapOut
@@ -21,21 +21,20 @@ Status = Annotated[SeatStatus | None, Query(description="Only seats in this stat
 Section = Annotated[str | None, Query(max_length=64, description="Only seats of this section.")]
 
 _TAKING = (
-    "validation",
-    "unauthenticated",
     "not-found",
+    "unknown-seats",
     "seats-unavailable",
     "limit-exceeded",
     "sales-closed",
     "screening-required",
-    "busy",
 )
 
 
 @router.get(
     "/screenings/{screening_id}/seats",
     response_model=SeatMapOut,
-    responses=problems("validation", "not-found"),
+    response_description="The map.",
+    responses=UNCHANGED | problems("not-found"),
 )
 async def list_seats(
     screening_id: ScreeningId,
@@ -44,7 +43,11 @@ async def list_seats(
     status: Status = None,
     section: Section = None,
 ) -> Reply:
-    """List the seats of a screening. It is the same for everybody; `/seats/me` is the caller's own view."""
+    """List the seats of a screening.
+
+    The same for everybody; `/seats/me` is the caller's own view. A hold that has run out reads `available` at that very
+    moment.
+    """
     seat_map = await availability.of(screening_id)
     if status is None and section is None:
         return cacheable(asked, seat_map.full, seat_map.etag)
@@ -54,7 +57,8 @@ async def list_seats(
 @router.get(
     "/screenings/{screening_id}/seats/me",
     response_model=SeatMapOut,
-    responses=problems("validation", "unauthenticated", "not-found"),
+    response_description="The map.",
+    responses=UNCHANGED | problems("not-found"),
 )
 async def list_seats_as_i_see_them(
     screening_id: ScreeningId,
@@ -64,7 +68,10 @@ async def list_seats_as_i_see_them(
     status: Status = None,
     section: Section = None,
 ) -> Reply:
-    """List the seats of a screening as the caller sees them: `reserved_by_me`, `is_mine`."""
+    """List the seats of a screening as I see them.
+
+    The caller's own holds read `reserved_by_me`, and `is_mine` is true for what they hold or booked.
+    """
     seat_map = await availability.with_owners(screening_id)
     return cacheable(
         asked, lambda: seat_map.personal(person.id, status, section), seat_map.personal_etag(person.id)
@@ -74,10 +81,14 @@ async def list_seats_as_i_see_them(
 @router.get(
     "/screenings/{screening_id}/availability",
     response_model=CompactMapOut,
-    responses=problems("validation", "not-found"),
+    response_description="The map in short.",
+    responses=UNCHANGED | problems("not-found"),
 )
 async def show_availability(screening_id: ScreeningId, asked: Asked, availability: Availability) -> Reply:
-    """Show what is taken, in short: for large houses. A seat that is not listed is available."""
+    """Show what is taken, in short.
+
+    For large houses: `taken` is a list of [seat_id, status, expires_at], and a seat that is not in it is available.
+    """
     seat_map = await availability.of(screening_id)
     return cacheable(asked, seat_map.compact, seat_map.etag)
 
@@ -85,22 +96,29 @@ async def show_availability(screening_id: ScreeningId, asked: Asked, availabilit
 @router.get(
     "/screenings/{screening_id}/changes",
     response_model=ChangesOut,
-    responses=problems("validation", "unauthenticated", "not-found", "changes-gone"),
+    response_description="The changes.",
+    responses=UNCHANGED | problems("not-found", "changes-gone"),
 )
 async def list_changes(
     screening_id: ScreeningId,
+    asked: Asked,
     caller: Caller,
     changes: Changes,
     since: Annotated[Since, Query()] = 0,
 ) -> Reply:
-    """List what changed after a version: one entry for each seat, as the caller sees it."""
-    return Reply(await changes.since(screening_id, since, caller.id if caller else None), cache=ALWAYS_ASKED)
+    """List what changed after a version.
+
+    One entry for each seat, as the caller sees it: what it is since its last change.
+    """
+    body = await changes.since(screening_id, since, caller.id if caller else None)
+    return cacheable(asked, body, tag_of(body))
 
 
 @router.get(
     "/theaters/{theater_id}/seats",
     response_model=SeatMapOut,
-    responses=problems("validation", "not-found"),
+    response_description="The map.",
+    responses=UNCHANGED | problems("not-found"),
 )
 async def list_seats_of_theater(
     theater_id: TheaterId,
@@ -111,7 +129,10 @@ async def list_seats_of_theater(
     status: Status = None,
     section: Section = None,
 ) -> Reply:
-    """List the seats of a theater for one of its screenings, or for the next one."""
+    """List the seats of a theater.
+
+    For one of its screenings, or for the next one on sale.
+    """
     meant = await catalogue.screening_of_theater(theater_id, screening_id)
     return await list_seats(meant, asked, availability, status, section)
 
@@ -120,12 +141,16 @@ async def list_seats_of_theater(
     "/theaters/{theater_id}/reserve",
     status_code=201,
     response_model=ReservationOut,
-    responses=problems(*_TAKING, "idempotency-key-reused"),
+    response_description="The hold.",
+    responses=problems(*_TAKING),
 )
 async def hold_seats_of_theater(
     theater_id: TheaterId, wanted: TheaterSeatsIn, asked: Asked, buyer: Buyer, key: IdempotencyKey, desk: Desk
 ) -> Reply:
-    """Hold seats of a theater. The screening need not be named while only one is on sale there."""
+    """Hold seats of a theater.
+
+    The screening need not be named while only one is on sale there. Otherwise as holding seats of a screening.
+    """
     meant = Meant(wanted.screening_id, theater_id)
     return told(await desk.hold(meant, wanted.names(), buyer, Request(key, asked.request_id)))
 
@@ -134,11 +159,15 @@ async def hold_seats_of_theater(
     "/theaters/{theater_id}/book",
     status_code=201,
     response_model=BookingOut,
-    responses=problems(*_TAKING, "payment-declined", "idempotency-key-reused"),
+    response_description="The booking.",
+    responses=problems(*_TAKING, "payment-declined"),
 )
 async def book_seats_of_theater(
     theater_id: TheaterId, wanted: TheaterSeatsIn, asked: Asked, buyer: Buyer, desk: Desk
 ) -> Reply:
-    """Book seats of a theater directly. The screening need not be named while only one is on sale there."""
+    """Book seats of a theater.
+
+    Directly, without holding them first. The screening need not be named while only one is on sale there.
+    """
     request = Request(key_for(asked, buyer.person, wanted.booking_id), asked.request_id)
     return told(await desk.book(Meant(wanted.screening_id, theater_id), wanted.names(), buyer, request))

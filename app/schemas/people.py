@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.people import Role
 from app.schemas.requests import Email, Strict
@@ -10,6 +10,8 @@ from app.schemas.requests import Email, Strict
 
 class GuestIn(Strict):
     """Who wants to be a guest."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "ada@example.org"}]})
 
     email: Email = Field(examples=["ada@example.org"], description="Where tickets go; limits count by it.")
 

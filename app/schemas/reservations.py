@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
-from app.domain.house import House, Toggled
+from app.domain.house import House
 from app.domain.money import Money, total
+from app.domain.outcomes import Toggled
 from app.domain.reservations import Reservation
 from app.domain.screenings import Screening
 from app.domain.seats import Layout

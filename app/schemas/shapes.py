@@ -1,6 +1,6 @@
 """The shapes of answers about seats, for the OpenAPI document. The answers themselves are written as bytes elsewhere."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -206,7 +206,7 @@ class CompactMapOut(BaseModel):
     version: int
     counts: Counts
     sections: list[SectionLeftOut]
-    taken: list[tuple[int, SeatStatus, MomentOut | None]]
+    taken: list[Annotated[tuple[int, SeatStatus, MomentOut | None], Field(json_schema_extra={"items": {}})]]
 
 
 class ChangeOut(NamedSeat):

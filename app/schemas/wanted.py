@@ -1,13 +1,17 @@
 """What bodies ask for: holds, bookings, payments (api.md, sections 4 and 7), and as existing clients ask (section 10)."""
 
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.schemas.requests import Email, Id, Lenient, Line, Strict
 from app.schemas.seats import NamesSeats
+
+
+BookingKey = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+"""A UUID that serves as the idempotency key of a booking when no header is sent; `dependencies.key_for` reads it."""
 
 
 class PaymentIn(Strict):
@@ -32,7 +36,7 @@ class BookingIn(NamesSeats, Strict):
 
     reservation_id: UUID | None = Field(None, description="The hold to book. Then no seats are named.")
     screening_id: Id | None = Field(None, description="The screening of the seats; not needed while only one is on sale.")
-    booking_id: UUID | None = Field(None, description="Serves as the idempotency key when no such header is sent.")
+    booking_id: BookingKey | None = Field(None, description="Serves as the idempotency key when no such header is sent.")
     payment: PaymentIn | None = None
 
     model_config = ConfigDict(
@@ -52,7 +56,9 @@ class TheaterSeatsIn(NamesSeats, Lenient):
     """Seats of a theater. The screening need not be said while only one is on sale there."""
 
     screening_id: Id | None = Field(None, description="One of the theater's screenings.")
-    booking_id: UUID | None = Field(None, description="Serves as the idempotency key of a booking when no header is sent.")
+    booking_id: BookingKey | None = Field(
+        None, description="Serves as the idempotency key of a booking when no header is sent."
+    )
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"seats": ["C1", "C2"]}, {"seat": "C1"}]})
 

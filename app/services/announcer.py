@@ -25,6 +25,12 @@ class Announcer:
         self._waiting.append((states, then))
         self._arrival.set()
 
+    async def tell(self, states: Mapping[int, int]) -> None:
+        """As `announce`, for whoever waits until it is told."""
+        told = asyncio.Event()
+        self.announce(states, told.set)
+        await told.wait()
+
     async def run(self) -> None:
         """Announce until cancelled; then call back whoever still waits: their commit stands."""
         announced: list[tuple[Mapping[int, int], Callable[[], None]]] = []

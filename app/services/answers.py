@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.house import Booked, Cancelled, Expired, Held, House, Kept, Outcome, ReleasedAll, Toggled
+from app.domain.house import House
+from app.domain.outcomes import Blocked, Booked, Cancelled, Closed, Expired, Held, Kept, Outcome, ReleasedAll, Toggled
+from app.schemas.blocks import blocked_json
 from app.schemas.bookings import booking_json
 from app.schemas.reservations import released_json, reservation_json, toggled_json
 
@@ -40,5 +42,7 @@ def answer(outcome: Outcome, house: House, user_id: int, now: datetime) -> Answe
             return Answer(booking_json(booking, house.screening, house.layout), user_id, now, created, location)
         case Cancelled(booking):
             return Answer(booking_json(booking, house.screening, house.layout), user_id, now)
-        case Expired():
+        case Blocked(seats):
+            return Answer(blocked_json(seats, house.layout), user_id, now)
+        case Expired() | Closed():
             return Answer(b"", user_id, now)

@@ -22,7 +22,21 @@ from app.db.reservations import reservation_of
 from app.db.screenings import Defaults, screening_of
 from app.db.writing import Writes
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
+from app.domain.commands import (
+    Block,
+    Book,
+    Cancel,
+    Close,
+    Command,
+    Confirm,
+    Expire,
+    Extend,
+    Hold,
+    Release,
+    ReleaseAll,
+    Toggle,
+    Unblock,
+)
 from app.domain.decide import decide
 from app.domain.house import House
 from app.domain.idempotency import Key
@@ -49,7 +63,15 @@ class Asked:
     @property
     def asker_id(self) -> int | None:
         """Whose command it is; nobody's when time asks."""
-        return None if isinstance(self.command, Expire) else self.command.buyer.id
+        match self.command:
+            case Expire():
+                return None
+            case Close(by):
+                return by.id if by else None
+            case Block(by) | Unblock(by):
+                return by.id
+            case command:
+                return command.buyer.id
 
 
 @dataclass(slots=True)
@@ -265,9 +287,9 @@ class _Counter:
         self._take_in_claims(found.claims_of_users)
 
     def _take_in_claims(self, rows: Iterable[Row]) -> None:
-        for screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at in rows:
+        for screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason in rows:
             self._ledgers[screening_id].house.claims[seat_id] = Claim(
-                seat_id, ClaimStatus(status), user_id, reservation_id, booking_id, expires_at
+                seat_id, ClaimStatus(status), user_id, reservation_id, booking_id, expires_at, reason
             )
 
     def _leads_of(self, found: Found, askers: set[tuple[int, int | None]]) -> Wanted:
@@ -293,7 +315,7 @@ def _want(wanted: Wanted, house: House, command: Command) -> None:
     """Add the rows that a decision about this command may look at."""
     screening_id = house.screening.id
     match command:
-        case Hold(buyer, seats) | Book(buyer, seats) | Toggle(buyer, seats):
+        case Hold(buyer, seats) | Book(buyer, seats) | Toggle(buyer, seats) | Block(buyer, seats) | Unblock(buyer, seats):
             try:
                 wanted.seats.update((screening_id, seat.id) for seat in house.layout.find(seats))
             except UnknownSeats:
@@ -306,6 +328,9 @@ def _want(wanted: Wanted, house: House, command: Command) -> None:
             wanted.reservations.add((screening_id, command.reservation_id))
         case Cancel():
             wanted.bookings.add((screening_id, command.booking_id))
+        case Close():
+            wanted.reservations.update((screening_id, each) for each in command.reservation_ids)
+            wanted.bookings.update((screening_id, each) for each in command.booking_ids)
         case Expire(reservation_ids):
             wanted.reservations.update((screening_id, reservation_id) for reservation_id in reservation_ids)
 

@@ -13,7 +13,7 @@ import uuid_utils.compat as uuid_utils
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import bookings, idempotency_keys, reservations
-from app.domain.commands import Book, Cancel, Command, Confirm, Extend, Hold, Release, ReleaseAll, Toggle
+from app.domain.commands import Block, Book, Cancel, Command, Confirm, Extend, Hold, Release, ReleaseAll, Toggle, Unblock
 from app.domain.idempotency import Key
 from app.domain.people import Person
 from app.domain.refusals import NotFound, Refusal, SeatsUnavailable, UnknownSeats
@@ -149,6 +149,16 @@ class Desk:
             raise NotFound("booking")
         return await self._ask(found[1], Cancel(person, booking_id, seat_id), request)
 
+    async def block(
+        self, screening_id: int, seats: SeatNames, reason: str | None, person: Person, request: Request
+    ) -> Answer:
+        """Take seats off sale, as far as nobody has them."""
+        return await self._take(screening_id, Block(person, seats, reason), request)
+
+    async def unblock(self, screening_id: int, seats: SeatNames, person: Person, request: Request) -> Answer:
+        """Put seats back on sale."""
+        return await self._take(screening_id, Unblock(person, seats), request)
+
     async def _pay_and_book(
         self,
         screening_id: int,
@@ -188,6 +198,13 @@ class Desk:
     async def _free_labels(self, screening_id: int, near: int | None) -> tuple[str, ...]:
         return (await self._availability.of(screening_id)).free_labels(near)
 
+    async def _free_labels_anywhere(self) -> tuple[str, ...]:
+        """What GET /seats lists: seats of the next screening, if anything is on."""
+        try:
+            return await self._free_labels(await self._catalogue.for_read(), near=None)
+        except NotFound:
+            return ()
+
     async def _screening(self, meant: Meant, seats: SeatNames, request: Request) -> int:
         """The screening that is meant (api.md, section 5); that of the first request, when its key comes again."""
         if meant.screening_id is not None:
@@ -201,7 +218,11 @@ class Desk:
                 return known
         if meant.theater_id is not None:
             return await self._catalogue.for_write(meant.theater_id)
-        return await self._catalogue.for_seat_names(seats)
+        try:
+            return await self._catalogue.for_seat_names(seats)
+        except UnknownSeats as refusal:
+            refusal.available_seats = await self._free_labels_anywhere()
+            raise
 
     async def _place_of(self, person: Person, reservation_id: UUID) -> int:
         """The screening of a reservation: remembered if it was made here lately, looked up otherwise."""

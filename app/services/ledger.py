@@ -83,7 +83,7 @@ def _write_claim(writes: Writes, screening_id: int, seat_id: int, before: Claim 
             writes.add(writing.CLAIMS_FREED, screening_id, seat_id)
     elif after != before:
         part = writing.CLAIMS_MADE if before is None else writing.CLAIMS_CHANGED
-        row = (after.status, after.user_id, after.reservation_id, after.booking_id, after.expires_at)
+        row = (after.status, after.user_id, after.reservation_id, after.booking_id, after.expires_at, after.reason)
         writes.add(part, screening_id, seat_id, *row)
 
 

@@ -33,8 +33,11 @@ class SeatMap:
 
     @property
     def etag(self) -> str:
-        """Moves with every change, and with every hold that runs out before it is swept."""
-        return f'"{self.occupancy.state:x}.{self._found.run_out:x}"'
+        """Moves with every change, and with every hold that runs out before it is swept.
+
+        It names the screening: at one address, that of a theater's next screening, there may be another one tomorrow.
+        """
+        return f'"{self.occupancy.screening_id:x}.{self.occupancy.state:x}.{self._found.run_out:x}"'
 
     def personal_etag(self, user_id: int) -> str:
         """The tag of one user's own view."""

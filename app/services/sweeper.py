@@ -16,6 +16,7 @@ from app.db import sweeping
 from app.domain.commands import Expire
 from app.domain.refusals import Refusal
 from app.services.box_office import BoxOffice
+from app.services.closing import Closing
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +32,12 @@ TIDY_SECONDS: Final = 60.0
 class Sweeper:
     """One per process."""
 
-    def __init__(self, engine: AsyncEngine, box_office: BoxOffice, keys_hours: int, events_hours: int) -> None:
+    def __init__(
+        self, engine: AsyncEngine, box_office: BoxOffice, closing: Closing, keys_hours: int, events_hours: int
+    ) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._box_office = box_office
+        self._closing = closing
         self._keys_hours = keys_hours
         self._events_hours = events_hours
 
@@ -65,7 +69,8 @@ class Sweeper:
                 return count
 
     async def tidy(self) -> None:
-        """Delete idempotency keys and events that are older than they are kept."""
+        """Finish closings that were interrupted; delete idempotency keys and events older than they are kept."""
+        await self._closing.finish_all()
         async with self._engine.connect() as connection:
             await sweeping.forget_keys(connection, self._keys_hours)
             await sweeping.forget_events(connection, self._events_hours)

@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("reservation_id", sa.UUID(), nullable=True),
         sa.Column("booking_id", sa.UUID(), nullable=True),
         sa.Column("expires_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint("(status = 'blocked') = (user_id IS NULL)", name=op.f("a_claim_is_somebodys_or_the_houses")),
         sa.CheckConstraint("(status = 'booked') = (booking_id IS NOT NULL)", name=op.f("a_booked_claim_has_a_booking")),
         sa.CheckConstraint("(status = 'held') = (expires_at IS NOT NULL)", name=op.f("a_hold_has_an_end")),

@@ -1,0 +1,56 @@
+"""The house's own seats: taking them off sale, putting them back, and what happened to each."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from app.dependencies import Asked, Desk, History, IdempotencyKey, Organizer
+from app.routers.answers import CURSOR, page, told
+from app.routers.documents import problems
+from app.routers.replies import Reply
+from app.routers.routes import api_router
+from app.schemas.blocks import BlockedOut, BlockIn
+from app.schemas.history import HistoryOut, history_out
+from app.schemas.ids import ScreeningId, SeatId
+from app.schemas.pages import IdCursor, Limit, page_json
+from app.services.desk import Request
+
+router = api_router("seats")
+
+_REFUSALS = ("validation", "unauthenticated", "forbidden", "not-found", "unknown-seats", "busy")
+
+
+@router.post("/screenings/{screening_id}/blocks", response_model=BlockedOut, responses=problems(*_REFUSALS))
+async def block_seats(
+    screening_id: ScreeningId, wanted: BlockIn, asked: Asked, person: Organizer, key: IdempotencyKey, desk: Desk
+) -> Reply:
+    """Take seats off sale, as far as nobody has them. Each seat has its own outcome."""
+    request = Request(key, asked.request_id)
+    return told(await desk.block(screening_id, wanted.names(), wanted.reason, person, request))
+
+
+@router.delete("/screenings/{screening_id}/blocks", response_model=BlockedOut, responses=problems(*_REFUSALS))
+async def unblock_seats(
+    screening_id: ScreeningId, wanted: BlockIn, asked: Asked, person: Organizer, key: IdempotencyKey, desk: Desk
+) -> Reply:
+    """Put seats back on sale. Each seat has its own outcome."""
+    return told(await desk.unblock(screening_id, wanted.names(), person, Request(key, asked.request_id)))
+
+
+@router.get(
+    "/screenings/{screening_id}/seats/{seat_id}/history",
+    response_model=HistoryOut,
+    responses=problems("validation", "unauthenticated", "forbidden", "not-found"),
+)
+async def show_history_of_seat(
+    screening_id: ScreeningId,
+    seat_id: SeatId,
+    asked: Asked,
+    person: Organizer,
+    history: History,
+    limit: Limit = 50,
+    cursor: Annotated[IdCursor | None, CURSOR] = None,
+) -> Reply:
+    """Show who did what to a seat of a screening and when, newest first. What time did has the cause `expiry`."""
+    found = await history.of_seat(screening_id, seat_id, cursor, limit)
+    return page(asked, page_json(history_out(found.items), found.next_cursor), found.next_cursor)

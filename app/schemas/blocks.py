@@ -1,0 +1,58 @@
+"""Blocking seats in JSON (api.md, section 8)."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.domain.blocking import BlockOutcome
+from app.domain.seats import Layout
+from app.schemas.requests import Id, Label, Line
+from app.schemas.seats import SeatsWanted
+
+MOST_SEATS = 10_000
+
+
+class BlockIn(SeatsWanted):
+    """Seats to take off sale, or to put back, and why."""
+
+    seat_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
+        None, description="Seats by id.", examples=[[79, 80]]
+    )
+    seats: Annotated[list[Label], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
+        None, description="Seats by label.", examples=[["D19", "D20"]]
+    )
+    reason: Line | None = Field(None, max_length=200, description="For the house: why the seats are off sale.")
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seats": ["D19", "D20"], "reason": "broken light"}]})
+
+
+class BlockedSeatOut(BaseModel):
+    """What became of one seat."""
+
+    seat_id: int
+    label: str
+    outcome: BlockOutcome
+
+
+class BlockedOut(BaseModel):
+    """What became of each seat."""
+
+    items: list[BlockedSeatOut]
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [{"seat_id": 79, "label": "D19", "outcome": "blocked"}]}]}
+    )
+
+
+def blocked_json(seats: Iterable[tuple[int, str]], layout: Layout) -> bytes:
+    """What became of each seat."""
+    return orjson.dumps(
+        {
+            "items": [
+                {"seat_id": seat_id, "label": layout.label_of(seat_id), "outcome": outcome}
+                for seat_id, outcome in seats
+            ]
+        }
+    )

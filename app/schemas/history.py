@@ -1,0 +1,61 @@
+"""The history of a seat in JSON (api.md, section 8)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Protocol
+
+from pydantic import BaseModel, Field
+
+from app.domain.house import Cause
+from app.domain.seats import SeatStatus
+from app.schemas.moments import MomentOut, moment
+
+
+class HappeningOut(BaseModel):
+    """One change of a seat. `actor` is a user id; null when time did it."""
+
+    at: MomentOut
+    from_: SeatStatus = Field(alias="from")
+    to: SeatStatus
+    cause: Cause
+    actor: int | None
+    request_id: str | None
+
+
+class HistoryOut(BaseModel):
+    """A page of changes, newest first."""
+
+    items: list[HappeningOut]
+    next_cursor: str | None
+
+
+class Happened(Protocol):
+    """One change of a seat."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def from_status(self) -> str: ...
+    @property
+    def to_status(self) -> str: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def actor_id(self) -> int | None: ...
+    @property
+    def request_id(self) -> str | None: ...
+
+
+def history_out(happenings: Iterable[Happened]) -> list[dict[str, Any]]:
+    """Changes as they are told to organizers."""
+    return [
+        {
+            "at": moment(one.at),
+            "from": one.from_status,
+            "to": one.to_status,
+            "cause": one.cause,
+            "actor": one.actor_id,
+            "request_id": one.request_id,
+        }
+        for one in happenings
+    ]

@@ -1,0 +1,58 @@
+"""Cancelling a screening: first nobody can buy any more, then what people have there is undone, in portions.
+
+If the process dies in between, the sweeper of any process goes on: a cancelled screening with holds or bookings is not
+closed yet.
+"""
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import closing
+from app.domain.commands import Close
+from app.domain.people import Person
+from app.domain.refusals import NotFound
+from app.services.announcer import Announcer
+from app.services.box_office import BoxOffice
+
+AT_ONCE: Final = 500
+"""Holds and bookings that one command undoes at most, so that buyers of other screenings are not kept waiting."""
+
+
+class Closing:
+    """One per process."""
+
+    def __init__(self, engine: AsyncEngine, box_office: BoxOffice, announcer: Announcer) -> None:
+        self._engine = engine
+        self._box_office = box_office
+        self._announcer = announcer
+
+    async def close(
+        self, screening_id: int, person: Person, request_id: str | None, revision: int | None = None
+    ) -> None:
+        """Cancel a screening and undo its holds and bookings. One that is cancelled already stays so.
+
+        Raises NotFound; PreconditionFailed when `revision` is given and the screening has another one.
+        """
+        async with self._engine.begin() as connection:
+            cancelled = await closing.cancel(connection, screening_id, revision)
+        if cancelled is None:
+            raise NotFound("screening")
+        await self._announcer.tell({screening_id: cancelled})
+        await self.go_on(screening_id, person, request_id)
+
+    async def go_on(self, screening_id: int, person: Person | None = None, request_id: str | None = None) -> None:
+        """Undo what still stands in a cancelled screening, until nothing does."""
+        while True:
+            async with self._engine.connect() as connection:
+                standing = await closing.standing(connection, screening_id, AT_ONCE)
+            if not any(standing):
+                return
+            await self._box_office.ask(screening_id, Close(person, *standing), request_id=request_id)
+
+    async def finish_all(self) -> None:
+        """Go on where a closing was interrupted."""
+        async with self._engine.connect() as connection:
+            interrupted = await closing.interrupted(connection)
+        for screening_id in interrupted:
+            await self.go_on(screening_id)

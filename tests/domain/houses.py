@@ -1,0 +1,190 @@
+"""A small house for the tests of the rules, and an evening in it: commands one by one, and time when it is told to pass."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, Final
+from uuid import UUID
+
+from app.domain.bookings import Booking
+from app.domain.claims import Claim, ClaimStatus
+from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
+from app.domain.decide import decide
+from app.domain.house import Booked, Cancelled, Decision, Expired, Held, House, Kept, ReleasedAll, Toggled
+from app.domain.money import Money
+from app.domain.people import Person, Role
+from app.domain.refusals import Refusal
+from app.domain.reservations import Reservation
+from app.domain.screenings import Limits, Screening
+from app.domain.seats import Layout, Seat, SeatNames
+
+ANN, BOB, CLEO = Person(1), Person(2), Person(3)
+ORGANIZER = Person(9, Role.ORGANIZER)
+
+NOON: Final = datetime(2027, 5, 1, 12, tzinfo=UTC)
+HOLD: Final = timedelta(minutes=5)
+CAP: Final = timedelta(minutes=15)
+INSTANT: Final = timedelta(microseconds=1)
+"""The shortest time that PostgreSQL can tell."""
+
+STANDARD, BOX, DEARER = Money(2500, "EUR"), Money(7000, "EUR"), Money(9900, "EUR")
+
+LAYOUT: Final = Layout(
+    theater_id=1,
+    revision=1,
+    seats=tuple(
+        Seat(number, f"A{number}", "Stalls", "A", number, "box" if number > 4 else "standard") for number in range(1, 7)
+    ),
+)
+"""One row: the standard seats A1 to A4 and the boxes A5 and A6. A seat's id is its number."""
+
+SCREENING: Final = Screening(
+    id=7,
+    theater_id=1,
+    starts_at=NOON + timedelta(hours=8),
+    sales_open_at=None,
+    sales_close_at=None,
+    cancelled_at=None,
+    hold_seconds=int(HOLD.total_seconds()),
+    max_hold_seconds=int(CAP.total_seconds()),
+    prices={"standard": STANDARD, "box": BOX},
+    limits=Limits(max_seats_per_reservation=None),
+)
+
+
+def empty_house(**changes: Any) -> House:
+    """The small house with nobody in it; `changes` are to its screening."""
+    return House(replace(SCREENING, **changes), LAYOUT, version=0)
+
+
+def named(*labels: str) -> SeatNames:
+    """Seats by their labels, as a caller names them."""
+    return SeatNames(labels=labels)
+
+
+def picture_of(house: House) -> House:
+    """The house as it is now: what happens to the house later does not happen to its picture."""
+    return replace(
+        house,
+        claims=dict(house.claims),
+        reservations={
+            each.id: replace(each, prices=dict(each.prices), left=dict(each.left))
+            for each in house.reservations.values()
+        },
+        bookings={
+            each.id: replace(each, prices=dict(each.prices), left=dict(each.left)) for each in house.bookings.values()
+        },
+    )
+
+
+@dataclass(slots=True)
+class Evening:
+    """The small house and its clock. What is asked for is decided and taken in; a refusal is raised as it is."""
+
+    house: House = field(default_factory=empty_house)
+    now: datetime = NOON
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def ask(self, command: Command) -> Decision:
+        """Decide and take the decision in. Neither deciding nor a refusal changes anything by itself."""
+        before = picture_of(self.house)
+        try:
+            decision = decide(self.house, command, self.now)
+        except Refusal:
+            assert self.house == before
+            raise
+        assert self.house == before
+        self.house.apply(decision)
+        return decision
+
+    def wait(self, time: timedelta) -> None:
+        self.now += time
+
+    def change_screening(self, **changes: Any) -> None:
+        """What an organizer edits."""
+        self.house.screening = replace(self.house.screening, **changes)
+
+    def block(self, label: str) -> None:
+        """The house takes a seat off sale."""
+        seat_id = LAYOUT.by_label[label].id
+        self.house.claims[seat_id] = Claim(seat_id, ClaimStatus.BLOCKED)
+
+    def new_id(self) -> UUID:
+        return UUID(int=next(self._numbers))
+
+    # --- what may be asked for
+
+    def hold(self, buyer: Person, *labels: str) -> Reservation:
+        outcome = self.ask(Hold(buyer, named(*labels), self.new_id())).outcome
+        assert isinstance(outcome, Held)
+        return outcome.reservation
+
+    def toggle(self, buyer: Person, *labels: str) -> Toggled:
+        outcome = self.ask(Toggle(buyer, named(*labels), self.new_id())).outcome
+        assert isinstance(outcome, Toggled)
+        return outcome
+
+    def release(self, buyer: Person, reservation: Reservation, label: str | None = None) -> Reservation:
+        seat_id = LAYOUT.by_label[label].id if label else None
+        outcome = self.ask(Release(buyer, reservation.id, seat_id)).outcome
+        assert isinstance(outcome, Kept)
+        return outcome.reservation
+
+    def release_all(self, buyer: Person) -> set[str]:
+        outcome = self.ask(ReleaseAll(buyer)).outcome
+        assert isinstance(outcome, ReleasedAll)
+        return {LAYOUT.label_of(seat_id) for seat_id in outcome.seat_ids}
+
+    def extend(self, buyer: Person, reservation: Reservation) -> Reservation:
+        outcome = self.ask(Extend(buyer, reservation.id)).outcome
+        assert isinstance(outcome, Kept)
+        return outcome.reservation
+
+    def confirm(self, buyer: Person, reservation: Reservation) -> Booking:
+        outcome = self.ask(Confirm(buyer, reservation.id, self.new_id(), "paid")).outcome
+        assert isinstance(outcome, Booked)
+        return outcome.booking
+
+    def book(self, buyer: Person, *labels: str) -> Booking:
+        outcome = self.ask(Book(buyer, named(*labels), self.new_id(), "paid")).outcome
+        assert isinstance(outcome, Booked)
+        return outcome.booking
+
+    def cancel(self, buyer: Person, booking: Booking, label: str | None = None) -> Booking:
+        seat_id = LAYOUT.by_label[label].id if label else None
+        outcome = self.ask(Cancel(buyer, booking.id, seat_id)).outcome
+        assert isinstance(outcome, Cancelled)
+        return outcome.booking
+
+    def sweep(self) -> int:
+        """Expire whatever has run out; how many holds that were."""
+        outcome = self.ask(Expire(tuple(self.house.reservations))).outcome
+        assert isinstance(outcome, Expired)
+        return outcome.count
+
+    # --- what is to be seen
+
+    def reservation(self, earlier: Reservation) -> Reservation:
+        """The same reservation as it is now."""
+        return self.house.reservations[earlier.id]
+
+    def held_by(self, buyer: Person) -> set[str]:
+        """The seats that somebody holds at this moment."""
+        return self._seats_of(buyer, ClaimStatus.HELD)
+
+    def booked_by(self, buyer: Person) -> set[str]:
+        return self._seats_of(buyer, ClaimStatus.BOOKED)
+
+    def free(self) -> set[str]:
+        """The seats that nobody has at this moment."""
+        taken = {seat_id for seat_id, claim in self.house.claims.items() if claim.is_live(self.now)}
+        return {seat.label for seat in LAYOUT.seats if seat.id not in taken}
+
+    def _seats_of(self, buyer: Person, status: ClaimStatus) -> set[str]:
+        claims = self.house.claims_of(buyer.id, self.now)
+        return {LAYOUT.label_of(claim.seat_id) for claim in claims if claim.status is status}
+
+
+def labels(seats: Any) -> set[str]:
+    """The labels of seats by id: of a reservation's or a booking's prices, of a refusal's list."""
+    return {LAYOUT.label_of(getattr(seat, "seat_id", seat)) for seat in seats}

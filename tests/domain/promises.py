@@ -1,0 +1,106 @@
+"""What is true of every house at every moment."""
+
+from collections import Counter
+from datetime import datetime
+
+from app.domain.bookings import Booking, BookingStatus
+from app.domain.claims import ClaimStatus
+from app.domain.house import House
+from app.domain.occupancy import Occupancy, Taken
+from app.domain.reservations import Reservation, ReservationStatus
+from app.domain.seats import SeatStatus
+
+ENDS = {ReservationStatus.BOOKED, ReservationStatus.RELEASED, ReservationStatus.EXPIRED}
+
+
+def check_house(house: House, now: datetime) -> None:
+    """Everything that is true of a house by itself."""
+    every_claim_is_whole(house)
+    every_hold_has_exactly_its_claims(house)
+    every_sale_has_exactly_its_claims(house)
+    counts_add_up(house, now)
+    nobody_has_more_than_allowed(house, now)
+
+
+def every_claim_is_whole(house: House) -> None:
+    """A seat of this house, once; a hold has an end and a reservation, a sale a booking, and neither the other's."""
+    for seat_id, claim in house.claims.items():
+        assert claim.seat_id == seat_id
+        assert seat_id in house.layout.by_id
+        assert (claim.status is ClaimStatus.HELD) == (claim.expires_at is not None)
+        assert (claim.status is ClaimStatus.BOOKED) == (claim.booking_id is not None)
+        assert (claim.status is ClaimStatus.BLOCKED) == (claim.user_id is None)
+        assert claim.status is not ClaimStatus.HELD or claim.reservation_id is not None
+
+
+def every_hold_has_exactly_its_claims(house: House) -> None:
+    """The seats of a reservation that was not ended are those whose claims name it, until its end; no others do."""
+    held = {
+        seat_id: (claim.reservation_id, claim.user_id, claim.expires_at)
+        for seat_id, claim in house.claims.items()
+        if claim.status is ClaimStatus.HELD
+    }
+    holding = [each for each in house.reservations.values() if each.status not in ENDS]
+    wanted = [(seat_id, (each.id, each.user_id, each.expires_at)) for each in holding for seat_id in each.prices]
+    assert sorted(held) == sorted(seat_id for seat_id, _ in wanted)
+    assert held == dict(wanted)
+    for each in house.reservations.values():
+        assert each.prices
+        assert not each.prices.keys() & each.left.keys()
+        assert (each.status is ReservationStatus.BOOKED) == (each.booking_id is not None)
+        assert each.first_held_at <= each.created_at < each.expires_at
+
+
+def every_sale_has_exactly_its_claims(house: House) -> None:
+    """The seats of a confirmed booking are those whose claims name it; a cancelled one has none."""
+    sold = {
+        seat_id: (claim.booking_id, claim.user_id)
+        for seat_id, claim in house.claims.items()
+        if claim.status is ClaimStatus.BOOKED
+    }
+    confirmed = [each for each in house.bookings.values() if each.status is BookingStatus.CONFIRMED]
+    wanted = [(seat_id, (each.id, each.user_id)) for each in confirmed for seat_id in each.prices]
+    assert sorted(sold) == sorted(seat_id for seat_id, _ in wanted)
+    assert sold == dict(wanted)
+    for each in house.bookings.values():
+        assert each.prices
+        assert not each.prices.keys() & each.left.keys()
+        assert (each.status is BookingStatus.CANCELLED) == (each.cancelled_at is not None)
+
+
+def counts_add_up(house: House, now: datetime) -> None:
+    """Available, reserved, booked and blocked seats are all the seats there are."""
+    taken = occupancy_of(house).at(now).taken
+    counts = Counter(each.status for each in taken.values())
+    available = sum(house.claims.get(seat.id) is None for seat in house.layout.seats)
+    run_out = sum(not claim.is_live(now) for claim in house.claims.values())
+    assert available + run_out + counts.total() == len(house.layout.seats)
+    live = {claim.seat_id: claim for claim in house.claims.values() if claim.is_live(now)}
+    assert {seat_id: each.status for seat_id, each in taken.items()} == {
+        seat_id: claim.seen_as for seat_id, claim in live.items()
+    }
+    assert counts[SeatStatus.BOOKED] == sum(
+        len(each.prices) for each in house.bookings.values() if each.status is BookingStatus.CONFIRMED
+    )
+    assert counts[SeatStatus.RESERVED] == sum(
+        len(each.prices) for each in house.reservations.values() if each.is_holding(now)
+    )
+
+
+def nobody_has_more_than_allowed(house: House, now: datetime) -> None:
+    """Neither in one reservation or booking, nor altogether; and no hold goes past the cap of its first moment."""
+    limits, screening = house.screening.limits, house.screening
+    papers: list[Reservation | Booking] = [*house.reservations.values(), *house.bookings.values()]
+    if limits.max_seats_per_reservation is not None:
+        assert all(len(paper.prices) <= limits.max_seats_per_reservation for paper in papers)
+    if limits.max_seats_per_user is not None:
+        seats = Counter(claim.user_id for claim in house.claims.values() if claim.user_id and claim.is_live(now))
+        assert all(count <= limits.max_seats_per_user for count in seats.values())
+    for reservation in house.reservations.values():
+        assert reservation.expires_at <= screening.latest_end(reservation.first_held_at)
+
+
+def occupancy_of(house: House) -> Occupancy:
+    """What everybody may know of the house."""
+    claims = tuple(Taken(each.seat_id, each.seen_as, each.expires_at, each.user_id) for each in house.claims.values())
+    return Occupancy(house.screening.id, house.layout.theater_id, house.layout.revision, 0, house.version, {}, claims)

@@ -1,0 +1,276 @@
+"""What is true of every command: of what it does, of why it is refused, and of asking it again."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.bookings import Booking, BookingStatus
+from app.domain.claims import Claim, ClaimStatus
+from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
+from app.domain.decide import decide
+from app.domain.house import Booked, Cancelled, Expired, Held, House, Kept, Outcome, ReleasedAll
+from app.domain.money import Money
+from app.domain.refusals import (
+    ExtensionLimit,
+    LimitExceeded,
+    NotFound,
+    Refusal,
+    ReservationEnded,
+    ReservationExpired,
+    SalesClosed,
+    SeatsUnavailable,
+)
+from app.domain.reservations import Reservation, ReservationStatus
+
+
+def check_step(before: House, command: Command, after: House, now: datetime) -> None:
+    """Everything that is true of a command that was not refused."""
+    versions_count_changes(before, after)
+    nobody_loses_a_seat_but_by_its_owners_wish(before, command, after, now)
+    nothing_is_forgotten(before, command, after, now)
+    prices_are_kept(before, command, after, now)
+    what_was_asked_for_is_done(before, command, after, now)
+
+
+def versions_count_changes(before: House, after: House) -> None:
+    """One more for a command that changed something, which shows in some seat; and it is the version of what changed."""
+    changed = before.claims != after.claims
+    assert after.version == before.version + changed
+    if not changed:
+        assert (after.reservations, after.bookings) == (before.reservations, before.bookings)
+    for reservation_id, reservation in after.reservations.items():
+        same = before.reservations.get(reservation_id) == reservation
+        assert same or reservation.version == after.version
+    for booking_id, booking in after.bookings.items():
+        assert before.bookings.get(booking_id) == booking or booking.version == after.version
+
+
+def nobody_loses_a_seat_but_by_its_owners_wish(before: House, command: Command, after: House, now: datetime) -> None:
+    """A live claim stays with its owner, unless the owner gives just that seat back. Time alone ends the others."""
+    lost = {
+        claim.seat_id
+        for claim in before.claims.values()
+        if claim.is_live(now) and not is_still_had(claim, after.claims.get(claim.seat_id), now)
+    }
+    assert lost <= _given_back_by(before, command, now)
+    for seat_id, claim in before.claims.items():
+        if claim.is_live(now) and claim.user_id != _asker_of(command) and seat_id not in lost:
+            assert after.claims[seat_id] == claim
+
+
+def nothing_is_forgotten(before: House, command: Command, after: House, now: datetime) -> None:
+    """Reservations and bookings remain, with all the seats they ever had; others' change only when their time is over."""
+    for reservation_id, old in before.reservations.items():
+        new = after.reservations[reservation_id]
+        assert _lasting(new) == _lasting(old)
+        assert old.prices.keys() | old.left.keys() <= new.prices.keys() | new.left.keys()
+        assert new.expires_at >= old.expires_at
+        if old.status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED):
+            assert new == old
+        if new.user_id != _asker_of(command) and new != old:
+            assert (old.status_at(now), new.status) == (ReservationStatus.EXPIRED, ReservationStatus.EXPIRED)
+            assert (new.prices, new.left) == (old.prices, old.left)
+    for booking_id, sold in before.bookings.items():
+        now_sold = after.bookings[booking_id]
+        assert (now_sold.id, now_sold.user_id, now_sold.reservation_id) == (sold.id, sold.user_id, sold.reservation_id)
+        assert now_sold.created_at == sold.created_at
+        assert now_sold.prices | now_sold.left == sold.prices | sold.left
+        assert isinstance(command, Cancel) or now_sold == sold
+        if sold.status is BookingStatus.CANCELLED:
+            assert now_sold == sold
+
+
+def prices_are_kept(before: House, command: Command, after: House, now: datetime) -> None:
+    """Whoever keeps a seat keeps its price, from hold to hold to booking; a seat that is taken anew costs today's.
+
+    Confirmed or extended late, a hold has the price of its own moment.
+    """
+    agreed = {seat_id: price_of(before, claim) for seat_id, claim in before.claims.items() if claim.is_live(now)}
+    if isinstance(command, Confirm | Extend):
+        agreed |= before.reservations[command.reservation_id].prices
+    for seat_id, claim in after.claims.items():
+        if claim.status is not ClaimStatus.BLOCKED and claim != before.claims.get(seat_id):
+            today = after.screening.price_of(after.layout.by_id[seat_id].category)
+            assert price_of(after, claim) == agreed.get(seat_id, today)
+
+
+def what_was_asked_for_is_done(before: House, command: Command, after: House, now: datetime) -> None:
+    """The seats that were named are held, booked or free, as the command says."""
+    match command:
+        case Hold(buyer, seats):
+            assert not in_the_way(before, seats.ids, buyer.id, now)
+            reservation = _only_paper(after, seats.ids, ClaimStatus.HELD)
+            assert isinstance(reservation, Reservation)
+            assert reservation.user_id == buyer.id
+            assert reservation.prices.keys() == set(seats.ids)
+        case Toggle(buyer, seats):
+            assert not in_the_way(before, seats.ids, buyer.id, now)
+            for seat_id in seats.ids:
+                had = before.claims.get(seat_id)
+                was_mine = had is not None and had.is_live(now)
+                assert (seat_id not in after.claims) if was_mine else after.claims[seat_id].is_held_by(buyer.id)
+        case Release(_, reservation_id, seat_id):
+            seat_ids = before.reservations[reservation_id].prices if seat_id is None else {seat_id}
+            assert not any(
+                claim.reservation_id == reservation_id and claim.is_live(now)
+                for claim in after.claims.values()
+                if claim.seat_id in seat_ids
+            )
+        case ReleaseAll(buyer):
+            assert not after.held_by(buyer.id, now)
+        case Extend(_, reservation_id):
+            extended = after.reservations[reservation_id]
+            assert extended.is_holding(now)
+            assert extended.expires_at == after.screening.hold_ends(extended.first_held_at, now)
+        case Confirm(_, reservation_id):
+            confirmed = after.reservations[reservation_id]
+            assert confirmed.booking_id in after.bookings
+            assert confirmed.prices == before.reservations[reservation_id].prices
+        case Book(buyer, seats):
+            booking = _only_paper(after, seats.ids, ClaimStatus.BOOKED)
+            assert isinstance(booking, Booking)
+            assert booking.user_id == buyer.id
+            assert booking.prices.keys() == set(seats.ids)
+        case Cancel(_, booking_id, seat_id):
+            seat_ids = before.bookings[booking_id].prices if seat_id is None else {seat_id}
+            assert not any(
+                claim.booking_id == booking_id for claim in after.claims.values() if claim.seat_id in seat_ids
+            )
+        case Expire(reservation_ids):
+            for reservation_id in reservation_ids:
+                assert after.reservations[reservation_id].status is before.reservations[reservation_id].status_at(now)
+
+
+def check_refusal(house: House, command: Command, refusal: Refusal, now: datetime) -> None:
+    """A rule said no: it had a reason, and named everything that stood in the way."""
+    match refusal, command:
+        case SeatsUnavailable(), Hold(buyer, seats) | Toggle(buyer, seats) | Book(buyer, seats):
+            assert {each.seat_id for each in refusal.seats} == in_the_way(house, seats.ids, buyer.id, now) != set()
+        case ReservationExpired(), Confirm(buyer, reservation_id) | Extend(buyer, reservation_id):
+            late = house.reservations[reservation_id]
+            assert late.status_at(now) is ReservationStatus.EXPIRED
+            assert refusal.expired_at == late.expires_at
+            assert {each.seat_id for each in refusal.seats} == in_the_way(house, late.prices, buyer.id, now) != set()
+        case ReservationEnded(), Confirm() | Extend() | Release():
+            assert refusal.reservation_status == house.reservations[command.reservation_id].status
+            assert refusal.reservation_status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED)
+        case ExtensionLimit(), Extend():
+            reservation = house.reservations[command.reservation_id]
+            assert refusal.latest_expires_at == house.screening.latest_end(reservation.first_held_at)
+            assert refusal.latest_expires_at <= max(now, reservation.expires_at)
+        case NotFound(), Confirm() | Extend() | Release():
+            theirs = house.reservations.get(command.reservation_id)
+            assert theirs is None or theirs.user_id != command.buyer.id
+        case NotFound(), Cancel(buyer, booking_id):
+            sold = house.bookings.get(booking_id)
+            assert sold is None or (sold.user_id != buyer.id and not buyer.runs_the_house)
+        case LimitExceeded(limit="max_seats_per_reservation"), Hold() | Toggle() | Book():
+            assert refusal.allowed == house.screening.limits.max_seats_per_reservation
+            assert refusal.current + len(command.seats.ids) > refusal.allowed
+        case LimitExceeded(limit="max_seats_per_user"), Hold() | Toggle() | Book() | Extend() | Confirm():
+            assert refusal.allowed == house.screening.limits.max_seats_per_user
+            mine = {claim.seat_id for claim in house.claims_of(command.buyer.id, now)}
+            assert refusal.current == len(mine)
+            assert len(mine | set(_wanted_by(house, command))) > refusal.allowed
+        case SalesClosed(), Hold() | Toggle() | Book() | Extend() | Confirm():
+            assert not house.screening.is_on_sale(now)
+        case _:
+            raise AssertionError(f"{command} has no reason to be refused with {refusal!r}")
+
+
+def check_repeat(house: House, command: Command, first: Outcome, new_id: UUID, now: datetime) -> None:
+    """What was done once is not done twice: it is only said again. Toggling is no repeat: it undoes itself."""
+    again = decide(house, _anew(command, new_id), now)
+    assert not again.changes_something
+    match first, again.outcome:
+        case (Held(one), Held(other, created)):
+            assert (other, created) == (one, False)
+        case (Booked(sold), Booked(resold, created)):
+            assert (resold, created) == (sold, False)
+        case (Kept(one), Kept(other)):
+            assert other == one
+        case (Cancelled(sold), Cancelled(resold)):
+            assert resold == sold
+        case (ReleasedAll(), ReleasedAll(seat_ids)):
+            assert seat_ids == ()
+        case (Expired(), Expired(count)):
+            assert count == 0
+        case _:
+            raise AssertionError(f"{command} was answered with {first!r}, and then with {again.outcome!r}")
+
+
+def in_the_way(house: House, seat_ids: Iterable[int], user_id: int, now: datetime) -> set[int]:
+    """Those of the seats that this user cannot take: somebody else has them, or the user has bought them already."""
+    claims = (house.claims.get(seat_id) for seat_id in seat_ids)
+    return {claim.seat_id for claim in claims if claim and claim.is_live(now) and not claim.is_held_by(user_id)}
+
+
+def is_still_had(before: Claim, after: Claim | None, now: datetime) -> bool:
+    """Whoever had the seat has it, held or booked."""
+    return after is not None and after.is_live(now) and after.user_id == before.user_id
+
+
+def price_of(house: House, claim: Claim) -> Money:
+    """What the owner of a claim pays, or paid, for the seat."""
+    paper: Reservation | Booking
+    if claim.booking_id is not None:
+        paper = house.bookings[claim.booking_id]
+    else:
+        assert claim.reservation_id is not None
+        paper = house.reservations[claim.reservation_id]
+    return paper.prices[claim.seat_id]
+
+
+def _given_back_by(house: House, command: Command, now: datetime) -> set[int]:
+    """The seats that a command may free although their time is not over."""
+    match command:
+        case Toggle(buyer, seats):
+            return {seat_id for seat_id in seats.ids if seat_id in _held_by(house, buyer.id, now)}
+        case Release(_, reservation_id, seat_id):
+            return set(house.reservations[reservation_id].prices) if seat_id is None else {seat_id}
+        case ReleaseAll(buyer):
+            return _held_by(house, buyer.id, now)
+        case Cancel(_, booking_id, seat_id):
+            return set(house.bookings[booking_id].prices) if seat_id is None else {seat_id}
+        case _:
+            return set()
+
+
+def _held_by(house: House, user_id: int, now: datetime) -> set[int]:
+    return {claim.seat_id for claim in house.claims_of(user_id, now) if claim.status is ClaimStatus.HELD}
+
+
+def _wanted_by(house: House, command: Hold | Toggle | Book | Extend | Confirm) -> Iterable[int]:
+    if isinstance(command, Extend | Confirm):
+        return house.reservations[command.reservation_id].prices
+    return command.seats.ids
+
+
+def _asker_of(command: Command) -> int | None:
+    return None if isinstance(command, Expire) else command.buyer.id
+
+
+def _lasting(reservation: Reservation) -> tuple[object, ...]:
+    return reservation.id, reservation.user_id, reservation.created_at, reservation.first_held_at
+
+
+def _only_paper(house: House, seat_ids: Iterable[int], status: ClaimStatus) -> Reservation | Booking:
+    """The one reservation or booking that the claims of these seats name."""
+    claims = [house.claims[seat_id] for seat_id in seat_ids]
+    assert {claim.status for claim in claims} == {status}
+    papers = {claim.reservation_id if status is ClaimStatus.HELD else claim.booking_id for claim in claims}
+    (paper_id,) = papers
+    assert paper_id is not None
+    return house.reservations[paper_id] if status is ClaimStatus.HELD else house.bookings[paper_id]
+
+
+def _anew(command: Command, new_id: UUID) -> Command:
+    """The command as the same caller sends it again: the service gives it a new id."""
+    match command:
+        case Hold() | Toggle():
+            return replace(command, reservation_id=new_id)
+        case Confirm() | Book():
+            return replace(command, booking_id=new_id)
+        case _:
+            return command
