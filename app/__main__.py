@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.adapters.embedded import EmbeddedError, remove_data, urls_of
+from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, urls_of
 from app.db.migrations import current_and_head, downgrade, upgrade
 from app.doctor import examine
 from app.serving import serve
@@ -85,7 +85,15 @@ def _demo(settings: Settings, _: argparse.Namespace) -> int:
 def _sweep(settings: Settings, _: argparse.Namespace) -> int:
     from app.main import sweep_once
 
-    complete = settings.model_copy(update={"database_url": _database_url(settings)})
+    complete = settings
+    if None in (settings.database_url, settings.redis_url):
+        database_url, redis_url = urls_of(settings.usher_home)
+        own = {
+            "database_url": settings.database_url or database_url,
+            "redis_url": settings.redis_url or redis_url,
+            "jwt_secret": settings.jwt_secret or jwt_secret(settings.usher_home),
+        }
+        complete = settings.model_copy(update=own)
     print(f"Swept: {asyncio.run(sweep_once(complete))}")
     return 0
 

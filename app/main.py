@@ -9,15 +9,18 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from app import __version__, logs
 from app.adapters.dummy_payments import DummyPayments
+from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
 from app.db.connections import counter, must_be_durable, open_engine
 from app.db.screenings import Defaults
 from app.db.revision import newest_revision, revision
 from app.db.trouble import refusal_for
+from app.domain.rates import Bucket, Policy
 from app.resources import Resources
 from app.routers import (
     blocks,
@@ -48,6 +51,7 @@ from app.services.health import Health
 from app.services.history import History
 from app.services.layouts import Layouts
 from app.services.people import People
+from app.services.rates import Rates
 from app.services.reconciler import Reconciler
 from app.services.reservations import Reservations
 from app.services.sweeper import Sweeper
@@ -69,6 +73,18 @@ ROUTERS: Final = (
     docs.router,
     existing_clients.router,
 )
+
+EXPOSED: Final = (
+    "ETag",
+    "Location",
+    "Link",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Idempotent-Replayed",
+    "X-Request-ID",
+)
+"""What scripts of other origins may read of an answer."""
 
 _DESCRIPTION: Final = """
 Usher reserves theater seats: **a seat of a screening is sold once**, whatever crashes, retries or races.
@@ -97,7 +113,8 @@ class Usher(FastAPI):
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application. Settings come from the environment when the process starts, unless they are given."""
+    """The application. Settings come from the environment, unless they are given."""
+    settings = settings or settings_or_exit()
     app = Usher(
         title="Usher",
         summary="Seat reservations for theaters.",
@@ -116,13 +133,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
     return app
 
 
 @asynccontextmanager
-async def _lifespan(settings: Settings | None, app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
     """Opens everything before the first request, and closes it in the opposite order after the last."""
-    settings = settings or settings_or_exit()
     logs.set_up(settings)
     async with AsyncExitStack() as stack:
         app.state.resources = await _open(settings, stack)
@@ -156,6 +180,21 @@ def _loops(resources: Resources) -> Sequence[Coroutine[Any, Any, None]]:
     """What runs in the background as long as the process serves."""
     loops = [resources.box_office.run(), resources.announcer.run(), resources.reconciler.run()]
     return [*loops, resources.sweeper.run()] if resources.settings.sweep else loops
+
+
+def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
+    """The rate limits; None when they are off."""
+    if not settings.rate_limits:
+        return None
+    allowed = {
+        Bucket.LOGIN: settings.rate_login,
+        Bucket.READING: settings.rate_reading,
+        Bucket.TAKING: settings.rate_taking,
+    }
+    policies = {bucket: Policy(bucket, amount, seconds) for bucket, (amount, seconds) in allowed.items()}
+    rate_counter = RedisRateCounter(settings.redis_url or "")
+    stack.push_async_callback(rate_counter.close)
+    return Rates(rate_counter, policies)
 
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
@@ -207,4 +246,5 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         changes=ChangesFeed(engine, layouts),
         closing=closing,
         history=History(engine, catalogue, layouts),
+        rates=_rates(settings, stack),
     )

@@ -17,6 +17,7 @@ from app.services.health import Health
 from app.services.history import History
 from app.services.layouts import Layouts
 from app.services.people import People
+from app.services.rates import Rates
 from app.services.reconciler import Reconciler
 from app.services.reservations import Reservations
 from app.services.sweeper import Sweeper
@@ -47,3 +48,4 @@ class Resources:
     changes: ChangesFeed
     closing: Closing
     history: History
+    rates: Rates | None

@@ -118,7 +118,7 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        forwarded_allow_ips="127.0.0.1",
+        proxy_headers=False,  # X-Forwarded-For is read at the edge, from TRUSTED_PROXIES alone
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=2048,
     )
@@ -179,6 +179,8 @@ def _complete(settings: Settings, servers: EmbeddedServers | None) -> Settings:
     if servers is not None:
         os.environ["DATABASE_URL"] = settings.database_url or servers.database_url or ""
         os.environ["REDIS_URL"] = settings.redis_url or servers.redis_url or ""
+        if settings.is_embedded:
+            os.environ.setdefault("RATE_LIMITS", "off")
         os.environ["JWT_SECRET"] = settings.jwt_secret or jwt_secret(settings.usher_home)
     return read_settings()
 
@@ -224,6 +226,7 @@ def _banner(settings: Settings, listener: socket.socket, servers: EmbeddedServer
         f"  PostgreSQL        {f'our own, in {data}' if own_postgresql else 'as given in DATABASE_URL'}",
         f"  Valkey            {f'our own, in {data}' if own_valkey else 'as given in REDIS_URL'}",
         f"  Workers           {settings.web_concurrency}",
+        f"  Rate limits       {'on' if settings.rate_limits else 'off (RATE_LIMITS=on make run)'}",
         "  Stop              Ctrl-C" + (" (the data stays; `make reset` removes it)" if own_postgresql else ""),
         "",
     ]

@@ -10,9 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 EXIT_BAD_SETTING: Final = 3
 
@@ -81,6 +81,30 @@ def _longest_hold(earlier: dict[str, int]) -> int:
     return max(900, earlier["reservation_timeout"])
 
 
+def _rate(text: object) -> object:
+    """How many in how many seconds: 10/second, 120/minute, 2000/hour."""
+    match re.fullmatch(r"([1-9]\d{0,8})\s*/\s*(second|minute|hour|day)", str(text).strip()):
+        case None:
+            raise ValueError("a number a second, minute, hour or day, as in 120/minute")
+        case found:
+            return int(found[1]), _SECONDS[found[2]]
+
+
+def _parts(text: object) -> object:
+    return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
+
+
+def _origin(text: str) -> str:
+    if text != "*" and not re.fullmatch(r"https?://[^/\s*]+", text):
+        raise ValueError("origins such as https://tickets.example.org, or *")
+    return text
+
+
+_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+
+Rate = Annotated[tuple[int, int], NoDecode, BeforeValidator(_rate)]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_parts)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_parts)]
 Secret = Annotated[str, AfterValidator(_strong)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -141,6 +165,24 @@ class Settings(BaseSettings):
         ge=1,
         le=100_000,
         description="Bookings of one user a day, in the theater's time zone. Not set: any number.",
+    )
+
+    # Who may ask how often, and from where
+    rate_limits: bool = Field(True, description="on: callers are rate-limited. In the embedded mode off, unless set.")
+    rate_login: Rate = Field(
+        "10/minute", validate_default=True, description="Logins and registrations of one client address."
+    )
+    rate_reading: Rate = Field(
+        "600/minute", validate_default=True, description="Reads of one user; ten times that of one address."
+    )
+    rate_taking: Rate = Field(
+        "120/minute", validate_default=True, description="Writes of one user; ten times that of one address."
+    )
+    trusted_proxies: Networks = Field(
+        (), description="Proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas."
+    )
+    cors_origins: Origins = Field(
+        (), description="Front-ends that browsers may call from: origins, separated by commas; * is any."
     )
 
     # The box office

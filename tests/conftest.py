@@ -189,6 +189,7 @@ def _settings(servers: EmbeddedServers, database: str, **changes: Any) -> Settin
             "redis_url": servers.redis_url,
             "jwt_secret": JWT_SECRET,
             "sweep": False,
+            "rate_limits": False,
             **changes,
         }
     )

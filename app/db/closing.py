@@ -9,8 +9,8 @@ from app.domain.refusals import PreconditionFailed
 
 # FOR NO KEY UPDATE waits for the box office's batch: nothing is sold after this commits.
 _LOCK = text("""
-SELECT s.revision, s.version, t.layout_revision, s.cancelled_at IS NOT NULL AS is_cancelled
-  FROM screenings s JOIN theaters t ON t.id = s.theater_id WHERE s.id = :id FOR NO KEY UPDATE OF s
+SELECT s.revision, s.version, s.layout_revision, s.cancelled_at IS NOT NULL AS is_cancelled
+  FROM screenings s WHERE s.id = :id FOR NO KEY UPDATE
 """)
 _CANCEL = text("UPDATE screenings SET cancelled_at = clock_timestamp(), revision = revision + 1 WHERE id = :id")
 

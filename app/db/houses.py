@@ -15,8 +15,10 @@ from app.db.connections import Counter
 
 Row = tuple[Any, ...]
 
+# Whoever waits for a row reads that row anew when it gets it, but nothing joined to it: what must be as new as the lock
+# is of `s`. That is why the layout's revision is written there too.
 _LOCK = """
-SELECT s.id, s.theater_id, t.layout_revision, t.timezone, s.starts_at, s.sales_open_at, s.sales_close_at, s.cancelled_at,
+SELECT s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at, s.sales_close_at, s.cancelled_at,
        s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
        s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.version
   FROM screenings s JOIN theaters t ON t.id = s.theater_id

@@ -1,21 +1,21 @@
-"""The seats of a theater: read whole, written in one statement."""
+"""The seats of a theater: read whole, written a set at a time."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.layouts import SeatDraft
+from app.domain.layouts import Rebuilding, SeatDraft
 from app.domain.seats import Layout, Seat
 
 # One statement, so that the revision and the seats are of one moment. A theater without seats gives one row.
 _LAYOUT = text("""
     SELECT theaters.layout_revision,
            seats.id, seats.label, seats.section, seats.row, seats.number, seats.category,
-           seats.accessible, seats.companion, seats.restricted_view, seats.x, seats.y
-      FROM theaters LEFT JOIN seats ON seats.theater_id = theaters.id AND seats.removed_at IS NULL
+           seats.accessible, seats.companion, seats.restricted_view, seats.x, seats.y, seats.removed_at
+      FROM theaters LEFT JOIN seats ON seats.theater_id = theaters.id
      WHERE theaters.id = CAST(:theater_id AS bigint)
-     ORDER BY seats.position
+     ORDER BY seats.removed_at, seats.position
 """)
 
 _ADD = """
@@ -40,6 +40,42 @@ _COLUMNS = (
     "label", "section", "row", "number", "category", "accessible", "companion", "restricted_view", "x", "y",
 )  # fmt: skip
 
+_DRAFTS = """
+    unnest(CAST(:id AS integer[]), CAST(:position AS integer[]), CAST(:label AS text[]), CAST(:section AS text[]),
+           CAST(:row AS text[]), CAST(:number AS integer[]), CAST(:category AS text[]), CAST(:accessible AS boolean[]),
+           CAST(:companion AS boolean[]), CAST(:restricted_view AS boolean[]), CAST(:x AS double precision[]),
+           CAST(:y AS double precision[]))
+        AS draft (id, position, label, section, row, number, category, accessible, companion, restricted_view, x, y)
+"""
+_KEEP = text(f"""
+    UPDATE seats
+       SET position = draft.position, section = draft.section, row = draft.row, number = draft.number,
+           category = draft.category, accessible = draft.accessible, companion = draft.companion,
+           restricted_view = draft.restricted_view, x = draft.x, y = draft.y, removed_at = NULL
+      FROM {_DRAFTS}
+     WHERE seats.id = draft.id
+       AND (seats.removed_at IS NOT NULL OR
+            (seats.position, seats.section, seats.row, seats.number, seats.category, seats.accessible, seats.companion,
+             seats.restricted_view, seats.x, seats.y)
+            IS DISTINCT FROM
+            (draft.position, draft.section, draft.row, draft.number, draft.category, draft.accessible, draft.companion,
+             draft.restricted_view, draft.x, draft.y))
+""")  # noqa: S608 - our own names
+_BUILD = text(f"""
+    INSERT INTO seats (theater_id, position, label, section, row, number, category, accessible, companion,
+                       restricted_view, x, y)
+    SELECT CAST(:theater_id AS integer), draft.position, draft.label, draft.section, draft.row, draft.number,
+           draft.category, draft.accessible, draft.companion, draft.restricted_view, draft.x, draft.y
+      FROM {_DRAFTS}
+     WHERE draft.id IS NULL ORDER BY draft.position
+""")  # noqa: S608 - our own names
+_TAKE_OUT = text("UPDATE seats SET removed_at = clock_timestamp() WHERE id = ANY(CAST(:seat_ids AS integer[]))")
+
+_CATEGORIES = text("""
+    SELECT category FROM seats WHERE theater_id = CAST(:theater_id AS bigint) AND removed_at IS NULL
+     GROUP BY category ORDER BY min(position)
+""")
+
 _THEATER_OF = text("""
     SELECT seats.theater_id
       FROM unnest(CAST(:seat_ids AS bigint[])) WITH ORDINALITY AS wanted (id, place) JOIN seats ON seats.id = wanted.id
@@ -52,7 +88,13 @@ async def read(connection: AsyncConnection, theater_id: int) -> Layout | None:
     rows = (await connection.execute(_LAYOUT, {"theater_id": theater_id})).all()
     if not rows:
         return None
-    return Layout(theater_id, rows[0][0], tuple(Seat(*row[1:]) for row in rows if row[1] is not None))
+    seats = [row for row in rows if row.id is not None]
+    return Layout(
+        theater_id,
+        rows[0].layout_revision,
+        tuple(Seat(*row[1:-1]) for row in seats if row.removed_at is None),
+        {row.id: row.label for row in seats if row.removed_at is not None},
+    )
 
 
 async def add(
@@ -64,6 +106,23 @@ async def add(
         await connection.execute(_ADD_WITH_NEXT_IDS, {"theater_id": theater_id, **columns})
     else:
         await connection.execute(_ADD_WITH_IDS_FROM, {"theater_id": theater_id, "first_id": first_id, **columns})
+
+
+async def rebuild(connection: AsyncConnection, theater_id: int, rebuilding: Rebuilding) -> None:
+    """Write a changed layout down: who goes, who stays, who is new. In this order a label is never there twice."""
+    await connection.execute(_TAKE_OUT, {"seat_ids": [seat.id for seat in rebuilding.gone]})
+    columns: dict[str, object] = {
+        "id": [seat_id for _, seat_id in rebuilding.seats],
+        "position": list(range(1, len(rebuilding.seats) + 1)),
+        **{name: [getattr(draft, name) for draft, _ in rebuilding.seats] for name in _COLUMNS},
+    }
+    await connection.execute(_KEEP, columns)
+    await connection.execute(_BUILD, {"theater_id": theater_id, **columns})
+
+
+async def categories(connection: AsyncConnection, theater_id: int) -> list[str]:
+    """The categories that the seats of a theater have."""
+    return list((await connection.execute(_CATEGORIES, {"theater_id": theater_id})).scalars())
 
 
 async def theater_of(connection: AsyncConnection, seat_ids: Sequence[int]) -> int | None:

@@ -12,9 +12,9 @@ from app.domain.occupancy import Occupancy, Taken
 
 # Columns as arrays: a house of 40,000 seats is four values, not 40,000 rows.
 _OCCUPANCY = text("""
-SELECT s.id, s.theater_id, t.layout_revision, s.revision, s.version, s.prices, clock_timestamp() AS at,
+SELECT s.id, s.theater_id, s.layout_revision, s.revision, s.version, s.prices, clock_timestamp() AS at,
        c.seat_ids, c.statuses, c.ends, c.user_ids
-  FROM screenings s JOIN theaters t ON t.id = s.theater_id, LATERAL (
+  FROM screenings s, LATERAL (
        SELECT array_agg(i.seat_id) AS seat_ids, array_agg(i.status) AS statuses, array_agg(i.expires_at) AS ends,
               array_agg(i.user_id) AS user_ids
          FROM seat_claims i WHERE i.screening_id = s.id) c
@@ -22,8 +22,8 @@ SELECT s.id, s.theater_id, t.layout_revision, s.revision, s.version, s.prices, c
 """)
 
 _STATES = text("""
-SELECT s.id, s.version + s.revision + t.layout_revision
-  FROM screenings s JOIN theaters t ON t.id = s.theater_id WHERE s.id = ANY(CAST(:ids AS int[]))
+SELECT s.id, s.version + s.revision + s.layout_revision
+  FROM screenings s WHERE s.id = ANY(CAST(:ids AS int[]))
 """)
 
 async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupancy, datetime] | None:

@@ -52,6 +52,8 @@ theaters = Table(
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("layout_revision", Integer, nullable=False, server_default="1"),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
+    # A theater that was taken away keeps its row: past screenings and old bookings stay readable.
+    Column("removed_at", MOMENT),
 )
 
 seats = Table(
@@ -98,7 +100,19 @@ screenings = Table(
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("version", BigInteger, nullable=False, server_default="0"),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
+    # The theater's, written again for each screening: whoever waited for the lock of this row reads it anew with it.
+    Column("layout_revision", Integer, nullable=False, server_default="1"),
     CheckConstraint("hold_seconds > 0 AND max_hold_seconds > 0", name="screening_holds_take_time"),
+    # Not set is the default of the environment, and -1 no limit at all.
+    *(
+        CheckConstraint(f"{limit} > 0 OR {limit} = -1", name=f"{limit}_is_a_limit")
+        for limit in (
+            "max_seats_per_reservation",
+            "max_seats_per_user",
+            "max_active_reservations_per_user",
+            "bookings_per_user_per_day",
+        )
+    ),
     Index("screenings_of_theater", "theater_id", "starts_at", "id"),
     Index("screenings_soonest_first", "starts_at", "id"),
     # Every change of seats updates `version`: room on the page keeps that update away from the indexes (HOT).

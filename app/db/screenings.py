@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from sqlalchemy import BigInteger, func, insert, literal, select, text, tuple_
+from sqlalchemy import BigInteger, func, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import schema
@@ -17,6 +17,10 @@ from app.domain.money import Money
 from app.domain.refusals import Candidate
 from app.domain.screenings import Limits, Screening
 from app.settings import Settings
+
+
+UNLIMITED: Final = -1
+"""A limit's column of a screening that has no such limit whatever the default is."""
 
 
 class Row(Protocol):
@@ -144,31 +148,6 @@ async def any_to_come(connection: AsyncConnection, theater_id: int, now: datetim
     return found
 
 
-async def add(
-    connection: AsyncConnection,
-    theater_id: int,
-    title: str,
-    starts_at: datetime,
-    prices: Mapping[str, Money],
-    screening_id: int | None = None,
-) -> int:
-    """Write down a screening, on sale from now until it starts, under a given id or the next one; gives its id."""
-    values: dict[str, object] = {
-        "theater_id": theater_id,
-        "title": title,
-        "starts_at": starts_at,
-        "prices": {
-            category: {"amount_minor": price.amount_minor, "currency": price.currency}
-            for category, price in prices.items()
-        },
-    }
-    if screening_id is not None:
-        values["id"] = screening_id
-    added = await connection.execute(insert(schema.screenings).values(values).returning(schema.screenings.c.id))
-    screening: int = added.scalar_one()
-    return screening
-
-
 def _limits_of(row: Row, defaults: Limits) -> Limits:
     own = (
         row["max_seats_per_reservation"],
@@ -186,7 +165,11 @@ def _own_limits(own: Sequence[int | None], defaults: Limits) -> Limits:
         defaults.max_active_reservations_per_user,
         defaults.bookings_per_user_per_day,
     )
-    return Limits(*(mine if mine is not None else default for mine, default in zip(own, standard, strict=True)))
+    return Limits(*(_limit(mine, default) for mine, default in zip(own, standard, strict=True)))
+
+
+def _limit(own: int | None, default: int | None) -> int | None:
+    return default if own is None else None if own == UNLIMITED else own
 
 
 def prices_of(column: str | Mapping[str, Any]) -> Mapping[str, Money]:
@@ -206,8 +189,7 @@ def _prices(by_category: Mapping[str, Any]) -> Mapping[str, Money]:
 
 
 _RULES = text("""
-    SELECT screenings.*, theaters.layout_revision FROM screenings JOIN theaters ON theaters.id = screenings.theater_id
-     WHERE screenings.id = ANY(CAST(:ids AS integer[]))
+    SELECT * FROM screenings WHERE id = ANY(CAST(:ids AS integer[]))
 """)
 
 

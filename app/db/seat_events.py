@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 # Of several changes of one seat the last one counts; a hold that ran out since reads available, swept or not. One statement, so that the version and the events are of one moment.
 _SINCE = text("""
-SELECT s.version, s.theater_id, t.layout_revision,
+SELECT s.version, s.theater_id, s.layout_revision,
        (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,
        ARRAY(SELECT CASE WHEN e.expires_at <= clock_timestamp()
                          THEN ROW(e.seat_id, 'available', NULL::timestamptz, NULL::bigint, e.user_id)
@@ -16,7 +16,7 @@ SELECT s.version, s.theater_id, t.layout_revision,
                FROM (SELECT DISTINCT ON (i.seat_id) i.* FROM seat_events i
                       WHERE i.screening_id = s.id AND i.version > :since ORDER BY i.seat_id, i.version DESC) e
               ORDER BY e.version, e.seat_id) AS events
-  FROM screenings s JOIN theaters t ON t.id = s.theater_id WHERE s.id = :screening_id
+  FROM screenings s WHERE s.id = :screening_id
 """)
 
 _LOST = text("""

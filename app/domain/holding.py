@@ -78,7 +78,8 @@ def toggle(house: House, command: Toggle, now: datetime) -> Decision:
 def extend(house: House, command: Extend, now: datetime) -> Decision:
     """A fresh hold time from now. A hold that ran out is taken again if all of its seats are still free.
 
-    Raises ReservationEnded, ReservationExpired naming the seats that are gone, or ExtensionLimit.
+    One that ends no earlier than a fresh one would (asked twice at the same moment) stays as it is. Raises ReservationEnded,
+    ReservationExpired naming the seats that are gone, or ExtensionLimit.
     """
     reservation = house.reservation_of(command.buyer.id, command.reservation_id)
     if reservation.status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED):
@@ -90,9 +91,12 @@ def extend(house: House, command: Extend, now: datetime) -> Decision:
         within_user_limit(house, seats, reservation.user_id, now)
         within_active_limit(house, reservation.user_id, now)
         take_again(house, reservation, decision, now)
+    latest = house.screening.latest_end(reservation.first_held_at)
+    if latest <= max(now, reservation.expires_at):
+        raise ExtensionLimit(latest)
     expires_at = house.screening.hold_ends(reservation.first_held_at, now)
-    if expires_at <= max(now, reservation.expires_at):
-        raise ExtensionLimit(house.screening.latest_end(reservation.first_held_at))
+    if expires_at <= reservation.expires_at:
+        return decision
     renewed = replace(
         reservation, status=ReservationStatus.HELD, expires_at=expires_at, version=house.next_version
     )

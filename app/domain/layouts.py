@@ -1,12 +1,13 @@
 """From the plan that an organizer writes to the seats of the house: categories, labels, places (api.md, section 4)."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import ClassVar, Final
+from typing import Final
 
-from app.domain.refusals import Refusal
+from app.domain.refusals import Flaw, Flawed, LayoutInUse, SeatInUse
+from app.domain.seats import Layout, Seat
 
 MAX_SEATS: Final = 50_000
 DEFAULT_CATEGORY: Final = "standard"
@@ -66,21 +67,22 @@ class SeatDraft:
     y: float
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """What is wrong with a plan and where: the path into it, a word for programs, a sentence for people."""
-
-    loc: tuple[str | int, ...]
-    code: str
-    message: str
-
-
 @dataclass(slots=True, eq=False)
-class LayoutRefused(Refusal):
-    """No house can be built from this plan; every flaw is named."""
+class LayoutRefused(Flawed):
+    """No house can be built from this plan."""
 
-    code: ClassVar[str] = "validation"
-    errors: tuple[Flaw, ...]
+
+@dataclass(frozen=True, slots=True)
+class Rebuilding:
+    """What becomes of a house: each seat as it will be with the id that it keeps (None: a new seat), and who goes."""
+
+    seats: tuple[tuple[SeatDraft, int | None], ...]
+    gone: tuple[Seat, ...]
+
+    def must_leave_alone(self, seat_ids: Container[int]) -> None:
+        """Raises LayoutInUse naming those of the seats that go which are among `seat_ids`: somebody has them."""
+        if taken := tuple(SeatInUse(seat.id, seat.label) for seat in self.gone if seat.id in seat_ids):
+            raise LayoutInUse(taken)
 
 
 @dataclass(slots=True)
@@ -122,6 +124,23 @@ def lay_out(sections: Sequence[SectionPlan]) -> tuple[SeatDraft, ...]:
     _label(places)
     _put_in_place(places)
     return tuple(_draft(place) for place in places)
+
+
+def rebuild(standing: Layout, drafts: Sequence[SeatDraft]) -> Rebuilding:
+    """From the house as it stands to the one that is planned. A seat is known by its label, and keeps its id; one that
+    was taken out earlier and comes back is the same seat again."""
+    known = {label: seat_id for seat_id, label in standing.former.items()}
+    known |= {label: seat.id for label, seat in standing.by_label.items()}
+    planned = {draft.label for draft in drafts}
+    return Rebuilding(
+        seats=tuple((draft, known.get(draft.label)) for draft in drafts),
+        gone=tuple(seat for seat in standing.seats if seat.label not in planned),
+    )
+
+
+def categories_of(drafts: Sequence[SeatDraft]) -> tuple[str, ...]:
+    """The categories of a house, each once, in the order of its seats."""
+    return tuple(dict.fromkeys(draft.category for draft in drafts))
 
 
 def _places(sections: Sequence[SectionPlan]) -> Iterator[_Place]:

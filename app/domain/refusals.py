@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from app.domain.rates import Standing
+
 
 class Refusal(Exception):
     """A rule said no, and nothing changed."""
@@ -28,6 +30,23 @@ class Candidate:
     id: int
     title: str
     starts_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with a plan and where: the path into it, a word for programs, a sentence for people."""
+
+    loc: tuple[str | int, ...]
+    code: str
+    message: str
+
+
+@dataclass(slots=True, eq=False)
+class Flawed(Refusal):
+    """What an organizer wrote can be read, but makes no sense; every flaw is named."""
+
+    code: ClassVar[str] = "validation"
+    errors: tuple[Flaw, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -140,6 +159,30 @@ class KeyInvalid(Refusal):
 
 
 @dataclass(slots=True, eq=False)
+class TheaterInUse(Refusal):
+    """A theater cannot be taken away while screenings are to come."""
+
+    code: ClassVar[str] = "theater-in-use"
+    screenings: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeatInUse:
+    """A seat that somebody holds or booked."""
+
+    seat_id: int
+    label: str
+
+
+@dataclass(slots=True, eq=False)
+class LayoutInUse(Refusal):
+    """An edit would drop these seats, and somebody holds or booked them in a screening that is not over."""
+
+    code: ClassVar[str] = "layout-in-use"
+    seats: tuple[SeatInUse, ...]
+
+
+@dataclass(slots=True, eq=False)
 class ChangesGone(Refusal):
     """Changes that old are no longer kept. `oldest` is the earliest `since` that can be answered."""
 
@@ -153,6 +196,14 @@ class PreconditionFailed(Refusal):
 
     code: ClassVar[str] = "precondition-failed"
     revision: int
+
+
+@dataclass(slots=True, eq=False)
+class RateLimited(Refusal):
+    """Too many requests: the standing says of what, and when there may be more."""
+
+    code: ClassVar[str] = "rate-limited"
+    standing: Standing
 
 
 @dataclass(slots=True, eq=False)

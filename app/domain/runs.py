@@ -49,6 +49,10 @@ class Runs:
             self._sections.append((name, start, len(house)))
         self._empty_house = bytes(house)
 
+    def __contains__(self, seat_id: int) -> bool:
+        """Does the seat stand in this layout?"""
+        return seat_id in self._position
+
     def left(self, taken: Iterable[int]) -> tuple[SectionLeft, ...]:
         """What is left of each section when the seats with these ids are gone; ids of other houses do not matter."""
         house = self._without(taken)

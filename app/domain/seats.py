@@ -44,11 +44,15 @@ class SeatNames:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A theater's seats in their order, as they were at one revision."""
+    """A theater's seats in their order, as they were at one revision.
+
+    `former` are the labels of seats that were taken out: on no map and in nobody's reach, but on old tickets.
+    """
 
     theater_id: int
     revision: int
     seats: tuple[Seat, ...]
+    former: Mapping[int, str] = field(default_factory=dict, repr=False)
     by_id: Mapping[int, Seat] = field(init=False, repr=False, compare=False)
     by_label: Mapping[str, Seat] = field(init=False, repr=False, compare=False)
 
@@ -77,9 +81,9 @@ class Layout:
         return self.find(SeatNames(ids=tuple(seat_ids)))
 
     def label_of(self, seat_id: int) -> str:
-        """What a ticket says; a seat that was taken out of the house since keeps its number at least."""
+        """What a ticket says, also of a seat that was taken out of the house since."""
         seat = self.by_id.get(seat_id)
-        return seat.label if seat else str(seat_id)
+        return seat.label if seat else self.former.get(seat_id, str(seat_id))
 
     def _look_up(self, names: SeatNames) -> Iterable[tuple[int | str, Seat | None]]:
         for seat_id in names.ids:

@@ -56,6 +56,8 @@ _MEMBERS: Final[dict[str, dict[str, Any]]] = {
     "screening-required": {"screenings": [{"id": 2, "title": "Matinee", "starts_at": "2026-11-21T14:00:00.000Z"}]},
     "payment-declined": {"reason": "card_declined"},
     "changes-gone": {"oldest": 120},
+    "layout-in-use": {"seats": [{"seat_id": 1, "label": "A1"}]},
+    "theater-in-use": {"screenings": [{"id": 1, "title": "The Tempest", "starts_at": "2026-11-21T18:30:00.000Z"}]},
 }
 
 
@@ -101,9 +103,9 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sum_up(operation: dict[str, Any]) -> None:
-    """The first line of the docstring is the summary, without its full stop; the description is what follows, if any."""
+    """The first sentence of the docstring is the summary; the description is what stands below it, or all of it."""
     first, _, rest = operation["description"].partition("\n")
-    operation["summary"] = first.removesuffix(".")
+    operation["summary"] = first.partition(". ")[0].removesuffix(".")
     operation["description"] = rest.strip() or first
 
 

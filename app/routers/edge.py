@@ -19,11 +19,13 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.dependencies import Asked
-from app.domain.refusals import Refusal
+from app.domain.rates import Bucket
+from app.domain.refusals import Refusal, Unauthenticated
 from app.logs import request_id_of_this_task
+from app.routers.client_address import client_address
 from app.routers.operations import NotPlain, Operation
 from app.routers.problems import problem
-from app.routers.replies import Header, Reply
+from app.routers.replies import Header, Reply, rate_headers
 from app.routers.routes import BASE
 from app.routers.table import Table
 from app.schemas.faults import (
@@ -79,11 +81,12 @@ class Edge:
         name = asked.request_id = _request_id(asked.headers_once.get(b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = name
         request_id_of_this_task.set(name)
-        signed = _Signed(send, (b"x-request-id", name.encode()))
+        signed = _Signed(send, [(b"x-request-id", name.encode())])
         instance = _instance(scope)
         try:
             _must_be_sound(asked)
             scope["path"] = canonical(scope["path"])
+            signed.headers += await _admitted(asked)
             reply = await self._reply(asked, signed)
         except _Gone:
             return
@@ -124,28 +127,60 @@ class Edge:
 
 
 class _Signed:
-    """The way out: every answer carries the request id. `status` is 0 until an answer has begun."""
+    """The way out: every answer carries `headers`, the request id first. `status` is 0 until an answer has begun."""
 
-    __slots__ = ("_send", "_signature", "status")
+    __slots__ = ("_send", "headers", "status")
 
-    def __init__(self, send: Send, signature: Header) -> None:
+    def __init__(self, send: Send, headers: list[Header]) -> None:
         self._send = send
-        self._signature = signature
+        self.headers = headers
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         """What the inner application sends."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), self._signature]}
+            message = {**message, "headers": [*message.get("headers", ()), *self.headers]}
         await self._send(message)
 
     async def reply(self, reply: Reply, *, with_body: bool) -> None:
         """All of a reply; a HEAD gets what a GET would, but for the body."""
         self.status = reply.status_code
-        headers = [*reply.raw_headers, self._signature]
+        headers = [*reply.raw_headers, *self.headers]
         await self._send({"type": "http.response.start", "status": reply.status_code, "headers": headers})
         await self._send({"type": "http.response.body", "body": reply.body if with_body else b""})
+
+
+async def _admitted(asked: Asked) -> Sequence[Header]:
+    """Where the caller stands, for the answer. Raises RateLimited when this was one request too many."""
+    resources = asked.resources
+    if resources.rates is None or (bucket := _bucket_of(asked)) is None:
+        return ()
+    forwarded = asked.headers_once.get(b"x-forwarded-for")
+    address = client_address(asked.scope.get("client"), forwarded, resources.settings.trusted_proxies)
+    standing = await resources.rates.admit(bucket, address, _user_id(asked))
+    return () if standing is None else rate_headers(standing)
+
+
+def _bucket_of(asked: Asked) -> Bucket | None:
+    """What a request counts as; pages, documents and health checks are not counted."""
+    path = asked.path
+    if not path.startswith(BASE):
+        return None
+    if path.startswith(f"{BASE}/auth/") or path == f"{BASE}/me/password":
+        return Bucket.LOGIN
+    return Bucket.READING if asked.method in ("GET", "HEAD", "OPTIONS") else Bucket.TAKING
+
+
+def _user_id(asked: Asked) -> int | None:
+    """Whose token came along; a token that is not believed is the operation's business."""
+    scheme, _, token = asked.headers_once.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer":
+        return None
+    try:
+        return asked.resources.tokens.person(token.strip()).id
+    except Unauthenticated:
+        return None
 
 
 class _Gone(Exception):

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app.domain import refusals
-from app.routers.replies import Header, Reply, page
+from app.routers.replies import Header, Reply, page, rate_headers
 from app.schemas import faults
 from app.schemas.faults import Malformed, Mistake
 from app.schemas.moments import moment
@@ -30,7 +30,7 @@ MOST_MISTAKES: Final = 50
 _LONGEST_NAME: Final = 100
 
 # Fields of refusals and faults that are said in `detail` or in a header, and are no members.
-_NOT_MEMBERS: Final = {"what", "why", "retry_after_seconds", "outcome_unknown", "allowed_bytes", "methods"}
+_NOT_MEMBERS: Final = {"what", "why", "retry_after_seconds", "outcome_unknown", "allowed_bytes", "methods", "revision", "standing"}
 
 
 def problem(error: Exception, instance: str, request_id: str) -> Reply:
@@ -52,12 +52,18 @@ def mistakes(errors: Sequence[Mapping[str, Any]]) -> list[Mistake]:
     ]
 
 
+def _mistake(flaw: refusals.Flaw) -> Mistake:
+    return Mistake(loc=["body", *map(_short, flaw.loc)], code=flaw.code, message=flaw.message)
+
+
 def _short(part: str | int) -> str | int:
     return part[:_LONGEST_NAME] if isinstance(part, str) else part
 
 
 def _told(error: Exception) -> tuple[Kind, str, Mapping[str, Any], Sequence[Header]]:
     match error:
+        case refusals.Flawed(errors=flaws):
+            return _told(Malformed([_mistake(flaw) for flaw in flaws[:MOST_MISTAKES]]))
         case refusals.Refusal() | faults.Fault():
             return KINDS[error.code], _detail(error), _members(error), _headers(error)
         case RequestValidationError():
@@ -90,6 +96,8 @@ def _headers(error: refusals.Refusal | faults.Fault) -> Sequence[Header]:
             return [(b"www-authenticate", b"Bearer")]
         case refusals.KeyInUse(retry_after_seconds=seconds) | refusals.Busy(retry_after_seconds=seconds):
             return [(b"retry-after", b"%d" % seconds)]
+        case refusals.RateLimited(standing=standing):
+            return [(b"retry-after", b"%d" % standing.reset_seconds), *rate_headers(standing)]
         case faults.MethodNotAllowed(methods=methods):
             return [(b"allow", ", ".join(methods).encode())]
         case _:
@@ -189,6 +197,28 @@ def _screening_required(error: refusals.ScreeningRequired) -> str:
 @_says(refusals.PaymentDeclined)
 def _payment_declined(_: refusals.PaymentDeclined) -> str:
     return "The payment was declined. The hold stays: confirm again with another means of payment before it ends."
+
+
+@_says(refusals.TheaterInUse)
+def _theater_in_use(error: refusals.TheaterInUse) -> str:
+    return f"Screenings are to come in this theater: {_some([one.id for one in error.screenings])}. Cancel them first."
+
+
+@_says(refusals.LayoutInUse)
+def _layout_in_use(error: refusals.LayoutInUse) -> str:
+    labels = [seat.label for seat in error.seats]
+    return (
+        f"{_are(labels, 'is', 'are')} held or booked and would be gone, so nothing was changed. "
+        "Keep these seats, or cancel their bookings first."
+    )
+
+
+@_says(refusals.PreconditionFailed)
+def _precondition_failed(error: refusals.PreconditionFailed) -> str:
+    return (
+        f"Somebody edited it in the meantime: it is at revision {error.revision}. Read it again, apply your edit to what "
+        f'is there now, and send If-Match: "{error.revision}".'
+    )
 
 
 @_says(refusals.ChangesGone)

@@ -1,9 +1,11 @@
 """Replies as ready bytes: made once, sent as they are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from starlette.responses import Response
+
+from app.domain.rates import Standing
 
 Header = tuple[bytes, bytes]
 
@@ -71,6 +73,16 @@ PAGE_HEADERS: Final[tuple[Header, ...]] = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
+
+
+def rate_headers(standing: Standing) -> Sequence[Header]:
+    """Where the caller stands, as draft-ietf-httpapi-ratelimit-headers writes it."""
+    policy = standing.policy
+    left = f'"{policy.bucket}";r={standing.remaining};t={standing.reset_seconds}'
+    return (
+        (b"ratelimit-policy", f'"{policy.bucket}";q={policy.amount};w={policy.seconds}'.encode()),
+        (b"ratelimit", left.encode()),
+    )
 
 
 def matches(etag: bytes, if_none_match: bytes | None) -> bool:

@@ -58,6 +58,7 @@ def compact_json(occupancy: Occupancy, counts: Mapping[str, int], found: Conclus
             "taken": [
                 [claim.seat_id, claim.status, moment(claim.expires_at) if claim.expires_at else None]
                 for claim in found.taken.values()
+                if claim.seat_id in runs
             ],
         }
     )

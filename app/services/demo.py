@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db import demo, layouts, screenings, theaters
+from app.db import demo, layouts, planning, screenings, theaters
 from app.domain.layouts import SeatDraft, lay_out
 from app.domain.money import Money
+from app.domain.planning import ScreeningPlan
 from app.domain.seats import Layout
 from app.schemas.theaters import HouseIn
 from app.settings import Settings
@@ -84,7 +85,7 @@ async def load_demo(engine: AsyncEngine, now: datetime, settings: Settings) -> N
     """
     async with engine.begin() as connection:
         await demo.one_at_a_time(connection)
-        if not await theaters.newest(connection, before=None, at_most=1):
+        if not await theaters.any_ever(connection):
             for house in HOUSES:
                 await _build(connection, house, now)
             await demo.move_identities_on(connection)
@@ -108,11 +109,14 @@ async def _put_on_sale(connection: AsyncConnection, house: _House, now: datetime
     for place, showing in enumerate(house.programme):
         starts_at = datetime.combine(today + timedelta(days=showing.in_days), showing.at, zone)
         screening_id = None if first_id is None else first_id + place
-        await screenings.add(connection, house.theater_id, showing.title, starts_at, house.prices, screening_id)
+        plan = ScreeningPlan(showing.title, starts_at, house.prices)
+        await planning.add(connection, house.theater_id, plan, screening_id)
 
 
 async def _still_stands(connection: AsyncConnection, house: _House) -> bool:
     """Are the seats of this theater those of the demo? If not it is somebody's own, and nothing is sold there."""
+    if await theaters.one(connection, house.theater_id) is None:
+        return False
     layout = await layouts.read(connection, house.theater_id)
     return layout is not None and _as_planned(layout, lay_out(house.read().layout.plan()), house.first_seat_id)
 

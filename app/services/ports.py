@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from app.domain.rates import Policy, Standing
+
 
 class Away(Exception):
     """The outside did not answer. Everything goes on without it."""
@@ -49,6 +51,14 @@ class AvailabilityCache(Protocol):
 
     async def ping(self) -> bool:
         """Does it answer? Never raises Away."""
+        ...
+
+
+class RateCounter(Protocol):
+    """Counts requests, for all processes together."""
+
+    async def count(self, policy: Policy, who: str) -> Standing:
+        """Count one request of somebody, and say where they stand. Raises Away when it cannot be counted."""
         ...
 
 

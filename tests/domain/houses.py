@@ -1,4 +1,4 @@
-"""A small house for the tests of the rules, and an evening in it: commands one by one, and time when it is told to pass."""
+"""A small house for the tests of the rules, and an evening in it: commands one by one, time when it is told to pass."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,10 @@ from app.domain.bookings import Booking
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
 from app.domain.decide import decide
-from app.domain.house import Booked, Cancelled, Decision, Expired, Held, House, Kept, ReleasedAll, Toggled
+from app.domain.house import Decision, House
+from app.domain.limits import Usage
 from app.domain.money import Money
+from app.domain.outcomes import Booked, Cancelled, Expired, Held, Kept, ReleasedAll, Toggled
 from app.domain.people import Person, Role
 from app.domain.refusals import Refusal
 from app.domain.reservations import Reservation
@@ -54,7 +56,8 @@ SCREENING: Final = Screening(
 
 def empty_house(**changes: Any) -> House:
     """The small house with nobody in it; `changes` are to its screening."""
-    return House(replace(SCREENING, **changes), LAYOUT, version=0)
+    usage = {person.id: Usage() for person in (ANN, BOB, CLEO)}
+    return House(replace(SCREENING, **changes), LAYOUT, version=0, usage=usage)
 
 
 def named(*labels: str) -> SeatNames:
@@ -74,6 +77,7 @@ def picture_of(house: House) -> House:
         bookings={
             each.id: replace(each, prices=dict(each.prices), left=dict(each.left)) for each in house.bookings.values()
         },
+        usage={user_id: Usage(dict(usage.holds), dict(usage.bookings)) for user_id, usage in house.usage.items()},
     )
 
 

@@ -90,13 +90,18 @@ def counts_add_up(house: House, now: datetime) -> None:
 def nobody_has_more_than_allowed(house: House, now: datetime) -> None:
     """Neither in one reservation or booking, nor altogether; and no hold goes past the cap of its first moment."""
     limits, screening = house.screening.limits, house.screening
-    papers: list[Reservation | Booking] = [*house.reservations.values(), *house.bookings.values()]
-    if limits.max_seats_per_reservation is not None:
-        assert all(len(paper.prices) <= limits.max_seats_per_reservation for paper in papers)
-    if limits.max_seats_per_user is not None:
-        seats = Counter(claim.user_id for claim in house.claims.values() if claim.user_id and claim.is_live(now))
-        assert all(count <= limits.max_seats_per_user for count in seats.values())
-    for reservation in house.reservations.values():
+    reservations, bookings = house.reservations.values(), house.bookings.values()
+    papers: list[Reservation | Booking] = [*reservations, *bookings]
+    assert all(_is_allowed(len(paper.prices), limits.max_seats_per_reservation) for paper in papers)
+    for buyer in {house.buyer(user_id) for user_id in house.usage}:
+        seats = [claim for user_id in buyer for claim in house.claims_of(user_id, now)]
+        holds = [each for each in reservations if each.user_id in buyer and each.is_holding(now)]
+        standing = [each for each in bookings if each.user_id in buyer and each.status is BookingStatus.CONFIRMED]
+        days = Counter(each.created_at.astimezone(house.timezone).date() for each in standing)
+        assert _is_allowed(len(seats), limits.max_seats_per_user)
+        assert _is_allowed(len(holds), limits.max_active_reservations_per_user)
+        assert _is_allowed(max(days.values(), default=0), limits.bookings_per_user_per_day)
+    for reservation in reservations:
         assert reservation.expires_at <= screening.latest_end(reservation.first_held_at)
 
 
@@ -104,3 +109,7 @@ def occupancy_of(house: House) -> Occupancy:
     """What everybody may know of the house."""
     claims = tuple(Taken(each.seat_id, each.seen_as, each.expires_at, each.user_id) for each in house.claims.values())
     return Occupancy(house.screening.id, house.layout.theater_id, house.layout.revision, 0, house.version, {}, claims)
+
+
+def _is_allowed(count: int, allowed: int | None) -> bool:
+    return allowed is None or count <= allowed

@@ -7,10 +7,25 @@ from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
+from app.domain.commands import (
+    Block,
+    Book,
+    Cancel,
+    Close,
+    Command,
+    Confirm,
+    Expire,
+    Extend,
+    Hold,
+    Release,
+    ReleaseAll,
+    Toggle,
+    Unblock,
+)
 from app.domain.decide import decide
-from app.domain.house import Booked, Cancelled, Expired, Held, House, Kept, Outcome, ReleasedAll
+from app.domain.house import House
 from app.domain.money import Money
+from app.domain.outcomes import Blocked, Booked, Cancelled, Closed, Expired, Held, Kept, Outcome, ReleasedAll
 from app.domain.refusals import (
     ExtensionLimit,
     LimitExceeded,
@@ -34,7 +49,7 @@ def check_step(before: House, command: Command, after: House, now: datetime) -> 
 
 
 def versions_count_changes(before: House, after: House) -> None:
-    """One more for a command that changed something, which shows in some seat; and it is the version of what changed."""
+    """One more for a command that changed something, which shows in some seat; what changed has that version."""
     changed = before.claims != after.claims
     assert after.version == before.version + changed
     if not changed:
@@ -60,7 +75,7 @@ def nobody_loses_a_seat_but_by_its_owners_wish(before: House, command: Command, 
 
 
 def nothing_is_forgotten(before: House, command: Command, after: House, now: datetime) -> None:
-    """Reservations and bookings remain, with all the seats they ever had; others' change only when their time is over."""
+    """Reservations and bookings remain, with all the seats they ever had; time alone changes those of others."""
     for reservation_id, old in before.reservations.items():
         new = after.reservations[reservation_id]
         assert _lasting(new) == _lasting(old)
@@ -68,15 +83,15 @@ def nothing_is_forgotten(before: House, command: Command, after: House, now: dat
         assert new.expires_at >= old.expires_at
         if old.status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED):
             assert new == old
-        if new.user_id != _asker_of(command) and new != old:
+        if new.user_id != _asker_of(command) and new != old and not isinstance(command, Close):
             assert (old.status_at(now), new.status) == (ReservationStatus.EXPIRED, ReservationStatus.EXPIRED)
             assert (new.prices, new.left) == (old.prices, old.left)
     for booking_id, sold in before.bookings.items():
         now_sold = after.bookings[booking_id]
         assert (now_sold.id, now_sold.user_id, now_sold.reservation_id) == (sold.id, sold.user_id, sold.reservation_id)
         assert now_sold.created_at == sold.created_at
-        assert now_sold.prices | now_sold.left == sold.prices | sold.left
-        assert isinstance(command, Cancel) or now_sold == sold
+        assert {**now_sold.prices, **now_sold.left} == {**sold.prices, **sold.left}
+        assert isinstance(command, Cancel | Close) or now_sold == sold
         if sold.status is BookingStatus.CANCELLED:
             assert now_sold == sold
 
@@ -86,7 +101,8 @@ def prices_are_kept(before: House, command: Command, after: House, now: datetime
 
     Confirmed or extended late, a hold has the price of its own moment.
     """
-    agreed = {seat_id: price_of(before, claim) for seat_id, claim in before.claims.items() if claim.is_live(now)}
+    live = {seat_id: claim for seat_id, claim in before.claims.items() if claim.is_live(now) and not is_blocked(claim)}
+    agreed = {seat_id: price_of(before, claim) for seat_id, claim in live.items()}
     if isinstance(command, Confirm | Extend):
         agreed |= before.reservations[command.reservation_id].prices
     for seat_id, claim in after.claims.items():
@@ -110,8 +126,8 @@ def what_was_asked_for_is_done(before: House, command: Command, after: House, no
                 had = before.claims.get(seat_id)
                 was_mine = had is not None and had.is_live(now)
                 assert (seat_id not in after.claims) if was_mine else after.claims[seat_id].is_held_by(buyer.id)
-        case Release(_, reservation_id, seat_id):
-            seat_ids = before.reservations[reservation_id].prices if seat_id is None else {seat_id}
+        case Release(_, reservation_id, one):
+            seat_ids = before.reservations[reservation_id].prices if one is None else {one}
             assert not any(
                 claim.reservation_id == reservation_id and claim.is_live(now)
                 for claim in after.claims.values()
@@ -132,14 +148,25 @@ def what_was_asked_for_is_done(before: House, command: Command, after: House, no
             assert isinstance(booking, Booking)
             assert booking.user_id == buyer.id
             assert booking.prices.keys() == set(seats.ids)
-        case Cancel(_, booking_id, seat_id):
-            seat_ids = before.bookings[booking_id].prices if seat_id is None else {seat_id}
+        case Cancel(_, booking_id, one):
+            seat_ids = before.bookings[booking_id].prices if one is None else {one}
             assert not any(
                 claim.booking_id == booking_id for claim in after.claims.values() if claim.seat_id in seat_ids
             )
         case Expire(reservation_ids):
             for reservation_id in reservation_ids:
                 assert after.reservations[reservation_id].status is before.reservations[reservation_id].status_at(now)
+        case Block(_, seats):
+            for seat_id in seats.ids:
+                had = before.claims.get(seat_id)
+                assert after.claims[seat_id] == had if had and had.is_live(now) else is_blocked(after.claims[seat_id])
+        case Unblock(_, seats):
+            for seat_id in seats.ids:
+                had = before.claims.get(seat_id)
+                assert after.claims.get(seat_id) == (None if is_blocked(had) else had)
+        case Close(_, reservation_ids, booking_ids):
+            for paper_id in (*reservation_ids, *booking_ids) if before.screening.cancelled_at is not None else ():
+                assert not any(paper_id in (claim.reservation_id, claim.booking_id) for claim in after.claims.values())
 
 
 def check_refusal(house: House, command: Command, refusal: Refusal, now: datetime) -> None:
@@ -169,10 +196,22 @@ def check_refusal(house: House, command: Command, refusal: Refusal, now: datetim
             assert refusal.allowed == house.screening.limits.max_seats_per_reservation
             assert refusal.current + len(command.seats.ids) > refusal.allowed
         case LimitExceeded(limit="max_seats_per_user"), Hold() | Toggle() | Book() | Extend() | Confirm():
-            assert refusal.allowed == house.screening.limits.max_seats_per_user
-            mine = {claim.seat_id for claim in house.claims_of(command.buyer.id, now)}
-            assert refusal.current == len(mine)
+            buyer_ids = house.buyer(command.buyer.id)
+            mine = {claim.seat_id for user_id in buyer_ids for claim in house.claims_of(user_id, now)}
+            assert (refusal.allowed, refusal.current) == (house.screening.limits.max_seats_per_user, len(mine))
             assert len(mine | set(_wanted_by(house, command))) > refusal.allowed
+        case LimitExceeded(limit="max_active_reservations_per_user"), Hold() | Toggle() | Extend():
+            holds = [each for user_id in house.buyer(command.buyer.id) for each in house.held_by(user_id, now)]
+            assert refusal.allowed == house.screening.limits.max_active_reservations_per_user
+            assert refusal.current == len(holds) >= refusal.allowed
+        case LimitExceeded(limit="bookings_per_user_per_day"), Book() | Confirm():
+            today = now.astimezone(house.timezone).date()
+            buyer_ids = house.buyer(command.buyer.id)
+            standing = [each for each in house.bookings.values() if each.status is BookingStatus.CONFIRMED]
+            made = [each.created_at for each in standing if each.user_id in buyer_ids]
+            assert refusal.allowed == house.screening.limits.bookings_per_user_per_day
+            assert refusal.current == sum(at.astimezone(house.timezone).date() == today for at in made)
+            assert refusal.current >= refusal.allowed
         case SalesClosed(), Hold() | Toggle() | Book() | Extend() | Confirm():
             assert not house.screening.is_on_sale(now)
         case _:
@@ -194,8 +233,11 @@ def check_repeat(house: House, command: Command, first: Outcome, new_id: UUID, n
             assert resold == sold
         case (ReleasedAll(), ReleasedAll(seat_ids)):
             assert seat_ids == ()
-        case (Expired(), Expired(count)):
+        case (Expired(), Expired(count)) | (Closed(), Closed(count)):
             assert count == 0
+        case (Blocked(seats), Blocked(still)):
+            assert [seat_id for seat_id, _ in still] == [seat_id for seat_id, _ in seats]
+            assert not {said for _, said in still} & {"blocked", "unblocked"}
         case _:
             raise AssertionError(f"{command} was answered with {first!r}, and then with {again.outcome!r}")
 
@@ -209,6 +251,11 @@ def in_the_way(house: House, seat_ids: Iterable[int], user_id: int, now: datetim
 def is_still_had(before: Claim, after: Claim | None, now: datetime) -> bool:
     """Whoever had the seat has it, held or booked."""
     return after is not None and after.is_live(now) and after.user_id == before.user_id
+
+
+def is_blocked(claim: Claim | None) -> bool:
+    """The house has taken the seat off sale."""
+    return claim is not None and claim.status is ClaimStatus.BLOCKED
 
 
 def price_of(house: House, claim: Claim) -> Money:
@@ -233,6 +280,12 @@ def _given_back_by(house: House, command: Command, now: datetime) -> set[int]:
             return _held_by(house, buyer.id, now)
         case Cancel(_, booking_id, seat_id):
             return set(house.bookings[booking_id].prices) if seat_id is None else {seat_id}
+        case Unblock(_, seats):
+            return {seat_id for seat_id in seats.ids if is_blocked(house.claims.get(seat_id))}
+        case Close(_, reservation_ids, booking_ids) if house.screening.cancelled_at is not None:
+            papers = {*reservation_ids, *booking_ids}
+            claims = house.claims.values()
+            return {claim.seat_id for claim in claims if claim.reservation_id in papers or claim.booking_id in papers}
         case _:
             return set()
 
@@ -248,7 +301,7 @@ def _wanted_by(house: House, command: Hold | Toggle | Book | Extend | Confirm) -
 
 
 def _asker_of(command: Command) -> int | None:
-    return None if isinstance(command, Expire) else command.buyer.id
+    return None if isinstance(command, Expire | Block | Unblock | Close) else command.buyer.id
 
 
 def _lasting(reservation: Reservation) -> tuple[object, ...]:

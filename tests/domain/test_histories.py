@@ -1,4 +1,4 @@
-"""Thousands of random evenings: whatever is asked for, in whatever order and at whatever moment, the promises are kept."""
+"""Thousands of random evenings: whatever is asked for, in whatever order, at whatever moment, the promises are kept."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,22 +10,31 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from app.domain.claims import Claim, ClaimStatus
-from app.domain.commands import Command, Expire, Extend, Toggle
+from app.domain.claims import ClaimStatus
+from app.domain.commands import Command, Expire, Toggle
 from app.domain.decide import decide
 from app.domain.house import Decision, House
 from app.domain.refusals import Refusal
 from app.domain.screenings import Limits
 from tests.domain import wishes
-from tests.domain.houses import CAP, INSTANT, NOON, SCREENING, empty_house, picture_of
+from tests.domain.houses import BOB, CAP, CLEO, INSTANT, NOON, empty_house, picture_of
 from tests.domain.promises import check_house
 from tests.domain.steps import check_refusal, check_repeat, check_step, is_still_had
 from tests.domain.wishes import NewPrice, Passing, Wish
 
+LIMITS = st.builds(
+    Limits,
+    max_seats_per_reservation=st.sampled_from((None, 3)),
+    max_seats_per_user=st.sampled_from((None, 4)),
+    max_active_reservations_per_user=st.sampled_from((None, None, 1, 2)),
+    bookings_per_user_per_day=st.sampled_from((None, None, 1, 2)),
+)
+
 
 class Evenings(RuleBasedStateMachine):
-    """A house in which anybody asks for anything at any moment, and its twin, in which every hold that runs out is swept
-    at once. All that anybody can see of the two is the same: nothing correct waits for the sweeper.
+    """A house in which anybody asks for anything at any moment, and its twin, which is swept whenever a hold runs out.
+
+    All that anybody can see of the two is the same: nothing correct waits for the sweeper.
     """
 
     def __init__(self) -> None:
@@ -37,18 +46,13 @@ class Evenings(RuleBasedStateMachine):
         self.had_since: dict[int, datetime] = {}
 
     @initialize(
-        in_one=st.sampled_from((None, 3)),
-        altogether=st.sampled_from((None, 4)),
-        sold_for=st.sampled_from((timedelta(minutes=20), timedelta(hours=8))),
-        off_sale=st.sets(st.sampled_from((1, 2)), max_size=1),
+        limits=LIMITS, sold_for=st.sampled_from((timedelta(minutes=20), timedelta(hours=8))), one_email=st.booleans()
     )
-    def open_the_house(
-        self, in_one: int | None, altogether: int | None, sold_for: timedelta, off_sale: set[int]
-    ) -> None:
-        limits = Limits(max_seats_per_reservation=in_one, max_seats_per_user=altogether)
+    def open_the_house(self, limits: Limits, sold_for: timedelta, one_email: bool) -> None:
         self.change_screening(limits=limits, sales_close_at=NOON + sold_for)
-        for seat_id in off_sale:
-            self.house.claims[seat_id] = self.twin.claims[seat_id] = Claim(seat_id, ClaimStatus.BLOCKED)
+        if one_email:
+            for house in (self.house, self.twin):
+                two_guests_are_one_buyer(house)
 
     @rule(wish=wishes.HOLDS)
     def somebody_holds(self, wish: Wish) -> None:
@@ -90,6 +94,24 @@ class Evenings(RuleBasedStateMachine):
     @precondition(lambda self: self.house.reservations)
     @rule(wish=wishes.EXPIRIES)
     def the_sweeper_comes(self, wish: Wish) -> None:
+        self.ask(wish)
+
+    @rule(wish=wishes.BLOCKS)
+    def the_house_takes_seats_off_sale(self, wish: Wish) -> None:
+        self.ask(wish)
+
+    @rule(wish=wishes.UNBLOCKS)
+    def the_house_puts_seats_back_on_sale(self, wish: Wish) -> None:
+        self.ask(wish)
+
+    @precondition(lambda self: len(self.house.reservations) > 5)
+    @rule()
+    def the_screening_is_cancelled(self) -> None:
+        self.change_screening(cancelled_at=self.house.screening.cancelled_at or self.now)
+
+    @precondition(lambda self: len(self.house.reservations) > 5)
+    @rule(wish=wishes.CLOSINGS)
+    def the_screening_is_closed(self, wish: Wish) -> None:
         self.ask(wish)
 
     @rule(passing=wishes.PASSINGS)
@@ -166,6 +188,13 @@ class Evenings(RuleBasedStateMachine):
 
     def new_id(self) -> UUID:
         return UUID(int=next(self.numbers))
+
+
+def two_guests_are_one_buyer(house: House) -> None:
+    """Bob and Cleo are guests with the same email."""
+    same, usage = frozenset((BOB.id, CLEO.id)), house.usage[BOB.id]
+    house.same_buyer = dict.fromkeys(same, same)
+    house.usage = {**house.usage, CLEO.id: usage}
 
 
 def entered(house: House, command: Command, now: datetime) -> Decision | Refusal:

@@ -1,4 +1,4 @@
-"""What people may want in the small house, as Hypothesis thinks it up: the events of which random histories are made."""
+"""What people may want in the small house, as Hypothesis thinks it up: random histories are made of it."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,10 +9,26 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
+from app.domain.bookings import Booking
+from app.domain.commands import (
+    Block,
+    Book,
+    Cancel,
+    Close,
+    Command,
+    Confirm,
+    Expire,
+    Extend,
+    Hold,
+    Release,
+    ReleaseAll,
+    Toggle,
+    Unblock,
+)
 from app.domain.house import House
 from app.domain.money import Money
 from app.domain.people import Person
+from app.domain.reservations import Reservation
 from app.domain.seats import SeatNames
 from tests.domain.houses import ANN, BOB, CLEO, HOLD, LAYOUT, ORGANIZER
 
@@ -33,6 +49,9 @@ class Kind(Enum):
     BOOK = auto()
     CANCEL = auto()
     EXPIRE = auto()
+    BLOCK = auto()
+    UNBLOCK = auto()
+    CLOSE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +90,22 @@ class Wish:
                 return Cancel(owner, reservation_id, seat_id)
             case Kind.EXPIRE:
                 return Expire(tuple(house.reservations)[self.nth :])
+            case Kind.BLOCK:
+                return Block(ORGANIZER, names, "a broken lamp")
+            case Kind.UNBLOCK:
+                return Unblock(ORGANIZER, names)
+            case Kind.CLOSE:
+                return Close(ORGANIZER, tuple(house.reservations)[self.nth :], tuple(house.bookings)[self.nth :])
 
     def _of(self, house: House) -> tuple[UUID, Person, int | None]:
         """The reservation or booking that is meant, who asks, and the seat of it that is meant."""
-        papers = list((house.bookings if self.kind is Kind.CANCEL else house.reservations).values())
+        papers: list[Reservation | Booking] = [*house.reservations.values()]
+        if self.kind is Kind.CANCEL:
+            papers = [*house.bookings.values()]
         if self.nth >= len(papers):
             return NOBODYS, self.buyer or ANN, self.seat_at
         paper = papers[-1 - self.nth]
-        seat_ids = sorted(paper.prices | paper.left) if self.seat_at is not None else []
+        seat_ids = sorted({**paper.prices, **paper.left}) if self.seat_at is not None else []
         seat_id = seat_ids[(self.seat_at or 0) % len(seat_ids)] if seat_ids else None
         return paper.id, self.buyer or Person(paper.user_id), seat_id
 
@@ -123,9 +150,23 @@ CANCELLATIONS: Final = st.builds(
     seat_at=_ONE_SEAT,
 )
 EXPIRIES: Final = st.builds(Wish, st.just(Kind.EXPIRE), nth=_PAPERS)
+BLOCKS: Final = st.builds(Wish, st.just(Kind.BLOCK), seat_ids=_SEATS)
+UNBLOCKS: Final = st.builds(Wish, st.just(Kind.UNBLOCK), seat_ids=_SEATS)
+CLOSINGS: Final = st.builds(Wish, st.just(Kind.CLOSE), nth=_PAPERS)
 PASSINGS: Final = st.sampled_from((timedelta(seconds=1), timedelta(minutes=2), HOLD, 2 * HOLD)).map(Passing)
 NEW_PRICES: Final = st.integers(1, 5).map(lambda euros: NewPrice(Money(100 * euros, "EUR")))
 
 WISHES: Final[SearchStrategy[Wish]] = st.one_of(
-    HOLDS, TOGGLES, BOOKS, RELEASES, RELEASES_OF_ALL, EXTENSIONS, CONFIRMATIONS, CANCELLATIONS, EXPIRIES
+    HOLDS,
+    TOGGLES,
+    BOOKS,
+    RELEASES,
+    RELEASES_OF_ALL,
+    EXTENSIONS,
+    CONFIRMATIONS,
+    CANCELLATIONS,
+    EXPIRIES,
+    BLOCKS,
+    UNBLOCKS,
+    CLOSINGS,
 )

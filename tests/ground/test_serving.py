@@ -113,7 +113,7 @@ def test_the_first_curl_of_the_banner_holds_a_seat(serve: Serve) -> None:
     request = urllib.request.Request(  # noqa: S310 (our own server)
         found[2], data=found[1].encode(), headers={"Content-Type": "application/json", "Accept": "application/json"}
     )
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 (our own server)
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 (our own server)
         assert answer.status == 201
 
 

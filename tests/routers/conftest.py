@@ -23,6 +23,7 @@ from app.schemas.moments import encoded
 from app.schemas.requests import Id, Label, Lenient, Line, Strict
 from app.schemas.seats import NamesSeats, SeatsWanted
 from app.services.tokens import Tokens
+from tests.routers.visitors import Visitor, guest
 from tests.routers.wire import Wire
 
 SECRET = "a secret for the edge's tests, long enough"
@@ -169,7 +170,7 @@ def edge_app() -> Usher:
         generate_unique_id_function=operation_id,
     )
     app.state.resources = SimpleNamespace(
-        settings=SimpleNamespace(guests=True), tokens=Tokens(SECRET, guest_seconds=3600)
+        settings=SimpleNamespace(guests=True), tokens=Tokens(SECRET, guest_seconds=3600), rates=None
     )
     for each in (router, problems.router, docs.router):
         app.include_router(each)
@@ -188,6 +189,24 @@ def token(edge_app: Usher) -> str:
     """A token of guest 17."""
     tokens: Tokens = edge_app.state.resources.tokens
     return tokens.guest_token(17, datetime.now(UTC), "a token of the tests")
+
+
+@pytest.fixture
+def nobody(client: AsyncClient) -> Visitor:
+    """A caller without a token."""
+    return Visitor(client)
+
+
+@pytest.fixture
+async def ada(client: AsyncClient) -> Visitor:
+    """A caller with a token."""
+    return await guest(client, "ada@example.org")
+
+
+@pytest.fixture
+async def bob(client: AsyncClient) -> Visitor:
+    """Another one."""
+    return await guest(client, "bob@example.org")
 
 
 @pytest.fixture

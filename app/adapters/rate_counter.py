@@ -1,0 +1,60 @@
+"""The counter of rate limits, in Redis or Valkey: a sliding window, counted by the `limits` library."""
+
+import asyncio
+import math
+import time
+from functools import cache
+from typing import Final
+
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import StorageError
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
+
+from app.adapters.redis_cache import PATIENCE_SECONDS, REST_SECONDS
+from app.domain.rates import Policy, Standing
+from app.services.ports import Away
+
+_PREFIX: Final = "usher:rates"
+
+
+class RedisRateCounter:
+    """As ports.RateCounter. After a failure nobody is counted for a moment, so that a dead Redis slows nobody down."""
+
+    def __init__(self, url: str) -> None:
+        self._connections = ConnectionPool.from_url(
+            url, protocol=3, socket_timeout=PATIENCE_SECONDS, socket_connect_timeout=PATIENCE_SECONDS
+        )
+        storage = RedisStorage(
+            "async+redis://",
+            implementation="redispy",
+            key_prefix=_PREFIX,
+            connection_pool=self._connections,  # type: ignore[arg-type]  # as it documents
+        )
+        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._rests_until = 0.0
+
+    async def count(self, policy: Policy, who: str) -> Standing:
+        if time.monotonic() < self._rests_until:
+            raise Away
+        item = _item(policy)
+        try:
+            async with asyncio.timeout(2 * PATIENCE_SECONDS):
+                is_allowed = await self._limiter.hit(item, policy.bucket, who)
+                left = await self._limiter.get_window_stats(item, policy.bucket, who)
+        except (RedisError, StorageError, OSError, TimeoutError) as error:
+            self._rests_until = time.monotonic() + REST_SECONDS
+            raise Away from error
+        reset_seconds = max(1, math.ceil(left.reset_time - time.time()))
+        return Standing(policy, is_allowed, left.remaining if is_allowed else 0, reset_seconds)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._connections.aclose()
+
+
+@cache
+def _item(policy: Policy) -> RateLimitItem:
+    return RateLimitItemPerSecond(policy.amount, policy.seconds)

@@ -1,0 +1,156 @@
+"""Screenings as organizers plan them: locked, written down, changed."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import schema
+from app.db.screenings import UNLIMITED, Row, prices_of
+from app.domain.planning import PlannedScreening, ScreeningPlan
+from app.domain.refusals import Candidate
+
+_LIMITS = (
+    "max_seats_per_reservation",
+    "max_seats_per_user",
+    "max_active_reservations_per_user",
+    "bookings_per_user_per_day",
+)
+
+_THEATER_OF = text("SELECT theater_id FROM screenings WHERE id = CAST(:screening_id AS bigint)")
+
+# FOR NO KEY UPDATE is the box office's lock: nobody takes seats until the transaction ends, and whoever waits for it
+# then reads the row anew.
+_LOCK = text("SELECT * FROM screenings WHERE id = CAST(:screening_id AS bigint) FOR NO KEY UPDATE")
+_LOCK_ALL = text("SELECT id FROM screenings WHERE theater_id = :theater_id ORDER BY id FOR NO KEY UPDATE")
+
+# To come, or still to be sold: the same as in `screenings.meant`.
+_TO_COME = """
+    SELECT * FROM screenings
+     WHERE theater_id = :theater_id AND (starts_at > now() OR sales_close_at > now()) AND cancelled_at IS NULL
+     ORDER BY starts_at, id
+"""
+_ALL_TO_COME = text(_TO_COME)
+_SOME_TO_COME = text(f"{_TO_COME} LIMIT :at_most")
+
+_MOVE_LAYOUTS = text("UPDATE screenings SET layout_revision = :layout_revision WHERE theater_id = :theater_id")
+
+_TAKEN = text("""
+    SELECT DISTINCT seat_id FROM seat_claims
+     WHERE screening_id = ANY(CAST(:screening_ids AS integer[])) AND seat_id = ANY(CAST(:seat_ids AS integer[]))
+       AND (status = 'booked' OR (status = 'held' AND expires_at > clock_timestamp()))
+""")
+_EVER_TAKEN = text("""
+    SELECT EXISTS (SELECT FROM reservations WHERE screening_id = :screening_id)
+        OR EXISTS (SELECT FROM bookings WHERE screening_id = :screening_id)
+""")
+
+
+async def theater_of(connection: AsyncConnection, screening_id: int) -> int | None:
+    """The theater of a screening, which never changes; None: there is no such screening."""
+    found: int | None = (await connection.execute(_THEATER_OF, {"screening_id": screening_id})).scalar_one_or_none()
+    return found
+
+
+async def lock(connection: AsyncConnection, screening_id: int) -> PlannedScreening | None:
+    """Keep everybody from changing this screening or its seats until the transaction ends. None: there is no such."""
+    row = (await connection.execute(_LOCK, {"screening_id": screening_id})).mappings().one_or_none()
+    return None if row is None else _planned(row)
+
+
+async def lock_all(connection: AsyncConnection, theater_id: int) -> list[int]:
+    """As `lock`, for all screenings of a theater that there ever were, in the order in which everybody locks them."""
+    return list((await connection.execute(_LOCK_ALL, {"theater_id": theater_id})).scalars())
+
+
+async def to_come(connection: AsyncConnection, theater_id: int) -> list[PlannedScreening]:
+    """The screenings of a theater for which seats may still be taken, the soonest first, cancelled ones left out."""
+    rows = await connection.execute(_ALL_TO_COME, {"theater_id": theater_id})
+    return [_planned(row) for row in rows.mappings()]
+
+
+async def candidates(connection: AsyncConnection, theater_id: int, at_most: int) -> tuple[Candidate, ...]:
+    """As `to_come`, in a few words."""
+    rows = await connection.execute(_SOME_TO_COME, {"theater_id": theater_id, "at_most": at_most})
+    return tuple(Candidate(row.id, row.title, row.starts_at) for row in rows)
+
+
+async def taken(connection: AsyncConnection, screening_ids: Sequence[int], seat_ids: Sequence[int]) -> Collection[int]:
+    """Those of the seats that somebody holds at this moment or booked, in any of these screenings. Ask after locking."""
+    given = {"screening_ids": list(screening_ids), "seat_ids": list(seat_ids)}
+    return set((await connection.execute(_TAKEN, given)).scalars())
+
+
+async def was_ever_taken(connection: AsyncConnection, screening_id: int) -> bool:
+    """Has anybody ever held or booked a seat here?"""
+    found: bool = (await connection.execute(_EVER_TAKEN, {"screening_id": screening_id})).scalar_one()
+    return found
+
+
+async def add(
+    connection: AsyncConnection, theater_id: int, plan: ScreeningPlan, screening_id: int | None = None
+) -> int:
+    """Write down a screening, under a given id or the next one; gives its id."""
+    layout_revision = select(schema.theaters.c.layout_revision).where(schema.theaters.c.id == theater_id)
+    values = {"theater_id": theater_id, "layout_revision": layout_revision.scalar_subquery(), **_columns(plan)}
+    if screening_id is not None:
+        values["id"] = screening_id
+    added = await connection.execute(insert(schema.screenings).values(values).returning(schema.screenings.c.id))
+    new_id: int = added.scalar_one()
+    return new_id
+
+
+async def change(connection: AsyncConnection, screening_id: int, plan: ScreeningPlan) -> None:
+    """Write an edit down. Lock first."""
+    table = schema.screenings
+    edit = update(table).where(table.c.id == screening_id)
+    await connection.execute(edit.values(revision=table.c.revision + 1, **_columns(plan)))
+
+
+async def move_layouts(connection: AsyncConnection, theater_id: int, layout_revision: int) -> None:
+    """All screenings of a theater stand on this revision of its layout now. Lock them first."""
+    await connection.execute(_MOVE_LAYOUTS, {"theater_id": theater_id, "layout_revision": layout_revision})
+
+
+def _planned(row: Row) -> PlannedScreening:
+    return PlannedScreening(row["id"], row["theater_id"], row["revision"], _plan(row))
+
+
+def _plan(row: Row) -> ScreeningPlan:
+    own = {limit: row[limit] for limit in _LIMITS if row[limit] is not None}
+    return ScreeningPlan(
+        title=row["title"],
+        starts_at=row["starts_at"],
+        prices=prices_of(row["prices"]),
+        sales_open_at=row["sales_open_at"],
+        sales_close_at=row["sales_close_at"],
+        hold_seconds=row["hold_seconds"],
+        max_hold_seconds=row["max_hold_seconds"],
+        limits={limit: None if value == UNLIMITED else value for limit, value in own.items()},
+        orphan_rule=row["orphan_rule"],
+    )
+
+
+def _columns(plan: ScreeningPlan) -> dict[str, Any]:
+    return {
+        "title": plan.title,
+        "starts_at": plan.starts_at,
+        "prices": {
+            category: {"amount_minor": price.amount_minor, "currency": price.currency}
+            for category, price in plan.prices.items()
+        },
+        "sales_open_at": plan.sales_open_at,
+        "sales_close_at": plan.sales_close_at,
+        "hold_seconds": plan.hold_seconds,
+        "max_hold_seconds": plan.max_hold_seconds,
+        "orphan_rule": plan.orphan_rule,
+        **{limit: _limit_column(plan, limit) for limit in _LIMITS},
+    }
+
+
+def _limit_column(plan: ScreeningPlan, limit: str) -> int | None:
+    if limit not in plan.limits:
+        return None
+    own = plan.limits[limit]
+    return UNLIMITED if own is None else own

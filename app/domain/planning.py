@@ -1,0 +1,89 @@
+"""A screening as an organizer plans it, and what must be right about it before it is put on sale (api.md, section 5)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.domain.money import Money
+from app.domain.refusals import Flaw, Flawed
+
+
+@dataclass(frozen=True, slots=True)
+class ScreeningPlan:
+    """What an organizer decides. Times are UTC, hold times seconds; a hold time of None is the house's usual one.
+
+    `limits` are those that the organizer set, None for unlimited; one that is not there is the house's usual one.
+    """
+
+    title: str
+    starts_at: datetime
+    prices: Mapping[str, Money]
+    sales_open_at: datetime | None = None
+    sales_close_at: datetime | None = None
+    hold_seconds: int | None = None
+    max_hold_seconds: int | None = None
+    limits: Mapping[str, int | None] = field(default_factory=dict)
+    orphan_rule: bool = False
+
+    def must_make_sense(self, categories: Iterable[str], usual_hold_seconds: int) -> None:
+        """Raises Flawed naming everything that does not: a category of the layout without a price, prices in several
+        currencies, sales that close before they open, a cap that is shorter than a hold.
+        """
+        flaws = _unpriced(self, categories)
+        if len({price.currency for price in self.prices.values()}) > 1:
+            message = "The prices of one screening are all in the same currency."
+            flaws.append(Flaw(("prices",), "currencies_differ", message))
+        if self.sales_open_at is not None and self.sales_open_at >= (self.sales_close_at or self.starts_at):
+            message = "Sales open before they close; not set, they close when the screening starts."
+            flaws.append(Flaw(("sales_open_at",), "sales_never_open", message))
+        hold_seconds = self.hold_seconds or usual_hold_seconds
+        if self.max_hold_seconds is not None and self.max_hold_seconds < hold_seconds:
+            message = f"With every extension a hold lasts at least as long as without: {hold_seconds} seconds."
+            flaws.append(Flaw(("max_hold_seconds",), "cap_below_hold", message))
+        if flaws:
+            raise Flawed(tuple(flaws))
+
+    def must_keep_currency(self, before: "ScreeningPlan") -> None:
+        """Raises Flawed when the prices are in another currency than `before`: seats were taken at those, and a total
+        of two currencies is none.
+        """
+        old, new = ({price.currency for price in plan.prices.values()} for plan in (before, self))
+        if old and new and old != new:
+            message = f"Seats were taken in {', '.join(old)}; the currency of this screening cannot change any more."
+            raise Flawed((Flaw(("prices",), "currency_in_use", message),))
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedScreening:
+    """A screening that was written down, as its organizer sees it."""
+
+    id: int
+    theater_id: int
+    revision: int
+    plan: ScreeningPlan
+
+
+def must_have_prices(categories: Iterable[str], to_come: Iterable[PlannedScreening]) -> None:
+    """Raises Flawed naming every category of a new layout that a screening to come has no price for."""
+    unpriced: dict[str, list[PlannedScreening]] = {}
+    known = list(to_come)
+    for category in categories:
+        if without := [each for each in known if category not in each.plan.prices]:
+            unpriced[category] = without
+    if unpriced:
+        raise Flawed(tuple(_without_price(category, without) for category, without in unpriced.items()))
+
+
+def _unpriced(plan: ScreeningPlan, categories: Iterable[str]) -> list[Flaw]:
+    return [
+        Flaw(("prices", category), "price_missing", f'The category "{category}" of the layout has no price.')
+        for category in categories
+        if category not in plan.prices
+    ]
+
+
+def _without_price(category: str, screenings: list[PlannedScreening]) -> Flaw:
+    named = ", ".join(f'{each.id} ("{each.plan.title}")' for each in screenings[:5])
+    more = f" and {len(screenings) - 5} more" if len(screenings) > 5 else ""
+    message = f'The category "{category}" has no price in screening {named}{more}. Give it one there first.'
+    return Flaw(("sections",), "price_missing", message)

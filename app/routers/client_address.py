@@ -1,0 +1,42 @@
+"""Whom a request comes from. `X-Forwarded-For` is believed only from proxies that the operator trusts."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+Network = IPv4Network | IPv6Network
+
+
+def client_address(peer: Any, forwarded: bytes | None, trusted: Sequence[Network]) -> str:
+    """The address of the client: the last one in the chain that is no trusted proxy.
+
+    `peer` is the ASGI scope's client, a (host, port) or None (a unix socket, which only a proxy of this machine uses).
+    An IPv6 client counts as its /64, which is one household.
+    """
+    address = _address(peer[0]) if peer else None
+    if peer and (address is None or not _is_trusted(address, trusted)):
+        return _counted(address) if address else str(peer[0])
+    for hop in reversed((forwarded or b"").decode("latin-1").split(",")):
+        believed = _address(hop.strip())
+        if believed is None:
+            break
+        address = believed
+        if not _is_trusted(believed, trusted):
+            break
+    return _counted(address) if address else "local"
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) -> bool:
+    return any(address in network for network in trusted)
+
+
+def _counted(address: IPv4Address | IPv6Address) -> str:
+    return str(address) if isinstance(address, IPv4Address) else str(ip_network((address, 64), strict=False))

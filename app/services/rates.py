@@ -1,0 +1,43 @@
+"""Rate limits: who may go on asking. Open when the counter is away: a limit protects the service, it must not stop it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.domain.rates import Bucket, Policy, Standing
+from app.domain.refusals import RateLimited
+from app.services.ports import Away, RateCounter
+
+ADDRESS_FACTOR: Final = 10
+"""An address may be a household, an office or a mobile network: it may ask so many times what one user may."""
+
+
+class Rates:
+    """One per process; the counts are shared by all."""
+
+    def __init__(self, counter: RateCounter, policies: Mapping[Bucket, Policy]) -> None:
+        self._counter = counter
+        self._policies = policies
+
+    async def admit(self, bucket: Bucket, address: str, user_id: int | None) -> Standing | None:
+        """Count a request and say where its caller stands, by user and by address the worse of the two.
+
+        Logins are counted by address alone: who is meant is not known yet. None: nobody counts at the moment.
+        Raises RateLimited when it was one too many.
+        """
+        policy = self._policies[bucket]
+        try:
+            if bucket is Bucket.LOGIN:
+                standing = await self._counter.count(policy, f"address:{address}")
+            else:
+                standing = await self._counter.count(policy.times(ADDRESS_FACTOR), f"address:{address}")
+                if user_id is not None and standing.is_allowed:
+                    standing = _worse(standing, await self._counter.count(policy, f"user:{user_id}"))
+        except Away:
+            return None
+        if not standing.is_allowed:
+            raise RateLimited(standing)
+        return standing
+
+
+def _worse(one: Standing, other: Standing) -> Standing:
+    return min(one, other, key=lambda standing: (standing.is_allowed, standing.remaining))

@@ -1,0 +1,40 @@
+"""Forcing an order: a rival keeps what others want, they are seen to wait for it, and then time goes on."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+@asynccontextmanager
+async def locked(rival: Connection, *screening_ids: int) -> AsyncIterator[None]:
+    """Until the block ends nobody else changes these screenings. What the rival writes meanwhile is committed then."""
+    async with rival.transaction():
+        await rival.execute("SELECT FROM screenings WHERE id = ANY($1::int[]) ORDER BY id FOR UPDATE", screening_ids)
+        yield
+
+
+async def until(connection: Connection, condition: str, *values: Any) -> None:
+    """Wait until a condition is true in PostgreSQL; a test whose condition never is fails after ten seconds."""
+    for _ in range(1000):
+        await connection.execute("SELECT pg_stat_clear_snapshot()")
+        if await connection.fetchval(f"SELECT {condition}", *values):
+            return
+        await connection.execute("SELECT pg_sleep(0.01)")
+    raise AssertionError(f"never true: {condition}")
+
+
+async def until_waiting(connection: Connection, count: int = 1) -> None:
+    """Wait until so many of Usher's transactions wait for a lock in this database."""
+    waiting = """(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name = 'usher' AND wait_event_type = 'Lock')"""
+    await until(connection, f"{waiting} >= $1", count)
+
+
+async def until_run_out(connection: Connection, screening_id: int = 1) -> None:
+    """Wait until every hold of a screening is over by PostgreSQL's clock."""
+    over = "coalesce(max(expires_at) <= clock_timestamp(), true) FROM reservations WHERE screening_id = $1"
+    await until(connection, over, screening_id)
