@@ -83,7 +83,7 @@ def test_the_example_lists_every_setting_with_its_default() -> None:
 def written(value: object) -> str:
     """A default as somebody would write it."""
     match value:
-        case None:
+        case None | ():
             return ""
         case bool():
             return "on" if value else "off"
