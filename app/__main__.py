@@ -6,13 +6,17 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from getpass import getpass
+from pathlib import Path
 
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, urls_of
 from app.db.migrations import current_and_head, downgrade, upgrade
 from app.doctor import examine
+from app.domain.refusals import Refusal
 from app.serving import serve
 from app.settings import Settings, settings_or_exit
 
@@ -48,7 +52,16 @@ def _parser() -> argparse.ArgumentParser:
     add("serve", _serve, "start the service, and PostgreSQL and Valkey where no URL is given")
     add("migrate", _migrate, "bring the schema up to date").add_argument("--to", metavar="REVISION", default="head")
     add("demo", _demo, "load the demo theaters; twice changes nothing")
+    organizer = add("create-organizer", _create_organizer, "make an account that runs the house; asks for the password")
+    organizer.add_argument("username")
+    organizer.add_argument("--role", choices=("staff", "organizer", "admin"), default="organizer")
+    organizer.add_argument("--email")
     add("sweep", _sweep, "tidy up what ran out, once")
+    importing = add("import-layout", _import_layout, "give a theater the seats of a file: JSON, CSV, or pretix's JSON")
+    importing.add_argument("file", metavar="FILE", type=Path)
+    importing.add_argument("--theater", metavar="ID", type=int, help="the theater; not given, a new one is opened")
+    importing.add_argument("--name", help="of the new theater; not given, that of the file")
+    importing.add_argument("--timezone", help="of the new theater, such as Europe/Berlin; not given, that of the file")
     add("doctor", _doctor, "look whether everything is well")
     add("openapi", _openapi, "print the OpenAPI document")
     add("reset", _reset, "remove the data of the embedded servers")
@@ -73,7 +86,7 @@ def _demo(settings: Settings, _: argparse.Namespace) -> int:
     async def load() -> None:
         engine = create_async_engine(_database_url(settings))
         try:
-            await load_demo(engine, datetime.now(UTC), settings)
+            await load_demo(engine, datetime.now(UTC), settings, with_people=settings.is_embedded)
         finally:
             await engine.dispose()
 
@@ -82,19 +95,74 @@ def _demo(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
+def _create_organizer(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.domain.people import Role
+    from app.domain.refusals import UsernameTaken
+    from app.schemas.people import RegisterIn
+    from app.services.accounts import appoint
+
+    async def make(wanted: RegisterIn) -> None:
+        engine = create_async_engine(_database_url(settings))
+        try:
+            await appoint(engine, wanted, Role(arguments.role))
+        finally:
+            await engine.dispose()
+
+    try:
+        wanted = RegisterIn(username=arguments.username, password=_password(), email=arguments.email)
+        asyncio.run(make(wanted))
+    except ValidationError as error:
+        for one in error.errors(include_input=False, include_context=False):
+            print(f"{one['loc'][0]}: {one['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+        return 1
+    except UsernameTaken:
+        print(f"There is somebody called {arguments.username} already.", file=sys.stderr)
+        return 1
+    print(f"{wanted.username} may sign in now, as {arguments.role}.")
+    return 0
+
+
+def _password() -> str:
+    """Asked for twice at a terminal, else the first line of the input. Never an argument: those are seen by everybody."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass("Password (8 to 128 characters): ")
+    if getpass("Once more: ") != password:
+        raise SystemExit("These were two passwords.")
+    return password
+
+
 def _sweep(settings: Settings, _: argparse.Namespace) -> int:
     from app.main import sweep_once
 
-    complete = settings
-    if None in (settings.database_url, settings.redis_url):
-        database_url, redis_url = urls_of(settings.usher_home)
-        own = {
-            "database_url": settings.database_url or database_url,
-            "redis_url": settings.redis_url or redis_url,
-            "jwt_secret": settings.jwt_secret or jwt_secret(settings.usher_home),
-        }
-        complete = settings.model_copy(update=own)
-    print(f"Swept: {asyncio.run(sweep_once(complete))}")
+    print(f"Swept: {asyncio.run(sweep_once(_complete(settings)))}")
+    return 0
+
+
+def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.main import import_once
+    from app.routers.problems import advice
+    from app.schemas.imports import FileWrong, read_layout_file
+
+    if arguments.theater is not None and (arguments.name or arguments.timezone):
+        print("--theater is for a theater that has a name and a time zone; leave these out.", file=sys.stderr)
+        return 2
+    try:
+        content = arguments.file.read_bytes()
+    except OSError as error:
+        print(f"{arguments.file} cannot be read: {error.strerror}", file=sys.stderr)
+        return 1
+    try:
+        file = read_layout_file(content)
+        what = (arguments.theater, arguments.name, arguments.timezone)
+        theater_id, seat_count = asyncio.run(import_once(_complete(settings), file, *what))
+    except FileWrong as wrong:
+        print(*(f"{arguments.file}: {complaint}" for complaint in wrong.complaints), sep="\n", file=sys.stderr)
+        return 1
+    except Refusal as refusal:
+        print(advice(refusal), file=sys.stderr)
+        return 1
+    print(f"Theater {theater_id} has {seat_count} seats now.")
     return 0
 
 
@@ -113,6 +181,19 @@ def _reset(settings: Settings, _: argparse.Namespace) -> int:
     for directory in remove_data(settings.usher_home):
         print(f"Removed what Usher kept in {directory}")
     return 0
+
+
+def _complete(settings: Settings) -> Settings:
+    """The settings with the URLs and the secret of our own servers, where none are given."""
+    if None not in (settings.database_url, settings.redis_url):
+        return settings
+    database_url, redis_url = urls_of(settings.usher_home)
+    own = {
+        "database_url": settings.database_url or database_url,
+        "redis_url": settings.redis_url or redis_url,
+        "jwt_secret": settings.jwt_secret or jwt_secret(settings.usher_home),
+    }
+    return settings.model_copy(update=own)
 
 
 def _database_url(settings: Settings) -> str:

@@ -1,24 +1,27 @@
 """What a router may ask for, by name: `Caller`, `SignedIn`, `Buyer`, `IdempotencyKey`, or the whole request as `Asked`.
 
-All of them are read from what the edge has at hand already; none waits for anything.
+All of them are read from what the edge has at hand already; none waits for anything, but for an API key's first use.
 """
 
 import re
 from hashlib import blake2b
 from typing import Annotated, Any, Final, cast
+from uuid import UUID
 
 import orjson
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Header, Request, Security
 from fastapi.openapi.models import HTTPBearer as BearerScheme
 from fastapi.security.base import SecurityBase
 from starlette.types import Receive, Scope
 
 from app.domain.idempotency import ANONYMOUS, Key
-from app.domain.people import Person
+from app.domain.people import KeyScope, Person
 from app.domain.refusals import Forbidden, KeyInvalid, Unauthenticated
 from app.resources import Resources
 from app.schemas import strict
 from app.schemas.faults import mistake
+from app.services import accounts as services_accounts
+from app.services import api_keys as services_api_keys
 from app.services import availability as services_availability
 from app.services import bookings as services_bookings
 from app.services import catalogue as services_catalogue
@@ -27,12 +30,15 @@ from app.services import closing as services_closing
 from app.services import desk as services_desk
 from app.services import health as services_health
 from app.services import history as services_history
+from app.services import organizing as services_organizing
 from app.services import people
 from app.services import reservations as services_reservations
+from app.services import sessions as services_sessions
 from app.settings import Settings
 
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e]{1,255}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_REVISION: Final = re.compile(r'(?:W/)?"([1-9]\d{0,8})(?:-[0-9a-f]+)?"', re.ASCII)
 _UNREAD: Final = object()
 
 
@@ -54,6 +60,11 @@ class Asked(Request):
     def path(self) -> str:
         """The path under /api/v1, whichever base path was used."""
         return cast("str", self.scope["path"])
+
+    @property
+    def needs(self) -> KeyScope | None:
+        """The scope that an API key must have for this operation; None: no API key will do."""
+        return cast("KeyScope | None", self.scope.get("usher.needs"))
 
     @property
     def resources(self) -> Resources:
@@ -83,12 +94,21 @@ class Asked(Request):
         return strict.parse(self.raw_body)
 
 
+async def person_of(resources: Resources, token: bytes) -> Person:
+    """Who shows this token or API key. Raises Unauthenticated. Whoever asks also asks what the key's scopes allow."""
+    if token.startswith(services_api_keys.PREFIX):
+        return await resources.api_keys.person(token)
+    return resources.tokens.person(token)
+
+
 class Bearer(SecurityBase):
     """Who sends the token; None without one. A token that is not believed is a 401, never somebody anonymous."""
 
     def __init__(self) -> None:
         self.model = BearerScheme(
-            bearerFormat="JWT", description="`access_token` of POST /auth/guest, or `guest_token` of a hold."
+            bearerFormat="JWT",
+            description="`access_token` of POST /auth/login or /auth/guest, `guest_token` of a hold, or an API key. "
+            "What an API key is good for depends on its scopes (`x-scope` of an operation) beside its role:\n",
         )
         self.scheme_name = "bearer"
 
@@ -99,7 +119,10 @@ class Bearer(SecurityBase):
         scheme, _, token = authorization.partition(b" ")
         if scheme.lower() != b"bearer" or asked.repeats(b"authorization"):
             raise Unauthenticated("Send one header, Authorization: Bearer <token>.")
-        return asked.resources.tokens.person(token.strip())
+        person = await person_of(asked.resources, token.strip())
+        if person.scopes is not None and asked.needs not in person.scopes:
+            raise Forbidden(f"This API key lacks the scope {asked.needs}.")
+        return person
 
 
 bearer: Final = Bearer()
@@ -130,6 +153,35 @@ async def organizer(person: SignedIn) -> Person:
 
 
 Organizer = Annotated[Person, Depends(organizer)]
+
+
+async def door_staff(person: SignedIn) -> Person:
+    """Whoever lets people in. Raises Unauthenticated without a token, Forbidden for customers."""
+    if not person.works_the_door:
+        raise Forbidden("This is for the staff of the house.")
+    return person
+
+
+DoorStaff = Annotated[Person, Depends(door_staff)]
+
+
+async def admin(person: SignedIn) -> Person:
+    """Whoever runs Usher. Raises Unauthenticated without a token, Forbidden for everybody else."""
+    if not person.runs_usher:
+        raise Forbidden("This is for admins.")
+    return person
+
+
+Admin = Annotated[Person, Depends(admin)]
+
+
+async def session_id(asked: Asked, person: SignedIn) -> UUID | None:
+    """The session of the caller's token; None for a guest_token or an API key, which have none."""
+    token = asked.headers_once[b"authorization"].partition(b" ")[2].strip()
+    return None if person.scopes is not None else asked.resources.tokens.believed(token).origin.session_id
+
+
+SessionId = Annotated[UUID | None, Depends(session_id)]
 
 
 async def buyer(asked: Asked, caller: Caller) -> people.Buyer:
@@ -179,6 +231,27 @@ def _key_header(asked: Asked) -> str | None:
     return bare.decode()
 
 
+_IF_MATCH: Final = (
+    "Guards an edit: the `ETag` that was read, or the revision in it. With another revision, nothing is changed."
+)
+
+
+async def if_match(
+    tag: Annotated[str | None, Header(alias="If-Match", description=_IF_MATCH, examples=['"1"'])] = None,
+) -> int | None:
+    """The revision that an edit is meant for; None for any, 0 when no thing ever has that tag.
+
+    A tag that a proxy has made weak (W/) still names its revision, and no more than that is compared.
+    """
+    if tag is None or tag.strip() == "*":
+        return None
+    named = _REVISION.fullmatch(tag.strip())
+    return int(named[1]) if named else 0
+
+
+IfMatch = Annotated[int | None, Depends(if_match)]
+
+
 async def settings(asked: Asked) -> Settings:
     """The settings of this process."""
     return asked.resources.settings
@@ -187,6 +260,21 @@ async def settings(asked: Asked) -> Settings:
 async def stories_of_people(asked: Asked) -> people.People:
     """Guests and who I am."""
     return asked.resources.people
+
+
+async def accounts(asked: Asked) -> services_accounts.Accounts:
+    """Registering, signing in, changing, going."""
+    return asked.resources.accounts
+
+
+async def sessions(asked: Asked) -> services_sessions.Sessions:
+    """Renewing and ending sessions."""
+    return asked.resources.sessions
+
+
+async def api_keys(asked: Asked) -> services_api_keys.ApiKeys:
+    """The keys of machines."""
+    return asked.resources.api_keys
 
 
 async def health(asked: Asked) -> services_health.Health:
@@ -234,8 +322,17 @@ async def closing(asked: Asked) -> services_closing.Closing:
     return asked.resources.closing
 
 
+async def organizing(asked: Asked) -> services_organizing.Organizing:
+    """What organizers do."""
+    return asked.resources.organizing
+
+
+Accounts = Annotated[services_accounts.Accounts, Depends(accounts)]
+Sessions = Annotated[services_sessions.Sessions, Depends(sessions)]
+ApiKeys = Annotated[services_api_keys.ApiKeys, Depends(api_keys)]
 History = Annotated[services_history.History, Depends(history)]
 Closing = Annotated[services_closing.Closing, Depends(closing)]
+Organizing = Annotated[services_organizing.Organizing, Depends(organizing)]
 Desk = Annotated[services_desk.Desk, Depends(desk)]
 Availability = Annotated[services_availability.Availability, Depends(availability)]
 Catalogue = Annotated[services_catalogue.Catalogue, Depends(catalogue)]

@@ -17,12 +17,13 @@ from app.adapters.dummy_payments import DummyPayments
 from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
 from app.db.connections import counter, must_be_durable, open_engine
-from app.db.screenings import Defaults
 from app.db.revision import newest_revision, revision
+from app.db.screenings import Defaults
 from app.db.trouble import refusal_for
 from app.domain.rates import Bucket, Policy
 from app.resources import Resources
 from app.routers import (
+    api_keys,
     blocks,
     bookings,
     docs,
@@ -38,22 +39,30 @@ from app.routers import (
 )
 from app.routers.edge import Edge
 from app.routers.routes import operation_id
+from app.schemas.imports import LayoutFile
+from app.services.accounts import Accounts
 from app.services.announcer import Announcer
+from app.services.api_keys import ApiKeys
 from app.services.availability import Availability
 from app.services.bookings import Bookings
 from app.services.box_office import BoxOffice
 from app.services.catalogue import Catalogue
 from app.services.changes import ChangesFeed
-from app.services.closing import Closing
 from app.services.clock import Clock
+from app.services.closing import Closing
 from app.services.desk import Desk
+from app.services.endings import Endings
 from app.services.health import Health
 from app.services.history import History
+from app.services.importing import import_layout
 from app.services.layouts import Layouts
+from app.services.organizing import Organizing
+from app.services.passwords import Passwords
 from app.services.people import People
 from app.services.rates import Rates
 from app.services.reconciler import Reconciler
 from app.services.reservations import Reservations
+from app.services.sessions import Sessions
 from app.services.sweeper import Sweeper
 from app.services.tokens import Tokens
 from app.settings import Settings, settings_or_exit
@@ -68,6 +77,7 @@ ROUTERS: Final = (
     reservations.router,
     bookings.router,
     people.router,
+    api_keys.router,
     health.router,
     problems.router,
     docs.router,
@@ -168,6 +178,23 @@ async def sweep_once(settings: Settings) -> int:
         return count
 
 
+async def import_once(
+    settings: Settings, file: LayoutFile, theater_id: int | None, name: str | None, timezone: str | None
+) -> tuple[int, int]:
+    """Give a theater the seats of a file, and let every process know; as `import_layout` otherwise."""
+    async with AsyncExitStack() as stack:
+        resources = await _open(settings, stack)
+        loops = await stack.enter_async_context(asyncio.TaskGroup())
+        running = [loops.create_task(resources.announcer.run())]
+        imported = import_layout(resources.organizing, file, theater_id, name, timezone)
+        # What it raises leaves the task group as it is, not as a group of exceptions.
+        [outcome] = await asyncio.gather(imported, return_exceptions=True)
+        await _end(running)
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
 async def _end(running: Collection[asyncio.Task[None]]) -> None:
     """Cancel until every one has ended: asyncio.wait_for, before Python 3.12, may swallow a cancellation (*seen*)."""
     while running:
@@ -178,7 +205,12 @@ async def _end(running: Collection[asyncio.Task[None]]) -> None:
 
 def _loops(resources: Resources) -> Sequence[Coroutine[Any, Any, None]]:
     """What runs in the background as long as the process serves."""
-    loops = [resources.box_office.run(), resources.announcer.run(), resources.reconciler.run()]
+    loops = [
+        resources.box_office.run(),
+        resources.announcer.run(),
+        resources.reconciler.run(),
+        resources.endings.run(),
+    ]
     return [*loops, resources.sweeper.run()] if resources.settings.sweep else loops
 
 
@@ -205,12 +237,23 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     cache = RedisCache(settings.redis_url or "")
     stack.push_async_callback(cache.close)
     defaults = Defaults.of(settings)
+    endings = Endings(
+        engine,
+        longest_seconds=max(settings.guest_token_seconds, settings.access_token_seconds),
+        session_token_seconds=settings.access_token_seconds,
+    )
+    await endings.look()
     tokens = Tokens(
         settings.jwt_secret or "",
         previous=settings.jwt_secret_previous,
         guest_seconds=settings.guest_token_seconds,
+        access_seconds=settings.access_token_seconds,
+        is_over=endings.is_over,
     )
-    people = People(engine, tokens)
+    passwords = Passwords(settings.password_queue_max)
+    stack.callback(passwords.close)
+    sessions = Sessions(engine, tokens, endings, settings.refresh_token_seconds)
+    people = People(engine, sessions)
     layouts = Layouts(engine)
     catalogue = Catalogue(engine, layouts, defaults)
     availability = Availability(engine, cache, layouts, Clock())
@@ -230,7 +273,12 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         settings=settings,
         engine=engine,
         tokens=tokens,
+        endings=endings,
+        passwords=passwords,
+        sessions=sessions,
         people=people,
+        accounts=Accounts(engine, passwords, sessions, endings, box_office),
+        api_keys=ApiKeys(engine, endings),
         health=Health(partial(revision, engine), await asyncio.to_thread(newest_revision), cache.ping),
         layouts=layouts,
         catalogue=catalogue,
@@ -246,5 +294,6 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         changes=ChangesFeed(engine, layouts),
         closing=closing,
         history=History(engine, catalogue, layouts),
+        organizing=Organizing(engine, catalogue, announcer, defaults),
         rates=_rates(settings, stack),
     )

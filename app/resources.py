@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.redis_cache import RedisCache
+from app.services.accounts import Accounts
 from app.services.announcer import Announcer
+from app.services.api_keys import ApiKeys
 from app.services.availability import Availability
 from app.services.bookings import Bookings
 from app.services.box_office import BoxOffice
@@ -13,13 +15,17 @@ from app.services.catalogue import Catalogue
 from app.services.changes import ChangesFeed
 from app.services.closing import Closing
 from app.services.desk import Desk
+from app.services.endings import Endings
 from app.services.health import Health
 from app.services.history import History
 from app.services.layouts import Layouts
+from app.services.organizing import Organizing
+from app.services.passwords import Passwords
 from app.services.people import People
 from app.services.rates import Rates
 from app.services.reconciler import Reconciler
 from app.services.reservations import Reservations
+from app.services.sessions import Sessions
 from app.services.sweeper import Sweeper
 from app.services.tokens import Tokens
 from app.settings import Settings
@@ -32,7 +38,12 @@ class Resources:
     settings: Settings
     engine: AsyncEngine
     tokens: Tokens
+    endings: Endings
+    passwords: Passwords
+    sessions: Sessions
     people: People
+    accounts: Accounts
+    api_keys: ApiKeys
     health: Health
     layouts: Layouts
     catalogue: Catalogue
@@ -48,4 +59,5 @@ class Resources:
     changes: ChangesFeed
     closing: Closing
     history: History
+    organizing: Organizing
     rates: Rates | None

@@ -202,7 +202,7 @@ async def _migrate(settings: Settings, *, with_demo: bool) -> None:
 
         engine = create_async_engine(url)
         try:
-            await load_demo(engine, datetime.now(UTC), settings)
+            await load_demo(engine, datetime.now(UTC), settings, with_people=True)
         finally:
             await engine.dispose()
 
@@ -218,6 +218,7 @@ def _banner(settings: Settings, listener: socket.socket, servers: EmbeddedServer
         lines += [
             f'  Hold a seat       curl --json \'{{"seats": ["A1"]}}\' {url}/screenings/1/reservations',
             f"  See it            curl {url}/screenings/1/availability",
+            f"  Sign in           demo or organizer, both with the password {settings.demo_password}",
         ]
     data = _shown(servers.data) if servers is not None else ""
     own_postgresql = servers is not None and servers.postgresql is not None

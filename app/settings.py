@@ -141,6 +141,18 @@ class Settings(BaseSettings):
     guest_token_seconds: int = Field(
         30 * 86_400, ge=60, le=365 * 86_400, description="How long a guest stays the same guest, in seconds."
     )
+    access_token_seconds: int = Field(
+        900, ge=10, le=86_400, description="How long an access token is believed, in seconds."
+    )
+    refresh_token_seconds: int = Field(
+        30 * 86_400,
+        ge=60,
+        le=366 * 86_400,
+        description="How long a session lasts after its last refresh, in seconds.",
+    )
+    password_queue_max: int = Field(
+        64, ge=1, le=10_000, description="Passwords that may wait to be hashed; one more is told to come again."
+    )
     demo_password: str = Field(
         "usher-demo", min_length=8, max_length=128, repr=False, description="The password of the demo people."
     )

@@ -52,7 +52,7 @@ def templates(servers: EmbeddedServers) -> EmbeddedServers:
         await _execute(servers, f"CREATE DATABASE {DEMO} TEMPLATE {EMPTY}")
         settings = _settings(servers, DEMO)
         engine = open_engine(settings)
-        await load_demo(engine, datetime.now(UTC), settings)
+        await load_demo(engine, datetime.now(UTC), settings, with_people=True)
         await engine.dispose()
 
     asyncio.run(make())

@@ -53,10 +53,9 @@ async def theater_of(connection: AsyncConnection, screening_id: int) -> int | No
     return found
 
 
-async def lock(connection: AsyncConnection, screening_id: int) -> PlannedScreening | None:
-    """Keep everybody from changing this screening or its seats until the transaction ends. None: there is no such."""
-    row = (await connection.execute(_LOCK, {"screening_id": screening_id})).mappings().one_or_none()
-    return None if row is None else _planned(row)
+async def lock(connection: AsyncConnection, screening_id: int) -> PlannedScreening:
+    """Keep everybody from changing this screening or its seats until the transaction ends. It must exist."""
+    return _planned((await connection.execute(_LOCK, {"screening_id": screening_id})).mappings().one())
 
 
 async def lock_all(connection: AsyncConnection, theater_id: int) -> list[int]:
@@ -77,7 +76,7 @@ async def candidates(connection: AsyncConnection, theater_id: int, at_most: int)
 
 
 async def taken(connection: AsyncConnection, screening_ids: Sequence[int], seat_ids: Sequence[int]) -> Collection[int]:
-    """Those of the seats that somebody holds at this moment or booked, in any of these screenings. Ask after locking."""
+    """Those of the seats that somebody holds at this moment or booked in any of these screenings. Ask after locking."""
     given = {"screening_ids": list(screening_ids), "seat_ids": list(seat_ids)}
     return set((await connection.execute(_TAKEN, given)).scalars())
 

@@ -33,6 +33,11 @@ SELECT r.id FROM reservations r
 """)
 _SCREENING = text("SELECT screening_id FROM reservations WHERE user_id = :user_id AND id = :id")
 
+_SCREENINGS_WITH_HOLDS = text("""
+    SELECT DISTINCT screening_id FROM reservations
+     WHERE user_id = :user_id AND status IN ('held', 'paying') ORDER BY screening_id
+""")
+
 
 def reservation_of(row: Sequence[Any]) -> Reservation:
     """A reservation, from its `COLUMNS` and `SEATS`."""
@@ -94,3 +99,8 @@ async def newest_with_seat(connection: AsyncConnection, user_id: int, seat_id: i
     """This user's newest reservation that names the seat and was not given back."""
     found: UUID | None = await connection.scalar(_WITH_SEAT, {"user_id": user_id, "seat_id": seat_id})
     return found
+
+
+async def screenings_with_holds(connection: AsyncConnection, user_id: int) -> list[int]:
+    """In which screenings this user holds seats."""
+    return list(await connection.scalars(_SCREENINGS_WITH_HOLDS, {"user_id": user_id}))

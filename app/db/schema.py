@@ -21,10 +21,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 
 metadata = MetaData(
     naming_convention={
@@ -124,14 +125,67 @@ users = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("username", Text),
+    # The same for every way to write the username (domain/usernames.py).
+    Column("username_key", Text),
     Column("email", Text),
+    Column("password_hash", Text),
     Column("role", Text, nullable=False, server_default="customer"),
     Column("is_guest", Boolean, nullable=False, server_default="false"),
+    # Sessions and tokens of an earlier era are over, but for the session that began this one.
+    Column("era", Integer, nullable=False, server_default="0"),
+    Column("spared_session_id", UUID),
+    Column("era_began_at", MOMENT),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
+    Column("deleted_at", MOMENT),
     CheckConstraint(_one_of("role", "customer", "staff", "organizer", "admin"), name="user_role_is_known"),
-    Index("users_username_key", text("lower(username)"), unique=True),
+    CheckConstraint("(username IS NULL) = (username_key IS NULL)", name="a_username_has_its_key"),
+    CheckConstraint("password_hash IS NULL OR username IS NOT NULL", name="a_password_has_its_username"),
+    CheckConstraint("NOT is_guest OR username IS NULL", name="a_guest_has_no_username"),
+    # Whoever goes takes their data along; the row stays for their bookings.
+    CheckConstraint(
+        "deleted_at IS NULL OR (username IS NULL AND email IS NULL AND password_hash IS NULL)",
+        name="a_deleted_user_has_no_data",
+    ),
+    Index("users_username_key", "username_key", unique=True),
+    # What every process asks again and again: whose sessions ended lately?
+    Index("users_by_era", "era_began_at", postgresql_where=text("era_began_at IS NOT NULL")),
     # Limits count guests by their email.
     Index("guests_of_email", text("lower(email)"), postgresql_where=text("is_guest")),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("era", Integer, nullable=False),
+    # Of the newest refresh token; whoever shows an earlier one ends the session.
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("created_at", MOMENT, nullable=False, server_default=func.now()),
+    Column("expires_at", MOMENT, nullable=False),
+    Column("ended_at", MOMENT),
+    Index("sessions_by_end", "expires_at"),
+    # What every process asks again and again: which sessions ended lately?
+    Index("sessions_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    # The user that the key acts as: nobody else does. The role is theirs.
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("key_hash", LargeBinary, nullable=False),
+    Column("created_by", ForeignKey("users.id"), nullable=False),
+    Column("created_at", MOMENT, nullable=False, server_default=func.now()),
+    Column("last_used_at", MOMENT),
+    Column("revoked_at", MOMENT),
+    CheckConstraint("cardinality(scopes) > 0", name="a_key_is_good_for_something"),
+    UniqueConstraint("key_hash"),
+    UniqueConstraint("user_id"),
 )
 
 seat_claims = Table(

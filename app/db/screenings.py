@@ -18,7 +18,6 @@ from app.domain.refusals import Candidate
 from app.domain.screenings import Limits, Screening
 from app.settings import Settings
 
-
 UNLIMITED: Final = -1
 """A limit's column of a screening that has no such limit whatever the default is."""
 

@@ -1,7 +1,9 @@
 """What happened to the seats of a screening, version by version."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +19,21 @@ SELECT s.version, s.theater_id, s.layout_revision,
                       WHERE i.screening_id = s.id AND i.version > :since ORDER BY i.seat_id, i.version DESC) e
               ORDER BY e.version, e.seat_id) AS events
   FROM screenings s WHERE s.id = :screening_id
+""")
+
+# Version by version, for whoever passes each of them on.
+_AFTER = text("""
+SELECT s.version, s.theater_id, s.layout_revision,
+       (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,
+       ARRAY(SELECT ROW(e.version, e.seat_id, e.to_status, e.expires_at, e.user_id, e.previous_user_id)
+               FROM seat_events e WHERE e.screening_id = s.id AND e.version > :after
+              ORDER BY e.version, e.seat_id LIMIT :at_most) AS changes
+  FROM screenings s WHERE s.id = :screening_id
+""")
+
+_POSITIONS = text("""
+SELECT s.id, s.version, s.theater_id, s.layout_revision, s.revision
+  FROM screenings s WHERE s.id = ANY(CAST(:ids AS int[]))
 """)
 
 _LOST = text("""
@@ -38,6 +55,28 @@ class SeatEvent:
     previous_user_id: int | None
 
 
+class SeatChange(NamedTuple):
+    """One change of one seat: what it became with this version, whose it is since, and whose hold it was before."""
+
+    version: int
+    seat_id: int
+    status: str
+    expires_at: datetime | None
+    user_id: int | None
+    previous_user_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a screening is: its version, and the revisions of its house and of itself."""
+
+    screening_id: int
+    version: int
+    theater_id: int
+    layout_revision: int
+    revision: int
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What changed in a screening, up to `version`. `oldest` is the first version that is still known, if any is."""
@@ -48,6 +87,15 @@ class Changes:
     oldest: int | None
     events: tuple[SeatEvent, ...]
 
+    @property
+    def earliest(self) -> int:
+        """The earliest version after which everything is still known."""
+        return self.version if self.oldest is None else self.oldest - 1
+
+    def reach_back_to(self, version: int) -> bool:
+        """Is everything after this version still known?"""
+        return version >= min(self.earliest, self.version)
+
 
 async def since(connection: AsyncConnection, screening_id: int, version: int) -> Changes | None:
     """Everything after a version; None: there is no such screening."""
@@ -57,6 +105,29 @@ async def since(connection: AsyncConnection, screening_id: int, version: int) ->
         return None
     events = tuple(SeatEvent(*event) for event in row.events)
     return Changes(row.version, row.theater_id, row.layout_revision, row.oldest, events)
+
+
+async def after(
+    connection: AsyncConnection, screening_id: int, version: int, at_most: int
+) -> tuple[int, tuple[SeatChange, ...]] | None:
+    """The present version, and every change after `version` in order.
+
+    None when that cannot be told: they are more than `at_most`, or some of them are no longer kept.
+    """
+    given = {"screening_id": screening_id, "after": version, "at_most": at_most + 1}
+    row = (await connection.execute(_AFTER, given)).one_or_none()
+    if row is None or len(row.changes) > at_most:
+        return None
+    known = Changes(row.version, row.theater_id, row.layout_revision, row.oldest, ())
+    if not known.reach_back_to(version):
+        return None
+    return row.version, tuple(SeatChange(*change) for change in row.changes)
+
+
+async def positions(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, Position]:
+    """How far each of these screenings is, as far as they exist."""
+    rows = await connection.execute(_POSITIONS, {"ids": list(screening_ids)})
+    return {row.id: Position(*row) for row in rows}
 
 
 async def lost_by(connection: AsyncConnection, screening_id: int, user_id: int) -> frozenset[int]:

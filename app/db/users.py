@@ -1,8 +1,7 @@
-"""Users: the people who hold and book. A guest is a user without a username."""
+"""Users: the people who hold and book. A guest is a user without a username, and so is whoever an API key acts as."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,7 +20,7 @@ class Account:
     bookings_today: int
 
 
-_INSERT_GUEST = text("INSERT INTO users (email, is_guest) VALUES (:email, true) RETURNING id, created_at")
+_INSERT_GUEST = text("INSERT INTO users (email, is_guest) VALUES (:email, true) RETURNING id")
 
 # The setting is read, and so made, before the first row; it ends with the statement's transaction.
 _INSERT_PASSING_GUESTS = text("""
@@ -41,14 +40,13 @@ _ACCOUNT = text("""
              WHERE b.user_id = u.id AND b.status = 'confirmed'
                AND b.created_at >= date_trunc('day', now(), 'UTC')) AS bookings_today
       FROM users u
-     WHERE u.id = :id
+     WHERE u.id = :id AND u.deleted_at IS NULL
 """)
 
 
-async def insert_guest(connection: AsyncConnection, email: str | None) -> tuple[int, datetime]:
-    """Make a guest; their id and when they came (UTC)."""
-    row = (await connection.execute(_INSERT_GUEST, {"email": email})).one()
-    return row.id, row.created_at
+async def insert_guest(connection: AsyncConnection, email: str | None) -> int:
+    """Make a guest; their id."""
+    return int((await connection.execute(_INSERT_GUEST, {"email": email})).scalar_one())
 
 
 async def insert_passing_guests(connection: AsyncConnection, emails: Sequence[str | None]) -> list[int]:

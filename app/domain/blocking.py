@@ -31,8 +31,9 @@ def block(house: House, command: Block, now: datetime) -> Decision:
     def one(seat: Seat, claim: Claim | None, decision: Decision) -> BlockOutcome:
         if claim is not None and claim.is_live(now):
             return _SOMEBODYS.get(claim.status, BlockOutcome.ALREADY)
-        if claim is not None:
-            expire(house, reservation_of(claim), decision)
+        # Once only: expired again, a hold would free those of its seats that are blocked by now.
+        if claim is not None and (over := reservation_of(claim)) not in decision.reservations:
+            expire(house, over, decision)
         decision.claims[seat.id] = Claim(seat.id, ClaimStatus.BLOCKED, reason=command.reason)
         return BlockOutcome.BLOCKED
 

@@ -89,7 +89,8 @@ def extend(house: House, command: Extend, now: datetime) -> Decision:
     if not reservation.is_holding(now):
         seats = house.layout.seats_of(reservation.prices)
         within_user_limit(house, seats, reservation.user_id, now)
-        within_active_limit(house, reservation.user_id, now)
+        given_up = ends_with(house, look_around(house, seats, reservation.user_id, now))
+        within_active_limit(house, reservation.user_id, now, given_up)
         take_again(house, reservation, decision, now)
     latest = house.screening.latest_end(reservation.first_held_at)
     if latest <= max(now, reservation.expires_at):
@@ -130,6 +131,8 @@ def _new_reservation(
     house: House, reservation_id: UUID, user_id: int, seats: Iterable[Seat], taking: Taking, now: datetime
 ) -> Reservation:
     first_held_at = held_first_at(house, taking, now)
+    # What was agreed stays so, even if the organizer shortened the hold times since.
+    agreed = min((house.reservations[each].expires_at for each in taking.mine), default=now)
     return Reservation(
         id=reservation_id,
         user_id=user_id,
@@ -137,7 +140,7 @@ def _new_reservation(
         prices=prices_for(house, seats, taking),
         created_at=now,
         first_held_at=first_held_at,
-        expires_at=house.screening.hold_ends(first_held_at, now),
+        expires_at=max(house.screening.hold_ends(first_held_at, now), agreed),
         version=house.next_version,
     )
 
@@ -160,13 +163,13 @@ def _join(
         _keep(_new_reservation(house, command.reservation_id, user_id, added, Taking(), now), decision)
         return
     kept = {seat_id: price for seat_id, price in newest.prices.items() if seat_id not in given_back}
-    within_reservation_limit(house, len(added), current=len(kept))
+    within_reservation_limit(house, len(added), len(newest.prices), len(newest.prices) - len(kept))
     prices = kept | prices_for(house, added, Taking())
     joined = replace(
         newest,
         prices=prices,
         left={seat_id: price for seat_id, price in {**newest.left, **newest.prices}.items() if seat_id not in prices},
-        expires_at=house.screening.hold_ends(newest.first_held_at, now),
+        expires_at=max(house.screening.hold_ends(newest.first_held_at, now), newest.expires_at),
         version=house.next_version,
     )
     _keep(joined, decision)

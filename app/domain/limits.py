@@ -25,10 +25,10 @@ class Usage:
     bookings: dict[UUID, datetime] = field(default_factory=dict)
 
 
-def within_reservation_limit(house: "House", wanted: int, current: int = 0) -> None:
+def within_reservation_limit(house: "House", wanted: int, current: int = 0, given_back: int = 0) -> None:
     """Raises LimitExceeded when a reservation or booking would have more seats than one may have."""
     allowed = house.screening.limits.max_seats_per_reservation
-    if allowed is not None and current + wanted > allowed:
+    if allowed is not None and current - given_back + wanted > allowed:
         raise LimitExceeded("max_seats_per_reservation", allowed, current)
 
 

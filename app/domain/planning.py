@@ -1,11 +1,14 @@
-"""A screening as an organizer plans it, and what must be right about it before it is put on sale (api.md, section 5)."""
+"""A screening as an organizer plans it, and what must be right about it (api.md, section 5)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from app.domain.money import Money
 from app.domain.refusals import Flaw, Flawed
+
+MOST_PRICES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class ScreeningPlan:
         currencies, sales that close before they open, a cap that is shorter than a hold.
         """
         flaws = _unpriced(self, categories)
+        if len(self.prices) > MOST_PRICES:
+            message = f"A screening has at most {MOST_PRICES} prices. Take away those of categories that are no more."
+            flaws.append(Flaw(("prices",), "too_many_prices", message))
         if len({price.currency for price in self.prices.values()}) > 1:
             message = "The prices of one screening are all in the same currency."
             flaws.append(Flaw(("prices",), "currencies_differ", message))

@@ -223,6 +223,13 @@ class Forbidden(Refusal):
 
 
 @dataclass(slots=True, eq=False)
+class UsernameTaken(Refusal):
+    """Somebody else has this username, perhaps written otherwise."""
+
+    code: ClassVar[str] = "username-taken"
+
+
+@dataclass(slots=True, eq=False)
 class Busy(Refusal):
     """PostgreSQL is away or saturated, or the queue is full. `outcome_unknown`: the work may have been done; retry with the same key."""
 

@@ -32,6 +32,11 @@ def created(body: bytes, location: str, headers: Iterable[Header] = ()) -> Reply
     return Reply(body, 201, headers=[(b"location", location.encode("ascii")), *headers])
 
 
+def edited(body: bytes, etag: str) -> Reply:
+    """200 with the thing as it is after an edit, and the ETag that guards the next one."""
+    return Reply(body, headers=[(b"etag", etag.encode("ascii"))])
+
+
 def told(answer: Answer) -> Reply:
     """What the desk answered: 201 with its address for what is there now, 200 otherwise."""
     headers: list[Header] = []

@@ -19,6 +19,7 @@ from app.services.desk import Meant, Request
 
 router = api_router("bookings")
 
+
 @router.post(
     "/bookings",
     status_code=201,
@@ -53,9 +54,7 @@ async def book_seats(wanted: BookingIn, asked: Asked, buyer: Buyer, desk: Desk) 
     return told(await desk.book(meant, wanted.names(), buyer, request, payment.method, payment.token))
 
 
-@router.get(
-    "/bookings", response_model=BookingsOut, response_description="A page of bookings.", responses=UNCHANGED
-)
+@router.get("/bookings", response_model=BookingsOut, response_description="A page of bookings.", responses=UNCHANGED)
 async def list_bookings(
     asked: Asked,
     person: SignedIn,

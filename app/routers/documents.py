@@ -1,15 +1,17 @@
 """The OpenAPI document: what every operation shares is added here, so that no router has to repeat it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from app.dependencies import buyer, idempotency_key, signed_in
+from app.routers.operations import takes_form
 from app.routers.routes import BASE
+from app.routers.scopes import MEANINGS, calls_of, scope_of
+from app.schemas.forms import FORM
 from app.schemas.problems import KINDS, Problem, problem_json
 
 JSON: Final = "application/problem+json"
@@ -22,7 +24,7 @@ TAGS: Final = [
     {"name": "seats", "description": "Which seats of a screening are free, and what changed."},
     {"name": "reservations", "description": "Holding seats for a few minutes, and giving them back."},
     {"name": "bookings", "description": "Booking seats for good, and cancelling."},
-    {"name": "people", "description": "Guests, tokens and who I am."},
+    {"name": "people", "description": "Accounts, guests, sessions, API keys and who I am."},
     {"name": "operators", "description": "For those who run Usher, and their machines."},
 ]
 
@@ -38,6 +40,13 @@ _KEY: Final = {
 _REPLAYED: Final = {"description": "`true`: the answer to an earlier request.", "schema": {"type": "string"}}
 _LOCATION: Final = {"description": "Where it is now.", "schema": {"type": "string", "format": "uri-reference"}}
 _ETAG: Final = {"description": "Names what was read, for `If-None-Match`.", "schema": {"type": "string"}}
+
+# Swagger UI's Authorize asks for username and password with this. People's tokens need no scopes.
+_PASSWORD: Final = {
+    "type": "oauth2",
+    "description": "Sign in with username and password; `client_id` and `client_secret` stay empty.",
+    "flows": {"password": {"tokenUrl": f"{BASE}/auth/login", "scopes": {}}},
+}
 
 _SEAT: Final = {"seat_id": 1, "label": "A1", "status": "booked", "reason": "Somebody else booked it."}
 
@@ -78,24 +87,36 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
     """The document with what all operations share: our 422, keys, tokens that may be left out, the Problem schema."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema()
+    schemes = document["components"].setdefault("securitySchemes", {})
+    schemes["password"] = _PASSWORD
+    schemes["bearer"]["description"] += "".join(
+        f"\n* `{scope.value}`: {meaning}" for scope, meaning in MEANINGS.items()
+    )
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     for route, operation in _operations(app, document):
-        asks_for = set(_calls(route.dependant))
+        asks_for = set(calls_of(route.dependant))
         if not route.summary:
             _sum_up(operation)
         if "security" in operation:
-            _may_answer(operation, "unauthenticated")
+            _may_answer(operation, "unauthenticated", "forbidden")
+            operation["security"] = [{"bearer": []}, {"password": []}]
+            scope = scope_of(route)
+            operation["x-scope"] = scope.value
+            operation["description"] += f"\n\nAn API key needs the scope `{scope.value}`."
             if signed_in not in asks_for:
                 operation["security"].insert(0, {})
         if "requestBody" in operation:
             _may_answer(operation, "unsupported-media-type", "payload-too-large")
             _show_examples(operation["requestBody"], schemas)
+            if takes_form(route.dependant):
+                content = operation["requestBody"]["content"]
+                content[FORM] = {"schema": content["application/json"]["schema"]}
         if route.methods != {"GET"} and not asks_for.isdisjoint({buyer, idempotency_key}):
             _take_a_key(operation)
         if "parameters" in operation or "requestBody" in operation:
             _may_answer(operation, "validation")
-        if route.path.startswith(BASE):
+        if (route.path or "").startswith(BASE):
             _may_answer(operation, "busy")
         _name_headers(operation["responses"])
         operation["responses"] = dict(sorted(operation["responses"].items()))
@@ -161,12 +182,6 @@ def _operations(app: FastAPI, document: dict[str, Any]) -> Iterator[tuple[RouteC
         if isinstance(route.original_route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
                 yield route, document["paths"][route.path_format][method.lower()]
-
-
-def _calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
-    yield dependant.call
-    for below in dependant.dependencies:
-        yield from _calls(below)
 
 
 def _example(code: str) -> Any:

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -19,6 +20,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.dependencies import Asked
+from app.domain.people import KeyScope
 from app.domain.rates import Bucket
 from app.domain.refusals import Refusal, Unauthenticated
 from app.logs import request_id_of_this_task
@@ -27,6 +29,7 @@ from app.routers.operations import NotPlain, Operation
 from app.routers.problems import problem
 from app.routers.replies import Header, Reply, rate_headers
 from app.routers.routes import BASE
+from app.routers.scopes import scope_of
 from app.routers.table import Table
 from app.schemas.faults import (
     BadRequest,
@@ -37,6 +40,7 @@ from app.schemas.faults import (
     PayloadTooLarge,
     mistake,
 )
+from app.services.api_keys import PREFIX as API_KEY_PREFIX
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +110,10 @@ class Edge:
         """The operation's reply; None when the inner application has sent its own."""
         method = asked.method
         found = self._table.find(asked.path)
-        operation = None if found is None else found.methods[_meant(method, found.methods)]
+        entry = None if found is None else found.methods[_meant(method, found.methods)]
+        operation = None if entry is None else entry.operation
+        if entry is not None:
+            asked.scope["usher.needs"] = entry.needs
         has_body = _announces_body(asked)
         if found is None or operation is None:
             receive = _bounded(asked.receive) if has_body else asked.receive
@@ -167,7 +174,7 @@ def _bucket_of(asked: Asked) -> Bucket | None:
     path = asked.path
     if not path.startswith(BASE):
         return None
-    if path.startswith(f"{BASE}/auth/") or path == f"{BASE}/me/password":
+    if path.startswith((f"{BASE}/auth/", f"{BASE}/me/password")) or (path == f"{BASE}/me" and asked.method == "DELETE"):
         return Bucket.LOGIN
     return Bucket.READING if asked.method in ("GET", "HEAD", "OPTIONS") else Bucket.TAKING
 
@@ -177,8 +184,12 @@ def _user_id(asked: Asked) -> int | None:
     scheme, _, token = asked.headers_once.get(b"authorization", b"").partition(b" ")
     if scheme.lower() != b"bearer":
         return None
+    shown = token.strip()
+    if shown.startswith(API_KEY_PREFIX):
+        machine = asked.resources.api_keys.known(shown)
+        return None if machine is None else machine.id
     try:
-        return asked.resources.tokens.person(token.strip()).id
+        return asked.resources.tokens.person(shown).id
     except Unauthenticated:
         return None
 
@@ -196,9 +207,17 @@ def canonical(path: str) -> str:
     return path if path[1:].partition("/")[0] in AT_THE_ROOT else BASE + path
 
 
-def _table_of(routes: Sequence[BaseRoute]) -> Table[Operation | None]:
-    """All operations by path and method; None stands for those that only FastAPI can run."""
-    table: Table[Operation | None] = Table()
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An operation, or None when only FastAPI can run it; and the scope that an API key needs for it."""
+
+    operation: Operation | None
+    needs: KeyScope
+
+
+def _table_of(routes: Sequence[BaseRoute]) -> Table[_Entry]:
+    """All operations by path and method."""
+    table: Table[_Entry] = Table()
     for route in iter_route_contexts(routes):
         if not isinstance(route.original_route, APIRoute) or route.path is None:
             continue
@@ -207,8 +226,9 @@ def _table_of(routes: Sequence[BaseRoute]) -> Table[Operation | None]:
             operation = Operation(route)
         except NotPlain:
             operation = None
+        entry = _Entry(operation, scope_of(route))
         for method in route.methods or ():
-            table.add(route.path, method, operation)
+            table.add(route.path, method, entry)
     return table
 
 

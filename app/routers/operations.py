@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import orjson
 from fastapi import params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext
@@ -21,7 +22,7 @@ from starlette.responses import Response
 from app.dependencies import Asked
 from app.routers.problems import mistakes
 from app.routers.replies import Reply
-from app.schemas import strict
+from app.schemas import forms, strict
 from app.schemas.faults import Malformed, Mistake, mistake
 
 _MISSING: Final = object()
@@ -79,16 +80,21 @@ def _is_plain(value: Any, written: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The JSON body of an operation."""
+    """The JSON body of an operation, or the form that it also takes."""
 
     argument: str
     required: bool
     default: Any
+    takes_form: bool
     validate: Callable[[bytes], Any]
 
     def value(self, asked: Asked) -> Any:
         """The checked body. Raises ValidationError, Malformed or UnsupportedMediaType."""
         if asked.raw_body:
+            headers = asked.headers_once
+            if self.takes_form and forms.is_form(headers.get(b"content-type", b"")):
+                fields = forms.parse(asked.raw_body, headers.get(b"content-encoding"))
+                return self.validate(orjson.dumps(fields))
             asked.content()
             return self.validate(asked.raw_body)
         if not self.required:
@@ -238,8 +244,14 @@ def _body(dependant: Dependant) -> Body | None:
         argument=field.name,
         required=required,
         default=None if required else field.get_default(),
+        takes_form=takes_form(dependant),
         validate=_adapter(field).validator.validate_json,
     )
+
+
+def takes_form(dependant: Dependant) -> bool:
+    """Does its body's model say that it may come as a form?"""
+    return any(getattr(field.field_info.annotation, "TAKES_FORM", False) for field in dependant.body_params)
 
 
 def _adapter(field: Any) -> TypeAdapter[Any]:

@@ -1,31 +1,91 @@
-"""Guests, and who I am. Accounts come next."""
+"""Accounts, guests, their sessions, and who I am."""
 
 from dataclasses import asdict
 
-from app.dependencies import Asked, People, SignedIn
-from app.routers.answers import UNCHANGED, cacheable, tag_of
+from app.dependencies import Accounts, Asked, Caller, People, SessionId, Sessions, SignedIn
+from app.routers.answers import UNCHANGED, cacheable, created, tag_of
 from app.routers.documents import problems
 from app.routers.replies import Reply
-from app.routers.routes import api_router
+from app.routers.routes import BASE, api_router
 from app.schemas.moments import encoded
-from app.schemas.people import GuestIn, MeOut, TokenOut
+from app.schemas.people import GuestIn, LeaveIn, LoginIn, MeOut, PasswordIn, RefreshIn, RegisterIn, TokensOut
+from app.services.sessions import Welcome
 
 router = api_router("people")
+
+ME = f"{BASE}/me"
+
+
+@router.post(
+    "/auth/register",
+    status_code=201,
+    response_model=MeOut,
+    response_description="The new account.",
+    responses=problems("username-taken"),
+)
+async def register(wanted: RegisterIn, caller: Caller, accounts: Accounts, people: People) -> Reply:
+    """Register.
+
+    An account of a customer. With a guest's token it becomes that guest's account: what they hold and booked is theirs.
+    """
+    person = await accounts.register(wanted.username, wanted.email, wanted.password, caller)
+    return created(encoded(asdict(await people.me(person))), ME)
+
+
+@router.post(
+    "/auth/login",
+    response_model=TokensOut,
+    response_description="Tokens of a new session.",
+    responses=problems("unauthenticated"),
+)
+async def login(wanted: LoginIn, accounts: Accounts) -> Reply:
+    """Sign in.
+
+    As JSON, or as the form of an OAuth2 password grant: so that the Authorize button of this page works.
+    """
+    return Reply(_tokens(await accounts.login(wanted.username, wanted.password)))
 
 
 @router.post(
     "/auth/guest",
     status_code=201,
     summary="Become a guest",
-    response_model=TokenOut,
-    response_description="A token for the new guest.",
+    response_model=TokensOut,
+    response_description="Tokens for the new guest.",
     responses=problems("validation"),
 )
 async def become_guest(guest: GuestIn, people: People) -> Reply:
     """A token for a new guest. It opens nothing that an earlier guest with the same email did."""
-    welcome = await people.new_guest(guest.email)
-    token = TokenOut(access_token=welcome.access_token, expires_in=welcome.expires_in)
-    return Reply(token.model_dump_json().encode(), 201, headers=[(b"location", b"/api/v1/me")])
+    return created(_tokens(await people.new_guest(guest.email)), ME)
+
+
+@router.post(
+    "/auth/refresh",
+    response_model=TokensOut,
+    response_description="New tokens of the same session.",
+    responses=problems("unauthenticated"),
+)
+async def refresh_tokens(shown: RefreshIn, sessions: Sessions) -> Reply:
+    """Get new tokens.
+
+    Each refresh token is good for one use. One that comes a second time was copied by somebody: the session ends.
+    """
+    return Reply(_tokens(await sessions.refresh(shown.refresh_token)))
+
+
+@router.post(
+    "/auth/logout",
+    status_code=204,
+    response_description="The session has ended.",
+    responses=problems("unauthenticated"),
+)
+async def logout(shown: RefreshIn, sessions: Sessions) -> Reply:
+    """Sign out.
+
+    Ends the session with all its tokens; again changes nothing.
+    """
+    await sessions.end(shown.refresh_token)
+    return Reply(status=204)
 
 
 @router.get(
@@ -39,3 +99,41 @@ async def who_am_i(asked: Asked, person: SignedIn, people: People) -> Reply:
     """Who the token says the caller is, with how many holds and bookings they have."""
     body = encoded(asdict(await people.me(person)))
     return cacheable(asked, body, tag_of(body))
+
+
+@router.post(
+    "/me/password",
+    status_code=204,
+    response_description="It is changed.",
+    responses=problems("forbidden"),
+)
+async def change_password(wanted: PasswordIn, person: SignedIn, session_id: SessionId, accounts: Accounts) -> Reply:
+    """Change my password.
+
+    All my other sessions end, here at once and everywhere within a second.
+    """
+    await accounts.change_password(person, session_id, wanted.current_password, wanted.new_password)
+    return Reply(status=204)
+
+
+@router.delete(
+    "/me",
+    status_code=204,
+    response_description="The account is gone.",
+    responses=problems("forbidden"),
+)
+async def delete_my_account(asked: Asked, person: SignedIn, accounts: Accounts, leave: LeaveIn | None = None) -> Reply:
+    """Delete my account.
+
+    Username, email and password are gone, all sessions end, holds are released. Bookings stay, with nobody's name on
+    them. A guest has no password and sends none.
+    """
+    await accounts.delete(person, leave.password if leave else None, asked.request_id)
+    return Reply(status=204)
+
+
+def _tokens(welcome: Welcome) -> bytes:
+    tokens = TokensOut(
+        access_token=welcome.access_token, refresh_token=welcome.refresh_token, expires_in=welcome.expires_in
+    )
+    return tokens.model_dump_json().encode()

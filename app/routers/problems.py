@@ -79,6 +79,11 @@ def _told(error: Exception) -> tuple[Kind, str, Mapping[str, Any], Sequence[Head
             return KINDS["internal"], KINDS["internal"].advice, {}, ()
 
 
+def advice(error: refusals.Refusal) -> str:
+    """What a person is told about a refusal."""
+    return _detail(error)
+
+
 def _detail(error: refusals.Refusal | faults.Fault) -> str:
     say = _DETAILS.get(type(error))
     return say(error) if say else KINDS[error.code].advice
@@ -224,6 +229,11 @@ def _precondition_failed(error: refusals.PreconditionFailed) -> str:
 @_says(refusals.ChangesGone)
 def _changes_gone(error: refusals.ChangesGone) -> str:
     return f"Changes before version {error.oldest} are no longer kept. Read the whole seat map and go on from there."
+
+
+@_says(refusals.UsernameTaken)
+def _username_taken(_: refusals.UsernameTaken) -> str:
+    return "Somebody has this username already. Choose another, or sign in: POST /auth/login."
 
 
 @_says(refusals.Busy)

@@ -1,21 +1,23 @@
-"""Screenings: what is on, when, and for how much."""
+"""Screenings: what is on, when, and for how much; organizers change and cancel them here."""
 
 from typing import Annotated
 
 from fastapi import Query
 
-from app.dependencies import Asked, Catalogue
+from app.dependencies import Asked, Catalogue, Closing, IfMatch, Organizer, Organizing
 from app.domain.catalogue import ScreeningFilter
-from app.routers.answers import CURSOR, UNCHANGED, cacheable, page, tag_of_revision
+from app.routers.answers import CURSOR, UNCHANGED, cacheable, edited, page, tag_of_revision
 from app.routers.documents import problems
 from app.routers.replies import Reply
 from app.routers.routes import api_router
 from app.schemas.ids import ScreeningId, TheaterId
 from app.schemas.moments import MomentIn
 from app.schemas.pages import Limit, MomentCursor
-from app.schemas.screenings import ScreeningOut, ScreeningsOut, screening_json, screenings_json
+from app.schemas.screenings import ScreeningOut, ScreeningPatch, ScreeningsOut, screening_json, screenings_json
 
 router = api_router("screenings")
+
+_EDIT = ("unauthenticated", "forbidden", "not-found", "precondition-failed", "validation")
 
 
 @router.get(
@@ -56,3 +58,39 @@ async def show_screening(asked: Asked, catalogue: Catalogue, screening_id: Scree
     screening = await catalogue.screening(screening_id)
     body = screening_json(screening)
     return cacheable(asked, body, tag_of_revision(screening.screening.revision, body))
+
+
+@router.patch(
+    "/screenings/{screening_id}",
+    response_model=ScreeningOut,
+    response_description="The screening as it is now.",
+    responses=problems(*_EDIT),
+)
+async def change_screening(
+    screening_id: ScreeningId, edit: ScreeningPatch, person: Organizer, revision: IfMatch, organizing: Organizing
+) -> Reply:
+    """Change a screening.
+
+    `prices` and `limits` are merged into what is there. What people hold and booked keeps the price of its moment.
+    """
+    listed = await organizing.change_screening(screening_id, edit, person, revision)
+    body = screening_json(listed)
+    return edited(body, tag_of_revision(listed.screening.revision, body))
+
+
+@router.delete(
+    "/screenings/{screening_id}",
+    status_code=204,
+    response_description="It is cancelled.",
+    responses=problems(*_EDIT),
+)
+async def cancel_screening(
+    asked: Asked, screening_id: ScreeningId, person: Organizer, revision: IfMatch, closing: Closing
+) -> Reply:
+    """Cancel a screening.
+
+    Holds are released, bookings cancelled and refunded, and nothing more is sold. It stays readable, with
+    `cancelled_at`. Cancelling it again changes nothing.
+    """
+    await closing.close(screening_id, person, asked.request_id, revision)
+    return Reply(status=204)

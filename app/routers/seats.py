@@ -4,7 +4,18 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.dependencies import Asked, Availability, Buyer, Caller, Catalogue, Changes, Desk, IdempotencyKey, SignedIn, key_for
+from app.dependencies import (
+    Asked,
+    Availability,
+    Buyer,
+    Caller,
+    Catalogue,
+    Changes,
+    Desk,
+    IdempotencyKey,
+    SignedIn,
+    key_for,
+)
 from app.domain.seats import SeatStatus
 from app.routers.answers import UNCHANGED, cacheable, tag_of, told
 from app.routers.documents import problems
@@ -73,9 +84,7 @@ async def list_seats_as_i_see_them(
     The caller's own holds read `reserved_by_me`, and `is_mine` is true for what they hold or booked.
     """
     seat_map = await availability.with_owners(screening_id)
-    return cacheable(
-        asked, lambda: seat_map.personal(person.id, status, section), seat_map.personal_etag(person.id)
-    )
+    return cacheable(asked, lambda: seat_map.personal(person.id, status, section), seat_map.personal_etag(person.id))
 
 
 @router.get(

@@ -1,19 +1,22 @@
-"""Theaters, their layouts and what is on there."""
+"""Theaters, their layouts and what is on there: reading for everybody, editing for organizers."""
 
 from typing import Annotated
 
-from app.dependencies import Asked, Catalogue
-from app.routers.answers import CURSOR, UNCHANGED, cacheable, page, tag_of_revision
+from app.dependencies import Asked, Catalogue, IfMatch, Organizer, Organizing
+from app.domain.catalogue import Theater
+from app.routers.answers import CURSOR, UNCHANGED, cacheable, created, edited, page, tag_of_revision
 from app.routers.documents import problems
 from app.routers.replies import Reply
-from app.routers.routes import api_router
+from app.routers.routes import BASE, api_router
 from app.schemas.ids import TheaterId
-from app.schemas.layouts import LayoutOut, layout_json
+from app.schemas.layouts import LayoutIn, LayoutOut, layout_json
 from app.schemas.pages import IdCursor, Limit, MomentCursor
-from app.schemas.screenings import ScreeningsOut, screenings_json
-from app.schemas.theaters import TheaterOut, TheatersOut, theater_json, theaters_json
+from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, screening_json, screenings_json
+from app.schemas.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
 
 router = api_router("theaters")
+
+_EDIT = ("unauthenticated", "forbidden", "not-found", "precondition-failed", "validation")
 
 
 @router.get(
@@ -44,8 +47,53 @@ async def list_theaters(
 async def show_theater(asked: Asked, catalogue: Catalogue, theater_id: TheaterId) -> Reply:
     """Its name, its time zone, and how many seats and screenings to come it has."""
     theater = await catalogue.theater(theater_id)
-    body = theater_json(theater)
-    return cacheable(asked, body, tag_of_revision(theater.revision, body))
+    return cacheable(asked, theater_json(theater), _tag(theater))
+
+
+@router.post(
+    "/theaters",
+    status_code=201,
+    response_model=TheaterOut,
+    response_description="The theater.",
+    responses=problems("unauthenticated", "forbidden", "validation"),
+)
+async def open_theater(wanted: TheaterIn, person: Organizer, organizing: Organizing) -> Reply:
+    """Open a theater.
+
+    Its seats may come with it or later. A layout is a list of sections with rows, and a row's `seats` are a count, or
+    one object for each. Labels that are not given are made from row and number.
+    """
+    theater = await organizing.open_theater(wanted, person)
+    return created(theater_json(theater), f"{BASE}/theaters/{theater.id}", [(b"etag", _tag(theater).encode())])
+
+
+@router.patch(
+    "/theaters/{theater_id}",
+    response_model=TheaterOut,
+    response_description="The theater as it is now.",
+    responses=problems(*_EDIT),
+)
+async def change_theater(
+    theater_id: TheaterId, edit: TheaterPatch, person: Organizer, revision: IfMatch, organizing: Organizing
+) -> Reply:
+    """Change a theater's name or time zone."""
+    theater = await organizing.change_theater(theater_id, edit, person, revision)
+    return edited(theater_json(theater), _tag(theater))
+
+
+@router.delete(
+    "/theaters/{theater_id}",
+    status_code=204,
+    response_description="It is gone.",
+    responses=problems(*_EDIT, "theater-in-use"),
+)
+async def remove_theater(theater_id: TheaterId, person: Organizer, revision: IfMatch, organizing: Organizing) -> Reply:
+    """Take a theater away, when no screenings are to come there.
+
+    Its past screenings, their bookings and tickets stay readable.
+    """
+    await organizing.remove_theater(theater_id, person, revision)
+    return Reply(status=204)
 
 
 @router.get(
@@ -62,6 +110,24 @@ async def show_layout(asked: Asked, catalogue: Catalogue, theater_id: TheaterId)
     """
     layout = await catalogue.layout(theater_id)
     return cacheable(asked, lambda: layout_json(layout), f'"{layout.revision}"')
+
+
+@router.put(
+    "/theaters/{theater_id}/layout",
+    response_model=LayoutOut,
+    response_description="The seats as they are now.",
+    responses=problems(*_EDIT, "layout-in-use"),
+)
+async def replace_layout(
+    theater_id: TheaterId, layout: LayoutIn, person: Organizer, revision: IfMatch, organizing: Organizing
+) -> Reply:
+    """Replace the seats of a theater.
+
+    A seat is known by its label: one that stays keeps its id, its holds and its bookings. One that somebody holds or
+    booked in a screening to come cannot go, and every category needs a price in all of these screenings first.
+    """
+    standing = await organizing.rebuild(theater_id, layout, person, revision)
+    return edited(layout_json(standing), f'"{standing.revision}"')
 
 
 @router.get(
@@ -81,3 +147,28 @@ async def list_screenings_of_theater(
     """What is on there, was and will be: the soonest first."""
     screenings = await catalogue.screenings_of(theater_id, cursor, limit)
     return page(asked, screenings_json(screenings), screenings.next_cursor)
+
+
+@router.post(
+    "/theaters/{theater_id}/screenings",
+    status_code=201,
+    response_model=ScreeningOut,
+    response_description="The screening.",
+    responses=problems("unauthenticated", "forbidden", "not-found", "validation"),
+)
+async def put_on_screening(
+    theater_id: TheaterId, wanted: ScreeningIn, person: Organizer, organizing: Organizing
+) -> Reply:
+    """Put a screening on.
+
+    Every category of the layout needs a price; prices of others may be there too, for a layout that is to come. What is
+    not sent is as usual in the house; a limit of null is none.
+    """
+    listed = await organizing.put_on(theater_id, wanted, person)
+    body, screening = screening_json(listed), listed.screening
+    etag = tag_of_revision(screening.revision, body)
+    return created(body, f"{BASE}/screenings/{screening.id}", [(b"etag", etag.encode())])
+
+
+def _tag(theater: Theater) -> str:
+    return tag_of_revision(theater.revision, theater_json(theater))

@@ -63,6 +63,21 @@ class SectionIn(Strict):
 class LayoutIn(Strict):
     """A whole house, as an organizer plans it."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "sections": [
+                        {"name": "A", "category": "premium", "rows": [{"row": "A", "seats": 20}]},
+                        {"name": "B", "category": "standard", "rows": [{"row": "B", "seats": 20}]},
+                        {"name": "C", "category": "standard", "rows": [{"row": "C", "seats": 20}]},
+                        {"name": "D", "category": "economy", "rows": [{"row": "D", "seats": 20}]},
+                    ]
+                }
+            ]
+        }
+    )
+
     sections: list[SectionIn] = Field(min_length=1, max_length=MAX_SEATS)
 
     @model_validator(mode="after")

@@ -1,16 +1,22 @@
 """Screenings in JSON."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 from app.domain.catalogue import ListedScreening
+from app.domain.money import CURRENCIES, Money
+from app.domain.planning import MOST_PRICES, ScreeningPlan
 from app.domain.screenings import Limits
-from app.schemas.moments import MomentOut, moment, moment_or_none
+from app.schemas.layouts import Name
+from app.schemas.moments import MomentIn, MomentOut, moment, moment_or_none
 from app.schemas.money import money_json
 from app.schemas.pages import Page, page_json
+from app.schemas.requests import Line, Strict
 
 _EXAMPLE: JsonDict = {
     "id": 1,
@@ -37,6 +43,133 @@ _EXAMPLE: JsonDict = {
     "revision": 1,
     "version": 0,
 }
+
+
+def _known(currency: str) -> str:
+    if currency not in CURRENCIES:
+        raise PydanticCustomError("currency_unknown", "This should be a code of ISO 4217 that is in use, such as EUR.")
+    return currency
+
+
+class MoneyIn(Strict):
+    """A price in minor units (cents) of an ISO 4217 currency; 0 is free."""
+
+    amount_minor: int = Field(ge=0, le=1_000_000_000, examples=[2500])
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["EUR"]), AfterValidator(_known)]
+
+    def money(self) -> Money:
+        """The price as the domain knows it."""
+        return Money(self.amount_minor, self.currency)
+
+
+class LimitsIn(Strict):
+    """How much one buyer may take: null is unlimited, what is not sent stays as it is, or as is usual in the house."""
+
+    max_seats_per_reservation: int | None = Field(None, ge=1, le=1_000, description="Seats in one hold or booking.")
+    max_seats_per_user: int | None = Field(None, ge=1, le=100_000, description="Seats of one user, held and booked.")
+    max_active_reservations_per_user: int | None = Field(None, ge=1, le=100_000, description="Holds at a time.")
+    bookings_per_user_per_day: int | None = Field(None, ge=1, le=100_000, description="In the theater's time zone.")
+
+    def sent(self) -> dict[str, int | None]:
+        """Those that were sent."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+Title = Annotated[Line, Field(max_length=200, examples=["Matinee"])]
+HoldSeconds = Annotated[int, Field(ge=1, le=86_400)]
+MaxHoldSeconds = Annotated[int, Field(ge=1, le=7 * 86_400)]
+
+_OPENS = "null: sales are open from the beginning."
+_CLOSES = "null: sales close when it starts."
+_HOLDS = "How long seats are held; null: as long as is usual in the house."
+_CAP = "How long seats are held at most, with every extension; null: as is usual in the house."
+
+
+class ScreeningIn(Strict):
+    """A new screening: title, start and a price for every category of the layout are needed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "title": "Matinee",
+                    "starts_at": "2030-06-01T13:00:00.000Z",
+                    "sales_open_at": "2030-05-01T08:00:00.000Z",
+                    "prices": {
+                        "premium": {"amount_minor": 3000, "currency": "EUR"},
+                        "standard": {"amount_minor": 1800, "currency": "EUR"},
+                        "economy": {"amount_minor": 900, "currency": "EUR"},
+                    },
+                    "limits": {"max_seats_per_user": 8},
+                }
+            ]
+        }
+    )
+
+    title: Title
+    starts_at: MomentIn
+    sales_open_at: MomentIn | None = Field(None, description=_OPENS)
+    sales_close_at: MomentIn | None = Field(None, description=_CLOSES)
+    hold_seconds: HoldSeconds | None = Field(None, description=_HOLDS)
+    max_hold_seconds: MaxHoldSeconds | None = Field(None, description=_CAP)
+    prices: Annotated[dict[Name, MoneyIn], Field(max_length=MOST_PRICES)] = Field(description="By category.")
+    limits: LimitsIn = Field(default_factory=LimitsIn)
+    orphan_rule: bool = Field(False, description="Must no single seat be left between two taken ones?")
+
+    def plan(self) -> ScreeningPlan:
+        """What the rules look at."""
+        return ScreeningPlan(
+            title=self.title,
+            starts_at=self.starts_at,
+            prices={category: price.money() for category, price in self.prices.items()},
+            sales_open_at=self.sales_open_at,
+            sales_close_at=self.sales_close_at,
+            hold_seconds=self.hold_seconds,
+            max_hold_seconds=self.max_hold_seconds,
+            limits=self.limits.sent(),
+            orphan_rule=self.orphan_rule,
+        )
+
+
+def _not_sent() -> Any:
+    """What stands where nothing was sent; nobody looks at it."""
+    return None
+
+
+class ScreeningPatch(Strict):
+    """What is to be another way about a screening; what is not sent stays. `prices` and `limits` are merged."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"title": "The Tempest"},
+                {
+                    "prices": {"premium": {"amount_minor": 4500, "currency": "EUR"}},
+                    "limits": {"max_seats_per_reservation": 10},
+                },
+            ]
+        }
+    )
+
+    title: Title = Field(default_factory=_not_sent)
+    starts_at: MomentIn = Field(default_factory=_not_sent)
+    sales_open_at: MomentIn | None = Field(None, description=_OPENS)
+    sales_close_at: MomentIn | None = Field(None, description=_CLOSES)
+    hold_seconds: HoldSeconds | None = Field(None, description=_HOLDS)
+    max_hold_seconds: MaxHoldSeconds | None = Field(None, description=_CAP)
+    prices: Annotated[dict[Name, MoneyIn | None], Field(max_length=MOST_PRICES)] = Field(
+        default_factory=dict, description="By category; null takes a price away that no seat needs any more."
+    )
+    limits: LimitsIn = Field(default_factory=LimitsIn)
+    orphan_rule: bool = Field(default_factory=bool)
+
+    def onto(self, plan: ScreeningPlan) -> ScreeningPlan:
+        """The screening as it is after the edit."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set}
+        prices = {**plan.prices, **{category: price and price.money() for category, price in self.prices.items()}}
+        sent["prices"] = {category: price for category, price in prices.items() if price is not None}
+        sent["limits"] = {**plan.limits, **self.limits.sent()}
+        return replace(plan, **sent)
 
 
 class MoneyOut(BaseModel):

@@ -1,15 +1,18 @@
 """Theaters in JSON."""
 
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
+from zoneinfo import available_timezones
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 from app.domain.catalogue import Theater
 from app.schemas.layouts import LayoutIn, Name
 from app.schemas.pages import Page, page_json
-from app.schemas.requests import Strict
+from app.schemas.requests import Line, Strict
 
 _EXAMPLE: JsonDict = {
     "id": 1,
@@ -20,11 +23,71 @@ _EXAMPLE: JsonDict = {
 }
 
 
+@cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _known(timezone: str) -> str:
+    if timezone not in _timezones():
+        raise PydanticCustomError("timezone_unknown", "This should be a name of the tz database: Europe/Berlin.")
+    return timezone
+
+
+TheaterName = Annotated[Line, Field(max_length=100, examples=["Studio"])]
+Timezone = Annotated[
+    Name, AfterValidator(_known), Field(examples=["Europe/Berlin"], description="A name of the tz database.")
+]
+
+
+class TheaterIn(Strict):
+    """A new theater. Its seats may come later: `PUT /theaters/{id}/layout`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Studio",
+                    "timezone": "Europe/Berlin",
+                    "layout": {
+                        "sections": [
+                            {"name": "Stalls", "category": "standard", "rows": [{"row": "A", "seats": 8}]},
+                            {
+                                "name": "Balcony",
+                                "category": "premium",
+                                "rows": [{"row": "B", "seats": [{"number": 1, "accessible": True}, {"number": 2}]}],
+                            },
+                        ]
+                    },
+                }
+            ]
+        }
+    )
+
+    name: TheaterName
+    timezone: Timezone
+    layout: LayoutIn | None = None
+
+
+class TheaterPatch(Strict):
+    """What is to be another way about a theater; what is not sent stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Theater A"}]})
+
+    name: TheaterName = Field(default_factory=str)
+    timezone: Timezone = Field(default_factory=str)
+
+    def onto(self, name: str, timezone: str) -> tuple[str, str]:
+        """Name and time zone as they are after the edit."""
+        sent = self.model_fields_set
+        return self.name if "name" in sent else name, self.timezone if "timezone" in sent else timezone
+
+
 class HouseIn(Strict):
     """A theater with its layout, as a file has it."""
 
-    name: Name
-    timezone: Name
+    name: TheaterName
+    timezone: Timezone
     layout: LayoutIn
 
 

@@ -35,8 +35,12 @@ class BookingIn(NamesSeats, Strict):
     NEEDS_SEATS: ClassVar[bool] = False
 
     reservation_id: UUID | None = Field(None, description="The hold to book. Then no seats are named.")
-    screening_id: Id | None = Field(None, description="The screening of the seats; not needed while only one is on sale.")
-    booking_id: BookingKey | None = Field(None, description="Serves as the idempotency key when no such header is sent.")
+    screening_id: Id | None = Field(
+        None, description="The screening of the seats; not needed while only one is on sale."
+    )
+    booking_id: BookingKey | None = Field(
+        None, description="Serves as the idempotency key when no such header is sent."
+    )
     payment: PaymentIn | None = None
 
     model_config = ConfigDict(

@@ -29,8 +29,7 @@ class ChangesFeed:
             changes = await seat_events.since(connection, screening_id, version)
         if changes is None:
             raise NotFound("screening")
-        oldest = changes.version + 1 if changes.oldest is None else changes.oldest
-        if version < changes.version and version < oldest - 1:
-            raise ChangesGone(oldest - 1)
+        if not changes.reach_back_to(version):
+            raise ChangesGone(changes.earliest)
         layout = await self._layouts.at(changes.theater_id, changes.layout_revision)
         return changes_json(changes.version, changes.events, layout, user_id)

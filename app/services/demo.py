@@ -1,4 +1,4 @@
-"""The demo houses: three theaters with something on sale, so that a newcomer can hold a seat at once.
+"""The demo houses: three theaters with something on sale, so that a newcomer can hold a seat at once; and two people.
 
 They are put into an empty database, always with the same ids. When the screenings of one are over, the next loading
 puts new ones on sale there. Whatever an organizer made of them is left alone.
@@ -12,12 +12,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db import demo, layouts, planning, screenings, theaters
+from app.db import accounts, demo, layouts, planning, screenings, theaters
+from app.domain import usernames
 from app.domain.layouts import SeatDraft, lay_out
 from app.domain.money import Money
+from app.domain.people import Role
 from app.domain.planning import ScreeningPlan
 from app.domain.seats import Layout
 from app.schemas.theaters import HouseIn
+from app.services.passwords import SCHEME, normal
 from app.settings import Settings
 
 
@@ -77,14 +80,21 @@ HOUSES = (
 )
 
 
-async def load_demo(engine: AsyncEngine, now: datetime, settings: Settings) -> None:
+PEOPLE = {"demo": Role.CUSTOMER, "organizer": Role.ORGANIZER}
+"""The demo people. Their password is known to everybody, so they live in a database of Usher's own only."""
+
+
+async def load_demo(engine: AsyncEngine, now: datetime, settings: Settings, *, with_people: bool = False) -> None:
     """Put the demo houses into an empty database, or new screenings on sale in those whose screenings are over.
 
-    Two processes may do this at once: the second waits for the first, and then finds nothing to do. `now` is UTC. The
-    settings are for the demo people, who come with accounts.
+    Two processes may do this at once: the second waits for the first, and then finds nothing to do. `now` is UTC.
+    `with_people`, for the embedded PostgreSQL alone: the demo people too, with the password of the settings.
     """
     async with engine.begin() as connection:
         await demo.one_at_a_time(connection)
+        if with_people:
+            for username, role in PEOPLE.items():
+                await _invite(connection, username, role, settings.demo_password)
         if not await theaters.any_ever(connection):
             for house in HOUSES:
                 await _build(connection, house, now)
@@ -94,6 +104,18 @@ async def load_demo(engine: AsyncEngine, now: datetime, settings: Settings) -> N
             is_over = not await screenings.any_to_come(connection, house.theater_id, now)
             if is_over and await _still_stands(connection, house):
                 await _put_on_sale(connection, house, now, first_id=None)
+
+
+async def _invite(connection: AsyncConnection, username: str, role: Role, password: str) -> None:
+    """Make this person, or give them this password; whoever has the name with another role is somebody else."""
+    found = await accounts.credentials_of(connection, usernames.key(username))
+    if found is None:
+        email = f"{username}@example.org"
+        hashed = SCHEME.hash(normal(password))
+        await accounts.insert_account(connection, username, usernames.key(username), email, hashed, role)
+    elif found.role == role and found.password_hash and not SCHEME.verify(normal(password), found.password_hash):
+        hashed = SCHEME.hash(normal(password))
+        await accounts.change_password(connection, found.id, found.password_hash, hashed, None)
 
 
 async def _build(connection: AsyncConnection, house: _House, now: datetime) -> None:

@@ -13,7 +13,19 @@ import uuid_utils.compat as uuid_utils
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import bookings, idempotency_keys, reservations
-from app.domain.commands import Block, Book, Cancel, Command, Confirm, Extend, Hold, Release, ReleaseAll, Toggle, Unblock
+from app.domain.commands import (
+    Block,
+    Book,
+    Cancel,
+    Command,
+    Confirm,
+    Extend,
+    Hold,
+    Release,
+    ReleaseAll,
+    Toggle,
+    Unblock,
+)
 from app.domain.idempotency import Key
 from app.domain.people import Person
 from app.domain.refusals import NotFound, Refusal, SeatsUnavailable, UnknownSeats
@@ -104,7 +116,12 @@ class Desk:
         return await self._take(screening_id, Extend(person, reservation_id), request)
 
     async def confirm(
-        self, person: Person, reservation_id: UUID, request: Request, method: str | None = None, token: str | None = None
+        self,
+        person: Person,
+        reservation_id: UUID,
+        request: Request,
+        method: str | None = None,
+        token: str | None = None,
     ) -> Answer:
         """Pay and book a reservation of the person's. Raises PaymentDeclined too; the hold then stays."""
         screening_id = await self._place_of(person, reservation_id)

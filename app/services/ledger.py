@@ -1,6 +1,6 @@
 """What the decisions of a batch changed in one house since it was read: the rows to write, and the events to tell."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -122,15 +122,18 @@ def _write_seats(
     now: datetime,
 ) -> None:
     """Its seats, and those that left it. `ended_at`: when its seats, too, ceased to be taken (a cancelled booking)."""
+    prices_before, left_before = (before.prices, before.left) if before else ({}, {})
     for seat_id, price in after.prices.items():
         row = (screening_id, after.id, seat_id, price.amount_minor, price.currency, ended_at)
-        if before is None or (seat_id not in before.prices and seat_id not in before.left):
+        if seat_id not in prices_before and seat_id not in left_before:
             writes.add(made, *row)
-        elif ended_at is not None or seat_id not in before.prices:
+        elif ended_at is not None or prices_before.get(seat_id) != price:
             writes.add(changed, *row)
+    # What left in the same batch left before the rest ended: the times tell the two apart (db.bookings.booking_of).
+    left_at = now - timedelta.resolution if ended_at == now else now
     for seat_id, price in after.left.items():
-        row = (screening_id, after.id, seat_id, price.amount_minor, price.currency, now)
-        if before is None:
+        row = (screening_id, after.id, seat_id, price.amount_minor, price.currency, left_at)
+        if seat_id not in prices_before and seat_id not in left_before:
             writes.add(made, *row)
-        elif seat_id not in before.left:
+        elif left_before.get(seat_id) != price:
             writes.add(changed, *row)

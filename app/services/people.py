@@ -1,7 +1,6 @@
 """The stories of people: somebody comes as a guest, somebody asks who they are."""
 
 from dataclasses import dataclass
-from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -10,7 +9,7 @@ from app.db.users import Account
 from app.domain.people import Person
 from app.domain.refusals import Unauthenticated
 from app.services.newcomers import Newcomers
-from app.services.tokens import Tokens
+from app.services.sessions import Sessions, Welcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,29 +19,19 @@ class Buyer:
     person: Person | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
-    """A new guest, the token that shows it, and how long it does, in seconds."""
-
-    person: Person
-    access_token: str
-    expires_in: int
-
-
 class People:
     """What can be asked about people. Opens its own transactions."""
 
-    def __init__(self, engine: AsyncEngine, tokens: Tokens) -> None:
+    def __init__(self, engine: AsyncEngine, sessions: Sessions) -> None:
         self._engine = engine
-        self._tokens = tokens
+        self._sessions = sessions
         self._newcomers = Newcomers(engine)
 
     async def new_guest(self, email: str | None = None) -> Welcome:
-        """Make a guest who stays, with a token. An email opens nothing that an earlier guest with it did."""
+        """Make a guest who stays, with a session. An email opens nothing that an earlier guest with it did."""
         async with self._engine.begin() as connection:
-            user_id, came_at = await users.insert_guest(connection, email)
-        token = self._tokens.guest_token(user_id, came_at, uuid4().hex)
-        return Welcome(Person(user_id, is_guest=True), token, self._tokens.guest_seconds)
+            user_id = await users.insert_guest(connection, email)
+            return await self._sessions.open(connection, Person(user_id, is_guest=True), era=0)
 
     async def guest_for(self, buyer: Buyer, email: str | None = None) -> Person:
         """The buyer, or a new guest in their place, for a call that takes seats.

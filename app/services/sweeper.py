@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import sweeping
+from app.db import sessions, sweeping
 from app.domain.commands import Expire
 from app.domain.refusals import Refusal
 from app.services.box_office import BoxOffice
@@ -69,11 +69,12 @@ class Sweeper:
                 return count
 
     async def tidy(self) -> None:
-        """Finish closings that were interrupted; delete idempotency keys and events older than they are kept."""
+        """Finish closings that were interrupted; delete old keys and events, and sessions that are over."""
         await self._closing.finish_all()
         async with self._engine.connect() as connection:
             await sweeping.forget_keys(connection, self._keys_hours)
             await sweeping.forget_events(connection, self._events_hours)
+            await sessions.forget(connection)
 
     async def _sweep_and_look_ahead(self) -> float:
         """Sweep; then how many seconds to wait for the next end."""

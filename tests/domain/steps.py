@@ -193,8 +193,12 @@ def check_refusal(house: House, command: Command, refusal: Refusal, now: datetim
             sold = house.bookings.get(booking_id)
             assert sold is None or (sold.user_id != buyer.id and not buyer.runs_the_house)
         case LimitExceeded(limit="max_seats_per_reservation"), Hold() | Toggle() | Book():
-            assert refusal.allowed == house.screening.limits.max_seats_per_reservation
-            assert refusal.current + len(command.seats.ids) > refusal.allowed
+            newest = house.held_by(command.buyer.id, now)[-1:] if isinstance(command, Toggle) else []
+            had = {seat_id for each in newest for seat_id in each.prices}
+            mine = _held_by(house, command.buyer.id, now) if isinstance(command, Toggle) else set()
+            wanted = had.symmetric_difference(set(command.seats.ids) - (mine - had))
+            assert (refusal.allowed, refusal.current) == (house.screening.limits.max_seats_per_reservation, len(had))
+            assert len(wanted) > refusal.allowed
         case LimitExceeded(limit="max_seats_per_user"), Hold() | Toggle() | Book() | Extend() | Confirm():
             buyer_ids = house.buyer(command.buyer.id)
             mine = {claim.seat_id for user_id in buyer_ids for claim in house.claims_of(user_id, now)}
@@ -202,8 +206,10 @@ def check_refusal(house: House, command: Command, refusal: Refusal, now: datetim
             assert len(mine | set(_wanted_by(house, command))) > refusal.allowed
         case LimitExceeded(limit="max_active_reservations_per_user"), Hold() | Toggle() | Extend():
             holds = [each for user_id in house.buyer(command.buyer.id) for each in house.held_by(user_id, now)]
+            ending = [each for each in holds if each.prices.keys() <= set(_wanted_by(house, command))]
             assert refusal.allowed == house.screening.limits.max_active_reservations_per_user
-            assert refusal.current == len(holds) >= refusal.allowed
+            assert refusal.current == len(holds)
+            assert len(holds) - len(ending) + 1 > refusal.allowed
         case LimitExceeded(limit="bookings_per_user_per_day"), Book() | Confirm():
             today = now.astimezone(house.timezone).date()
             buyer_ids = house.buyer(command.buyer.id)
@@ -218,8 +224,16 @@ def check_refusal(house: House, command: Command, refusal: Refusal, now: datetim
             raise AssertionError(f"{command} has no reason to be refused with {refusal!r}")
 
 
+def may_be_repeated(house: House, command: Command) -> bool:
+    """Toggling undoes itself; and what reached the cap cannot be extended again."""
+    if isinstance(command, Extend):
+        extended = house.reservations[command.reservation_id]
+        return extended.expires_at < house.screening.latest_end(extended.first_held_at)
+    return not isinstance(command, Toggle)
+
+
 def check_repeat(house: House, command: Command, first: Outcome, new_id: UUID, now: datetime) -> None:
-    """What was done once is not done twice: it is only said again. Toggling is no repeat: it undoes itself."""
+    """What was done once is not done twice: it is only said again."""
     again = decide(house, _anew(command, new_id), now)
     assert not again.changes_something
     match first, again.outcome:

@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from app.domain.claims import ClaimStatus
-from app.domain.commands import Command, Expire, Toggle
+from app.domain.commands import Command, Expire
 from app.domain.decide import decide
 from app.domain.house import Decision, House
 from app.domain.refusals import Refusal
 from app.domain.screenings import Limits
-from tests.domain import wishes
 from tests.domain.houses import BOB, CAP, CLEO, INSTANT, NOON, empty_house, picture_of
 from tests.domain.promises import check_house
-from tests.domain.steps import check_refusal, check_repeat, check_step, is_still_had
-from tests.domain.wishes import NewPrice, Passing, Wish
+from tests.domain.steps import check_refusal, check_repeat, check_step, is_still_had, may_be_repeated
+from tests.domain.wishes import MANY, NEW_PRICES, PASSINGS, NewPrice, Passing, Wish
 
 LIMITS = st.builds(
     Limits,
@@ -54,53 +53,53 @@ class Evenings(RuleBasedStateMachine):
             for house in (self.house, self.twin):
                 two_guests_are_one_buyer(house)
 
-    @rule(wish=wishes.HOLDS)
+    @rule(wish=MANY.holds)
     def somebody_holds(self, wish: Wish) -> None:
         self.ask(wish)
 
-    @rule(wish=wishes.TOGGLES)
+    @rule(wish=MANY.toggles)
     def somebody_toggles(self, wish: Wish) -> None:
         self.ask(wish)
 
-    @rule(wish=wishes.BOOKS)
+    @rule(wish=MANY.books)
     def somebody_books(self, wish: Wish) -> None:
         self.ask(wish)
 
     @precondition(lambda self: self.house.reservations)
-    @rule(wish=wishes.RELEASES)
+    @rule(wish=MANY.releases)
     def somebody_releases(self, wish: Wish) -> None:
         self.ask(wish)
 
     @precondition(lambda self: self.house.reservations)
-    @rule(wish=wishes.RELEASES_OF_ALL)
+    @rule(wish=MANY.releases_of_all)
     def somebody_releases_everything(self, wish: Wish) -> None:
         self.ask(wish)
 
     @precondition(lambda self: self.house.reservations)
-    @rule(wish=wishes.EXTENSIONS)
+    @rule(wish=MANY.extensions)
     def somebody_extends(self, wish: Wish) -> None:
         self.ask(wish)
 
     @precondition(lambda self: self.house.reservations)
-    @rule(wish=wishes.CONFIRMATIONS)
+    @rule(wish=MANY.confirmations)
     def somebody_confirms(self, wish: Wish) -> None:
         self.ask(wish)
 
     @precondition(lambda self: self.house.bookings)
-    @rule(wish=wishes.CANCELLATIONS)
+    @rule(wish=MANY.cancellations)
     def somebody_cancels(self, wish: Wish) -> None:
         self.ask(wish)
 
     @precondition(lambda self: self.house.reservations)
-    @rule(wish=wishes.EXPIRIES)
+    @rule(wish=MANY.expiries)
     def the_sweeper_comes(self, wish: Wish) -> None:
         self.ask(wish)
 
-    @rule(wish=wishes.BLOCKS)
+    @rule(wish=MANY.blocks)
     def the_house_takes_seats_off_sale(self, wish: Wish) -> None:
         self.ask(wish)
 
-    @rule(wish=wishes.UNBLOCKS)
+    @rule(wish=MANY.unblocks)
     def the_house_puts_seats_back_on_sale(self, wish: Wish) -> None:
         self.ask(wish)
 
@@ -110,11 +109,11 @@ class Evenings(RuleBasedStateMachine):
         self.change_screening(cancelled_at=self.house.screening.cancelled_at or self.now)
 
     @precondition(lambda self: len(self.house.reservations) > 5)
-    @rule(wish=wishes.CLOSINGS)
+    @rule(wish=MANY.closings)
     def the_screening_is_closed(self, wish: Wish) -> None:
         self.ask(wish)
 
-    @rule(passing=wishes.PASSINGS)
+    @rule(passing=PASSINGS)
     def time_passes(self, passing: Passing) -> None:
         self.move_clock(self.now + passing.time)
 
@@ -124,7 +123,7 @@ class Evenings(RuleBasedStateMachine):
         ends = self.ends_to_come()
         self.move_clock(max(self.now, ends[nth % len(ends)] + offset))
 
-    @rule(price=wishes.NEW_PRICES)
+    @rule(price=NEW_PRICES)
     def the_organizer_changes_a_price(self, price: NewPrice) -> None:
         prices = {**self.house.screening.prices, "standard": price.money}
         self.change_screening(prices=prices)
@@ -155,7 +154,7 @@ class Evenings(RuleBasedStateMachine):
             check_refusal(before, command, answer, self.now)
         else:
             check_step(before, command, self.house, self.now)
-            if not isinstance(command, Toggle):
+            if may_be_repeated(self.house, command):
                 check_repeat(self.house, command, answer.outcome, self.new_id(), self.now)
         swept = entered(self.twin, command, self.now)
         assert type(swept) is type(answer)
@@ -223,4 +222,4 @@ def seen_of(house: House, now: datetime) -> tuple[object, ...]:
 
 
 TestEvenings = Evenings.TestCase
-TestEvenings.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestEvenings.settings = settings(max_examples=600, stateful_step_count=40, deadline=None)

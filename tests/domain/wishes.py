@@ -1,5 +1,6 @@
 """What people may want in the small house, as Hypothesis thinks it up: random histories are made of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
@@ -126,47 +127,48 @@ class NewPrice:
 
 Event = Wish | Passing | NewPrice
 
-_BUYERS: Final = st.sampled_from(BUYERS)
-_SEATS: Final = st.lists(st.sampled_from([seat.id for seat in LAYOUT.seats]), min_size=1, max_size=4, unique=True).map(
-    tuple
-)
-_PAPERS: Final = st.integers(0, 4)
-_ONE_SEAT: Final = st.none() | st.integers(0, 3)
-# Mostly the owner asks.
-_ASKERS: Final = st.sampled_from((None, None, None, *BUYERS))
-
-HOLDS: Final = st.builds(Wish, st.just(Kind.HOLD), _BUYERS, _SEATS)
-TOGGLES: Final = st.builds(Wish, st.just(Kind.TOGGLE), _BUYERS, _SEATS)
-BOOKS: Final = st.builds(Wish, st.just(Kind.BOOK), _BUYERS, _SEATS)
-RELEASES: Final = st.builds(Wish, st.just(Kind.RELEASE), _ASKERS, nth=_PAPERS, seat_at=_ONE_SEAT)
-RELEASES_OF_ALL: Final = st.builds(Wish, st.just(Kind.RELEASE_ALL), _BUYERS)
-EXTENSIONS: Final = st.builds(Wish, st.just(Kind.EXTEND), _ASKERS, nth=_PAPERS)
-CONFIRMATIONS: Final = st.builds(Wish, st.just(Kind.CONFIRM), _ASKERS, nth=_PAPERS)
-CANCELLATIONS: Final = st.builds(
-    Wish,
-    st.just(Kind.CANCEL),
-    st.sampled_from((None, None, None, *BUYERS, ORGANIZER)),
-    nth=_PAPERS,
-    seat_at=_ONE_SEAT,
-)
-EXPIRIES: Final = st.builds(Wish, st.just(Kind.EXPIRE), nth=_PAPERS)
-BLOCKS: Final = st.builds(Wish, st.just(Kind.BLOCK), seat_ids=_SEATS)
-UNBLOCKS: Final = st.builds(Wish, st.just(Kind.UNBLOCK), seat_ids=_SEATS)
-CLOSINGS: Final = st.builds(Wish, st.just(Kind.CLOSE), nth=_PAPERS)
 PASSINGS: Final = st.sampled_from((timedelta(seconds=1), timedelta(minutes=2), HOLD, 2 * HOLD)).map(Passing)
 NEW_PRICES: Final = st.integers(1, 5).map(lambda euros: NewPrice(Money(100 * euros, "EUR")))
 
-WISHES: Final[SearchStrategy[Wish]] = st.one_of(
-    HOLDS,
-    TOGGLES,
-    BOOKS,
-    RELEASES,
-    RELEASES_OF_ALL,
-    EXTENSIONS,
-    CONFIRMATIONS,
-    CANCELLATIONS,
-    EXPIRIES,
-    BLOCKS,
-    UNBLOCKS,
-    CLOSINGS,
-)
+
+class Wishes:
+    """Strategies for wishes of these buyers, about these seats, and about so many of the newest papers."""
+
+    def __init__(self, buyers: Sequence[Person], seat_ids: Sequence[int], papers: int) -> None:
+        someone = st.sampled_from(buyers)
+        seats = st.lists(st.sampled_from(seat_ids), min_size=1, max_size=4, unique=True).map(tuple)
+        nth, one_seat = st.integers(0, papers), st.none() | st.integers(0, 3)
+        # Mostly the owner asks.
+        asker = st.sampled_from((None, None, None, *buyers))
+        asker_or_staff = st.sampled_from((None, None, None, *buyers, ORGANIZER))
+        self.holds = st.builds(Wish, st.just(Kind.HOLD), someone, seats)
+        self.toggles = st.builds(Wish, st.just(Kind.TOGGLE), someone, seats)
+        self.books = st.builds(Wish, st.just(Kind.BOOK), someone, seats)
+        self.releases = st.builds(Wish, st.just(Kind.RELEASE), asker, nth=nth, seat_at=one_seat)
+        self.releases_of_all = st.builds(Wish, st.just(Kind.RELEASE_ALL), someone)
+        self.extensions = st.builds(Wish, st.just(Kind.EXTEND), asker, nth=nth)
+        self.confirmations = st.builds(Wish, st.just(Kind.CONFIRM), asker, nth=nth)
+        self.cancellations = st.builds(Wish, st.just(Kind.CANCEL), asker_or_staff, nth=nth, seat_at=one_seat)
+        self.expiries = st.builds(Wish, st.just(Kind.EXPIRE), nth=nth)
+        self.blocks = st.builds(Wish, st.just(Kind.BLOCK), seat_ids=seats)
+        self.unblocks = st.builds(Wish, st.just(Kind.UNBLOCK), seat_ids=seats)
+        self.closings = st.builds(Wish, st.just(Kind.CLOSE), nth=nth)
+        self.any: SearchStrategy[Wish] = st.one_of(
+            self.holds,
+            self.toggles,
+            self.books,
+            self.releases,
+            self.releases_of_all,
+            self.extensions,
+            self.confirmations,
+            self.cancellations,
+            self.expiries,
+            self.blocks,
+            self.unblocks,
+            self.closings,
+        )
+
+
+MANY: Final = Wishes(BUYERS, [seat.id for seat in LAYOUT.seats], papers=4)
+FEW: Final = Wishes((ANN, BOB), (1, 2, 5), papers=1)
+"""Few people want the same few seats: what they do concerns each other."""

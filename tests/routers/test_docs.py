@@ -123,9 +123,28 @@ def test_fastapis_own_errors_are_not_in_it(document: dict[str, Any]) -> None:
 
 
 def test_a_token_is_optional_only_where_guests_are_welcome(operations: dict[str, dict[str, Any]]) -> None:
-    assert operations["GET /api/v1/me"]["security"] == [{"bearer": []}]
-    hold = operations.get("POST /api/v1/screenings/{screening_id}/reservations")
-    assert hold is None or hold["security"] == [{}, {"bearer": []}]
+    hold = operations["POST /api/v1/screenings/{screening_id}/reservations"]
+
+    assert operations["GET /api/v1/me"]["security"] == [{"bearer": []}, {"password": []}]
+    assert hold["security"] == [{}, {"bearer": []}, {"password": []}]
+
+
+def test_every_operation_with_a_token_says_which_scope_a_key_needs(operations: dict[str, dict[str, Any]]) -> None:
+    with_token = {name for name, operation in operations.items() if "security" in operation}
+
+    assert {name for name, operation in operations.items() if "x-scope" in operation} == with_token
+    assert operations["GET /api/v1/me"]["x-scope"] == "read"
+    assert operations["POST /api/v1/bookings"]["x-scope"] == "sell"
+    assert operations["POST /api/v1/screenings/{screening_id}/blocks"]["x-scope"] == "house"
+    assert operations["GET /api/v1/api-keys"]["x-scope"] == "people"
+
+
+def test_swagger_can_sign_in_with_a_password(document: dict[str, Any], operations: dict[str, dict[str, Any]]) -> None:
+    scheme = document["components"]["securitySchemes"]["password"]
+    login = operations[f"POST {scheme['flows']['password']['tokenUrl']}"]
+
+    assert scheme["type"] == "oauth2"
+    assert login["requestBody"]["content"].keys() == {"application/json", "application/x-www-form-urlencoded"}
 
 
 def test_a_key_is_offered_where_seats_change(operations: dict[str, dict[str, Any]]) -> None:

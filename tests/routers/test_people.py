@@ -21,7 +21,7 @@ async def test_a_guest_gets_a_token(client: AsyncClient) -> None:
     answer = await client.post("/auth/guest", json={"email": "ada@example.org"})
 
     assert (answer.status_code, answer.headers["location"]) == (201, "/api/v1/me")
-    assert answer.json().keys() == {"access_token", "token_type", "expires_in"}
+    assert answer.json().keys() == {"access_token", "refresh_token", "token_type", "expires_in"}
     assert answer.json()["token_type"] == "bearer"
 
 

@@ -10,6 +10,7 @@ import pytest
 from httpx import AsyncClient
 
 from app.domain import refusals
+from app.domain.rates import Bucket, Policy, Standing
 from app.domain.refusals import Candidate, SeatInTheWay
 from app.routers.problems import problem
 from app.schemas import faults
@@ -46,8 +47,24 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (refusals.KeyInUse(2), 409, {}, {b"retry-after": b"2"}),
     (refusals.KeyInvalid("Not a key."), 400, {}, {}),
     (refusals.ChangesGone(12), 410, {"oldest": 12}, {}),
+    (refusals.LayoutInUse((refusals.SeatInUse(1, "A1"),)), 409, {"seats": [{"seat_id": 1, "label": "A1"}]}, {}),
+    (
+        refusals.TheaterInUse((Candidate(7, "Matinee", AT),)),
+        409,
+        {"screenings": [{"id": 7, "title": "Matinee", "starts_at": "2026-11-20T19:30:00.123Z"}]},
+        {},
+    ),
+    (refusals.PreconditionFailed(5), 412, {}, {}),
+    (refusals.RateLimited(Standing(Policy(Bucket.TAKING, 20, 10), False, 0, 7)), 429, {}, {b"retry-after": b"7"}),
+    (
+        refusals.Flawed((refusals.Flaw(("rows", 0), "flaw", "Not so."),)),
+        422,
+        {"errors": [{"loc": ["body", "rows", 0], "code": "flaw", "message": "Not so."}]},
+        {},
+    ),
     (refusals.Unauthenticated("Send a token."), 401, {}, {b"www-authenticate": b"Bearer"}),
     (refusals.Forbidden("Not you."), 403, {}, {}),
+    (refusals.UsernameTaken(), 409, {}, {}),
     (refusals.Busy("Busy.", 3, outcome_unknown=True), 503, {}, {b"retry-after": b"3"}),
     (faults.BadRequest("No Host."), 400, {}, {}),
     (faults.NoSuchPath(), 404, {}, {}),

@@ -1,8 +1,5 @@
 """Holding seats: what a hold says, what stands in its way, how it moves, is renewed, given back and found again."""
 
-from typing import Any
-
-import pytest
 from httpx import AsyncClient
 
 from tests.conftest import OpenApp
@@ -27,9 +24,8 @@ EUROS_45 = {"amount_minor": 4500, "currency": "EUR"}
 # --- holding ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("base", BASES)
-async def test_a_hold_says_all_that_a_buyer_must_know(ada: Visitor, base: str) -> None:
-    answer = await ada.post(f"{base}{HOLD}", {"seats": ["A1", "D2"]})
+async def test_a_hold_says_all_that_a_buyer_must_know(ada: Visitor) -> None:
+    answer = await ada.post(HOLD, {"seats": ["A1", "D2"]})
 
     said = told(answer, 201)
     assert answer.headers["location"] == f"/api/v1/reservations/{said['id']}"
@@ -66,23 +62,28 @@ async def test_its_location_leads_to_it(ada: Visitor) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("body", "held"),
-    [
+async def test_every_base_path_holds_alike(ada: Visitor) -> None:
+    held = [told(await ada.post(f"{base}{HOLD}", {"seat_id": number}), 201) for number, base in enumerate(BASES, 1)]
+
+    assert [each.keys() for each in held] == [held[0].keys()] * 3
+    assert [each["version"] for each in held] == [1, 2, 3]
+
+
+async def test_seats_can_be_named_in_five_ways(ada: Visitor) -> None:
+    ways: list[tuple[Json, list[str]]] = [
         ({"seat_ids": [18, 17]}, ["A17", "A18"]),
         ({"seats": ["B1", " A2 "]}, ["A2", "B1"]),
-        ({"seat_id": 17}, ["A17"]),
-        ({"seat": "A1"}, ["A1"]),
-        ({"seat_number": "A1"}, ["A1"]),
-    ],
-)
-async def test_seats_can_be_named_in_five_ways(ada: Visitor, body: Json, held: list[str]) -> None:
-    assert labels(told(await ada.post(HOLD, body), 201)["seats"]) == held
+        ({"seat_id": 3}, ["A3"]),
+        ({"seat": "A4"}, ["A4"]),
+        ({"seat_number": "A5"}, ["A5"]),
+    ]
+
+    for body, held in ways:
+        assert labels(told(await ada.post(HOLD, body), 201)["seats"]) == held
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+async def test_named_in_no_way_or_in_two_or_twice_changes_nothing(ada: Visitor) -> None:
+    bodies: list[Json] = [
         {},
         {"seats": []},
         {"seats": ["A1"], "seat_ids": [1]},
@@ -90,11 +91,11 @@ async def test_seats_can_be_named_in_five_ways(ada: Visitor, body: Json, held: l
         {"seats": ["A1", "A1 "]},
         {"seat_ids": [1, 1]},
         {"seats": ["A1"], "screening_id": 1},
-    ],
-)
-async def test_named_in_no_way_or_in_two_or_twice_changes_nothing(ada: Visitor, body: Json) -> None:
-    refused(await ada.post(HOLD, body), 422, "validation", "errors")
+    ]
 
+    for body in bodies:
+        refused(await ada.post(HOLD, body), 422, "validation", "errors")
+        refused(await ada.post(f"{HOLD}/toggle", body), 422, "validation", "errors")
     assert await ada.version() == 0
 
 
@@ -124,7 +125,8 @@ async def test_free_seats_are_offered_the_nearest_first_and_not_too_many(ada: Vi
 
     problem = refused(await ada.post(HOLD, {"seat": "B10"}), 409, "seats-unavailable", "seats", "available_seats")
 
-    assert set(problem["available_seats"][:4]) == {"B9", "B11", "A10", "C10"}
+    assert set(problem["available_seats"][:2]) == {"B9", "B11"}
+    assert "D1" not in problem["available_seats"]
     assert len(problem["available_seats"]) == 50
 
 
@@ -136,24 +138,21 @@ async def test_a_blocked_seat_stands_in_the_way_too(ada: Visitor, database: Data
     assert problem["seats"][0]["status"] == "blocked"
 
 
-@pytest.mark.parametrize(
-    ("body", "unknown"),
-    [
+async def test_seats_that_the_theater_does_not_have_are_named_as_they_were_given(ada: Visitor) -> None:
+    given: list[tuple[Json, list[int | str]]] = [
         ({"seats": ["A1", "A21", "a1", "A 1"]}, ["A21", "a1", "A 1"]),
         ({"seat_ids": [81, 1, 2147483647]}, [81, 2147483647]),
         ({"seat": "Z99"}, ["Z99"]),
         ({"seat_number": "17"}, ["17"]),
         ({"seat_id": 999}, [999]),
-    ],
-)
-async def test_seats_that_the_theater_does_not_have_are_named_as_they_were_given(
-    ada: Visitor, body: Json, unknown: list[Any]
-) -> None:
-    problem = refused(await ada.post(HOLD, body), 404, "unknown-seats", "unknown", "available_seats")
+    ]
 
-    assert problem["unknown"] == unknown
-    assert problem["available_seats"][:2] == ["A1", "A2"]
-    assert len(problem["available_seats"]) == 50
+    for body, unknown in given:
+        for path in (HOLD, f"{HOLD}/toggle"):
+            problem = refused(await ada.post(path, body), 404, "unknown-seats", "unknown", "available_seats")
+            assert problem["unknown"] == unknown
+            assert problem["available_seats"][:2] == ["A1", "A2"]
+            assert len(problem["available_seats"]) == 50
     assert await ada.version() == 0
 
 
@@ -169,9 +168,6 @@ async def test_more_seats_than_one_may_take_are_refused(ada: Visitor) -> None:
     )
 
     assert (problem["limit"], problem["allowed"], problem["current"]) == ("max_seats_per_reservation", 10, 0)
-
-
-async def test_ten_seats_are_not_too_many(ada: Visitor) -> None:
     assert len((told(await ada.post(HOLD, {"seat_ids": list(range(1, 11))}), 201))["seats"]) == 10
 
 
@@ -188,24 +184,18 @@ async def test_the_limit_of_a_user_counts_held_and_booked_together(ada: Visitor,
     assert labels((await ada.hold("A3"))["seats"]) == ["A3"]
 
 
-@pytest.mark.parametrize(
-    ("sales", "opens"),
-    [
+async def test_seats_are_taken_only_while_they_are_on_sale(ada: Visitor, database: Database) -> None:
+    for sales, opens in (
         ("sales_open_at = now() + interval '1 hour'", True),
-        ("sales_close_at = now() - interval '1 hour'", False),
-        ("cancelled_at = now()", False),
-        ("starts_at = now() - interval '1 minute'", False),
-    ],
-)
-async def test_seats_are_taken_only_while_they_are_on_sale(
-    ada: Visitor, database: Database, sales: str, opens: bool
-) -> None:
-    await database.execute(f"UPDATE screenings SET {sales} WHERE id = 1")
-
-    for path, body in ((HOLD, {"seat": "A1"}), (f"{HOLD}/toggle", {"seat": "A1"})):
-        problem = refused(await ada.post(path, body), 409, "sales-closed", "opens_at", "closes_at")
-        assert bool(problem["opens_at"]) is opens
-        assert MOMENT.fullmatch(problem["closes_at"])
+        ("sales_open_at = NULL, sales_close_at = now() - interval '1 hour'", False),
+        ("sales_close_at = NULL, starts_at = now() - interval '1 minute'", False),
+        ("starts_at = now() + interval '1 day', cancelled_at = now()", False),
+    ):
+        await database.execute(f"UPDATE screenings SET {sales} WHERE id = 1")
+        for path in (HOLD, f"{HOLD}/toggle"):
+            problem = refused(await ada.post(path, {"seat": "A1"}), 409, "sales-closed", "opens_at", "closes_at")
+            assert bool(problem["opens_at"]) is opens
+            assert MOMENT.fullmatch(problem["closes_at"])
 
 
 async def test_a_hold_that_ran_out_can_be_taken_over(ada: Visitor, bob: Visitor, database: Database) -> None:
@@ -221,9 +211,7 @@ async def test_a_hold_that_ran_out_can_be_taken_over(ada: Visitor, bob: Visitor,
 # --- what I hold already ---------------------------------------------------------------------------------------------
 
 
-async def test_holding_just_what_i_hold_together_gives_that_hold_not_renewed(
-    ada: Visitor, database: Database
-) -> None:
+async def test_holding_just_what_i_hold_together_gives_that_hold_not_renewed(ada: Visitor, database: Database) -> None:
     first = await ada.hold("A1", "A2")
     await time_passes(database, first, 100)
     before = await ada.version()
@@ -295,7 +283,8 @@ async def test_when_nothing_of_mine_is_left_there_is_no_reservation(ada: Visitor
 async def test_added_seats_join_my_newest_hold_and_renew_it(ada: Visitor, database: Database) -> None:
     old = await ada.hold("A1")
     newest = await ada.hold("B1")
-    await time_passes(database, newest, 100)
+    for each in (old, newest):
+        await time_passes(database, each, 100)
 
     joined = (await ada.toggle("B2"))["reservation"]
 
@@ -403,11 +392,11 @@ async def test_releasing_the_last_seat_releases_the_reservation(ada: Visitor) ->
     assert told(await ada.delete(f"/reservations/{held['id']}/seats/1"), 200)["status"] == "released"
 
 
-@pytest.mark.parametrize("seat_id", [3, 81, 2147483647])
-async def test_a_seat_that_was_never_in_it_is_not_found(ada: Visitor, seat_id: int) -> None:
+async def test_a_seat_that_was_never_in_it_is_not_found(ada: Visitor) -> None:
     held = await ada.hold("A1")
 
-    refused(await ada.delete(f"/reservations/{held['id']}/seats/{seat_id}"), 404, "not-found")
+    for seat_id in (3, 81, 2147483647):
+        refused(await ada.delete(f"/reservations/{held['id']}/seats/{seat_id}"), 404, "not-found")
 
 
 async def test_releasing_a_hold_that_ran_out_changes_nothing(ada: Visitor, database: Database) -> None:
@@ -466,15 +455,14 @@ async def test_extending_gives_a_fresh_hold_time(ada: Visitor, database: Databas
 
 async def test_extending_never_passes_the_cap(ada: Visitor, database: Database) -> None:
     held = await ada.hold("A1")
-    await database.execute("UPDATE reservations SET first_held_at = first_held_at - interval '700 seconds'")
-    await time_passes(database, held, 150)
+    await time_passes(database, held, 250)
+    await database.execute("UPDATE reservations SET first_held_at = first_held_at - interval '500 seconds'")
 
     with_what_is_left = told(await ada.post(f"/reservations/{held['id']}/extend"), 200)
-    problem = refused(
-        await ada.post(f"/reservations/{held['id']}/extend"), 409, "extension-limit", "latest_expires_at"
-    )
+    problem = refused(await ada.post(f"/reservations/{held['id']}/extend"), 409, "extension-limit", "latest_expires_at")
 
-    assert 48 <= with_what_is_left["expires_in_seconds"] <= 50 or with_what_is_left["expires_in_seconds"] == 150
+    assert 148 <= with_what_is_left["expires_in_seconds"] <= 150
+    assert with_what_is_left["extensions_left"] == 0
     assert problem["latest_expires_at"] == with_what_is_left["expires_at"]
 
 
@@ -488,9 +476,7 @@ async def test_a_hold_that_ran_out_is_extended_while_its_seats_are_free(ada: Vis
     assert await ada.taken() == {"A1": "reserved", "A2": "reserved"}
 
 
-async def test_extending_too_late_names_the_seats_that_are_gone(
-    ada: Visitor, bob: Visitor, database: Database
-) -> None:
+async def test_extending_too_late_names_the_seats_that_are_gone(ada: Visitor, bob: Visitor, database: Database) -> None:
     held = await ada.hold("A1", "A2")
     await time_passes(database, held, 301)
     await bob.hold("A2")
@@ -518,17 +504,16 @@ async def test_what_was_released_cannot_be_extended(ada: Visitor) -> None:
 # --- looking up ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("base", BASES)
-async def test_my_reservations_are_listed_newest_first(ada: Visitor, bob: Visitor, base: str) -> None:
+async def test_my_reservations_are_listed_newest_first(ada: Visitor, bob: Visitor) -> None:
     mine = [(await ada.hold(label))["id"] for label in ("A1", "A2", "A3")]
     await bob.hold("A4")
 
-    listed = await ada.read(f"{base}/reservations")
-
-    assert list(listed) == ["items", "next_cursor"]
-    assert [each["id"] for each in listed["items"]] == mine[::-1]
-    assert listed["next_cursor"] is None
-    assert listed["items"][0].keys() == (await ada.read(f"/reservations/{mine[0]}")).keys()
+    for base in BASES:
+        listed = await ada.read(f"{base}/reservations")
+        assert list(listed) == ["items", "next_cursor"]
+        assert [each["id"] for each in listed["items"]] == mine[::-1]
+        assert listed["next_cursor"] is None
+        assert listed["items"][0].keys() == (await ada.read(f"{base}/reservations/{mine[0]}")).keys()
 
 
 async def test_reservations_are_found_by_screening_and_status(ada: Visitor, database: Database) -> None:
@@ -571,24 +556,21 @@ async def test_reservations_come_in_pages(ada: Visitor) -> None:
     assert pages[-1]["next_cursor"] is None
 
 
-@pytest.mark.parametrize(
-    ("query", "wrong"),
-    [
-        ("status=open", "status"),
-        ("status=", "status"),
-        ("screening_id=x", "screening_id"),
-        ("screening_id=2147483648", "screening_id"),
-        ("limit=0", "limit"),
-        ("limit=201", "limit"),
-        ("cursor=x", "cursor"),
-        ("cursor=LTE", "cursor"),
-    ],
-)
-@pytest.mark.parametrize("path", ["/reservations", "/bookings"])
-async def test_a_query_that_makes_no_sense_is_refused(ada: Visitor, path: str, query: str, wrong: str) -> None:
-    problem = refused(await ada.get(f"{path}?{query}"), 422, "validation", "errors")
+async def test_a_query_that_makes_no_sense_is_refused(ada: Visitor) -> None:
+    queries = (
+        "status=open",
+        "status=",
+        "screening_id=x",
+        "screening_id=2147483648",
+        "limit=0",
+        "limit=201",
+        "cursor=x",
+    )
 
-    assert problem["errors"][0]["loc"] == ["query", wrong]
+    for path in ("/reservations", "/bookings"):
+        for query in queries:
+            problem = refused(await ada.get(f"{path}?{query}"), 422, "validation", "errors")
+            assert problem["errors"][0]["loc"] == ["query", query.partition("=")[0]]
 
 
 async def test_a_hold_that_ended_is_not_sent_again_to_who_has_it(ada: Visitor) -> None:
@@ -622,42 +604,41 @@ ROUTES = [
 ]
 
 
-@pytest.mark.parametrize("base", BASES)
-async def test_somebody_elses_reservation_is_not_found_through_any_route(
-    ada: Visitor, bob: Visitor, base: str
-) -> None:
+async def test_somebody_elses_reservation_is_not_found_through_any_route(ada: Visitor, bob: Visitor) -> None:
     hers = await ada.hold("A1")
     before = await ada.version()
 
-    for method, path in ROUTES:
-        answers = [await bob.ask(method, base + path.format(id=each)) for each in (hers["id"], NOBODYS_ID)]
-        problems = [refused(answer, 404, "not-found") for answer in answers]
-        assert problems[0]["detail"] == problems[1]["detail"]
-    for path, body in (("/bookings", {"reservation_id": hers["id"]}), ("/confirm", {"reservation_id": hers["id"]})):
-        refused(await bob.post(base + path, body), 404, "not-found")
-    refused(await bob.post(f"{base}/confirm", {"email": "ada@example.org", "seat_id": 1}), 404, "not-found")
-    assert (await bob.read(f"{base}/reservations"))["items"] == []
+    for base in BASES:
+        for method, path in ROUTES:
+            answers = [await bob.ask(method, base + path.format(id=each)) for each in (hers["id"], NOBODYS_ID)]
+            problems = [refused(answer, 404, "not-found") for answer in answers]
+            assert problems[0]["detail"] == problems[1]["detail"]
+        for path, body in (
+            ("/bookings", {"reservation_id": hers["id"]}),
+            ("/confirm", {"reservation_id": hers["id"]}),
+            ("/confirm", {"email": "ada@example.org", "seat_id": 1}),
+        ):
+            refused(await bob.post(base + path, body), 404, "not-found")
+        assert (await bob.read(f"{base}/reservations"))["items"] == []
     assert await ada.version() == before
     assert (await ada.read(f"/reservations/{hers['id']}"))["status"] == "held"
 
 
-@pytest.mark.parametrize("reservation_id", [NOBODYS_ID, "1", "x", "%00"])
-async def test_no_token_is_401_whatever_the_id(nobody: Visitor, reservation_id: str) -> None:
-    for method, path in ROUTES:
-        answer = await nobody.ask(method, path.format(id=reservation_id))
-        if reservation_id == "%00":
-            refused(answer, 422, "validation", "errors")
-        else:
+async def test_no_token_is_401_whatever_the_id(nobody: Visitor) -> None:
+    for reservation_id in (NOBODYS_ID, "1", "x"):
+        for method, path in ROUTES:
+            answer = await nobody.ask(method, path.format(id=reservation_id))
             refused(answer, 401, "unauthenticated")
             assert answer.headers["www-authenticate"] == "Bearer"
     refused(await nobody.get("/reservations"), 401, "unauthenticated")
     refused(await nobody.delete("/screenings/99/reservations"), 401, "unauthenticated")
+    refused(await nobody.post("/bookings", {"reservation_id": NOBODYS_ID}, key="not a key"), 401, "unauthenticated")
 
 
-@pytest.mark.parametrize("reservation_id", ["1", "x", f"{{{NOBODYS_ID}}}", NOBODYS_ID.replace("-", "")])
-async def test_an_id_that_is_no_uuid_is_refused(ada: Visitor, reservation_id: str) -> None:
-    for method, path in ROUTES:
-        refused(await ada.ask(method, path.format(id=reservation_id)), 422, "validation", "errors")
+async def test_an_id_that_is_no_uuid_is_refused(ada: Visitor) -> None:
+    for reservation_id in ("1", "x", f"{{{NOBODYS_ID}}}", NOBODYS_ID.replace("-", "")):
+        for method, path in ROUTES:
+            refused(await ada.ask(method, path.format(id=reservation_id)), 422, "validation", "errors")
 
 
 # --- settings --------------------------------------------------------------------------------------------------------

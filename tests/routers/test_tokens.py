@@ -4,6 +4,7 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -13,6 +14,7 @@ from app.domain.people import Person, Role
 from app.domain.refusals import Unauthenticated
 from app.main import Usher
 from app.services import tokens as tokens_module
+from app.services.endings import Origin
 from app.services.tokens import Tokens
 from tests.routers.wire import Wire
 
@@ -32,6 +34,7 @@ def claims(**changed: Any) -> dict[str, Any]:
         "role": "customer",
         "guest": True,
         "typ": "access",
+        "era": 0,
         "jti": "x",
         "iat": now(),
         "exp": now() + 60,
@@ -108,6 +111,10 @@ UNBELIEVABLE: dict[str, dict[str, Any]] = {
     "a text for the guest": {"guest": "yes"},
     "a refresh token": {"typ": "refresh"},
     "no type": {"typ": None},
+    "a text for the era": {"era": "0"},
+    "a session that is none": {"sid": "x"},
+    "a session of numbers": {"sid": [1]},
+    "an account's for as long as a guest's": {"guest": False, "exp": now() + 1_000},
     "another audience": {"aud": "somebody else"},
 }
 
@@ -199,15 +206,27 @@ def test_only_so_many_tokens_are_remembered(tokens: Tokens, monkeypatch: pytest.
     assert len(tokens._remembered) == 3
 
 
-def test_a_deleted_users_tokens_are_believed_no_more(tokens: Tokens) -> None:
+def test_a_token_whose_origin_has_ended_is_believed_no_more() -> None:
+    over: set[Origin] = set()
+    tokens = Tokens(SECRET, guest_seconds=HOUR, is_over=over.__contains__)
     token = signed()
     tokens.person(token)
 
-    tokens.end(17)
+    over.add(Origin(17, era=0))
 
     with pytest.raises(Unauthenticated):
         tokens.person(token)
     assert tokens.person(signed(sub="18")).id == 18
+
+
+def test_an_access_token_says_its_session() -> None:
+    tokens = Tokens(SECRET, guest_seconds=HOUR)
+    origin = Origin(17, 3, uuid4())
+
+    token = tokens.access_token(Person(17, Role.ADMIN), origin, datetime.now(UTC), "x")
+
+    assert tokens.believed(token.encode()).origin == origin
+    assert tokens.person(token.encode()) == Person(17, Role.ADMIN)
 
 
 def test_a_token_from_a_clock_a_little_ahead_is_believed(tokens: Tokens) -> None:

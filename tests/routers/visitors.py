@@ -136,7 +136,9 @@ async def time_passes(database: Database, hold: Json, seconds: float) -> None:
 def _document() -> list[tuple[re.Pattern[str], Json]]:
     paths: dict[str, Json] = create_app().openapi()["paths"]
     # What is literal comes before a parameter in the same place, as in the table of operations.
-    return [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), paths[path]) for path in sorted(paths, key=lambda p: "{" in p)]
+    return [
+        (re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), paths[path]) for path in sorted(paths, key=lambda p: "{" in p)
+    ]
 
 
 def must_be_documented(method: str, path: str, answer: Response) -> None:

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import screenings
+from app.db import planning, screenings
 from app.db.screenings import Defaults
 from app.domain.catalogue import ScreeningFilter
+from app.domain.planning import ScreeningPlan
 from app.domain.refusals import NotFound, ScreeningRequired, UnknownSeats
 from app.domain.screenings import Limits
 from app.domain.seats import SeatNames
@@ -273,7 +274,7 @@ async def test_a_new_screening_is_seen_at_once(catalogue: Catalogue, demo_engine
     await catalogue.for_write(THEATER_A)
     async with demo_engine.begin() as connection:
         tomorrow = datetime.now(UTC) + timedelta(days=1)
-        await screenings.add(connection, THEATER_A, "Another", tomorrow, {})
+        await planning.add(connection, THEATER_A, ScreeningPlan("Another", tomorrow, {}))
 
     with pytest.raises(ScreeningRequired):
         await catalogue.for_write(THEATER_A)

@@ -1,0 +1,143 @@
+"""Accounts: users with a username and a password, and the eras of their sessions (`users.era`)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.refusals import UsernameTaken
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What it takes to show that somebody is this user, and who they are then. API keys' users have no password."""
+
+    id: int
+    username: str | None
+    password_hash: str | None
+    role: str
+    is_guest: bool
+    era: int
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """Since when a user's sessions count: those of an earlier era are over, but for the spared one."""
+
+    user_id: int
+    era: int
+    spared_session_id: UUID | None
+
+
+_CREDENTIALS = "SELECT id, username, password_hash, role, is_guest, era FROM users WHERE deleted_at IS NULL AND"
+_OF_USERNAME = text(f"{_CREDENTIALS} username_key = :key")
+_OF_ID = text(f"{_CREDENTIALS} id = :id")
+
+_INSERT_ACCOUNT = text("""
+    INSERT INTO users (username, username_key, email, password_hash, role)
+    VALUES (:username, :key, :email, :password_hash, :role)
+    RETURNING id
+""")
+_INSERT_MACHINE = text("INSERT INTO users (role) VALUES (:role) RETURNING id")
+
+_BECOME_ACCOUNT = text("""
+    UPDATE users
+       SET username = :username, username_key = :key, email = coalesce(:email, email), password_hash = :password_hash,
+           is_guest = false
+     WHERE id = :id AND is_guest AND deleted_at IS NULL
+    RETURNING id
+""")
+
+_REHASH = text("UPDATE users SET password_hash = :new WHERE id = :id AND password_hash = :old")
+
+_NEW_ERA = "era = era + 1, era_began_at = clock_timestamp()"
+_CHANGE_PASSWORD = text(f"""
+    UPDATE users SET password_hash = :new, {_NEW_ERA}, spared_session_id = :spared_session_id
+     WHERE id = :id AND password_hash = :old AND deleted_at IS NULL
+    RETURNING id, era, spared_session_id
+""")  # noqa: S608 - our own names
+_DELETE = text(f"""
+    UPDATE users
+       SET username = NULL, username_key = NULL, email = NULL, password_hash = NULL, deleted_at = clock_timestamp(),
+           {_NEW_ERA}, spared_session_id = NULL
+     WHERE id = :id AND password_hash IS NOT DISTINCT FROM :old AND deleted_at IS NULL
+    RETURNING id, era, spared_session_id
+""")  # noqa: S608 - our own names
+_ERAS = text("""
+    SELECT id, era, spared_session_id FROM users
+     WHERE era_began_at > clock_timestamp() - make_interval(secs => :seconds)
+""")
+
+
+async def credentials_of(connection: AsyncConnection, username_key: str) -> Credentials | None:
+    """The user with this username, whichever way it is written; None: nobody has it."""
+    row = (await connection.execute(_OF_USERNAME, {"key": username_key})).one_or_none()
+    return Credentials(*row) if row else None
+
+
+async def credentials(connection: AsyncConnection, user_id: int) -> Credentials | None:
+    """The user with this id; None: nobody has it, or they are gone."""
+    row = (await connection.execute(_OF_ID, {"id": user_id})).one_or_none()
+    return Credentials(*row) if row else None
+
+
+async def insert_account(
+    connection: AsyncConnection, username: str, key: str, email: str | None, password_hash: str, role: str
+) -> int:
+    """Make an account; its id. Raises UsernameTaken."""
+    given = {"username": username, "key": key, "email": email, "password_hash": password_hash, "role": role}
+    with _a_name_is_taken_once():
+        return int((await connection.execute(_INSERT_ACCOUNT, given)).scalar_one())
+
+
+async def become_account(
+    connection: AsyncConnection, user_id: int, username: str, key: str, email: str | None, password_hash: str
+) -> bool:
+    """Make an account of a guest, with all that they have; False: this is no guest any more. Raises UsernameTaken."""
+    given = {"id": user_id, "username": username, "key": key, "email": email, "password_hash": password_hash}
+    with _a_name_is_taken_once():
+        return (await connection.execute(_BECOME_ACCOUNT, given)).one_or_none() is not None
+
+
+async def insert_machine(connection: AsyncConnection, role: str) -> int:
+    """Make a user for an API key: neither guest nor account; their id."""
+    return int((await connection.execute(_INSERT_MACHINE, {"role": role})).scalar_one())
+
+
+async def rehash(connection: AsyncConnection, user_id: int, old: str, new: str) -> None:
+    """Keep the same password under another hash, unless it was changed meanwhile."""
+    await connection.execute(_REHASH, {"id": user_id, "old": old, "new": new})
+
+
+async def change_password(
+    connection: AsyncConnection, user_id: int, old: str, new: str, spared_session_id: UUID | None
+) -> Era | None:
+    """Keep another password's hash, and begin an era; None: `old` is not the user's hash any more."""
+    given = {"id": user_id, "old": old, "new": new, "spared_session_id": spared_session_id}
+    row = (await connection.execute(_CHANGE_PASSWORD, given)).one_or_none()
+    return Era(*row) if row else None
+
+
+async def delete(connection: AsyncConnection, user_id: int, old: str | None) -> Era | None:
+    """Take a person's data away and begin an era without sessions; None: `old` is not the user's hash any more."""
+    row = (await connection.execute(_DELETE, {"id": user_id, "old": old})).one_or_none()
+    return Era(*row) if row else None
+
+
+async def eras_of_the_last(connection: AsyncConnection, seconds: float) -> list[Era]:
+    """Whose era began in so many seconds before now."""
+    return [Era(*row) for row in await connection.execute(_ERAS, {"seconds": seconds})]
+
+
+@contextmanager
+def _a_name_is_taken_once() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        if getattr(getattr(error.orig, "__cause__", None), "constraint_name", None) == "users_username_key":
+            raise UsernameTaken from None
+        raise

@@ -1,0 +1,62 @@
+"""API keys in JSON (api.md, section 8)."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from app.domain.people import KeyScope, Role
+from app.schemas.moments import MomentOut
+from app.schemas.requests import Line, Strict
+
+
+def _each_once(scopes: list[KeyScope]) -> list[KeyScope]:
+    if len(set(scopes)) != len(scopes):
+        raise PydanticCustomError("scope_twice", "The same scope is there twice.")
+    return scopes
+
+
+class ApiKeyIn(Strict):
+    """A key for a machine."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Box office 2", "role": "organizer", "scopes": ["read", "sell"]}]}
+    )
+
+    name: Line = Field(max_length=100, examples=["Box office 2"], description="Which machine, for people.")
+    role: Role = Field(examples=["organizer"], description="What its user may do.")
+    scopes: Annotated[list[KeyScope], AfterValidator(_each_once)] = Field(
+        min_length=1,
+        max_length=len(KeyScope),
+        examples=[["read", "sell"]],
+        description="What the key is for, within that.",
+    )
+
+
+class ApiKeyOut(BaseModel):
+    """A key, but for its secret part."""
+
+    id: int = Field(examples=[1])
+    user_id: int = Field(examples=[17], description="The user that it acts as.")
+    name: str = Field(examples=["Box office 2"])
+    role: Role = Field(examples=["organizer"])
+    scopes: list[KeyScope] = Field(examples=[["read", "sell"]])
+    prefix: str = Field(examples=["usher_x1Yz7Q"], description="How it begins.")
+    created_at: MomentOut
+    last_used_at: MomentOut | None = Field(description="To the minute; null: never.")
+
+
+class NewApiKeyOut(ApiKeyOut):
+    """A key, with the text that is shown this once."""
+
+    key: str = Field(
+        examples=["usher_x1Yz7QfN0c2yV5tGkq8eJb3LrWm6Hd9aSpUoXiTzRvE"],
+        description="Send it as `Authorization: Bearer <key>`. It is shown once, and kept nowhere.",
+    )
+
+
+class ApiKeysOut(BaseModel):
+    """A page of keys, newest first."""
+
+    items: list[ApiKeyOut]
+    next_cursor: str | None = Field(examples=[None])

@@ -1,0 +1,71 @@
+"""A file with a layout, and what may be wrong with it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.domain.refusals import Flaw
+from app.schemas.layouts import LayoutIn
+
+Loc = tuple[str | int, ...]
+
+MOST_COMPLAINTS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Something that is wrong with a file. `line` counts from 1; None: with the file as a whole."""
+
+    line: int | None
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        where = [f"line {self.line}"] if self.line else []
+        return ": ".join([*where, *([self.field] if self.field else []), self.message])
+
+
+class FileWrong(Exception):
+    """A file that no layout can be read from; its text is one line for each complaint."""
+
+    def __init__(self, complaints: Iterable[Complaint]) -> None:
+        self.complaints = tuple(complaints)[:MOST_COMPLAINTS]
+        super().__init__("\n".join(str(each) for each in self.complaints))
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutFile:
+    """A layout as it was read, what else the file says, and where in the file a path into the layout stands."""
+
+    layout: LayoutIn
+    place_of: Callable[[Loc], tuple[int | None, str]]
+    name: str | None = None
+    timezone: str | None = None
+
+    def wrong(self, flaws: Iterable[Flaw]) -> FileWrong:
+        """What the rules found wrong with the layout, told in terms of the file."""
+        return FileWrong(
+            Complaint(*self.place_of(flaw.loc[1:] if flaw.loc[:1] == ("layout",) else flaw.loc), flaw.message)
+            for flaw in flaws
+        )
+
+
+def complaints(
+    errors: Iterable[Mapping[str, Any]], place_of: Callable[[Loc], tuple[int | None, str]]
+) -> Iterable[Complaint]:
+    """pydantic's errors as ours."""
+    return [Complaint(*place_of(error["loc"]), error["msg"].removeprefix("Value error, ")) for error in errors]
+
+
+def text_of(content: bytes) -> str:
+    """The text of a file, without the mark that some programs put in front. Raises FileWrong: not UTF-8, or NULs."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise FileWrong([Complaint(line, "", "This is not UTF-8. Save the file as UTF-8.")]) from None
+    if "\x00" in text:
+        raise FileWrong([Complaint(text.count("\n", 0, text.index("\x00")) + 1, "", "There is a NUL character.")])
+    if not text.strip():
+        raise FileWrong([Complaint(None, "", "The file is empty.")])
+    return text

@@ -1,0 +1,164 @@
+"""Live messages (api.md, section 9): the same objects through both doors, and what a socket's client may say.
+
+The models are for the documentation; the messages themselves are written as bytes, each entry of an update once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.moments import MomentOut, moment
+from app.schemas.shapes import ChangeOut
+
+_UPDATE: Final[dict[str, Any]] = {
+    "seat_id": 1,
+    "label": "A1",
+    "status": "reserved_by_me",
+    "is_mine": True,
+    "expires_at": "2026-11-20T19:30:00.000Z",
+    "previously_reserved_by": None,
+}
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ConnectionConfirmed(_Message):
+    """The first message. It comes again, with the new `user_id`, after an `authenticate`."""
+
+    type: Literal["connection_confirmed"]
+    screening_id: int
+    version: int = Field(description="Where the listener stands: every later change will be told.")
+    user_id: int | None = Field(description="As whom the listener is believed; null is anonymous.")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"type": "connection_confirmed", "screening_id": 1, "version": 41, "user_id": 17}]
+        }
+    )
+
+
+class BulkSeatUpdate(_Message):
+    """What changed since the message before, one entry for each seat, from the listener's side."""
+
+    type: Literal["bulk_seat_update"]
+    screening_id: int
+    version: int = Field(description="The last of the versions that are in it; it only grows.")
+    updates: list[ChangeOut]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"type": "bulk_seat_update", "screening_id": 1, "version": 42, "updates": [_UPDATE]}]
+        }
+    )
+
+
+class Resync(_Message):
+    """Read the whole map again: what lies between is not told. Later changes will be."""
+
+    type: Literal["resync"]
+    screening_id: int
+    version: int = Field(description="The map to read is at least at this version.")
+    reason: Literal["too_old", "too_slow", "house_changed"] = Field(
+        description="`too_old`: what was missed is no longer kept, or too much. `too_slow`: the listener did not keep "
+        "up; the stream ends. `house_changed`: an organizer edited the seats or the screening."
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"type": "resync", "screening_id": 1, "version": 42, "reason": "too_old"}]}
+    )
+
+
+class Ping(_Message):
+    """From the service every 20 seconds; from a socket's client whenever it likes."""
+
+    type: Literal["ping"]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "ping"}]})
+
+
+class Pong(_Message):
+    """The answer to a client's `ping`; a client may answer the service's with it."""
+
+    type: Literal["pong"]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "pong"}]})
+
+
+class TokenExpiring(_Message):
+    """The listener's token ends within 30 seconds, and the connection with it, unless it is renewed."""
+
+    type: Literal["token_expiring"]
+    expires_at: MomentOut
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"type": "token_expiring", "expires_at": _UPDATE["expires_at"]}]}
+    )
+
+
+class Misunderstood(_Message):
+    """What the client said was not understood. After several of these the socket is closed with 1008."""
+
+    type: Literal["error"]
+    code: Literal["not-json", "unknown-type"]
+    detail: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"type": "error", "code": "unknown-type", "detail": "Send authenticate, ping or pong."}]
+        }
+    )
+
+
+class Authenticate(_Message):
+    """Who the client is: as the first message, or later to renew a token. A token that is not believed closes with 4401."""
+
+    type: Literal["authenticate"]
+    token: str
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"type": "authenticate", "token": "eyJhbGciOiJIUzI1NiIs..."}]}
+    )
+
+
+TOLD: Final = (ConnectionConfirmed, BulkSeatUpdate, Resync, Ping, TokenExpiring)
+"""What both doors say."""
+ANSWERED: Final = (Pong, Misunderstood)
+"""What a socket answers."""
+HEARD: Final = (Authenticate, Ping, Pong)
+"""What a socket's client may say."""
+
+PING: Final = b'{"type":"ping"}'
+PONG: Final = b'{"type":"pong"}'
+
+
+def confirmed_json(screening_id: int, version: int, user_id: int | None) -> bytes:
+    """A ConnectionConfirmed."""
+    return orjson.dumps(
+        {"type": "connection_confirmed", "screening_id": screening_id, "version": version, "user_id": user_id}
+    )
+
+
+def bulk_json(screening_id: int, version: int, entries: Sequence[bytes]) -> bytes:
+    """A BulkSeatUpdate of entries that are JSON already."""
+    head = b'{"type":"bulk_seat_update","screening_id":%d,"version":%d,"updates":[' % (screening_id, version)
+    return head + b",".join(entries) + b"]}"
+
+
+def resync_json(screening_id: int, version: int, reason: str) -> bytes:
+    """A Resync."""
+    return orjson.dumps({"type": "resync", "screening_id": screening_id, "version": version, "reason": reason})
+
+
+def token_expiring_json(expires_at: datetime) -> bytes:
+    """A TokenExpiring."""
+    return orjson.dumps({"type": "token_expiring", "expires_at": moment(expires_at)})
+
+
+def misunderstood_json(code: str, detail: str) -> bytes:
+    """A Misunderstood."""
+    return orjson.dumps({"type": "error", "code": code, "detail": detail})

@@ -1,0 +1,75 @@
+"""News: what one batch changed in one screening, as the processes tell each other.
+
+It has everybody's ids in it and never leaves the service as it is; `broadcast` makes messages of it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import orjson
+
+from app.db.seat_events import SeatChange, SeatEvent
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """All changes of a screening after one version, up to another; in the order of their versions."""
+
+    after: int
+    version: int
+    changes: tuple[SeatChange, ...]
+
+
+def news_json(news: News) -> bytes:
+    """As compact as it may be: it is made for every batch, whether somebody listens or not."""
+    return orjson.dumps((news.after, news.version, news.changes), default=tuple)
+
+
+def news_from(published: bytes) -> News:
+    """What news_json wrote. Raises ValueError for anything else."""
+    try:
+        after, version, changes = orjson.loads(published)
+        return News(after, version, tuple(_change(*change) for change in changes))
+    except (TypeError, orjson.JSONDecodeError) as error:
+        raise ValueError("no news") from error
+
+
+def _change(
+    version: int, seat_id: int, status: str, ends: str | None, user_id: int | None, previous_user_id: int | None
+) -> SeatChange:
+    expires_at = None if ends is None else datetime.fromisoformat(ends)
+    return SeatChange(version, seat_id, status, expires_at, user_id, previous_user_id)
+
+
+class Update(NamedTuple):
+    """What became of a seat: what it is now, whose, until when; and whose hold ended on the way."""
+
+    seat_id: int
+    status: str
+    expires_at: datetime | None
+    user_id: int | None
+    lost_by: frozenset[int]
+
+    def seen_by(self, listener_id: int | None) -> SeatEvent:
+        """With nobody in it but its owner and the listener."""
+        was_mine = listener_id if listener_id in self.lost_by else None
+        return SeatEvent(self.seat_id, self.status, self.expires_at, self.user_id, was_mine)
+
+
+_NOBODY: frozenset[int] = frozenset()
+
+
+def merged(changes: Iterable[SeatChange | SeatEvent], onto: dict[int, Update] | None = None) -> dict[int, Update]:
+    """One update for each seat: its last change, and everybody who lost a hold of it on the way and did not get it back."""
+    updates = {} if onto is None else onto
+    for change in changes:
+        before = updates.get(change.seat_id)
+        lost_by = before.lost_by if before else _NOBODY
+        if change.previous_user_id is not None:
+            lost_by |= {change.previous_user_id}
+        if change.user_id in lost_by:
+            lost_by -= {change.user_id}
+        updates[change.seat_id] = Update(change.seat_id, change.status, change.expires_at, change.user_id, lost_by)
+    return updates

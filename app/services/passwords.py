@@ -1,0 +1,67 @@
+"""Passwords: argon2id with OWASP's parameters, in a few threads of its own, with a queue that has an end.
+
+A flood of logins keeps two threads busy and nobody else; whoever finds the queue full is told to come again.
+"""
+
+import asyncio
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from app.domain.refusals import Busy
+
+T = TypeVar("T")
+
+THREADS: Final = 2
+SCHEME: Final = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1),))
+
+# The hash of a password that was thrown away: looking for a user who does not exist takes as long as for one who does.
+NOBODYS: Final = (
+    "$argon2id$v=19$m=19456,t=2,p=1$28KT7EcStPyLZXvpcvHydA$pF2ilq0qZzjXKnRDMhu24B33ZQnEs+7Dk1tKXOp+TJ0"
+)
+
+
+class Passwords:
+    """One per process."""
+
+    def __init__(self, queue_max: int) -> None:
+        self._queue_max = queue_max
+        self._waiting = 0
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
+
+    async def hash(self, password: str) -> str:
+        """What is kept of a password. Raises Busy when too many wait already."""
+        return await self._in_a_thread(lambda: SCHEME.hash(normal(password)))
+
+    async def verify(self, password: str, kept: str | None) -> tuple[bool, str | None]:
+        """Is it this password? And what to keep of it from now on, if that is something else.
+
+        `kept` None: it is wrong, and that takes as long to find out. Raises Busy when too many wait already.
+        """
+        is_right, better = await self._in_a_thread(lambda: SCHEME.verify_and_update(normal(password), kept or NOBODYS))
+        return (is_right, better) if kept is not None else (False, None)
+
+    def close(self) -> None:
+        """Begin nothing more; what is under way ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _in_a_thread(self, work: Callable[[], T]) -> T:
+        """A caller who goes away leaves the work to its end: it counts as waiting until then."""
+        if self._waiting >= self._queue_max:
+            raise Busy("Too many people are signing in.")
+        self._waiting += 1
+        done = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        done.add_done_callback(self._one_less)
+        return await asyncio.shield(done)
+
+    def _one_less(self, _: object) -> None:
+        self._waiting -= 1
+
+
+def normal(password: str) -> str:
+    """The same password from every keyboard (NIST SP 800-63B)."""
+    return unicodedata.normalize("NFKC", password)

@@ -1,0 +1,67 @@
+"""What a username may be, and when two are one."""
+
+import pytest
+
+from app.domain import usernames
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "ada",
+        "Ada.Lovelace",
+        "a_b-c+d@example.org",
+        "7of9",
+        "\u00c4d\u00e0m",
+        "\u6f22\u5b57\u540d",
+        "\u0928\u092e\u0938\u094d\u0924\u0947",
+        "x" * 64,
+    ],
+)
+def test_names_of_every_script_are_kept_as_they_are(given: str) -> None:
+    assert usernames.normal(given) == given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "ab",
+        "x" * 65,
+        "\ufdfa" * 4,  # short as written, 72 characters in NFKC
+        "a b c",
+        "ada\u200b",
+        "ada\u202e",
+        "ada\nlovelace",
+        "-ada",
+        ".ada",
+        "\u0301ada",
+        "ada'; DROP TABLE users; --",
+        "<script>",
+        "ada\u0000",
+        "ad\u00aa\u2460" + "\U0001f600",
+    ],
+)
+def test_what_is_no_name_is_refused(given: str) -> None:
+    with pytest.raises(ValueError, match="username"):
+        usernames.normal(given)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ada", "aDA"),
+        (" ada ", "ada"),
+        ("\uff21\uff44\uff41", "ada"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("e\u0301va", "\u00c9va"),
+        ("\u03a3\u03af\u03c3\u03c5\u03c6\u03bf\u03c2", "\u03a3\u038a\u03a3\u03a5\u03a6\u039f\u03a3"),
+    ],
+)
+def test_ways_to_write_one_name(one: str, other: str) -> None:
+    assert usernames.key(one) == usernames.key(other) == usernames.key(usernames.normal(one))
+
+
+@pytest.mark.parametrize(("one", "other"), [("ada", "adam"), ("a.da", "ada"), ("\u0430da", "ada")])
+def test_other_names_are_other_names(one: str, other: str) -> None:
+    assert usernames.key(one) != usernames.key(other)

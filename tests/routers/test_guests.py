@@ -1,0 +1,105 @@
+"""Nobody signed in: a call that takes seats makes a guest, and its answer carries the token for what comes next."""
+
+from datetime import UTC, datetime, timedelta
+
+import jwt
+
+from tests.conftest import JWT_SECRET, OpenApp
+from tests.routers.visitors import BASES, Database, Json, Visitor, guest, refused, time_passes, told
+
+HOLD = "/screenings/1/reservations"
+
+# Every call that takes seats, each with a seat of its own.
+TAKING: list[tuple[str, Json]] = [
+    (HOLD, {"seat": "A1"}),
+    (f"{HOLD}/toggle", {"seat": "A2"}),
+    ("/bookings", {"screening_id": 1, "seat": "A3"}),
+    ("/theaters/1/reserve", {"seat": "A4"}),
+    ("/theaters/1/book", {"seat": "A5"}),
+    ("/reserve", {"seat_id": 6}),
+    ("/seat-reservations/toggle", {"screening_id": 1, "seat_id": 7}),
+]
+
+
+async def test_every_call_that_takes_seats_makes_a_guest(nobody: Visitor) -> None:
+    guests = set()
+    for number, (path, body) in enumerate(TAKING):
+        answer = await nobody.post(BASES[number % 3] + path, body)
+        assert answer.is_success, answer.text
+        me = await Visitor(nobody.client, answer.json()["guest_token"]).read("/me")
+        assert (me["is_guest"], me["role"], me["email"], me["username"]) == (True, "customer", None, None)
+        guests.add(me["id"])
+
+    assert len(guests) == len(TAKING)
+    assert len(await nobody.taken()) == len(TAKING)
+
+
+async def test_the_token_is_good_for_what_comes_next(nobody: Visitor, database: Database) -> None:
+    held = told(await nobody.post(HOLD, {"seats": ["A1", "A2"]}), 201)
+    me = Visitor(nobody.client, held["guest_token"])
+
+    assert [each["id"] for each in (await me.read("/reservations"))["items"]] == [held["id"]]
+    await time_passes(database, held, 10)
+    extended = told(await me.post(f"/reservations/{held['id']}/extend"), 200)
+    booking = await me.confirm(held)
+    cancelled = told(await me.delete(f"/bookings/{booking['id']}"), 200)
+
+    assert extended["user_id"] == booking["user_id"] == cancelled["user_id"] == held["user_id"]
+    assert "guest_token" not in extended | booking | cancelled
+
+
+async def test_who_has_a_token_gets_no_other(ada: Visitor) -> None:
+    assert "guest_token" not in await ada.hold("A1")
+    assert "guest_token" not in await ada.toggle("A2")
+    assert "guest_token" not in await ada.book("A3")
+
+
+async def test_without_the_token_a_guest_is_somebody_new(nobody: Visitor) -> None:
+    held = told(await nobody.post(HOLD, {"seat": "A1"}), 201)
+
+    refused(await nobody.post(HOLD, {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats")
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/extend"), ("POST", "/confirm")):
+        refused(await nobody.ask(method, f"/reservations/{held['id']}{path}"), 401, "unauthenticated")
+
+
+async def test_a_refused_call_carries_no_token(nobody: Visitor, ada: Visitor) -> None:
+    await ada.hold("A1")
+
+    for body in ({"seat": "A1"}, {"seat": "Z1"}, {}):
+        assert "guest_token" not in (await nobody.post(HOLD, body)).json()
+
+
+async def test_a_token_that_is_not_believed_never_becomes_a_guest(nobody: Visitor) -> None:
+    now = datetime.now(UTC)
+    claims = {"sub": "1", "role": "customer", "guest": True, "typ": "access", "jti": "x"}
+    tokens = [
+        "nonsense",
+        jwt.encode(claims | {"iat": now, "exp": now + timedelta(minutes=5)}, "x" * 64, "HS256"),
+        jwt.encode(claims | {"iat": now - timedelta(days=2), "exp": now - timedelta(days=1)}, JWT_SECRET, "HS256"),
+        jwt.encode(claims | {"iat": now}, JWT_SECRET, "HS256"),
+    ]
+
+    for token in tokens:
+        for path, body in TAKING:
+            refused(await Visitor(nobody.client, token).post(path, body), 401, "unauthenticated")
+    assert await nobody.version() == 0
+
+
+async def test_where_guests_are_not_welcome_a_token_is_needed(open_app: OpenApp) -> None:
+    client = await open_app(guests=False)
+    nobody, ada = Visitor(client), await guest(client, "ada@example.org")
+
+    for path, body in TAKING:
+        refused(await nobody.post(path, body), 401, "unauthenticated")
+        assert (await ada.post(path, body)).is_success
+    assert (await nobody.get("/screenings/1/seats")).status_code == 200
+
+
+async def test_a_guests_email_opens_nothing_of_an_earlier_guest(ada: Visitor) -> None:
+    held = await ada.hold("A1")
+
+    again = await guest(ada.client, "ada@example.org")
+
+    assert (await again.read("/reservations"))["items"] == []
+    refused(await again.get(f"/reservations/{held['id']}"), 404, "not-found")
+    refused(await again.post("/confirm", {"email": "ada@example.org", "seat_id": 1}), 404, "not-found")

@@ -1,0 +1,168 @@
+"""The OpenAPI document against the service that it describes: its examples work unedited, and answers look as it says.
+
+What the document must have in itself is in test_docs.py; Spectral's rules are run by .ci/run.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from app.main import create_app
+from app.schemas import layouts, screenings, shapes, theaters
+from app.schemas import people as people_schemas
+from tests.routers.visitors import Json, Visitor, told
+
+BASE = "/api/v1"
+DOCUMENT: Json = create_app().openapi()
+
+
+def operations() -> Iterator[tuple[str, str, Json]]:
+    """Every operation: its method, its path, and what the document says of it."""
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            yield method.upper(), path, operation
+
+
+def examples_of(operation: Json) -> dict[str, Any]:
+    """The bodies that an operation's document proposes, by name."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    return {name: example["value"] for name, example in content.get("examples", {}).items()}
+
+
+EXAMPLES = [
+    pytest.param(method, path, body, id=f"{method} {path} {name}")
+    for method, path, operation in operations()
+    for name, body in examples_of(operation).items()
+    if set(operation["tags"]) & {"seats", "reservations", "bookings"} and "blocks" not in path
+]
+
+
+async def filled_in(path: str, ada: Visitor) -> str:
+    """The path with ids of the demo data; reservations and bookings are made for it first."""
+    ids = {"theater_id": "1", "screening_id": "1", "seat_id": "80"}
+    if "{reservation_id}" in path:
+        ids["reservation_id"] = (await ada.hold("D20"))["id"]
+    if "{booking_id}" in path:
+        ids["booking_id"] = (await ada.book("D20"))["id"]
+    return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
+
+
+async def give_everything_back(ada: Visitor) -> None:
+    """Nothing is held or booked after this."""
+    await ada.delete("/screenings/1/reservations")
+    for booking in (await ada.read("/bookings?status=confirmed"))["items"]:
+        await ada.delete(f"/bookings/{booking['id']}")
+
+
+# --- examples --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "path", "body"), EXAMPLES)
+async def test_every_example_works_unedited_against_the_demo_data(
+    ada: Visitor, nobody: Visitor, method: str, path: str, body: Any
+) -> None:
+    needs_ada = "{reservation_id}" in path or "{booking_id}" in path
+
+    answer = await (ada if needs_ada else nobody).ask(method, await filled_in(path, ada), body)
+
+    assert answer.is_success, answer.text
+
+
+def test_there_is_an_example_wherever_seats_are_named() -> None:
+    named = {
+        (method, path)
+        for method, path, operation in operations()
+        if "requestBody" in operation and set(operation["tags"]) & {"reservations", "bookings", "seats", "people"}
+    }
+
+    assert {(method, path) for method, path, operation in operations() if examples_of(operation)} >= named
+
+
+async def test_every_call_without_a_body_works_against_the_demo_data(ada: Visitor) -> None:
+    for method, path, operation in operations():
+        is_ours = set(operation["tags"]) & {"theaters", "screenings", "seats", "reservations", "bookings"}
+        if "requestBody" in operation or not is_ours or "403" in operation["responses"]:
+            continue
+        answer = await ada.ask(method, await filled_in(path, ada))
+        assert answer.is_success, f"{method} {path}: {answer.text}"
+        await give_everything_back(ada)
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def members(model: type[BaseModel]) -> set[str]:
+    """The members of a documented answer, but for the token that only newcomers get."""
+    return set(model.model_fields) - {"guest_token"}
+
+
+async def test_answers_have_just_the_members_that_are_documented(ada: Visitor) -> None:
+    held = await ada.hold("A1")
+    toggled = await ada.toggle("A2")
+    booking = await ada.book("A3")
+    said: list[tuple[Any, type[BaseModel]]] = [
+        (held, shapes.ReservationOut),
+        (held["seats"][0], shapes.PricedSeat),
+        (held["total"], shapes.Money),
+        (toggled, shapes.ToggledOut),
+        (toggled["reserved"][0], shapes.NamedSeat),
+        (booking, shapes.BookingOut),
+        (booking["payment"], shapes.PaymentOut),
+        (await ada.read("/reservations"), shapes.ReservationsOut),
+        (await ada.read("/bookings"), shapes.BookingsOut),
+        (await ada.read("/screenings/1/seats"), shapes.SeatMapOut),
+        ((await ada.read("/screenings/1/seats"))["seats"][0], shapes.MapSeat),
+        ((await ada.read("/screenings/1/seats"))["counts"], shapes.Counts),
+        (await ada.read("/screenings/1/availability"), shapes.CompactMapOut),
+        ((await ada.read("/screenings/1/availability"))["sections"][0], shapes.SectionLeftOut),
+        (await ada.read("/screenings/1/changes"), shapes.ChangesOut),
+        ((await ada.read("/screenings/1/changes"))["updates"][0], shapes.ChangeOut),
+        (told(await ada.delete("/screenings/1/reservations"), 200), shapes.ReleasedOut),
+        (await ada.read("/theaters"), theaters.TheatersOut),
+        (await ada.read("/theaters/1"), theaters.TheaterOut),
+        (await ada.read("/theaters/1/layout"), layouts.LayoutOut),
+        ((await ada.read("/theaters/1/layout"))["seats"][0], layouts.SeatOut),
+        (await ada.read("/screenings"), screenings.ScreeningsOut),
+        (await ada.read("/screenings/1"), screenings.ScreeningOut),
+        (await ada.read("/me"), people_schemas.MeOut),
+    ]
+
+    for answer, model in said:
+        assert set(answer) == members(model), model.__name__
+        model.model_validate(answer)
+
+
+async def test_what_is_documented_has_the_headers_that_are_documented(ada: Visitor) -> None:
+    for method, path, operation in operations():
+        answers = operation["responses"]
+        if method == "GET" and "304" in answers and "403" not in answers:
+            answer = await ada.get(await filled_in(path, ada))
+            assert "etag" in answer.headers, path
+            assert "ETag" in answers["200"]["headers"], path
+            await give_everything_back(ada)
+        if "201" in answers:
+            assert "Location" in answers["201"]["headers"], path
+
+
+def test_aliases_and_the_calls_of_existing_clients_are_left_out() -> None:
+    for path in ("/seats", "/reserve", "/confirm", "/seat-reservations/toggle", "/openapi.json", "/docs"):
+        assert path not in DOCUMENT["paths"]
+        assert BASE + path not in DOCUMENT["paths"]
+
+
+def test_tags_are_in_the_order_of_a_visit() -> None:
+    order = [tag["name"] for tag in DOCUMENT["tags"]]
+
+    assert order[:5] == ["theaters", "screenings", "seats", "reservations", "bookings"]
+    assert order[-1] == "operators"
+
+
+def test_everything_that_anybody_can_read_can_be_asked_again() -> None:
+    reads = {path: operation for method, path, operation in operations() if method == "GET"}
+
+    without = [path for path, read in reads.items() if not {"304", "403"} & read["responses"].keys()]
+
+    assert without == ["/health", "/health/ready", "/health/live"]

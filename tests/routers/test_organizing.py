@@ -1,0 +1,602 @@
+"""What organizers do over HTTP: theaters, layouts and screenings (api.md, sections 4 and 5)."""
+
+from typing import Any
+
+import pytest
+
+from app.domain.people import Role
+from tests.organizers import token_of
+from tests.routers.visitors import BASES, Database, Visitor, labels, refused, told
+
+Json = dict[str, Any]
+
+LATER = {"starts_at": "2030-06-01T13:00:00.000Z", "sales_open_at": "2030-05-01T08:00:00.000Z"}
+EDITS = [
+    ("POST", "/theaters", {"name": "Studio", "timezone": "UTC"}),
+    ("PATCH", "/theaters/1", {"name": "Mine"}),
+    ("DELETE", "/theaters/1", None),
+    ("PUT", "/theaters/1/layout", {"sections": [{"name": "S", "rows": [{"row": "A", "seats": 1}]}]}),
+    ("POST", "/theaters/1/screenings", {"title": "Mine", **LATER, "prices": {}}),
+    ("PATCH", "/screenings/1", {"title": "Mine"}),
+    ("DELETE", "/screenings/1", None),
+]
+
+
+def euros(cents: int) -> Json:
+    return {"amount_minor": cents, "currency": "EUR"}
+
+
+PRICES = {"premium": euros(3000), "standard": euros(1800), "economy": euros(900)}
+
+
+def house(seats_in_d: int = 20, **more: str) -> Json:
+    """Theater A as it stands, but for the last row; `more` are further rows with their category."""
+    rows = {"A": "premium", "B": "standard", "C": "standard", "D": "economy", **more}
+    return {
+        "sections": [
+            {"name": name, "category": category, "rows": [{"row": name, "seats": seats_in_d if name == "D" else 20}]}
+            for name, category in rows.items()
+        ]
+    }
+
+
+@pytest.fixture
+async def olga(nobody: Visitor, database: Database) -> Visitor:
+    """An organizer."""
+    return Visitor(nobody.client, await token_of(database))
+
+
+async def patch(visitor: Visitor, path: str, body: Json, **headers: str) -> Json:
+    changed: Json = told(await visitor.ask("PATCH", path, body, **headers), 200)
+    return changed
+
+
+def wrong(problem: Json) -> list[tuple[str, str]]:
+    """Where it is wrong, and how."""
+    return [(".".join(map(str, each["loc"])), each["code"]) for each in problem["errors"]]
+
+
+# --- who may ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "path", "body"), EDITS)
+async def test_only_organizers_edit(
+    nobody: Visitor, ada: Visitor, database: Database, method: str, path: str, body: Json | None
+) -> None:
+    staff = Visitor(nobody.client, await token_of(database, Role.STAFF))
+    before = [await database.fetch(f"TABLE {table}") for table in ("theaters", "seats", "screenings")]
+
+    refused(await nobody.ask(method, path, body), 401, "unauthenticated")
+    refused(await ada.ask(method, path, body), 403, "forbidden")
+    refused(await staff.ask(method, path, body), 403, "forbidden")
+
+    assert [await database.fetch(f"TABLE {table}") for table in ("theaters", "seats", "screenings")] == before
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [edit for edit in EDITS if "/1" in edit[1]])
+async def test_what_does_not_exist_is_not_found(olga: Visitor, method: str, path: str, body: Json | None) -> None:
+    refused(await olga.ask(method, path.replace("/1", "/99"), body), 404, "not-found")
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [edit for edit in EDITS if edit[2]])
+async def test_a_member_that_nobody_knows_is_named(olga: Visitor, method: str, path: str, body: Json) -> None:
+    problem = refused(await olga.ask(method, path, {**body, "is_admin": True}), 422, "validation", "errors")
+
+    assert ("body.is_admin", "extra_forbidden") in wrong(problem)
+
+
+# --- theaters --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("base", BASES)
+async def test_a_theater_is_opened_with_its_seats(olga: Visitor, base: str) -> None:
+    layout = {"sections": [{"name": "Stalls", "rows": [{"row": "A", "seats": 2}]}]}
+
+    answer = await olga.post(f"{base}/theaters", {"name": " Studio ", "timezone": "Asia/Tokyo", "layout": layout})
+
+    theater = told(answer, 201)
+    expected = {"name": "Studio", "timezone": "Asia/Tokyo", "seat_count": 2, "screenings_count": 0}
+    assert theater == {"id": theater["id"], **expected}
+    assert answer.headers["location"] == f"/api/v1/theaters/{theater['id']}"
+    shown = await olga.get(answer.headers["location"])
+    assert (shown.json(), shown.headers["etag"]) == (theater, answer.headers["etag"])
+    assert labels((await olga.read(f"/theaters/{theater['id']}/layout"))["seats"]) == ["A1", "A2"]
+
+
+async def test_a_theater_may_come_without_seats(olga: Visitor) -> None:
+    theater = told(await olga.post("/theaters", {"name": "Field", "timezone": "UTC"}), 201)
+
+    assert (await olga.read(f"/theaters/{theater['id']}/layout"))["seats"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "flaws"),
+    [
+        ({}, [("body.name", "missing"), ("body.timezone", "missing")]),
+        ({"name": "", "timezone": "UTC"}, [("body.name", "string_too_short")]),
+        ({"name": "x" * 101, "timezone": "UTC"}, [("body.name", "too_long")]),
+        ({"name": "two\nlines", "timezone": "UTC"}, [("body.name", "string_control")]),
+        ({"name": 5, "timezone": "UTC"}, [("body.name", "string_type")]),
+        ({"name": "S", "timezone": "Europe/Atlantis"}, [("body.timezone", "timezone_unknown")]),
+        ({"name": "S", "timezone": "../../etc/passwd"}, [("body.timezone", "timezone_unknown")]),
+        ({"name": "S", "timezone": "+02:00"}, [("body.timezone", "timezone_unknown")]),
+        (
+            {"name": "S", "timezone": "UTC", "layout": {"sections": []}},
+            [("body.layout.sections", "too_short")],
+        ),
+        (
+            {
+                "name": "S",
+                "timezone": "UTC",
+                "layout": {
+                    "sections": [
+                        {"name": "S", "rows": [{"row": "A", "seats": [{"number": n, "label": "A1"} for n in (1, 2)]}]}
+                    ]
+                },
+            },
+            [("body.layout.sections.0.rows.0.seats.1.label", "label_twice")],
+        ),
+    ],
+)
+async def test_a_theater_that_is_none_is_refused(olga: Visitor, body: Json, flaws: list[tuple[str, str]]) -> None:
+    problem = refused(await olga.post("/theaters", body), 422, "validation", "errors")
+
+    assert wrong(problem) == flaws
+    assert len((await olga.read("/theaters"))["items"]) == 3
+
+
+async def test_a_theater_gets_another_name(olga: Visitor) -> None:
+    theater = await patch(olga, "/theaters/1", {"name": "Grand"})
+
+    assert (theater["name"], theater["timezone"]) == ("Grand", "Europe/Berlin")
+    assert await olga.read("/theaters/1") == theater
+
+
+@pytest.mark.parametrize("body", [{"name": None}, {"timezone": None}, {"name": ""}, {"timezone": "Mars"}, []])
+async def test_a_theater_does_not_get_what_is_no_name(olga: Visitor, body: Any) -> None:
+    refused(await olga.ask("PATCH", "/theaters/1", body), 422, "validation", "errors")
+
+    assert (await olga.read("/theaters/1"))["name"] == "Theater A"
+
+
+async def test_a_theater_with_screenings_to_come_stays(olga: Visitor) -> None:
+    problem = refused(await olga.delete("/theaters/2"), 409, "theater-in-use", "screenings")
+
+    assert [(each["id"], each["title"]) for each in problem["screenings"]] == [(2, "Waiting for Godot"), (3, "Endgame")]
+    assert set(problem["screenings"][0]) == {"id", "title", "starts_at"}
+    assert (await olga.read("/theaters/2"))["screenings_count"] == 2
+
+
+async def test_a_theater_that_is_taken_away_leaves_its_history(olga: Visitor, ada: Visitor, database: Database) -> None:
+    booking = await ada.book("A1", "A2")
+    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 day' WHERE theater_id = 1")
+
+    gone = await olga.delete("/theaters/1")
+
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert [each["id"] for each in (await olga.read("/theaters"))["items"]] == [3, 2]
+    for path in ("/theaters/1", "/theaters/1/layout", "/theaters/1/screenings"):
+        refused(await olga.get(path), 404, "not-found")
+    refused(await olga.delete("/theaters/1"), 404, "not-found")
+    refused(await olga.post("/theaters/1/screenings", {"title": "T", **LATER, "prices": PRICES}), 404, "not-found")
+    refused(await olga.ask("PATCH", "/screenings/1", LATER), 404, "not-found")
+    assert (await olga.read("/screenings/1"))["title"] == "The Tempest"
+    assert labels((await ada.read(f"/bookings/{booking['id']}"))["seats"]) == ["A1", "A2"]
+
+
+async def test_a_theater_whose_screenings_are_cancelled_may_go(olga: Visitor) -> None:
+    assert (await olga.delete("/screenings/1")).status_code == 204
+
+    assert (await olga.delete("/theaters/1")).status_code == 204
+
+
+# --- layouts ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_seat_is_known_by_its_label(olga: Visitor) -> None:
+    plan = house(19, E="economy")
+    plan["sections"][0]["rows"][0]["seats"] = [
+        {"number": n, "x": n * 2.0, "accessible": n == 1} for n in range(20, 0, -1)
+    ]
+
+    answer = await olga.ask("PUT", "/theaters/1/layout", plan)
+
+    layout = told(answer, 200)
+    ids = {seat["label"]: seat["id"] for seat in layout["seats"]}
+    first = layout["seats"][0]
+    assert (first["id"], first["label"], first["x"]) == (20, "A20", 40.0)
+    assert (ids["A1"], ids["D19"], ids["E1"]) == (1, 79, 1323)
+    assert "D20" not in ids
+    assert answer.headers["etag"] == '"2"'
+    assert await olga.read("/theaters/1/layout") == layout
+
+
+async def test_a_seat_that_comes_back_is_the_same_seat(olga: Visitor) -> None:
+    told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
+
+    layout = told(await olga.ask("PUT", "/theaters/1/layout", house(20)), 200)
+
+    assert [seat["id"] for seat in layout["seats"]] == list(range(1, 81))
+
+
+async def test_the_map_of_a_screening_moves_with_the_layout(olga: Visitor) -> None:
+    before = await olga.get("/screenings/1/seats")
+
+    told(await olga.ask("PUT", "/theaters/1/layout", house(21)), 200)
+
+    after = await olga.get("/screenings/1/seats", if_none_match=before.headers["etag"])
+    assert told(after, 200)["counts"]["available"] == 81
+    assert after.json()["version"] == before.json()["version"]
+
+
+async def test_a_seat_that_is_held_or_booked_cannot_go(olga: Visitor, ada: Visitor) -> None:
+    await ada.hold("D20")
+    await ada.book("D18")
+
+    problem = refused(await olga.ask("PUT", "/theaters/1/layout", house(17)), 409, "layout-in-use", "seats")
+
+    assert problem["seats"] == [{"seat_id": 78, "label": "D18"}, {"seat_id": 80, "label": "D20"}]
+    assert len((await olga.read("/theaters/1/layout"))["seats"]) == 80
+    told(await olga.ask("PUT", "/theaters/1/layout", house(20, E="standard")), 200)
+    assert await olga.taken() == {"D18": "booked", "D20": "reserved"}
+
+
+async def test_a_seat_whose_hold_is_over_may_go(olga: Visitor, ada: Visitor, database: Database) -> None:
+    await ada.hold("D20")
+    await database.execute("UPDATE seat_claims SET expires_at = now() - interval '1 second'")
+
+    told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
+
+    assert "D20" not in [seat["label"] for seat in (await olga.read("/screenings/1/seats"))["seats"]]
+    assert (await olga.read("/screenings/1/availability"))["taken"] == []
+
+
+async def test_an_old_booking_still_says_where_one_sat(olga: Visitor, ada: Visitor, database: Database) -> None:
+    booking = await ada.book("D19", "D20")
+    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 day' WHERE theater_id = 1")
+
+    told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
+
+    assert labels((await ada.read(f"/bookings/{booking['id']}"))["seats"]) == ["D19", "D20"]
+    compact = await olga.read("/screenings/1/availability")
+    assert ([seat_id for seat_id, *_ in compact["taken"]], compact["counts"]["booked"]) == ([79], 1)
+
+
+async def test_every_category_needs_a_price_in_screenings_to_come(olga: Visitor) -> None:
+    problem = refused(
+        await olga.ask("PUT", "/theaters/1/layout", house(20, E="royal", F="box")), 422, "validation", "errors"
+    )
+
+    assert wrong(problem) == [("body.sections", "price_missing")] * 2
+    assert '"royal"' in problem["errors"][0]["message"]
+    assert '"box"' in problem["errors"][1]["message"]
+    assert "The Tempest" in problem["detail"]
+    await patch(olga, "/screenings/1", {"prices": {"royal": euros(9900), "box": euros(7900)}})
+    told(await olga.ask("PUT", "/theaters/1/layout", house(20, E="royal", F="box")), 200)
+
+
+@pytest.mark.parametrize(
+    ("seats", "where", "code"),
+    [
+        (0, "body.sections.0.rows.0.seats.count", "greater_than_equal"),
+        ([], "body.sections.0.rows.0.seats.list", "too_short"),
+        ([{"number": 1}, {"number": 1}], "body.sections.0.rows.0.seats.1.number", "number_twice"),
+        ([{"number": 1, "x": 1e9}], "body.sections.0.rows.0.seats.list.0.x", "less_than_equal"),
+        ([{"number": "1"}], "body.sections.0.rows.0.seats.list.0.number", "int_type"),
+        ([{"number": 1, "price": 5}], "body.sections.0.rows.0.seats.list.0.price", "extra_forbidden"),
+        (50_001, "body.sections.0.rows.0.seats.count", "less_than_equal"),
+    ],
+)
+async def test_a_layout_that_is_none_is_refused(olga: Visitor, seats: Any, where: str, code: str) -> None:
+    plan = {"sections": [{"name": "S", "category": "standard", "rows": [{"row": "A", "seats": seats}]}]}
+
+    problem = refused(await olga.ask("PUT", "/theaters/1/layout", plan), 422, "validation", "errors")
+
+    assert wrong(problem) == [(where, code)]
+    assert len((await olga.read("/theaters/1/layout"))["seats"]) == 80
+
+
+async def test_the_largest_house_is_built_and_built_again(olga: Visitor) -> None:
+    rows = [{"row": str(row), "seats": 500} for row in range(1, 101)]
+    plan = {"sections": [{"name": "Arena", "rows": rows}]}
+    theater = told(await olga.post("/theaters", {"name": "Arena", "timezone": "UTC", "layout": plan}), 201)
+    assert theater["seat_count"] == 50_000
+
+    rows[-1]["seats"] = 499
+    layout = told(await olga.ask("PUT", f"/theaters/{theater['id']}/layout", plan), 200)
+
+    assert len(layout["seats"]) == 49_999
+
+
+# --- screenings ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_screening_needs_title_start_and_prices(olga: Visitor) -> None:
+    answer = await olga.post("/theaters/1/screenings", {"title": "Matinee", **LATER, "prices": PRICES})
+
+    screening = told(answer, 201)
+    assert answer.headers["location"] == f"/api/v1/screenings/{screening['id']}"
+    assert screening == {
+        "id": screening["id"],
+        "theater_id": 1,
+        "title": "Matinee",
+        **LATER,
+        "sales_close_at": None,
+        "hold_seconds": 300,
+        "max_hold_seconds": 900,
+        "prices": PRICES,
+        "limits": {
+            "max_seats_per_reservation": 10,
+            "max_seats_per_user": None,
+            "max_active_reservations_per_user": None,
+            "bookings_per_user_per_day": None,
+        },
+        "orphan_rule": False,
+        "on_sale": False,
+        "cancelled_at": None,
+        "revision": 1,
+        "version": 0,
+    }
+    assert await olga.read(answer.headers["location"]) == screening
+
+
+async def test_a_screening_without_a_sales_window_is_on_sale_at_once(olga: Visitor, ada: Visitor) -> None:
+    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": PRICES, "orphan_rule": True}
+
+    screening = told(await olga.post("/theaters/1/screenings", new), 201)
+
+    assert (screening["on_sale"], screening["orphan_rule"]) == (True, True)
+    held = await ada.hold("A1", screening=screening["id"])
+    assert held["total"] == PRICES["premium"]
+
+
+async def test_a_screening_of_a_rebuilt_house_knows_its_seats(olga: Visitor, ada: Visitor) -> None:
+    told(await olga.ask("PUT", "/theaters/1/layout", house(21)), 200)
+    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": PRICES}
+
+    screening = told(await olga.post("/theaters/1/screenings", new), 201)
+
+    assert labels((await ada.hold("D21", screening=screening["id"]))["seats"]) == ["D21"]
+
+
+@pytest.mark.parametrize(
+    ("change", "flaws"),
+    [
+        ({"title": ""}, [("body.title", "string_too_short")]),
+        ({"starts_at": "2030-06-01T13:00:00"}, [("body.starts_at", "moment_form")]),
+        ({"starts_at": 1900000000}, [("body.starts_at", "moment_form")]),
+        ({"prices": {}}, [(f"body.prices.{category}", "price_missing") for category in PRICES]),
+        ({"prices": {"premium": euros(1), "economy": euros(1)}}, [("body.prices.standard", "price_missing")]),
+        ({"prices": {**PRICES, "economy": euros(-1)}}, [("body.prices.economy.amount_minor", "greater_than_equal")]),
+        ({"prices": {**PRICES, "economy": 9.5}}, [("body.prices.economy", "model_type")]),
+        (
+            {"prices": {**PRICES, "economy": {"amount_minor": 9.5, "currency": "EUR"}}},
+            [("body.prices.economy.amount_minor", "int_type")],
+        ),
+        (
+            {"prices": {**PRICES, "economy": {"amount_minor": True, "currency": "EUR"}}},
+            [("body.prices.economy.amount_minor", "int_type")],
+        ),
+        (
+            {"prices": {**PRICES, "economy": {"amount_minor": 900, "currency": "eur"}}},
+            [("body.prices.economy.currency", "string_pattern_mismatch")],
+        ),
+        (
+            {"prices": {**PRICES, "economy": {"amount_minor": 900, "currency": "XXQ"}}},
+            [("body.prices.economy.currency", "currency_unknown")],
+        ),
+        (
+            {"prices": {**PRICES, "economy": {"amount_minor": 900, "currency": "USD"}}},
+            [("body.prices", "currencies_differ")],
+        ),
+        ({"sales_open_at": LATER["starts_at"]}, [("body.sales_open_at", "sales_never_open")]),
+        ({"sales_close_at": "2030-04-01T08:00:00Z"}, [("body.sales_open_at", "sales_never_open")]),
+        ({"hold_seconds": 0}, [("body.hold_seconds", "greater_than_equal")]),
+        ({"hold_seconds": 86_401}, [("body.hold_seconds", "less_than_equal")]),
+        ({"hold_seconds": 600, "max_hold_seconds": 599}, [("body.max_hold_seconds", "cap_below_hold")]),
+        ({"max_hold_seconds": 60}, [("body.max_hold_seconds", "cap_below_hold")]),
+        ({"limits": {"max_seats_per_user": 0}}, [("body.limits.max_seats_per_user", "greater_than_equal")]),
+        ({"limits": {"max_seats_per_user": -1}}, [("body.limits.max_seats_per_user", "greater_than_equal")]),
+        ({"limits": {"max_seats": 5}}, [("body.limits.max_seats", "extra_forbidden")]),
+        ({"limits": None}, [("body.limits", "model_type")]),
+        ({"orphan_rule": "yes"}, [("body.orphan_rule", "bool_type")]),
+        ({"theater_id": 2}, [("body.theater_id", "extra_forbidden")]),
+        ({"revision": 7}, [("body.revision", "extra_forbidden")]),
+    ],
+)
+async def test_a_screening_that_makes_no_sense_is_refused(
+    olga: Visitor, change: Json, flaws: list[tuple[str, str]]
+) -> None:
+    body = {"title": "Matinee", **LATER, "prices": PRICES, **change}
+
+    problem = refused(await olga.post("/theaters/1/screenings", body), 422, "validation", "errors")
+
+    assert wrong(problem) == flaws
+    assert len((await olga.read("/theaters/1/screenings"))["items"]) == 1
+
+
+async def test_an_edit_merges_prices_and_limits(olga: Visitor) -> None:
+    before = await olga.read("/screenings/1")
+
+    changed = await patch(
+        olga, "/screenings/1", {"prices": {"premium": euros(5000)}, "limits": {"max_seats_per_user": 4}}
+    )
+
+    assert changed["prices"] == {**before["prices"], "premium": euros(5000)}
+    assert changed["limits"] == {**before["limits"], "max_seats_per_user": 4}
+    assert (changed["revision"], changed["version"]) == (2, 0)
+    assert {**changed, "prices": 0, "limits": 0, "revision": 1} == {**before, "prices": 0, "limits": 0}
+
+
+async def test_a_limit_of_null_is_none_whatever_is_usual(olga: Visitor, ada: Visitor) -> None:
+    row = [f"A{number}" for number in range(1, 16)]
+    refused(
+        await ada.post("/screenings/1/reservations", {"seats": row}), 409, "limit-exceeded",
+        "limit", "allowed", "current",
+    )  # fmt: skip
+
+    changed = await patch(olga, "/screenings/1", {"limits": {"max_seats_per_reservation": None}})
+
+    assert changed["limits"]["max_seats_per_reservation"] is None
+    assert len((await ada.hold(*row))["seats"]) == 15
+    again = await patch(olga, "/screenings/1", {"title": "The Storm"})
+    assert again["limits"]["max_seats_per_reservation"] is None
+
+
+async def test_what_people_have_keeps_the_price_of_its_moment(olga: Visitor, ada: Visitor) -> None:
+    held, booked = await ada.hold("A1"), await ada.book("A2")
+    map_before = await olga.get("/screenings/1/seats")
+
+    await patch(olga, "/screenings/1", {"prices": {"premium": euros(9900)}})
+
+    assert (await ada.read(f"/reservations/{held['id']}"))["total"] == euros(4500)
+    assert (await ada.read(f"/bookings/{booked['id']}"))["total"] == euros(4500)
+    assert (await ada.hold("A3"))["total"] == euros(9900)
+    after = await olga.get("/screenings/1/seats", if_none_match=map_before.headers["etag"])
+    assert told(after, 200)["seats"][5]["price"] == euros(9900)
+
+
+async def test_the_currency_stays_once_seats_were_taken(olga: Visitor, ada: Visitor) -> None:
+    dollars = {"prices": {category: {**price, "currency": "USD"} for category, price in PRICES.items()}}
+    assert (await patch(olga, "/screenings/2", {"prices": {"premium": euros(1)}}))["revision"] == 2
+    await ada.hold("A1")
+
+    problem = refused(await olga.ask("PATCH", "/screenings/1", dollars), 422, "validation", "errors")
+
+    assert wrong(problem) == [("body.prices", "currency_in_use")]
+
+
+async def test_the_currency_of_a_screening_that_nobody_wanted_may_change(olga: Visitor) -> None:
+    dollars = {category: {**price, "currency": "USD"} for category, price in PRICES.items()}
+
+    assert (await patch(olga, "/screenings/1", {"prices": dollars}))["prices"] == dollars
+
+
+async def test_a_price_goes_when_no_seat_needs_it(olga: Visitor) -> None:
+    await patch(olga, "/screenings/1", {"prices": {"royal": euros(9900)}})
+
+    problem = refused(
+        await olga.ask("PATCH", "/screenings/1", {"prices": {"premium": None}}), 422, "validation", "errors"
+    )
+    changed = await patch(olga, "/screenings/1", {"prices": {"royal": None}})
+
+    assert wrong(problem) == [("body.prices.premium", "price_missing")]
+    assert set(changed["prices"]) == {"premium", "standard", "economy"}
+
+
+async def test_sales_can_be_stopped_and_hold_times_changed(olga: Visitor, ada: Visitor) -> None:
+    await patch(olga, "/screenings/1", {"hold_seconds": 60, "max_hold_seconds": 60})
+    assert (await ada.hold("A1"))["extensions_left"] == 0
+    changed = await patch(olga, "/screenings/1", {"sales_close_at": "2026-01-01T00:00:00Z"})
+
+    assert changed["on_sale"] is False
+    closed = await ada.post("/screenings/1/reservations", {"seats": ["A2"]})
+    refused(closed, 409, "sales-closed", "opens_at", "closes_at")
+    usual = await patch(olga, "/screenings/1", {"sales_close_at": None, "hold_seconds": None, "max_hold_seconds": None})
+    assert (usual["on_sale"], usual["hold_seconds"], usual["max_hold_seconds"]) == (True, 300, 900)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"title": None},
+        {"starts_at": None},
+        {"prices": None},
+        {"limits": None},
+        {"orphan_rule": None},
+        {"version": 5},
+        {"cancelled_at": None},
+        {"theater_id": 2},
+        {"starts_at": "tomorrow"},
+        {"sales_open_at": "2100-01-01T00:00:00Z"},
+    ],
+)
+async def test_an_edit_that_makes_no_sense_changes_nothing(olga: Visitor, body: Json) -> None:
+    before = await olga.read("/screenings/1")
+
+    problem = refused(await olga.ask("PATCH", "/screenings/1", body), 422, "validation", "errors")
+
+    assert [each["loc"][1] for each in problem["errors"]] == list(body)
+    assert await olga.read("/screenings/1") == before
+
+
+async def test_a_cancelled_screening_stays_readable_and_its_bookings_are_refunded(
+    olga: Visitor, ada: Visitor, bob: Visitor
+) -> None:
+    held, booked = await ada.hold("A1"), await bob.book("A2")
+
+    assert (await olga.delete("/screenings/1")).status_code == 204
+    assert (await olga.delete("/screenings/1")).status_code == 204
+
+    screening = await olga.read("/screenings/1")
+    assert (screening["on_sale"], screening["revision"]) == (False, 2)
+    assert screening["cancelled_at"] is not None
+    assert (await ada.read(f"/reservations/{held['id']}"))["status"] == "released"
+    assert (await bob.read(f"/bookings/{booked['id']}"))["status"] == "cancelled"
+    assert await olga.taken() == {}
+    refused(
+        await ada.post("/screenings/1/reservations", {"seats": ["A3"]}), 409, "sales-closed", "opens_at", "closes_at"
+    )
+
+
+# --- If-Match --------------------------------------------------------------------------------------------------------
+
+GUARDED = [
+    ("PATCH", "/theaters/2", {"name": "Mine"}),
+    ("PUT", "/theaters/2/layout", {"sections": [{"name": "S", "rows": [{"row": "A", "seats": 9}]}]}),
+    ("PATCH", "/screenings/2", {"title": "Mine"}),
+    ("DELETE", "/screenings/2", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), GUARDED)
+async def test_an_edit_of_what_was_read_is_made(
+    olga: Visitor, method: str, path: str, body: Json | None
+) -> None:
+    etag = (await olga.get(path)).headers["etag"]
+
+    answer = await olga.ask(method, path, body, if_match=etag)
+
+    assert answer.status_code in (200, 204), answer.text
+
+
+@pytest.mark.parametrize(("method", "path", "body"), GUARDED)
+@pytest.mark.parametrize("tag", ['"2"', '"2-0123abcd"', "1", '"one"', '"01"', '"1" "2"', '""', '"0"', '"99999999999"'])
+async def test_an_edit_of_something_else_is_refused(
+    olga: Visitor, method: str, path: str, body: Json | None, tag: str
+) -> None:
+    before = await olga.read(path)
+
+    problem = refused(await olga.ask(method, path, body, if_match=tag), 412, "precondition-failed")
+
+    assert '"1"' in problem["detail"]
+    assert await olga.read(path) == before
+
+
+@pytest.mark.parametrize("tag", ['"1"', '"1-0123abcd"', 'W/"1-0123abcd"', "*", " * "])
+async def test_a_tag_names_a_revision(olga: Visitor, tag: str) -> None:
+    assert (await patch(olga, "/screenings/2", {"title": "Mine"}, if_match=tag))["revision"] == 2
+
+
+async def test_the_answer_to_an_edit_guards_the_next_one(olga: Visitor) -> None:
+    first = await olga.ask("PATCH", "/theaters/1", {"name": "One"}, if_match='"1"')
+    second = await olga.ask("PATCH", "/theaters/1", {"name": "Two"}, if_match=first.headers["etag"])
+    late = await olga.ask("PATCH", "/theaters/1", {"name": "Three"}, if_match=first.headers["etag"])
+
+    assert (second.status_code, late.status_code) == (200, 412)
+    assert (await olga.read("/theaters/1"))["name"] == "Two"
+
+
+async def test_an_edit_that_changes_nothing_is_no_revision(olga: Visitor) -> None:
+    for path in ("/theaters/1", "/screenings/1"):
+        etag = (await olga.get(path)).headers["etag"]
+        same = await olga.ask("PATCH", path, {})
+        assert (same.status_code, same.headers["etag"]) == (200, etag)
+
+
+async def test_a_theater_that_was_edited_is_not_taken_away(olga: Visitor, database: Database) -> None:
+    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 day' WHERE theater_id = 1")
+    await patch(olga, "/theaters/1", {"name": "One"})
+
+    refused(await olga.ask("DELETE", "/theaters/1", if_match='"1"'), 412, "precondition-failed")
+    assert (await olga.ask("DELETE", "/theaters/1", if_match='"2"')).status_code == 204

@@ -1,0 +1,360 @@
+"""The box office: many in one transaction, and nobody in anybody's way."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app.domain.commands import Command, ReleaseAll
+from app.domain.decide import decide
+from app.domain.house import House
+from app.domain.people import Person
+from app.domain.refusals import Busy, KeyInUse, KeyReused, NotFound, SeatsUnavailable
+from app.resources import Resources
+from app.services import batches, box_office as module
+from app.services.answers import Answer, answer
+from app.services.box_office import BoxOffice
+from tests.conftest import MakeSettings, OpenApp, resources_of, serving
+from tests.order import Connection, locked, until_waiting
+from tests.services.counter import busy, hold, key, toggle, told
+
+
+@pytest.fixture
+def box_office(resources: Resources) -> BoxOffice:
+    return resources.box_office
+
+
+async def taken(database: Connection, screening_id: int = 1) -> list[tuple[int, int]]:
+    """Who has which seat: seat ids and users."""
+    rows = await database.fetch(
+        "SELECT seat_id, user_id FROM seat_claims WHERE screening_id = $1 ORDER BY seat_id", screening_id
+    )
+    return [(row["seat_id"], row["user_id"]) for row in rows]
+
+
+async def version(database: Connection, screening_id: int = 1) -> int:
+    found: int = await database.fetchval("SELECT version FROM screenings WHERE id = $1", screening_id)
+    return found
+
+
+# --- one batch
+
+
+async def test_a_refusal_touches_nobody_else_in_the_batch(box_office: BoxOffice, database: Connection) -> None:
+    async with busy(box_office, database):
+        asked = told(
+            box_office.ask(1, hold(1, "A1", "A2")),
+            box_office.ask(1, hold(2, "A2", "A3")),
+            box_office.ask(1, hold(3, "A3")),
+            box_office.ask(99, hold(4, "A4")),
+            box_office.ask(2, hold(5, "A1")),
+        )
+    first, second, third, nowhere, elsewhere = await asked
+
+    assert isinstance(first, Answer)
+    assert isinstance(second, SeatsUnavailable)
+    assert [seat.label for seat in second.seats] == ["A2"]
+    assert isinstance(third, Answer)
+    assert isinstance(nowhere, NotFound)
+    assert isinstance(elsewhere, Answer)
+    assert await taken(database) == [(1, 1), (2, 1), (3, 3)]
+    assert await version(database) == 2  # one command, one change
+
+
+async def test_a_batch_is_served_in_the_order_of_arrival(box_office: BoxOffice, database: Connection) -> None:
+    async with busy(box_office, database):
+        asked = told(*(box_office.ask(1, hold(user, "A1")) for user in range(1, 6)))
+    answers = await asked
+
+    assert isinstance(answers[0], Answer)
+    assert all(isinstance(each, SeatsUnavailable) for each in answers[1:])
+    assert await taken(database) == [(1, 1)]
+
+
+async def test_with_one_screening_a_batch_everybody_is_served(open_app: OpenApp, database: Connection) -> None:
+    box_office = resources_of(await open_app(batch_per_screening=True)).box_office
+
+    async with busy(box_office, database):
+        asked = told(
+            *(box_office.ask(1 + user % 2, hold(user, f"A{user}")) for user in range(1, 7)),
+            box_office.ask(1, hold(8, "A1", "A2")),
+        )
+    *answers, last = await asked
+
+    assert all(isinstance(each, Answer) for each in answers)
+    assert isinstance(last, SeatsUnavailable)
+    assert await taken(database) == [(2, 2), (4, 4), (6, 6)]
+    assert await version(database) == 3
+
+
+# --- what fails, fails alone
+
+
+async def test_a_decision_that_fails_in_an_unforeseen_way_fails_alone(
+    box_office: BoxOffice, database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_for_user_2(house: House, command: Command, now: Any) -> Any:
+        if command.buyer.id == 2:  # type: ignore[union-attr]
+            raise ZeroDivisionError
+        return decide(house, command, now)
+
+    async with busy(box_office, database):
+        asked = told(*(box_office.ask(1, hold(user, f"A{user}")) for user in (1, 2, 3)))
+        monkeypatch.setattr(batches, "decide", break_for_user_2)
+    first, second, third = await asked
+
+    assert isinstance(first, Answer)
+    assert isinstance(second, ZeroDivisionError)
+    assert isinstance(third, Answer)
+    assert await taken(database) == [(1, 1), (3, 3)]
+
+
+async def test_an_answer_that_cannot_be_written_undoes_its_command_and_no_other(
+    box_office: BoxOffice, database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_for_user_2(outcome: Any, house: House, user_id: int, now: Any) -> Answer:
+        if user_id == 2:
+            raise ZeroDivisionError
+        return answer(outcome, house, user_id, now)
+
+    monkeypatch.setattr(batches, "answer", break_for_user_2)
+    async with busy(box_office, database):
+        asked = told(*(box_office.ask(1, hold(user, f"A{user}")) for user in (1, 2, 3)))
+    first, second, third = await asked
+
+    assert isinstance(first, Answer)
+    assert isinstance(second, ZeroDivisionError)
+    assert isinstance(third, Answer)
+    assert await taken(database) == [(1, 1), (3, 3)]
+
+
+async def test_a_write_that_fails_fails_only_the_command_that_is_guilty(
+    box_office: BoxOffice, database: Connection
+) -> None:
+    await database.execute("ALTER TABLE seat_claims ADD CONSTRAINT nobody_sits_on_a2 CHECK (seat_id <> 2)")
+
+    async with busy(box_office, database):
+        asked = told(*(box_office.ask(1, hold(user, f"A{user}")) for user in (1, 2, 3)))
+    first, second, third = await asked
+
+    assert isinstance(first, Answer)
+    assert isinstance(second, asyncpg.CheckViolationError)
+    assert isinstance(third, Answer)
+    assert await taken(database) == [(1, 1), (3, 3)]
+    assert await version(database) == 2
+
+
+async def test_a_rival_who_gets_past_the_lock_is_stopped_by_the_primary_key(
+    box_office: BoxOffice, database: Connection
+) -> None:
+    async with database.transaction():
+        await database.execute(
+            "INSERT INTO seat_claims (screening_id, seat_id, status, user_id, booking_id)"
+            " VALUES (1, 2, 'booked', 77, gen_random_uuid())"
+        )
+        asked = told(*(box_office.ask(1, hold(user, f"A{user}")) for user in (1, 2, 3)))
+        await until_waiting(database)  # their batch has seen A2 free, and wants to write it
+    first, second, third = await asked
+
+    assert isinstance(first, Answer)
+    assert isinstance(second, SeatsUnavailable)
+    assert isinstance(third, Answer)
+    assert await taken(database) == [(1, 1), (2, 77), (3, 3)]
+
+
+async def test_what_postgresql_cannot_be_asked_fails_alone(box_office: BoxOffice, database: Connection) -> None:
+    async with busy(box_office, database):
+        asked = told(box_office.ask(1, hold(1, "A1")), box_office.ask(2**40, hold(2, "A2")))
+    first, second = await asked
+
+    assert isinstance(first, Answer)
+    assert isinstance(second, asyncpg.DataError)
+    assert await taken(database) == [(1, 1)]
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+async def test_what_postgresql_undid_by_itself_is_done_again(
+    box_office: BoxOffice, database: Connection, state: str
+) -> None:
+    await undo(database, state, times=2)
+
+    told = await box_office.ask(1, hold(1, "A1"))
+
+    assert told.created
+    assert await taken(database) == [(1, 1)]
+    assert await version(database) == 1
+
+
+async def test_what_postgresql_undoes_again_and_again_is_given_up(box_office: BoxOffice, database: Connection) -> None:
+    await undo(database, "40001", times=3)
+
+    with pytest.raises(Busy) as refused:
+        await box_office.ask(1, hold(1, "A1"))
+
+    assert not refused.value.outcome_unknown
+    assert await taken(database) == []
+
+
+async def undo(database: Connection, state: str, times: int) -> None:
+    """The next transactions that write events are undone by PostgreSQL, so many of them."""
+    await database.execute(f"""
+        CREATE SEQUENCE tries;
+        CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('tries') <= {times} THEN
+                RAISE EXCEPTION 'undone' USING ERRCODE = '{state}';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER undo BEFORE INSERT ON seat_events FOR EACH STATEMENT EXECUTE FUNCTION undo();
+    """)
+
+
+# --- nobody waits for ever
+
+
+async def test_a_screening_that_is_locked_for_too_long_keeps_nobody_else_waiting(
+    open_app: OpenApp, database: Connection
+) -> None:
+    box_office = resources_of(await open_app(lock_timeout_ms=50)).box_office
+
+    async with locked(database, 1):
+        answers = await told(
+            box_office.ask(1, hold(1, "A1")), box_office.ask(2, hold(2, "A1")), box_office.ask(1, hold(3, "A2"))
+        )
+
+    assert [type(each) for each in answers] == [Busy, Answer, Busy]
+    assert await taken(database, 1) == []
+    assert len(await taken(database, 2)) == 1
+
+
+async def test_one_more_than_the_queue_holds_is_told_to_come_again(open_app: OpenApp, database: Connection) -> None:
+    box_office = resources_of(await open_app(queue_max=2)).box_office
+
+    async with busy(box_office, database):
+        asked = told(*(box_office.ask(1, hold(user, f"A{user}")) for user in (1, 2, 3)))
+    *answers, one_more = await asked
+
+    assert all(isinstance(each, Answer) for each in answers)
+    assert isinstance(one_more, Busy)
+    assert await taken(database) == [(1, 1), (2, 2)]
+
+
+async def test_whose_deadline_passes_in_the_queue_is_told_so_at_once_and_nothing_is_done(
+    open_app: OpenApp, database: Connection
+) -> None:
+    box_office = resources_of(await open_app(command_deadline_seconds=0.05)).box_office
+
+    async with busy(box_office, database), asyncio.timeout(10):
+        (late,) = await told(box_office.ask(1, hold(1, "A1")))  # while the counter is still kept busy
+    after = await box_office.ask(1, hold(2, "A1"))
+
+    assert isinstance(late, Busy)
+    assert not late.outcome_unknown
+    assert after.created
+    assert await taken(database) == [(1, 2)]
+
+
+async def test_when_it_stops_everybody_is_told(make_settings: MakeSettings, database: Connection) -> None:
+    async with locked(database, 1):
+        async with serving(make_settings()) as client:
+            box_office = resources_of(client).box_office
+            being_served = told(box_office.ask(1, hold(1, "A1")))
+            await until_waiting(database)
+            queued = told(box_office.ask(2, hold(2, "A1")), box_office.ask(1, hold(3, "A2")))
+        answers = await being_served + await queued
+
+    assert all(isinstance(each, Busy) for each in answers)
+    assert await taken(database, 1) == []
+    assert await taken(database, 2) == []
+
+
+# --- keys
+
+
+async def test_of_the_same_key_twice_in_one_batch_the_second_is_a_replay(
+    box_office: BoxOffice, database: Connection
+) -> None:
+    async with busy(box_office, database):
+        asked = told(*(box_office.ask(1, toggle(1, "A1"), key=key("k")) for _ in range(2)))
+    first, second = await asked
+
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert (first.replayed, second.replayed) == (False, True)
+    assert first.body == second.body
+    assert await taken(database) == [(1, 1)]
+
+
+async def test_a_key_says_one_thing(box_office: BoxOffice, database: Connection) -> None:
+    first = await box_office.ask(1, hold(1, "A1"), key=key("k"))
+
+    with pytest.raises(KeyReused):
+        await box_office.ask(1, hold(1, "A2"), key=key("k", sent_for="that"))
+    of_another = await box_office.ask(1, hold(2, "A2"), key=key("k", user_id=2, sent_for="that"))
+
+    assert first.created
+    assert of_another.created
+    assert await taken(database) == [(1, 1), (2, 2)]
+
+
+async def test_the_key_of_a_refused_command_may_be_used_again(box_office: BoxOffice, database: Connection) -> None:
+    rival = await box_office.ask(1, hold(2, "A1"))
+    with pytest.raises(SeatsUnavailable):
+        await box_office.ask(1, hold(1, "A1"), key=key("k"))
+
+    await box_office.ask(1, ReleaseAll(Person(2)))
+    again = await box_office.ask(1, hold(1, "A1"), key=key("k"))
+
+    assert rival.created
+    assert (again.created, again.replayed) == (True, False)
+
+
+async def test_a_replay_is_written_down(box_office: BoxOffice, database: Connection) -> None:
+    await box_office.ask(1, hold(1, "A1"), key=key("k"))
+    assert await database.fetchval("SELECT replayed_at FROM idempotency_keys") is None
+
+    await box_office.ask(1, hold(1, "A1"), key=key("k"))
+
+    assert await database.fetchval("SELECT replayed_at > created_at FROM idempotency_keys")
+
+
+async def test_a_caller_who_goes_away_does_not_stop_their_command(box_office: BoxOffice, database: Connection) -> None:
+    async with busy(box_office, database):
+        with_key = asyncio.ensure_future(box_office.ask(1, toggle(1, "A1"), key=key("k")))
+        without = asyncio.ensure_future(box_office.ask(1, toggle(2, "A2")))
+        await database.execute("SELECT")  # they come to the counter
+        with_key.cancel()
+        without.cancel()
+    replay = await box_office.ask(1, toggle(1, "A1"), key=key("k"))
+
+    assert with_key.cancelled()
+    assert without.cancelled()
+    assert replay.replayed
+    assert await taken(database) == [(1, 1), (2, 2)]
+
+
+async def test_a_key_that_is_still_in_use_is_waited_for_and_then_refused(
+    box_office: BoxOffice, database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAME_KEY_WAITS_SECONDS", 0.05)
+
+    async with busy(box_office, database):
+        first = told(box_office.ask(1, toggle(1, "A1"), key=key("k")))
+        await database.execute("SELECT")  # the first comes to the counter
+        (second,) = await told(box_office.ask(1, toggle(1, "A1"), key=key("k")))
+    (answer,) = await first
+
+    assert isinstance(second, KeyInUse)
+    assert isinstance(answer, Answer)
+    assert await taken(database) == [(1, 1)]
+
+
+async def test_one_key_sent_many_times_at_once_is_one_effect(box_office: BoxOffice, database: Connection) -> None:
+    answers = await told(*(box_office.ask(1, toggle(1, "A1"), key=key("k")) for _ in range(20)))
+
+    assert {each.body for each in answers if isinstance(each, Answer)} == {answers[0].body}  # type: ignore[union-attr]
+    assert [each.replayed for each in answers if isinstance(each, Answer)] == [False] + [True] * 19
+    assert await taken(database) == [(1, 1)]
+    assert await version(database) == 1

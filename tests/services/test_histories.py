@@ -1,0 +1,235 @@
+"""Random evenings at the real box office: its answers and its tables are those of a house that was only ever told."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, TypeAlias
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.db import bookings, reservations
+from app.db.screenings import Defaults, screening_of
+from app.domain.claims import Claim, ClaimStatus
+from app.domain.commands import Block, Close, Command, Expire, ReleaseAll, Unblock
+from app.domain.decide import decide
+from app.domain.house import House
+from app.domain.limits import Usage
+from app.domain.people import Person
+from app.domain.refusals import Refusal
+from app.domain.reservations import HOLDING, Reservation
+from app.resources import Resources
+from app.services.answers import Answer, answer
+from tests.domain.houses import ORGANIZER, picture_of
+from tests.domain.promises import check_house
+from tests.domain.wishes import BUYERS, FEW, NEW_PRICES, PASSINGS, NewPrice, Passing, Wish
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+THEATER_A = 1
+CLOCK = ReleaseAll(Person(999_999))
+"""Asked by somebody who has nothing: it changes nothing, and its answer says what time the batch had."""
+
+_SCREENING = """
+INSERT INTO screenings (theater_id, title, starts_at, prices, max_seats_per_reservation, max_seats_per_user,
+                        max_active_reservations_per_user, bookings_per_user_per_day)
+SELECT 1, 'A history', now() + interval '1 day', prices, $1, $2, $3, $4 FROM screenings WHERE id = 1
+RETURNING *, 1 AS layout_revision
+"""
+_GUESTS = """
+INSERT INTO users (id, email, is_guest) OVERRIDING SYSTEM VALUE SELECT id, $2, true FROM unnest($1::bigint[]) AS w(id)
+"""
+# As if so much time had passed: the rows are moved back.
+_HOLDS_BACK = """
+UPDATE reservations SET created_at = created_at - $2::interval, first_held_at = first_held_at - $2::interval,
+                        expires_at = expires_at - $2::interval
+ WHERE screening_id = $1
+"""
+_CLAIMS_BACK = "UPDATE seat_claims SET expires_at = expires_at - $2::interval WHERE screening_id = $1"
+_RESERVATIONS = f"SELECT {reservations.COLUMNS}, {reservations.SEATS} FROM reservations r WHERE r.screening_id = $1"  # noqa: S608
+_BOOKINGS = f"SELECT {bookings.COLUMNS}, {bookings.SEATS} FROM bookings b WHERE b.screening_id = $1"  # noqa: S608
+
+LIMITS = st.tuples(
+    st.sampled_from((None, 2)), st.sampled_from((None, 2)), st.sampled_from((None, 1)), st.sampled_from((None, 2))
+)
+BATCHES = st.lists(FEW.any, min_size=1, max_size=5)
+EVENINGS = st.lists(st.tuples(PASSINGS | NEW_PRICES, BATCHES), min_size=1, max_size=8)
+
+_numbers = count(1)
+
+
+@dataclass(slots=True)
+class History:
+    """A screening of its own in PostgreSQL, and a model of it."""
+
+    resources: Resources
+    database: Connection
+    model: House
+    buyers: dict[int, Person]
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    @property
+    def screening_id(self) -> int:
+        return self.model.screening.id
+
+    async def batch(self, wishes: Sequence[Wish]) -> None:
+        """Ask for all of it at once, in one batch, and hold every answer against what the model decides."""
+        commands = self.commands_for(wishes)
+        ask = self.resources.box_office.ask
+        clock, *told = await asyncio.gather(
+            *(ask(self.screening_id, command) for command in (CLOCK, *commands)), return_exceptions=True
+        )
+        assert isinstance(clock, Answer)
+        for command, heard in zip(commands, told, strict=True):
+            assert said(heard) == said(decided(self.model, command, clock.at))
+        assert await self.tables() == self.model
+        check_house(self.model, clock.at)
+
+    def commands_for(self, wishes: Sequence[Wish]) -> list[Command]:
+        """What the wishes mean one after the other: the second may be about what the first one made."""
+        guess, commands = picture_of(self.model), list[Command]()
+        for wish in wishes:
+            ours = replace(wish, buyer=self.buyers.get(wish.buyer.id, wish.buyer)) if wish.buyer else wish
+            commands.append(ours.as_command(guess, self.new_id()))
+            decided(guess, commands[-1], datetime.now(UTC))
+        return commands
+
+    async def move_back(self, time: timedelta) -> None:
+        """So much time passes: for the tables by moving their times back, and for the model likewise."""
+        await self.database.execute(_HOLDS_BACK, self.screening_id, time)
+        await self.database.execute(_CLAIMS_BACK, self.screening_id, time)
+        model = self.model
+        for each in list(model.reservations.values()):
+            model.reservations[each.id] = _moved_back(each, time)
+        for claim in list(model.claims.values()):
+            if claim.expires_at is not None:
+                model.claims[claim.seat_id] = replace(claim, expires_at=claim.expires_at - time)
+        for user_id, usage in model.usage.items():
+            holding = [each for each in model.reservations.values() if each.status in HOLDING]
+            group = model.buyer(user_id)
+            usage.holds = {each.id: each.expires_at for each in holding if each.user_id in group}
+
+    async def change_price(self, price: NewPrice) -> None:
+        """For the seats that wishes are about."""
+        category = self.model.layout.by_id[1].category
+        prices = {**self.model.screening.prices, category: price.money}
+        column = json.dumps({each: asdict(money) for each, money in prices.items()})
+        await self.database.execute("UPDATE screenings SET prices = $2 WHERE id = $1", self.screening_id, column)
+        self.model.screening = replace(self.model.screening, prices=prices)
+
+    async def close(self) -> None:
+        """The screening is cancelled, and everything in it undone."""
+        cancelled_at = datetime.now(UTC)
+        statement = "UPDATE screenings SET cancelled_at = $2 WHERE id = $1"
+        await self.database.execute(statement, self.screening_id, cancelled_at)
+        self.model.screening = replace(self.model.screening, cancelled_at=cancelled_at)
+        closing = Close(ORGANIZER, tuple(self.model.reservations), tuple(self.model.bookings))
+        heard = await self.resources.box_office.ask(self.screening_id, closing)
+        assert said(heard) == said(decided(self.model, closing, heard.at))
+        assert await self.tables() == self.model
+
+    async def tables(self) -> House:
+        """The house as PostgreSQL has it."""
+        version = await self.database.fetchval("SELECT version FROM screenings WHERE id = $1", self.screening_id)
+        claims = await self.database.fetch("SELECT * FROM seat_claims WHERE screening_id = $1", self.screening_id)
+        holds = await self.database.fetch(_RESERVATIONS, self.screening_id)
+        sales = await self.database.fetch(_BOOKINGS, self.screening_id)
+        return replace(
+            self.model,
+            version=version,
+            claims={row["seat_id"]: _claim(row) for row in claims},
+            reservations={row["id"]: reservations.reservation_of([*row]) for row in holds},
+            bookings={row["id"]: bookings.booking_of([*row]) for row in sales},
+        )
+
+    def new_id(self) -> UUID:
+        return UUID(int=next(self.numbers))
+
+
+async def opened(
+    resources: Resources, database: Connection, limits: tuple[int | None, ...], one_email: bool
+) -> History:
+    """A new screening with these limits, for buyers whom nobody has seen before: guests, of one email or of two."""
+    number = next(_numbers)
+    buyers = {each.id: Person(each.id + 1000 * number) for each in BUYERS}
+    group = frozenset(each.id for each in buyers.values())
+    if one_email:
+        await database.execute(_GUESTS, list(group), f"guest{number}@example.org")
+    row = await database.fetchrow(_SCREENING, *limits)
+    assert row is not None
+    layout = await resources.layouts.at(THEATER_A, 1)
+    timezone = await database.fetchval("SELECT timezone FROM theaters WHERE id = $1", THEATER_A)
+    shared = Usage()
+    model = House(
+        screening_of(row, Defaults.of(resources.settings)),
+        layout,
+        version=0,
+        timezone=ZoneInfo(timezone),
+        usage={user_id: shared if one_email else Usage() for user_id in group},
+        same_buyer=dict.fromkeys(group, group) if one_email else {},
+    )
+    return History(resources, database, model, buyers)
+
+
+def decided(house: House, command: Command, now: datetime) -> Answer | Refusal:
+    """What the house answers."""
+    try:
+        decision = decide(house, command, now)
+    except Refusal as refusal:
+        return refusal
+    house.apply(decision)
+    return answer(decision.outcome, house, _asker_of(command), now)
+
+
+def said(told: object) -> object:
+    """An answer, or a refusal with everything that it names."""
+    return repr(told) if isinstance(told, Refusal) else told
+
+
+def _asker_of(command: Command) -> int:
+    if isinstance(command, Expire):
+        return 0
+    person = command.by if isinstance(command, Block | Unblock | Close) else command.buyer
+    return person.id if person else 0
+
+
+def _claim(row: Any) -> Claim:
+    columns = ("user_id", "reservation_id", "booking_id", "expires_at", "reason")
+    return Claim(row["seat_id"], ClaimStatus(row["status"]), *(row[column] for column in columns))
+
+
+def _moved_back(each: Reservation, time: timedelta) -> Reservation:
+    return replace(
+        each,
+        created_at=each.created_at - time,
+        first_held_at=each.first_held_at - time,
+        expires_at=each.expires_at - time,
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(evening=EVENINGS, limits=LIMITS, one_email=st.booleans())
+async def test_whatever_is_asked_the_box_office_answers_and_writes_what_the_rules_say(
+    resources: Resources,
+    database: Connection,
+    evening: list[tuple[Passing | NewPrice, list[Wish]]],
+    limits: tuple[int | None, ...],
+    one_email: bool,
+) -> None:
+    history = await opened(resources, database, limits, one_email)
+
+    for between, wishes in evening:
+        if isinstance(between, Passing):
+            await history.move_back(between.time)
+        else:
+            await history.change_price(between)
+        await history.batch(wishes)
+    await history.close()
+
+    assert all(claim.status is ClaimStatus.BLOCKED for claim in history.model.claims.values())

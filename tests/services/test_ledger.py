@@ -1,0 +1,382 @@
+"""What a batch writes is exactly the difference that its decisions made: tables kept in memory show it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.db.bookings import booking_of
+from app.db.reservations import reservation_of
+from app.db.writing import Writes
+from app.domain.bookings import Booking
+from app.domain.claims import Claim, ClaimStatus
+from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, Toggle
+from app.domain.decide import decide
+from app.domain.house import House
+from app.domain.money import Money
+from app.domain.people import Person
+from app.domain.refusals import Refusal
+from app.domain.reservations import Reservation
+from app.services.ledger import Ledger
+from tests.domain.houses import ANN, BOB, DEARER, HOLD, NOON, ORGANIZER, STANDARD, empty_house, named, picture_of
+from tests.domain.wishes import FEW, NEW_PRICES, PASSINGS, NewPrice, Passing, Wish
+
+Row = dict[str, Any]
+
+KEYS = {
+    "claims": ("screening_id", "seat_id"),
+    "reservations": ("screening_id", "id"),
+    "reservation_seats": ("screening_id", "reservation_id", "seat_id"),
+    "bookings": ("screening_id", "id"),
+    "booking_seats": ("screening_id", "booking_id", "seat_id"),
+    "events": ("screening_id", "version", "seat_id"),
+    "versions": ("id",),
+}
+
+
+@dataclass(slots=True)
+class Tables:
+    """What PostgreSQL would have, with its primary keys and its one unique index."""
+
+    rows: dict[str, dict[tuple[Any, ...], Row]] = field(default_factory=lambda: {table: {} for table in KEYS})
+
+    def write(self, writes: Writes) -> None:
+        """Write as PostgreSQL does: what is made was not there, what is changed or freed was; nothing in vain."""
+        columns = iter(writes.columns())
+        for part in writes.parts:
+            arrays = [next(columns) for _ in part.columns]
+            table, _, verb = part.name.rpartition("_")
+            touched: set[tuple[Any, ...]] = set()
+            for values in zip(*arrays, strict=True):
+                row = dict(zip((name for name, _ in part.columns), values, strict=True))
+                key = tuple(row[column] for column in KEYS[table])
+                assert key not in touched
+                touched.add(key)
+                self._write_row(table, verb, key, row)
+        live = [
+            (row["screening_id"], row["seat_id"]) for row in self.of("booking_seats") if row["cancelled_at"] is None
+        ]
+        assert len(set(live)) == len(live)
+
+    def _write_row(self, table: str, verb: str, key: tuple[Any, ...], row: Row) -> None:
+        rows = self.rows[table]
+        if verb == "made":
+            assert key not in rows
+            rows[key] = row
+        elif verb == "freed":
+            del rows[key]
+        else:
+            changed = rows[key] | row
+            assert changed != rows[key]
+            rows[key] = changed
+
+    def of(self, table: str) -> list[Row]:
+        return list(self.rows[table].values())
+
+    def read_into(self, house: House) -> House:
+        """The house as the next batch reads it."""
+        return replace(
+            house,
+            version=next((row["version"] for row in self.of("versions")), 0),
+            claims={row["seat_id"]: _claim(row) for row in self.of("claims")},
+            reservations={row["id"]: self._reservation(row) for row in self.of("reservations")},
+            bookings={row["id"]: self._booking(row) for row in self.of("bookings")},
+        )
+
+    def _reservation(self, row: Row) -> Reservation:
+        seats = self._seats("reservation_seats", "reservation_id", row["id"], "released_at")
+        columns = ("screening_id", "id", "user_id", "status", "created_at", "first_held_at", "expires_at", "booking_id")
+        return reservation_of([*(row[column] for column in columns), row["version"], seats])
+
+    def _booking(self, row: Row) -> Booking:
+        seats = self._seats("booking_seats", "booking_id", row["id"], "cancelled_at")
+        columns = ("screening_id", "id", "user_id", "reservation_id", "status", "payment_status", "payment_reference")
+        times = (row["created_at"], row["cancelled_at"], row["version"])
+        return booking_of([*(row[column] for column in columns), *times, seats])
+
+    def _seats(self, table: str, paper: str, paper_id: UUID, end: str) -> list[tuple[Any, ...]]:
+        rows = [row for row in self.of(table) if row[paper] == paper_id]
+        return [(row["seat_id"], row["amount_minor"], row["currency"], row[end]) for row in rows]
+
+
+def _claim(row: Row) -> Claim:
+    columns = ("user_id", "reservation_id", "booking_id", "expires_at", "reason")
+    return Claim(row["seat_id"], ClaimStatus(row["status"]), *(row[column] for column in columns))
+
+
+@dataclass(slots=True)
+class Books:
+    """A house whose batches are written down, and a model of it that is only ever told what was decided."""
+
+    model: House = field(default_factory=empty_house)
+    now: datetime = NOON
+    tables: Tables = field(default_factory=Tables)
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.tables.rows["versions"][self.model.screening.id,] = {"id": self.model.screening.id, "version": 0}
+
+    def batch(self, *asked: Wish | Command) -> Writes:
+        """One batch: read, decide, write. Gives what it wrote."""
+        ledger = Ledger(self.tables.read_into(self.model))
+        for each in asked:
+            command = each.as_command(ledger.house, self.new_id()) if isinstance(each, Wish) else each
+            try:
+                decision = decide(ledger.house, command, self.now)
+            except Refusal:
+                continue
+            asker = command.buyer.id if isinstance(command, Hold | Toggle | Book) else None
+            ledger.enter(decision, self.now, asker, "a request")
+            self.model.apply(decision)
+        writes = Writes()
+        ledger.write_to(writes, self.now)
+        assert bool(writes) == ledger.has_changed
+        self.tables.write(writes)
+        return writes
+
+    def wait(self, time: timedelta) -> None:
+        self.now += time
+
+    def change_price(self, price: Money) -> None:
+        prices = {**self.model.screening.prices, "standard": price}
+        self.model.screening = replace(self.model.screening, prices=prices)
+
+    def new_id(self) -> UUID:
+        return UUID(int=next(self.numbers))
+
+    def hold(self, buyer: Person, *labels: str) -> Hold:
+        return Hold(buyer, named(*labels), self.new_id())
+
+    def book(self, buyer: Person, *labels: str) -> Book:
+        return Book(buyer, named(*labels), self.new_id(), "paid")
+
+    def toggle(self, buyer: Person, *labels: str) -> Toggle:
+        return Toggle(buyer, named(*labels), self.new_id())
+
+
+Evening = list[tuple[Passing | NewPrice, list[Wish]]]
+EVENINGS = st.lists(st.tuples(PASSINGS | NEW_PRICES, st.lists(FEW.any, max_size=5)), max_size=12)
+
+
+def played(evening: Evening) -> Iterator[tuple[Books, House]]:
+    """The books after each batch of an evening, with the house as it was before the batch."""
+    books = Books()
+    for between, wishes in evening:
+        # No two batches are of the same moment: PostgreSQL's clock goes on.
+        books.wait(between.time if isinstance(between, Passing) else timedelta(seconds=1))
+        if isinstance(between, NewPrice):
+            books.change_price(between.money)
+        before = picture_of(books.model)
+        books.batch(*wishes)
+        yield books, before
+
+
+@settings(max_examples=500, deadline=None)
+@given(EVENINGS)
+def test_the_tables_say_what_was_decided_whatever_was_decided_in_one_batch(evening: Evening) -> None:
+    for books, _ in played(evening):
+        assert books.tables.read_into(books.model) == books.model
+
+
+@settings(max_examples=300, deadline=None)
+@given(EVENINGS)
+def test_the_events_tell_the_whole_story_seat_by_seat(evening: Evening) -> None:
+    told: dict[int, Row] = {}
+
+    for books, before in played(evening):
+        news = [event for event in books.tables.of("events") if event["version"] > before.version]
+        assert sorted({event["version"] for event in news}) == list(range(before.version + 1, books.model.version + 1))
+        for event in sorted(news, key=lambda event: event["version"]):
+            check_event(told.get(event["seat_id"]), event, books.now)
+            told[event["seat_id"]] = event
+        for seat in books.model.layout.seats:
+            assert shown_by(told.get(seat.id)) == shown_by_claim(books.model.claims.get(seat.id))
+
+
+def check_event(before: Row | None, event: Row, now: datetime) -> None:
+    """It goes on where the last one ended; for whoever takes a seat, a hold that ran out in between is no hold."""
+    status, _, expires_at = shown_by(before)
+    ran_out = expires_at is not None and expires_at <= now
+    owner_before = before["user_id"] if before and expires_at else None
+    if ran_out and event["to_status"] == "available":
+        assert (event["from_status"], event["cause"]) == ("reserved", "expiry")
+    else:
+        assert event["from_status"] == ("available" if ran_out else status)
+        assert event["cause"] != "expiry"
+    assert event["previous_user_id"] == (None if owner_before == event["user_id"] else owner_before)
+    assert event["at"] == now
+
+
+def shown_by(event: Row | None) -> tuple[str, int | None, datetime | None]:
+    return (event["to_status"], event["user_id"], event["expires_at"]) if event else ("available", None, None)
+
+
+def shown_by_claim(claim: Claim | None) -> tuple[str, int | None, datetime | None]:
+    return (claim.seen_as, claim.user_id, claim.expires_at) if claim else ("available", None, None)
+
+
+# --- one batch, several decisions
+
+
+def written(writes: Writes) -> set[str]:
+    """The kinds of rows that a batch wrote."""
+    return {part.name for part in writes.parts}
+
+
+def test_a_seat_that_comes_and_goes_in_one_batch_leaves_no_claim() -> None:
+    books = Books()
+    hold = books.hold(ANN, "A1")
+
+    writes = books.batch(hold, Release(ANN, hold.reservation_id))
+
+    assert written(writes) == {"events_made", "reservation_seats_made", "reservations_made", "versions_moved"}
+    assert books.tables.read_into(books.model) == books.model
+
+
+def test_a_seat_that_changes_hands_in_one_batch_is_changed_in_place() -> None:
+    books = Books()
+    hold = books.hold(ANN, "A1")
+    books.batch(hold)
+
+    writes = books.batch(Release(ANN, hold.reservation_id), books.hold(BOB, "A1"))
+
+    assert written(writes) >= {"claims_changed"}
+    assert not written(writes) & {"claims_made", "claims_freed"}
+
+
+def test_a_seat_that_joins_a_hold_and_leaves_it_in_one_batch_is_remembered() -> None:
+    books = Books()
+    hold = books.hold(ANN, "A1")
+    books.batch(hold)
+
+    books.batch(books.toggle(ANN, "A2"), books.toggle(ANN, "A2"))
+
+    assert books.model.reservations[hold.reservation_id].left == {2: STANDARD}
+    assert books.tables.read_into(books.model) == books.model
+
+
+def test_a_seat_that_is_given_back_and_taken_anew_in_one_batch_costs_what_it_costs_today() -> None:
+    books = Books()
+    hold = books.hold(ANN, "A1", "A2")
+    books.batch(hold)
+    books.change_price(DEARER)
+
+    books.batch(books.toggle(ANN, "A1"), books.toggle(ANN, "A1"))
+
+    assert books.model.reservations[hold.reservation_id].prices == {1: DEARER, 2: STANDARD}
+    assert books.tables.read_into(books.model) == books.model
+
+
+def test_a_seat_that_was_cancelled_before_the_rest_of_its_booking_stays_apart_from_it_even_in_one_batch() -> None:
+    books = Books()
+    sale = books.book(ANN, "A1", "A2")
+    books.batch(sale)
+    books.wait(HOLD)
+
+    books.batch(Cancel(ANN, sale.booking_id, 1), Cancel(ANN, sale.booking_id))
+
+    assert books.tables.read_into(books.model).bookings[sale.booking_id].prices == {2: STANDARD}
+    assert books.tables.read_into(books.model) == books.model
+
+
+def test_a_seat_that_is_cancelled_and_sold_again_in_one_batch_has_one_live_booking() -> None:
+    books = Books()
+    sale = books.book(ANN, "A1")
+    books.batch(sale)
+
+    books.batch(Cancel(ANN, sale.booking_id), books.book(BOB, "A1"))
+
+    assert [
+        (row["booking_id"] == sale.booking_id, row["cancelled_at"]) for row in books.tables.of("booking_seats")
+    ] == [
+        (True, NOON),
+        (False, None),
+    ]
+
+
+def test_what_changes_nothing_writes_nothing() -> None:
+    books = Books()
+    hold = books.hold(ANN, "A1")
+    books.batch(hold)
+
+    writes = books.batch(
+        books.hold(ANN, "A1"), books.hold(BOB, "A1"), Extend(BOB, hold.reservation_id), Expire((hold.reservation_id,))
+    )
+
+    assert not writes
+
+
+def test_each_command_of_a_batch_that_changes_something_gets_a_version_of_its_own() -> None:
+    books = Books()
+    hold = books.hold(ANN, "A1")
+
+    books.batch(hold, books.hold(BOB, "A1"), books.hold(BOB, "A2"), Extend(ANN, hold.reservation_id))
+
+    assert [(event["version"], event["seat_id"]) for event in books.tables.of("events")] == [(1, 1), (2, 2)]
+    assert books.tables.of("versions") == [{"id": 7, "version": 2}]
+
+
+# --- what the events say
+
+
+def story_of(books: Books, seat_id: int) -> list[tuple[Any, ...]]:
+    events = (event for event in books.tables.of("events") if event["seat_id"] == seat_id)
+    columns = ("from_status", "to_status", "user_id", "previous_user_id", "cause")
+    return [tuple(event[column] for column in columns) for event in events]
+
+
+def test_a_hold_that_is_booked_and_cancelled_is_told_step_by_step() -> None:
+    books = Books()
+    hold = books.hold(ANN, "A1")
+    sale = books.new_id()
+
+    books.batch(hold, Confirm(ANN, hold.reservation_id, sale, "paid"), Cancel(ANN, sale))
+
+    assert story_of(books, 1) == [
+        ("available", "reserved", ANN.id, None, "api"),
+        ("reserved", "booked", ANN.id, None, "api"),
+        ("booked", "available", None, None, "api"),
+    ]
+
+
+def test_a_seat_that_is_given_back_is_told_with_whose_it_was() -> None:
+    books = Books()
+    hold = books.hold(ANN, "A1")
+
+    books.batch(hold, Release(ANN, hold.reservation_id))
+
+    assert story_of(books, 1)[-1] == ("reserved", "available", None, ANN.id, "api")
+
+
+def test_a_seat_that_is_taken_over_was_available_and_the_rest_of_that_hold_expired() -> None:
+    books = Books()
+    books.batch(books.hold(ANN, "A1", "A2"))
+    books.wait(HOLD)
+
+    books.batch(books.hold(BOB, "A1"))
+
+    assert story_of(books, 1)[-1] == ("available", "reserved", BOB.id, ANN.id, "api")
+    assert story_of(books, 2)[-1] == ("reserved", "available", None, ANN.id, "expiry")
+
+
+def test_a_booking_that_the_house_cancels_is_told_so() -> None:
+    books = Books()
+    sale = books.book(ANN, "A1")
+
+    books.batch(sale, Cancel(ORGANIZER, sale.booking_id))
+
+    assert story_of(books, 1)[-1] == ("booked", "available", None, None, "staff")
+
+
+def test_an_event_says_who_asked_and_with_which_request() -> None:
+    books = Books()
+
+    books.batch(books.hold(ANN, "A1"))
+
+    (event,) = books.tables.of("events")
+    assert (event["actor_id"], event["request_id"], event["at"]) == (ANN.id, "a request", NOON)
