@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format types imports migrations openapi lock upgrade ci clean reset
+.PHONY: help run test bench lint format types imports migrations openapi lock upgrade ci clean reset
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,6 +25,10 @@ run: $(RUNTIME) ## start Usher with its own PostgreSQL and Valkey; Ctrl-C stops 
 
 test: $(TOOLS) ## run the tests on real servers; ARGS="tests/domain -x" chooses
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+bench: $(RUNTIME) ## how fast it is, and the machine; CASES=hold,replay ROUNDS=3 SECONDS=4 for less (needs wrk)
+	@exec $(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(SECONDS),--seconds $(SECONDS))
 
 lint: $(TOOLS) ## ruff: rules and format
 	$(BIN)/python -m ruff check .

@@ -123,7 +123,7 @@ def _create_organizer(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _password() -> str:
-    """Asked for twice at a terminal, else the first line of the input. Never an argument: those are seen by everybody."""
+    """Asked for twice at a terminal, else the first line of the input. Never an argument: everybody sees those."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass("Password (8 to 128 characters): ")

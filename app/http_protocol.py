@@ -27,7 +27,14 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn asks for less
+        self._extensions = {"usher.abort": self.transport.abort}
         self._within(HEAD_SECONDS)
+
+    def shutdown(self) -> None:
+        """Streams never end by themselves: the application ends them when the server is told to stop."""
+        if (stopping := self.app_state.get("stopping")) is not None:
+            stopping()
+        super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
@@ -51,6 +58,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._only_head = False
         self._head_size = 0
         self._within(BODY_SECONDS)
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # one of our own
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -16,7 +17,9 @@ from app import __version__, logs
 from app.adapters.dummy_payments import DummyPayments
 from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
-from app.db.connections import counter, must_be_durable, open_engine
+from app.adapters.redis_feed import RedisFeed
+from app.db.connections import must_be_durable, open_engine
+from app.db.pulse import Pulse
 from app.db.revision import newest_revision, revision
 from app.db.screenings import Defaults
 from app.db.trouble import refusal_for
@@ -24,17 +27,20 @@ from app.domain.rates import Bucket, Policy
 from app.resources import Resources
 from app.routers import (
     api_keys,
+    asyncapi,
     blocks,
     bookings,
     docs,
     documents,
     existing_clients,
     health,
+    live,
     people,
     problems,
     reservations,
     screenings,
     seats,
+    sockets,
     theaters,
 )
 from app.routers.edge import Edge
@@ -50,12 +56,14 @@ from app.services.catalogue import Catalogue
 from app.services.changes import ChangesFeed
 from app.services.clock import Clock
 from app.services.closing import Closing
+from app.services.crowd import Crowd
 from app.services.desk import Desk
 from app.services.endings import Endings
 from app.services.health import Health
 from app.services.history import History
 from app.services.importing import import_layout
 from app.services.layouts import Layouts
+from app.services.live import Live
 from app.services.organizing import Organizing
 from app.services.passwords import Passwords
 from app.services.people import People
@@ -73,6 +81,8 @@ ROUTERS: Final = (
     theaters.router,
     screenings.router,
     seats.router,
+    live.router,
+    sockets.router,
     blocks.router,
     reservations.router,
     bookings.router,
@@ -81,6 +91,7 @@ ROUTERS: Final = (
     health.router,
     problems.router,
     docs.router,
+    asyncapi.router,
     existing_clients.router,
 )
 
@@ -102,6 +113,9 @@ Usher reserves theater seats: **a seat of a screening is sold once**, whatever c
 Hold seats for a few minutes, then book them. No account is needed: a first hold answers with a `guest_token`; send it
 as a bearer token from then on. What changes seats may be repeated safely with an `Idempotency-Key`.
 Whatever goes wrong is an RFC 9457 problem with a `code` for programs and a `detail` for people.
+
+Seats are told live, as they go: as Server-Sent Events below, and at the WebSocket `/ws/screenings/{screening_id}`. Its
+messages and close codes are in [/asyncapi.json](/asyncapi.json).
 """
 
 
@@ -155,14 +169,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     """Opens everything before the first request, and closes it in the opposite order after the last."""
     logs.set_up(settings)
     async with AsyncExitStack() as stack:
         app.state.resources = await _open(settings, stack)
         loops = await stack.enter_async_context(asyncio.TaskGroup())
         running = [loops.create_task(loop) for loop in _loops(app.state.resources)]
-        yield
+        # The server calls this when it is told to stop: streams end only when they are told to.
+        yield {"stopping": app.state.resources.live.stop}
         await _end(running)
 
 
@@ -206,9 +221,11 @@ async def _end(running: Collection[asyncio.Task[None]]) -> None:
 def _loops(resources: Resources) -> Sequence[Coroutine[Any, Any, None]]:
     """What runs in the background as long as the process serves."""
     loops = [
+        resources.pulse.run(),
         resources.box_office.run(),
         resources.announcer.run(),
         resources.reconciler.run(),
+        resources.live.run(),
         resources.endings.run(),
     ]
     return [*loops, resources.sweeper.run()] if resources.settings.sweep else loops
@@ -229,10 +246,18 @@ def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
     return Rates(rate_counter, policies)
 
 
+def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: AsyncExitStack) -> Live:
+    feed = RedisFeed(settings.redis_url or "")
+    stack.push_async_callback(feed.close)
+    per_address = settings.live_per_address if settings.rate_limits else None
+    return Live(engine, layouts, feed, Crowd(per_address, settings.live_per_process))
+
+
 async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     """Everything that requests need. What is opened here is closed by the stack."""
     engine = open_engine(settings)
     stack.push_async_callback(engine.dispose)
+    pulse = Pulse(settings, engine)
     await must_be_durable(engine)
     cache = RedisCache(settings.redis_url or "")
     stack.push_async_callback(cache.close)
@@ -256,10 +281,12 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     people = People(engine, sessions)
     layouts = Layouts(engine)
     catalogue = Catalogue(engine, layouts, defaults)
-    availability = Availability(engine, cache, layouts, Clock())
-    announcer = Announcer(cache)
+    clock = Clock()
+    availability = Availability(engine, cache, layouts, clock)
+    reconciler = Reconciler(engine, cache, clock, settings.reconcile_seconds)
+    announcer = Announcer(cache, reconciler.warn)
     box_office = BoxOffice(
-        partial(counter, settings),
+        pulse.counter,
         layouts,
         defaults,
         announcer.announce,
@@ -284,9 +311,10 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         catalogue=catalogue,
         cache=cache,
         availability=availability,
+        pulse=pulse,
         box_office=box_office,
         announcer=announcer,
-        reconciler=Reconciler(engine, cache, settings.reconcile_seconds),
+        reconciler=reconciler,
         sweeper=Sweeper(engine, box_office, closing, settings.idempotency_hours, settings.event_hours),
         desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments()),
         reservations=Reservations(engine, layouts, defaults),
@@ -296,4 +324,5 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         history=History(engine, catalogue, layouts),
         organizing=Organizing(engine, catalogue, announcer, defaults),
         rates=_rates(settings, stack),
+        live=_live(settings, engine, layouts, stack),
     )

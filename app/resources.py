@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.redis_cache import RedisCache
+from app.db.pulse import Pulse
 from app.services.accounts import Accounts
 from app.services.announcer import Announcer
 from app.services.api_keys import ApiKeys
@@ -19,6 +20,7 @@ from app.services.endings import Endings
 from app.services.health import Health
 from app.services.history import History
 from app.services.layouts import Layouts
+from app.services.live import Live
 from app.services.organizing import Organizing
 from app.services.passwords import Passwords
 from app.services.people import People
@@ -49,6 +51,7 @@ class Resources:
     catalogue: Catalogue
     cache: RedisCache
     availability: Availability
+    pulse: Pulse
     box_office: BoxOffice
     announcer: Announcer
     reconciler: Reconciler
@@ -61,3 +64,4 @@ class Resources:
     history: History
     organizing: Organizing
     rates: Rates | None
+    live: Live

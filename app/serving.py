@@ -28,6 +28,7 @@ from app.adapters.embedded.process import die_with_parent
 from app.db.migrations import upgrade
 from app.http_protocol import BoundedHttp
 from app.settings import EXIT_BAD_SETTING, Settings, read_settings
+from app.websocket_protocol import LiveSocket
 
 GRACE_SECONDS: Final = 10  # what a request under way may still take when we are told to stop
 _WEBSOCKET_MAX: Final = 64 * 1024
@@ -111,7 +112,7 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
         workers=settings.web_concurrency,
         loop="uvloop",
         http=BoundedHttp,
-        ws="websockets-sansio",
+        ws=LiveSocket,
         ws_max_size=_WEBSOCKET_MAX,
         ws_per_message_deflate=False,
         lifespan="on",

@@ -197,6 +197,15 @@ class Settings(BaseSettings):
         (), description="Front-ends that browsers may call from: origins, separated by commas; * is any."
     )
 
+    # Who may listen to live seats
+    live_per_address: int = Field(
+        200, ge=1, le=1_000_000, description="Live connections of one client address; counted while RATE_LIMITS is on."
+    )
+    live_per_process: int = Field(20_000, ge=1, le=1_000_000, description="Live connections of each worker.")
+    live_buffer_kib: int = Field(
+        256, ge=1, le=65_536, description="KiB that may wait for a live listener; one who is further behind is let go."
+    )
+
     # The box office
     batch_max: int = Field(200, ge=1, le=10_000, description="Commands that one transaction serves at most.")
     queue_max: int = Field(

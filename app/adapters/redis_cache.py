@@ -1,14 +1,16 @@
 """The availability cache in Redis or Valkey.
 
-One sorted set holds the state of every screening as its score, because ZADD GT moves a score forward only: announcements
-that overtake each other, and a slow reader who keeps an old map, can never bring an old state back. The facts of a
-screening are kept beside it, marked with the state in which they were true.
+One sorted set holds the state of every screening as its score, because ZADD GT moves a score forward only:
+announcements that overtake each other, and a slow reader who keeps an old map, can never bring an old state back. The
+facts of a screening are kept beside it, marked with the state in which they were true.
 
-A Redis that failed may have missed an announcement. From then on it answers no reader, until the reconciler has compared
-it with PostgreSQL.
+What Redis says is believed for a while after it was compared with PostgreSQL, and no longer once it has failed: it may
+have missed an announcement. A Redis that has forgotten everything begins a new life, and the states of each life are in
+a set of their own: what somebody who has not noticed still says about the old life is not heard in the new one.
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
@@ -30,7 +32,7 @@ REST_SECONDS: Final = 0.5
 
 FACTS_LIVE_SECONDS: Final = 3600
 
-_STATES: Final = "usher:states"
+_LIFE: Final = "usher:life"
 
 
 class RedisCache:
@@ -46,50 +48,77 @@ class RedisCache:
             retry=Retry(NoBackoff(), 1),
             max_connections=64,
         )
+        self._database = database_of(self._redis)
+        self._life = b""
         self._failures = 0
-        self._is_trusted = True
+        self._trusted_until = 0.0
         self._rests_until = 0.0
 
     async def states(self, screening_ids: Sequence[int]) -> list[int | None]:
         self._must_be_trusted()
-        scores = await self._ask(self._redis.zmscore(_STATES, [str(each) for each in screening_ids]))
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.zmscore(self._states, [str(each) for each in screening_ids])
+            pipeline.get(_LIFE)
+            scores, life = await self._ask(pipeline.execute())
+        if life != self._life:
+            self._doubt()
+        self._must_be_trusted()
         return [None if score is None else int(score) for score in scores]
 
     async def known_states(self) -> dict[int, int]:
+        life: bytes | None = await self._ask(cast(Awaitable[Any], self._redis.get(_LIFE)))
+        if life is None:
+            await self._ask(self._redis.set(_LIFE, secrets.token_hex(8), nx=True))
+            return await self.known_states()
+        if life != self._life:
+            self._doubt()
+            self._life = life
         pairs: Sequence[tuple[bytes, float]] = await self._ask(
-            cast(Awaitable[Any], self._redis.zrange(_STATES, 0, -1, withscores=True))
+            cast(Awaitable[Any], self._redis.zrange(self._states, 0, -1, withscores=True))
         )
         return {int(member): int(score) for member, score in pairs}
 
-    async def move(self, states: Mapping[int, int]) -> None:
+    async def move(self, states: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
         if time.monotonic() < self._rests_until:
             raise Away
-        await self._ask(self._redis.zadd(_STATES, {str(each): state for each, state in states.items()}, gt=True))
+        scores = {str(each): state for each, state in states.items()}
+        if not news:
+            await self._ask(self._redis.zadd(self._states, scores, gt=True))
+            return
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.zadd(self._states, scores, gt=True)
+            for screening_id, published in news:
+                pipeline.publish(channel_of(self._database, screening_id), published)
+            moved, *_ = await self._ask(pipeline.execute(raise_on_error=False))
+        if isinstance(moved, RedisError):
+            raise self._failed() from moved
 
     async def facts(self, screening_id: int) -> bytes | None:
         self._must_be_trusted()
         kept: bytes | None = await self._ask(cast(Awaitable[Any], self._redis.get(_facts_key(screening_id))))
         return kept
 
-    async def keep(self, screening_id: int, state: int, facts: bytes) -> None:
+    async def keep(self, screening_id: int, state: int, facts: bytes, doubts: int) -> None:
         self._must_be_trusted()
+        if doubts != self._failures:
+            raise Away
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.set(_facts_key(screening_id), facts, ex=FACTS_LIVE_SECONDS)
-            pipeline.zadd(_STATES, {str(screening_id): state}, gt=True)
+            pipeline.zadd(self._states, {str(screening_id): state}, gt=True)
             await self._ask(pipeline.execute())
 
     async def forget(self, screening_ids: Sequence[int]) -> None:
         async with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zrem(_STATES, *(str(each) for each in screening_ids))
+            pipeline.zrem(self._states, *(str(each) for each in screening_ids))
             pipeline.delete(*(_facts_key(each) for each in screening_ids))
             await self._ask(pipeline.execute())
 
     def doubts(self) -> int:
         return self._failures
 
-    def trust(self, doubts: int) -> None:
+    def trust(self, doubts: int, until: float) -> None:
         if doubts == self._failures:
-            self._is_trusted = True
+            self._trusted_until = until
             self._rests_until = 0.0
 
     async def ping(self) -> bool:
@@ -102,9 +131,17 @@ class RedisCache:
         """Hang up."""
         await self._redis.aclose()
 
+    @property
+    def _states(self) -> bytes:
+        return b"usher:states:" + self._life
+
     def _must_be_trusted(self) -> None:
-        if not self._is_trusted:
+        if time.monotonic() >= self._trusted_until:
             raise Away
+
+    def _doubt(self) -> None:
+        self._failures += 1
+        self._trusted_until = 0.0
 
     async def _ask(self, question: Awaitable[T]) -> T:
         """Raises Away when there is no answer in time."""
@@ -112,12 +149,23 @@ class RedisCache:
             async with asyncio.timeout(2 * PATIENCE_SECONDS):
                 return await question
         except (RedisError, OSError, TimeoutError) as error:
-            self._failures += 1
-            self._is_trusted = False
-            self._rests_until = time.monotonic() + REST_SECONDS
-            raise Away from error
+            raise self._failed() from error
+
+    def _failed(self) -> Away:
+        self._doubt()
+        self._rests_until = time.monotonic() + REST_SECONDS
+        return Away()
+
+
+def database_of(redis: Redis) -> int:
+    """The number of the database: keys are in one, channels are not."""
+    return int(redis.connection_pool.connection_kwargs.get("db") or 0)
+
+
+def channel_of(database: int, screening_id: int) -> str:
+    """Where the news of a screening is published."""
+    return f"usher:{database}:news:{screening_id}"
 
 
 def _facts_key(screening_id: int) -> str:
     return f"usher:facts:{screening_id}"
-

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
 import asyncpg
-from sqlalchemy import text
+from sqlalchemy import ExceptionContext, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.settings import Settings
@@ -51,7 +51,7 @@ class NotDurable(Exception):
 
 def open_engine(settings: Settings) -> AsyncEngine:
     """The pool for reading and for the catalogue. Opens no connection yet."""
-    return create_async_engine(
+    engine = create_async_engine(
         _url(settings),
         pool_size=settings.database_pool_size,
         max_overflow=0,
@@ -59,11 +59,14 @@ def open_engine(settings: Settings) -> AsyncEngine:
         pool_pre_ping=False,
         connect_args={
             "timeout": CONNECT_SECONDS,
+            "command_timeout": _patience(settings),
             "statement_cache_size": settings.statement_cache_size,
             "prepared_statement_cache_size": settings.statement_cache_size,
             "server_settings": _server_settings(settings),
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _give_up_connection)
+    return engine
 
 
 @asynccontextmanager
@@ -72,11 +75,19 @@ async def counter(settings: Settings) -> AsyncIterator[Counter]:
 
     Its plans are made once for any number of rows: a batch of one and a batch of two hundred run the same statements.
     """
+    async with call(settings, plan_cache_mode="force_generic_plan") as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def call(settings: Settings, seconds: float = CONNECT_SECONDS, **server_settings: str) -> AsyncIterator[Counter]:
+    """A connection of one's own, if it can be had in so many seconds; hung up when the block ends."""
     connection: Counter = await asyncpg.connect(
         _url(settings).replace("postgresql+asyncpg://", "postgresql://", 1),
-        timeout=CONNECT_SECONDS,
+        timeout=seconds,
+        command_timeout=_patience(settings),
         statement_cache_size=settings.statement_cache_size,
-        server_settings={**_server_settings(settings), "plan_cache_mode": "force_generic_plan"},
+        server_settings=_server_settings(settings) | server_settings,
     )
     try:
         yield connection
@@ -97,6 +108,18 @@ def _url(settings: Settings) -> str:
     if settings.database_url is None:
         raise ValueError("DATABASE_URL is not set")
     return settings.database_url
+
+
+def _patience(settings: Settings) -> float:
+    """Seconds that we wait for a statement: a little longer than PostgreSQL does, unless the line to it is dead."""
+    return settings.statement_timeout_ms / 1000 + 1
+
+
+def _give_up_connection(context: ExceptionContext) -> None:
+    """A connection on which nothing was heard, or nothing may be written, does not go back into the pool."""
+    error = context.original_exception
+    if isinstance(error, TimeoutError) or getattr(error, "sqlstate", None) == asyncpg.ReadOnlySQLTransactionError.sqlstate:
+        context.is_disconnect = True
 
 
 def _server_settings(settings: Settings) -> dict[str, Any]:

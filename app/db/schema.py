@@ -1,8 +1,8 @@
 """The schema on one page. Migrations repeat it; `alembic check` compares the two.
 
-Every table that a seat transaction writes has `screening_id` first in its primary key and in every unique constraint, so
-that one screening's rows can live on one node (design.md, section 7). The named constraints repeat the rules of `domain/`
-that must never break, each with its reason.
+Every table that a seat transaction writes has `screening_id` first in its primary key and in every unique constraint,
+so that one screening's rows can live on one node (design.md, section 7). The named constraints repeat the rules of
+`domain/` that must never break, each with its reason.
 """
 
 from sqlalchemy import (
@@ -232,9 +232,7 @@ reservations = Table(
     # Mine, newest first (ids are UUIDv7); and the screening of one of mine, when only its id is known.
     Index("reservations_of_user", "user_id", "id"),
     # What the sweeper asks: which holds end next?
-    Index(
-        "reservations_run_out", "expires_at", postgresql_where=text("status IN ('held', 'paying')")
-    ),
+    Index("reservations_run_out", "expires_at", postgresql_where=text("status IN ('held', 'paying')")),
 )
 
 reservation_seats = Table(
@@ -336,4 +334,13 @@ seat_events = Table(
     PrimaryKeyConstraint("screening_id", "version", "seat_id"),
     CheckConstraint(_one_of("cause", "api", "expiry", "staff"), name="event_cause_is_known"),
     Index("seat_events_by_age", "at", postgresql_using="brin"),
+)
+
+redis_mistrust = Table(
+    "redis_mistrust",
+    metadata,
+    Column("is_the_only_one", Boolean, primary_key=True, server_default="true"),
+    # Redis missed a change of some process: nobody believes it before this.
+    Column("until", MOMENT, nullable=False),
+    CheckConstraint("is_the_only_one", name="redis_mistrust_is_one_row"),
 )

@@ -78,7 +78,7 @@ def toggle(house: House, command: Toggle, now: datetime) -> Decision:
 def extend(house: House, command: Extend, now: datetime) -> Decision:
     """A fresh hold time from now. A hold that ran out is taken again if all of its seats are still free.
 
-    One that ends no earlier than a fresh one would (asked twice at the same moment) stays as it is. Raises ReservationEnded,
+    One that would not end later (asked twice at the same moment) stays as it is. Raises ReservationEnded,
     ReservationExpired naming the seats that are gone, or ExtensionLimit.
     """
     reservation = house.reservation_of(command.buyer.id, command.reservation_id)
@@ -164,7 +164,7 @@ def _join(
         return
     kept = {seat_id: price for seat_id, price in newest.prices.items() if seat_id not in given_back}
     within_reservation_limit(house, len(added), len(newest.prices), len(newest.prices) - len(kept))
-    prices = kept | prices_for(house, added, Taking())
+    prices = dict(sorted((kept | prices_for(house, added, Taking())).items()))
     joined = replace(
         newest,
         prices=prices,

@@ -1,4 +1,5 @@
-"""How often one caller may ask: three buckets, each counted for the user and for the client address."""
+"""How often one caller may ask: three buckets, each counted for the user and for the client address. And how many may
+listen at a time."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,8 @@ class Bucket(StrEnum):
     LOGIN = "login"
     READING = "reading"
     TAKING = "taking"
+    LIVE = "live"
+    """Connections that are open at the same time, not requests."""
 
 
 @dataclass(frozen=True, slots=True)

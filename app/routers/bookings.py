@@ -40,9 +40,9 @@ router = api_router("bookings")
 async def book_seats(wanted: BookingIn, asked: Asked, buyer: Buyer, desk: Desk) -> Reply:
     """Book a reservation, or seats directly.
 
-    Seats that you hold are taken out of the hold. Booking seats that you have already booked together gives that booking,
-    with 200. `booking_id` serves as the idempotency key when the header is not sent. Without a token you become a guest,
-    as when holding.
+    Seats that you hold are taken out of the hold. Booking seats that you have already booked together gives that
+    booking, with 200. `booking_id` serves as the idempotency key when the header is not sent. Without a token you
+    become a guest, as when holding.
     """
     payment = wanted.payment or PaymentIn()
     if wanted.reservation_id is not None:

@@ -47,7 +47,7 @@ async def show_docs_file(asked: Asked, name: str) -> Reply:
 async def show_openapi(asked: Asked) -> Reply:
     """The OpenAPI document, encoded once."""
     body = _document(asked.app)
-    return _tagged(asked, body, b"application/json", ALWAYS_ASKED)
+    return tagged(asked, body, b"application/json", ALWAYS_ASKED)
 
 
 @cache
@@ -61,10 +61,11 @@ def _content(path: str) -> bytes:
 
 
 def _file(asked: Asked, path: str, media_type: bytes, kept: bytes, headers: tuple[Header, ...] = ()) -> Reply:
-    return _tagged(asked, _content(path), media_type, kept, headers)
+    return tagged(asked, _content(path), media_type, kept, headers)
 
 
-def _tagged(asked: Asked, body: bytes, media_type: bytes, kept: bytes, headers: tuple[Header, ...] = ()) -> Reply:
+def tagged(asked: Asked, body: bytes, media_type: bytes, kept: bytes, headers: tuple[Header, ...] = ()) -> Reply:
+    """A file with its ETag, or 304."""
     etag = _etag(body)
     if matches(etag, asked.headers_once.get(b"if-none-match")):
         return unchanged(etag, kept)

@@ -153,7 +153,9 @@ def _show_examples(body: dict[str, Any], schemas: Mapping[str, Any]) -> None:
     name = (schema.get("anyOf") or [schema])[0].get("$ref", "").rpartition("/")[2]
     shown = schemas.get(name, {}).get("examples", ())
     if shown:
-        content["examples"] = {"-".join(value): {"summary": ", ".join(value), "value": value} for value in shown}
+        content["examples"] = {
+            "-".join(value) or "nothing": {"summary": ", ".join(value) or "nothing", "value": value} for value in shown
+        }
 
 
 def _take_a_key(operation: dict[str, Any]) -> None:

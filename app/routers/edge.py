@@ -51,7 +51,10 @@ LARGEST_LAYOUT: Final = 8 * 1024 * 1024
 
 # Paths at the root that are not another spelling of one under /api/v1.
 AT_THE_ROOT: Final = frozenset(
-    ("", "api", "assets", "docs", "favicon.ico", "health", "metrics", "openapi.json", "organizer", "problems", "ws")
+    (
+        *("", "api", "assets", "asyncapi.json", "docs", "favicon.ico", "health", "metrics", "openapi.json"),
+        *("organizer", "problems", "ws"),
+    )
 )
 _TAKES_A_LAYOUT: Final = re.compile(rf"{BASE}/theaters(/[^/]+/layout)?")
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -78,6 +81,7 @@ class Edge:
             return
         if scope["type"] == "websocket":
             scope["path"] = canonical(scope["path"])
+            scope["usher.translate"] = self._translate
         await self._inner(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -25,8 +25,11 @@ async def list_free_seats(
     availability: Availability,
     theater_id: Annotated[TheaterId | None, Query()] = None,
 ) -> Reply:
-    """A bare list of the free seats of the next screening on sale."""
-    seat_map = await availability.of(await catalogue.for_read(theater_id))
+    """A bare list of the free seats of the next screening on sale; an empty one when none is."""
+    screening_id = await catalogue.next_on_sale(theater_id)
+    if screening_id is None:
+        return cacheable(asked, b"[]", tag_of(b"[]"))
+    seat_map = await availability.of(screening_id)
     return cacheable(asked, seat_map.free_list, seat_map.etag)
 
 

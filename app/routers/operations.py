@@ -90,11 +90,11 @@ class Body:
 
     def value(self, asked: Asked) -> Any:
         """The checked body. Raises ValidationError, Malformed or UnsupportedMediaType."""
+        headers = asked.headers_once
+        if self.takes_form and forms.is_form(headers.get(b"content-type", b"")):
+            fields = forms.parse(asked.raw_body, headers.get(b"content-encoding"))
+            return self.validate(orjson.dumps(fields))
         if asked.raw_body:
-            headers = asked.headers_once
-            if self.takes_form and forms.is_form(headers.get(b"content-type", b"")):
-                fields = forms.parse(asked.raw_body, headers.get(b"content-encoding"))
-                return self.validate(orjson.dumps(fields))
             asked.content()
             return self.validate(asked.raw_body)
         if not self.required:

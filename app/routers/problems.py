@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app.domain import refusals
+from app.domain.reservations import ReservationStatus
 from app.routers.replies import Header, Reply, page, rate_headers
 from app.schemas import faults
 from app.schemas.faults import Malformed, Mistake
@@ -30,7 +31,16 @@ MOST_MISTAKES: Final = 50
 _LONGEST_NAME: Final = 100
 
 # Fields of refusals and faults that are said in `detail` or in a header, and are no members.
-_NOT_MEMBERS: Final = {"what", "why", "retry_after_seconds", "outcome_unknown", "allowed_bytes", "methods", "revision", "standing"}
+_NOT_MEMBERS: Final = {
+    "what",
+    "why",
+    "retry_after_seconds",
+    "outcome_unknown",
+    "allowed_bytes",
+    "methods",
+    "revision",
+    "standing",
+}
 
 
 def problem(error: Exception, instance: str, request_id: str) -> Reply:
@@ -169,6 +179,8 @@ def _reservation_expired(error: refusals.ReservationExpired) -> str:
 
 @_says(refusals.ReservationEnded)
 def _reservation_ended(error: refusals.ReservationEnded) -> str:
+    if error.reservation_status == ReservationStatus.BOOKED:
+        return "This reservation is booked by now. To give its seats back, cancel the booking."
     return f"This reservation is {error.reservation_status}. Hold the seats again, if they are still free."
 
 

@@ -15,7 +15,7 @@ from app.schemas.moments import encoded
 from app.schemas.pages import Limit, UuidCursor, page_json
 from app.schemas.seats import SeatsWanted
 from app.schemas.shapes import BookingOut, ReleasedOut, ReservationOut, ReservationsOut, ToggledOut
-from app.schemas.wanted import ConfirmIn, PaymentIn
+from app.schemas.wanted import ConfirmIn, NothingIn, PaymentIn
 from app.services.desk import Meant, Request
 
 router = api_router("reservations")
@@ -160,7 +160,12 @@ async def release_seat(
     responses=problems(*_MINE, "reservation-expired", "extension-limit", "sales-closed"),
 )
 async def extend_reservation(
-    reservation_id: ReservationId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
+    reservation_id: ReservationId,
+    asked: Asked,
+    person: SignedIn,
+    key: IdempotencyKey,
+    desk: Desk,
+    nothing: NothingIn | None = None,
 ) -> Reply:
     """Extend a hold.
 

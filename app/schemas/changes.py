@@ -44,3 +44,8 @@ def update_out(change: Change, layout: Layout, listener_id: int | None) -> dict[
         "expires_at": moment(change.expires_at) if change.expires_at else None,
         "previously_reserved_by": listener_id if was_mine else None,
     }
+
+
+def entry_json(change: Change, layout: Layout, listener_id: int | None) -> bytes:
+    """As `update_out`, encoded."""
+    return orjson.dumps(update_out(change, layout, listener_id))

@@ -115,7 +115,7 @@ class Misunderstood(_Message):
 
 
 class Authenticate(_Message):
-    """Who the client is: as the first message, or later to renew a token. A token that is not believed closes with 4401."""
+    """Who the client is: as the first message, or later to renew a token. A bad token closes with 4401."""
 
     type: Literal["authenticate"]
     token: str

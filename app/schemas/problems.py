@@ -199,7 +199,7 @@ KINDS: Mapping[str, Kind] = {
             401,
             "Who is asking?",
             "There is no token where one is needed, or it is not believed: run out, altered, or not from here.",
-            "Get a token, from POST /auth/guest for instance, and send it as Authorization: Bearer <token>.",
+            "Get a token, from POST /auth/login or /auth/guest, and send it as Authorization: Bearer <token>.",
         ),
         Kind(
             "forbidden",

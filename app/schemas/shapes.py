@@ -1,4 +1,4 @@
-"""The shapes of answers about seats, for the OpenAPI document. The answers themselves are written as bytes elsewhere."""
+"""The shapes of answers about seats, for the OpenAPI document. The answers themselves are made as bytes elsewhere."""
 
 from typing import Annotated, Any, Final
 from uuid import UUID

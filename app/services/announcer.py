@@ -1,28 +1,43 @@
 """After COMMIT the world is told, before the caller is: whoever heard "yes" reads a map that knows it.
 
-Several batches that were committed while Redis was being told are announced together, in order.
+Several batches that were committed while Redis was being told are announced together, in order: first the states, so
+that no map is stale any more, then the news for whoever listens.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
 
+from app.services.news import News, news_json
 from app.services.ports import AvailabilityCache, Away
 
 
+class _Announcement(NamedTuple):
+    states: Mapping[int, int]
+    news: Mapping[int, News]
+    then: Callable[[], None]
+
+
 class Announcer:
-    """One per process. `announce` never blocks and never fails: what Redis was not told, the reconciler tells it."""
+    """One per process. `announce` never blocks and never fails. When Redis cannot be told, `warn` sees to it that nobody
+    believes what it says; listeners notice what they were not told."""
 
-    def __init__(self, cache: AvailabilityCache) -> None:
+    def __init__(self, cache: AvailabilityCache, warn: Callable[[], Awaitable[None]]) -> None:
         self._cache = cache
-        self._waiting: list[tuple[Mapping[int, int], Callable[[], None]]] = []
+        self._warn = warn
+        self._waiting: list[_Announcement] = []
         self._arrival = asyncio.Event()
+        self._has_ended = False
 
-    def announce(self, states: Mapping[int, int], then: Callable[[], None]) -> None:
-        """Tell the new states of screenings, then call back. Without any there is nothing to tell."""
-        if not states and not self._waiting:
+    def announce(
+        self, states: Mapping[int, int], then: Callable[[], None], news: Mapping[int, News] | None = None
+    ) -> None:
+        """Tell the states of screenings, and their news, then call back. Without any there is nothing to tell, and after
+        the end nobody to do it."""
+        if self._has_ended or not (states or self._waiting):
             then()
             return
-        self._waiting.append((states, then))
+        self._waiting.append(_Announcement(states, news or {}, then))
         self._arrival.set()
 
     async def tell(self, states: Mapping[int, int]) -> None:
@@ -33,7 +48,7 @@ class Announcer:
 
     async def run(self) -> None:
         """Announce until cancelled; then call back whoever still waits: their commit stands."""
-        announced: list[tuple[Mapping[int, int], Callable[[], None]]] = []
+        announced: list[_Announcement] = []
         try:
             while True:
                 await self._arrival.wait()
@@ -42,19 +57,23 @@ class Announcer:
                 await self._tell(announced)
                 _call_back(announced)
         finally:
+            self._has_ended = True
             _call_back(announced)
             _call_back(self._waiting)
 
-    async def _tell(self, announced: list[tuple[Mapping[int, int], Callable[[], None]]]) -> None:
+    async def _tell(self, announced: Sequence[_Announcement]) -> None:
         latest: dict[int, int] = {}
-        for states, _ in announced:
-            latest.update(states)
+        news: list[tuple[int, bytes]] = []
+        for each in announced:
+            for screening_id, state in each.states.items():
+                latest[screening_id] = max(state, latest.get(screening_id, state))
+            news += [(screening_id, news_json(one)) for screening_id, one in each.news.items()]
         try:
-            await self._cache.move(latest)
+            await self._cache.move(latest, news)
         except Away:
-            return
+            await self._warn()
 
 
-def _call_back(announced: list[tuple[Mapping[int, int], Callable[[], None]]]) -> None:
+def _call_back(announced: list[_Announcement]) -> None:
     while announced:
-        announced.pop(0)[1]()
+        announced.pop(0).then()

@@ -30,7 +30,9 @@ def answer(outcome: Outcome, house: House, user_id: int, now: datetime) -> Answe
     match outcome:
         case Held(reservation, created):
             location = f"/api/v1/reservations/{reservation.id}" if created else None
-            return Answer(reservation_json(reservation, house.screening, house.layout, now), user_id, now, created, location)
+            return Answer(
+                reservation_json(reservation, house.screening, house.layout, now), user_id, now, created, location
+            )
         case Kept(reservation):
             return Answer(reservation_json(reservation, house.screening, house.layout, now), user_id, now)
         case Toggled():

@@ -95,10 +95,12 @@ class Availability:
         return seat_map
 
     async def _rebuilt(self, screening_id: int, state: int | None) -> SeatMap:
+        if state is None:
+            return await self._from_postgresql.ask(screening_id)
         async with self._rebuilding.setdefault(screening_id, asyncio.Lock()):
             if (built_meanwhile := self._at_hand(screening_id, state)) is not None:
                 return built_meanwhile
-            if state is not None and (kept := await self._cache.facts(screening_id)):
+            if kept := await self._cache.facts(screening_id):
                 facts = facts_from(kept)
                 if facts.state >= state:
                     return self._keep_at_hand(await self._map_of(facts))
@@ -106,14 +108,15 @@ class Availability:
 
     async def _read_map(self, screening_id: int) -> SeatMap:
         """Read from PostgreSQL, and let Redis and this process know."""
+        doubts = self._cache.doubts()
         facts = await self._read(screening_id)
         with suppress(Away):
-            await self._cache.keep(screening_id, facts.state, facts_json(facts))
+            await self._cache.keep(screening_id, facts.state, facts_json(facts), doubts)
         return self._keep_at_hand(await self._map_of(facts))
 
     async def _read(self, screening_id: int) -> Occupancy:
-        asked_at = time.time()
         async with self._engine.connect() as connection:
+            asked_at = time.monotonic()
             found = await db.read(connection, screening_id)
         if found is None:
             raise NotFound("screening")

@@ -4,7 +4,6 @@ In that order, in view, in one transaction. A refusal touches nobody else in the
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,13 +37,14 @@ from app.domain.commands import (
     Unblock,
 )
 from app.domain.decide import decide
-from app.domain.house import House
+from app.domain.house import Decision, House
 from app.domain.idempotency import Key
 from app.domain.limits import Usage
 from app.domain.refusals import KeyReused, NotFound, Refusal, UnknownSeats
 from app.services.answers import Answer, answer
 from app.services.layouts import Layouts
 from app.services.ledger import Ledger
+from app.services.news import News
 
 log = logging.getLogger(__name__)
 
@@ -86,10 +86,15 @@ class KnownKey:
 
 @dataclass(slots=True)
 class Served:
-    """What came of a batch: an answer or a reason for each command, and the new state of each screening that changed."""
+    """What came of a batch: an answer or a reason for each command; the state of each screening that gave an answer; and
+    the news of those that changed.
+
+    A repeat changes nothing and its screening is told all the same: whoever did it first may have died before telling.
+    """
 
     answers: list[Answer | Exception]
     states: dict[int, int] = field(default_factory=dict)
+    news: dict[int, News] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -120,8 +125,7 @@ async def serve(connection: Counter, batch: Sequence[Asked], layouts: Layouts, d
         await counter.open_houses(connection, batch)
         now = await counter.look(connection, batch)
         served = counter.decide(batch, now)
-        writes = counter.writes(batch, now)
-        if writes:
+        for writes in counter.writes(batch, now):
             await writing.write(connection, writes)
     except BaseException:
         await _roll_back(connection)
@@ -211,14 +215,16 @@ class _Counter:
     def decide(self, batch: Sequence[Asked], now: datetime) -> Served:
         """Command by command, in the order of arrival; each sees what the ones before it changed."""
         answers = [self._answer_to(asked, now) for asked in batch]
-        changed = (ledger.house for ledger in self._ledgers.values() if ledger.has_changed)
-        return Served(answers, {each.screening.id: each.version + self._states[each.screening.id] for each in changed})
+        answered = {asked.screening_id for asked, told in zip(batch, answers, strict=True) if isinstance(told, Answer)}
+        told = {screening_id: ledger for screening_id, ledger in self._ledgers.items() if screening_id in answered}
+        states = {each: ledger.house.version + self._states[each] for each, ledger in told.items()}
+        return Served(answers, states, {each: ledger.news() for each, ledger in told.items() if ledger.has_changed})
 
-    def writes(self, batch: Sequence[Asked], now: datetime) -> Writes:
-        """The rows that differ from what was read, and the keys."""
-        writes = Writes()
+    def writes(self, batch: Sequence[Asked], now: datetime) -> list[Writes]:
+        """The rows that differ from what was read, and the keys; what comes first is to be written first."""
+        endings, writes = Writes(), Writes()
         for ledger in self._ledgers.values():
-            ledger.write_to(writes, now)
+            ledger.write_to(writes, endings, now)
         for key, known in self._stored:
             told = known.answer
             writes.add(
@@ -228,7 +234,7 @@ class _Counter:
             )
         for replayed in self._replayed:
             writes.add(writing.KEYS_REPLAYED, *replayed, now)
-        return writes
+        return [each for each in (endings, writes) if each]
 
     def proof(self, now: datetime) -> Proof | None:
         """What is written if the batch is, and only then; None when nothing changed."""
@@ -236,13 +242,18 @@ class _Counter:
         return next((Proof(house.screening.id, house.version, now) for house in changed), None)
 
     def _answer_to(self, asked: Asked, now: datetime) -> Answer | Exception:
+        """What an asker is told. What fails once the house has changed fails the batch, and then the guilty one alone."""
         try:
-            return self._replay(asked) or self._decide(asked, now)
+            if replay := self._replay(asked):
+                return replay
+            ledger = self._ledger_of(asked)
+            decision = decide(ledger.house, asked.command, now)
         except Refusal as refusal:
             return refusal
         except Exception as unforeseen:  # a mistake of ours in one decision is no reason to fail the others
             log.exception("a decision failed", extra={"request_id": asked.request_id})
             return unforeseen
+        return self._enter(asked, ledger, decision, now)
 
     def _replay(self, asked: Asked) -> Answer | None:
         key = asked.key
@@ -256,14 +267,15 @@ class _Counter:
         told = known.answer
         return replace(told, replayed=True)
 
-    def _decide(self, asked: Asked, now: datetime) -> Answer:
+    def _ledger_of(self, asked: Asked) -> Ledger:
         ledger = self._ledgers.get(asked.screening_id)
         if ledger is None:
             raise NotFound("screening")
-        house = ledger.house
-        decision = decide(house, asked.command, now)
+        return ledger
+
+    def _enter(self, asked: Asked, ledger: Ledger, decision: Decision, now: datetime) -> Answer:
         ledger.enter(decision, now, asked.asker_id, asked.request_id)
-        told = answer(decision.outcome, house, asked.asker_id or 0, now)
+        told = answer(decision.outcome, ledger.house, asked.asker_id or 0, now)
         if key := asked.key:
             known = KnownKey(asked.screening_id, key.fingerprint, told, is_stored=False)
             self._keys[key.owner_id, key.value] = known
@@ -348,6 +360,8 @@ async def _commit(connection: Counter) -> None:
 
 
 async def _roll_back(connection: Counter) -> None:
-    """As far as there is a connection; without one, PostgreSQL has rolled back by itself."""
-    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    """Leave the connection clean, or not at all: hung up, PostgreSQL rolls back by itself."""
+    try:
         await connection.execute("ROLLBACK")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        connection.terminate()

@@ -41,7 +41,7 @@ class Bookings:
         cursor: str | None,
         limit: int,
     ) -> tuple[list[Json], str | None]:
-        """A page, newest first, and the cursor of the next one: mine; for those who run the house, of `user_id` or all."""
+        """A page, newest first, and the cursor of the next: mine; for those who run the house, of `user_id` or all."""
         async with self._engine.connect() as connection:
             found = await bookings.newest(
                 connection,

@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Final
 
 import asyncpg
@@ -22,14 +23,15 @@ from app.domain.refusals import Busy, KeyInUse
 from app.services.answers import Answer
 from app.services.batches import Asked, CommitBroke, Served, happened, serve
 from app.services.layouts import Layouts
+from app.services.news import News
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 3
 SAME_KEY_WAITS_SECONDS: Final = 2.0
 
-Announce = Callable[[Mapping[int, int], Callable[[], None]], None]
-"""Tell the world the new state of screenings, then call back. Never blocks, never fails."""
+Announce = Callable[[Mapping[int, int], Callable[[], None], Mapping[int, News]], None]
+"""Tell the world the new state of screenings and their news, then call back. Never blocks, never fails."""
 
 
 class BoxOffice:
@@ -57,6 +59,7 @@ class BoxOffice:
         self._one_screening_a_batch = one_screening_a_batch
         self._queue: deque[Asked] = deque()
         self._arrival = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
         self._with_key: dict[tuple[int, str], asyncio.Future[Answer]] = {}
         self._counter = contextlib.AsyncExitStack()
         self._connection: Counter | None = None
@@ -76,17 +79,12 @@ class BoxOffice:
                 raise KeyInUse
         if len(self._queue) >= self._queue_max:
             raise Busy("Too many requests are waiting.")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
-        self._queue.append(Asked(screening_id, command, key, request_id, loop.time() + self._deadline_seconds, answer))
-        self._arrival.set()
+        answer = self._enqueue(screening_id, command, key, request_id)
         if owner is None:
             return await answer
         self._with_key[owner] = answer
-        try:
-            return await asyncio.shield(answer)
-        finally:
-            answer.add_done_callback(lambda _: self._with_key.pop(owner, None))
+        answer.add_done_callback(partial(self._forget_key, owner))
+        return await asyncio.shield(answer)
 
     async def run(self) -> None:
         """Serve the queue, batch by batch, until cancelled; then whoever still waits is told to come again."""
@@ -97,9 +95,36 @@ class BoxOffice:
                 if not self._queue:
                     self._arrival.clear()
         finally:
-            while self._queue:
-                _settle(self._queue.popleft(), Busy("Usher is stopping."))
+            self._send_away(Busy("Usher is stopping."))
             await self._hang_up()
+
+    def _enqueue(
+        self, screening_id: int, command: Command, key: Key | None, request_id: str | None
+    ) -> asyncio.Future[Answer]:
+        loop = asyncio.get_running_loop()
+        asked = Asked(
+            screening_id, command, key, request_id, loop.time() + self._deadline_seconds, loop.create_future()
+        )
+        self._queue.append(asked)
+        self._arrival.set()
+        if self._alarm is None:
+            self._alarm = loop.call_at(asked.deadline, self._ring)
+        return asked.answer
+
+    def _forget_key(self, owner: tuple[int, str], answer: asyncio.Future[Answer]) -> None:
+        if self._with_key.get(owner) is answer:
+            del self._with_key[owner]
+
+    def _ring(self) -> None:
+        """Whoever's deadline passes in the queue is told so at that moment, however long the counter is held up."""
+        self._queue = deque(self._still_in_time(self._queue))
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_at(self._queue[0].deadline, self._ring) if self._queue else None
+
+    def _send_away(self, busy: Busy) -> None:
+        """Tell everybody in the queue to come again."""
+        while self._queue:
+            _settle(self._queue.popleft(), busy)
 
     def _next_batch(self) -> list[Asked]:
         """Whoever waits, in order of arrival."""
@@ -131,7 +156,7 @@ class BoxOffice:
             else:
                 await self._serve_apart(batch, by=id)
         else:
-            self._announce(served.states, lambda: _settle_all(batch, served.answers))
+            self._announce(served.states, lambda: _settle_all(batch, served.answers), served.news)
 
     async def _serve_apart(self, batch: list[Asked], by: Callable[[Asked], int]) -> None:
         """Serve the parts of a batch that failed as a whole, each in a transaction of its own."""
@@ -170,6 +195,10 @@ class BoxOffice:
             except SATURATED as saturated:
                 await self._hang_up()
                 raise Busy("The database is saturated.", outcome_unknown=broke is not None) from saturated
+            except Exception as unforeseen:
+                if broke:  # what may have happened is not done again before it is known
+                    raise Busy(outcome_unknown=True) from unforeseen
+                raise
         raise Busy(outcome_unknown=broke is not None)
 
     async def _connected(self) -> Counter:

@@ -1,14 +1,14 @@
 """One screening that somebody watches here: its changes in the order of their versions, told to every listener.
 
-What was missed (a lost message, a Redis that was away, the moment before we listened) is noticed by its version and read
-from the events that every transaction writes. Each message is made once for everybody, and once more for each owner
-whom it concerns; nobody is told of anybody else.
+What was missed (a lost message, a Redis that was away, the moment before we listened) is noticed by its version and
+read from the events that every transaction writes. Each message is made once for everybody, and once more for each
+owner whom it concerns; nobody is told of anybody else.
 """
 
 import asyncio
 import logging
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol
@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db import seat_events
 from app.db.seat_events import Position, SeatChange
 from app.domain.seats import Layout
-from app.schemas.live import bulk_json, confirmed_json, resync_json
 from app.schemas.changes import entry_json
+from app.schemas.live import bulk_json, confirmed_json, resync_json
 from app.services.layouts import Layouts
 from app.services.news import News, Update, merged
 
@@ -32,7 +32,6 @@ SHARE: Final = 4
 """After telling everybody there is a pause this many times as long: selling seats comes first."""
 GRACE_SECONDS: Final = 0.05
 """What overtook another process's news waits so long for it before the events are read."""
-FIRST_LOOK_AGAIN_SECONDS: Final = 0.5
 AT_A_TIME: Final = 200
 """Listeners who are told before others are served."""
 KEPT: Final = 4_000
@@ -139,17 +138,16 @@ class Broadcast:
     async def join(self, listener: Listener, since: int | None) -> None:
         """Confirm, tell what was missed after `since`, and from then on everything. Without gap, nothing twice."""
         at = self._told if since is None else since
+        is_of_ours = since is None
         missed: dict[int, Update] = {}
         is_too_old = False
-        while not (is_too_old or self._floor <= at <= self._known):
+        while not is_too_old and (at < self._floor or (at > self._known and not is_of_ours)):
             changes = await self._read_since(at)
-            is_too_old = changes is None or changes.version < at or not changes.reach_back_to(at)
-            if changes is not None and not is_too_old:
+            if changes is None or changes.version < at or not changes.reach_back_to(at):
+                is_too_old = True
+            else:
                 merged(changes.events, missed)
-                if changes.version == at or at > self._known:
-                    at = max(at, changes.version)
-                    break
-                at = changes.version
+                at, is_of_ours = changes.version, True
         # From here to the end nothing waits: what is told to the others meanwhile cannot be missed.
         if is_too_old:
             at = self._told
@@ -215,15 +213,15 @@ class Broadcast:
 
     def _take(self, version: int, changes: Iterable[SeatChange]) -> None:
         """Everything up to `version` is known now, and whatever follows it without a gap."""
+        self._add(version, changes)
+        while self._ahead and (after := min(self._ahead)) <= self._known:
+            news = self._ahead.pop(after)
+            self._add(news.version, news.changes)
+
+    def _add(self, version: int, changes: Iterable[SeatChange]) -> None:
         known = self._known
         self._changes += [change for change in changes if change.version > known]
         self._known = max(known, version)
-        if self._ahead:
-            for after in sorted(self._ahead):
-                if after <= self._known:
-                    news = self._ahead.pop(after)
-                    if news.version > self._known:
-                        self._take(news.version, news.changes)
 
     def _give_up(self, version: int) -> None:
         """Too much was missed, or it is no longer kept: everybody is to read the map again."""
@@ -250,7 +248,8 @@ class Broadcast:
         """Tell what is known and was not told, to many in portions; then pause in proportion."""
         after, version = self._told, self._known
         changes = self._between(after, version)
-        if any(change.seat_id not in self._layout.by_id for change in changes):
+        layout = self._layout
+        if any(change.seat_id not in layout.by_id and change.seat_id not in layout.former for change in changes):
             self._layout = await self._newest_layout()
         loop = asyncio.get_running_loop()
         started_at = loop.time()
@@ -314,8 +313,9 @@ class _Telling:
         self._entries = [entry_json(update.seen_by(None), layout, None) for update in self._updates]
         self._of: dict[int, list[int]] = {}
         for index, update in enumerate(self._updates):
-            for user_id in {update.user_id, *update.lost_by} - {None}:
-                self._of.setdefault(user_id, []).append(index)
+            for user_id in (update.user_id, *update.lost_by):
+                if user_id is not None:
+                    self._of.setdefault(user_id, []).append(index)
         self._everybodys = self._message(self._entries)
         self._owners: dict[int, Message] = {}
 
@@ -325,8 +325,8 @@ class _Telling:
             return
         if listener.version > self._after:
             message = self._rest_for(listener)
-        elif listener.user_id in self._of:
-            message = self._owners.get(listener.user_id) or self._for_owner(listener.user_id)
+        elif (owner_id := listener.user_id) is not None and owner_id in self._of:
+            message = self._owners.get(owner_id) or self._for_owner(owner_id)
         else:
             message = self._everybodys
         listener.version = self._version

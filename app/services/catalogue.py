@@ -103,6 +103,13 @@ class Catalogue:
             await self._must_exist(theater_id)
         raise NotFound("screening")
 
+    async def next_on_sale(self, theater_id: int | None = None) -> int | None:
+        """The next screening of those on sale; of any theater if none is named. None: nothing is. Raises NotFound."""
+        meant = await self._meant.ask(theater_id)
+        if not meant and theater_id is not None:
+            await self._must_exist(theater_id)
+        return meant[0].candidate.id if meant and meant[0].on_sale else None
+
     async def screening_of_theater(self, theater_id: int, screening_id: int | None) -> int:
         """This screening, which must be one of the theater's; none named: the one that a read means.
 

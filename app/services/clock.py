@@ -9,25 +9,27 @@ _FRESH_SECONDS = 60.0
 
 
 class Clock:
-    """Our clock, corrected by how far PostgreSQL's is from it."""
+    """PostgreSQL's time as it was told last, and the seconds since, by a clock of ours that nobody sets."""
 
-    def __init__(self, our_time: Callable[[], float] = time.time) -> None:
+    def __init__(self, our_time: Callable[[], float] = time.monotonic) -> None:
         self._our_time = our_time
-        self._ahead = timedelta(0)
+        self._at_zero = datetime.now(UTC) - timedelta(seconds=our_time())
         self._round_trip = float("inf")
         self._learned_at = float("-inf")
 
     def now(self) -> datetime:
-        """The time in UTC, as PostgreSQL would tell it."""
-        return datetime.fromtimestamp(self._our_time(), UTC) + self._ahead
+        """The time in UTC. Never behind PostgreSQL's, and at most the round trip of one question ahead."""
+        return self._at_zero + timedelta(seconds=self._our_time())
 
     def learn(self, theirs: datetime, asked_at: float) -> None:
-        """Compare with PostgreSQL's time in an answer to a question put at `asked_at` (our time, in seconds).
+        """Set it by PostgreSQL's time in an answer to a question put at `asked_at` (our time, in seconds).
 
-        The shortest round trip of the last minute counts: the shorter it was, the less is unknown.
+        The shortest round trip of the last minute counts: the shorter it was, the less is unknown. When in it PostgreSQL
+        looked at its clock is not known, so it counts as the beginning: a hold that ran out reads available at that very
+        moment, and who then asks for the seat takes a round trip, too.
         """
         answered_at = self._our_time()
         round_trip = answered_at - asked_at
         if round_trip <= self._round_trip or answered_at - self._learned_at > _FRESH_SECONDS:
-            midway = datetime.fromtimestamp((asked_at + answered_at) / 2, UTC)
-            self._ahead, self._round_trip, self._learned_at = theirs - midway, round_trip, answered_at
+            self._at_zero = theirs - timedelta(seconds=asked_at)
+            self._round_trip, self._learned_at = round_trip, answered_at

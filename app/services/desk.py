@@ -1,6 +1,7 @@
-"""The desk: the stories of taking seats and giving them back. Each asks the box office one command and tells the answer.
+"""The desk: the stories of taking seats and giving them back. Each asks the box office one command.
 
-The desk knows what the counter need not: who a newcomer is, which screening is meant, what was paid, which seats are free.
+The desk knows what the counter need not: who a newcomer is, which screening is meant, what was paid, which seats are
+free.
 """
 
 from collections import OrderedDict
@@ -216,11 +217,9 @@ class Desk:
         return (await self._availability.of(screening_id)).free_labels(near)
 
     async def _free_labels_anywhere(self) -> tuple[str, ...]:
-        """What GET /seats lists: seats of the next screening, if anything is on."""
-        try:
-            return await self._free_labels(await self._catalogue.for_read(), near=None)
-        except NotFound:
-            return ()
+        """What GET /seats lists: seats of the next screening on sale, if there is one."""
+        screening_id = await self._catalogue.next_on_sale()
+        return () if screening_id is None else await self._free_labels(screening_id, near=None)
 
     async def _screening(self, meant: Meant, seats: SeatNames, request: Request) -> int:
         """The screening that is meant (api.md, section 5); that of the first request, when its key comes again."""

@@ -1,16 +1,20 @@
 """What the decisions of a batch changed in one house since it was read: the rows to write, and the events to tell."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from app.db import writing
-from app.db.writing import Part, Writes
+from app.db.seat_events import SeatChange
+from app.db.writing import Writes
 from app.domain.bookings import Booking
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.house import Cause, Decision, House
 from app.domain.reservations import Reservation
 from app.domain.seats import SeatStatus
+from app.services.news import News
 
 
 class Ledger:
@@ -43,8 +47,20 @@ class Ledger:
             self._bookings.setdefault(booking_id, house.bookings.get(booking_id))
         house.apply(decision)
 
-    def write_to(self, writes: Writes, now: datetime) -> None:
-        """Add the rows that differ from what was read."""
+    def news(self) -> News:
+        """The events, for whoever watches this screening."""
+        changes = tuple(
+            SeatChange(version, seat_id, status, expires_at, user_id, previous_user_id)
+            for _, version, seat_id, _, _, status, user_id, previous_user_id, expires_at, *_ in self._events
+        )
+        return News(self.version_before, self.house.version, changes)
+
+    def write_to(self, writes: Writes, endings: Writes, now: datetime) -> None:
+        """Add the rows that differ from what was read.
+
+        `endings` are to be written first: a seat that is cancelled and sold again in one batch would else have two live
+        bookings for a moment, and the index one_live_booking_per_seat allows none.
+        """
         if not self.has_changed:
             return
         screening_id = self.house.screening.id
@@ -56,7 +72,7 @@ class Ledger:
         for reservation_id, reservation_before in self._reservations.items():
             _write_reservation(writes, screening_id, reservation_before, self.house.reservations[reservation_id], now)
         for booking_id, booking_before in self._bookings.items():
-            _write_booking(writes, screening_id, booking_before, self.house.bookings[booking_id], now)
+            _write_booking(writes, endings, screening_id, booking_before, self.house.bookings[booking_id], now)
 
 
 def _event(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[Any, ...]:
@@ -96,25 +112,28 @@ def _write_reservation(
     else:
         kept = (after.status, after.expires_at, after.booking_id, after.version)
         writes.add(writing.RESERVATIONS_CHANGED, screening_id, after.id, *kept)
-    made, changed = writing.RESERVATION_SEATS_MADE, writing.RESERVATION_SEATS_CHANGED
-    _write_seats(writes, made, changed, screening_id, before, after, None, now)
+    make = partial(writes.add, writing.RESERVATION_SEATS_MADE)
+    change = partial(writes.add, writing.RESERVATION_SEATS_CHANGED)
+    _write_seats(make, change, screening_id, before, after, None, now)
 
 
-def _write_booking(writes: Writes, screening_id: int, before: Booking | None, after: Booking, now: datetime) -> None:
+def _write_booking(
+    writes: Writes, endings: Writes, screening_id: int, before: Booking | None, after: Booking, now: datetime
+) -> None:
     payment, when = after.payment, after.cancelled_at
     if before is None:
         sold = (after.status, payment.status, payment.reference, after.created_at, when, after.version)
         writes.add(writing.BOOKINGS_MADE, screening_id, after.id, after.user_id, after.reservation_id, *sold)
     else:
         writes.add(writing.BOOKINGS_CHANGED, screening_id, after.id, after.status, payment.status, when, after.version)
-    made, changed = writing.BOOKING_SEATS_MADE, writing.BOOKING_SEATS_CHANGED
-    _write_seats(writes, made, changed, screening_id, before, after, when, now)
+    make = partial(writes.add, writing.BOOKING_SEATS_MADE)
+    change = partial(endings.add, writing.BOOKING_SEATS_CHANGED)
+    _write_seats(make, change, screening_id, before, after, when, now)
 
 
 def _write_seats(
-    writes: Writes,
-    made: Part,
-    changed: Part,
+    make: Callable[..., None],
+    change: Callable[..., None],
     screening_id: int,
     before: Reservation | Booking | None,
     after: Reservation | Booking,
@@ -126,14 +145,14 @@ def _write_seats(
     for seat_id, price in after.prices.items():
         row = (screening_id, after.id, seat_id, price.amount_minor, price.currency, ended_at)
         if seat_id not in prices_before and seat_id not in left_before:
-            writes.add(made, *row)
+            make(*row)
         elif ended_at is not None or prices_before.get(seat_id) != price:
-            writes.add(changed, *row)
+            change(*row)
     # What left in the same batch left before the rest ended: the times tell the two apart (db.bookings.booking_of).
     left_at = now - timedelta.resolution if ended_at == now else now
     for seat_id, price in after.left.items():
         row = (screening_id, after.id, seat_id, price.amount_minor, price.currency, left_at)
         if seat_id not in prices_before and seat_id not in left_before:
-            writes.add(made, *row)
+            make(*row)
         elif left_before.get(seat_id) != price:
-            writes.add(changed, *row)
+            change(*row)

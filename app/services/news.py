@@ -62,7 +62,7 @@ _NOBODY: frozenset[int] = frozenset()
 
 
 def merged(changes: Iterable[SeatChange | SeatEvent], onto: dict[int, Update] | None = None) -> dict[int, Update]:
-    """One update for each seat: its last change, and everybody who lost a hold of it on the way and did not get it back."""
+    """One update for each seat: its last change, and everybody who lost a hold of it on the way for good."""
     updates = {} if onto is None else onto
     for change in changes:
         before = updates.get(change.seat_id)

@@ -1,6 +1,6 @@
 """What the stories need from the outside. Adapters satisfy these by shape; `main` introduces them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -25,16 +25,22 @@ class AvailabilityCache(Protocol):
         """Every screening whose state is known."""
         ...
 
-    async def move(self, states: Mapping[int, int]) -> None:
-        """These are the states now, unless a later one is known already. What was kept for earlier ones is stale."""
+    async def move(self, states: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
+        """These are the states now, unless a later one is known already. What was kept for earlier ones is stale.
+
+        Then, without another round trip, the news of screenings goes to every feed; that it did is not certain.
+        """
         ...
 
     async def facts(self, screening_id: int) -> bytes | None:
         """What was kept last."""
         ...
 
-    async def keep(self, screening_id: int, state: int, facts: bytes) -> None:
-        """Keep facts that were true in this state. The state itself becomes known if none was."""
+    async def keep(self, screening_id: int, state: int, facts: bytes, doubts: int) -> None:
+        """Keep facts that were true in this state, unless it has failed since they were read (see `doubts`).
+
+        The state itself becomes known if none was.
+        """
         ...
 
     async def forget(self, screening_ids: Sequence[int]) -> None:
@@ -42,15 +48,31 @@ class AvailabilityCache(Protocol):
         ...
 
     def doubts(self) -> int:
-        """How often it has failed so far. Once it has, it answers no reader until somebody trusts it again."""
+        """How often it has failed, or forgotten everything. It then answers no reader until somebody trusts it again."""
         ...
 
-    def trust(self, doubts: int) -> None:
-        """It was compared with PostgreSQL, and has not failed since it had failed so often."""
+    def trust(self, doubts: int, until: float) -> None:
+        """It was compared with PostgreSQL: readers are answered until then (monotonic), if it has not failed since."""
         ...
 
     async def ping(self) -> bool:
         """Does it answer? Never raises Away."""
+        ...
+
+
+class SeatFeed(Protocol):
+    """Hears the news of screenings from all processes. Some may be lost; whoever listens counts versions."""
+
+    def watch(self, screening_id: int) -> None:
+        """From now on this screening's news is wanted."""
+        ...
+
+    def unwatch(self, screening_id: int) -> None:
+        """It is not wanted any more."""
+        ...
+
+    async def run(self, hear: Callable[[int, bytes | None], None]) -> None:
+        """Hand on news until cancelled; None when some may have been lost: listening has (again) begun."""
         ...
 
 

@@ -1,51 +1,99 @@
 """A second look: an invalidation that was lost, to a crash or to a Redis that was away, is made good here.
 
-Nothing correct waits for it while Redis answers. It bounds how long a map can be wrong: two looks.
+Nothing correct waits for it while Redis answers everybody. It bounds how long a map can be wrong after a crash: two
+looks. And it keeps processes from believing a Redis that another one of them could not reach: Redis is believed for a
+while after each look, and whoever cannot tell Redis of a change says so in PostgreSQL, where the others look.
 """
 
 import asyncio
 import logging
+import time
+from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import occupancy
+from app.db import mistrust, occupancy
+from app.db.trouble import refusal_for
+from app.services.clock import Clock
 from app.services.ports import AvailabilityCache, Away
 
 log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 0.5
+"""How long a look may take until the next one is late. Late only means that maps are read from PostgreSQL."""
+
+WARNED_SECONDS: Final = 3.0
+"""How long a warning outlasts the time that it takes to be heard by everybody. It is repeated with every look."""
 
 
 class Reconciler:
     """Compares the states that Redis knows with PostgreSQL's, and repairs."""
 
-    def __init__(self, engine: AsyncEngine, cache: AvailabilityCache, every_seconds: float) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, cache: AvailabilityCache, clock: Clock, every_seconds: float) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._cache = cache
+        self._clock = clock
         self._every_seconds = every_seconds
+        self._believed_seconds = every_seconds + LOOK_SECONDS
+        self._warned_until = float("-inf")
+        self._heard_at = float("-inf")
+        self._missed = 0
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
             try:
                 await self.look()
-            except (Away, SQLAlchemyError, OSError):
-                log.debug("could not reconcile: PostgreSQL or Redis is away")
+            except Away:
+                log.debug("could not reconcile: Redis is away")
+            except Exception as error:  # PostgreSQL will be back; a mistake of ours must not end the loop either
+                is_ours = refusal_for(error) is None
+                log.log(logging.ERROR if is_ours else logging.DEBUG, "could not reconcile", exc_info=is_ours)
             await asyncio.sleep(self._every_seconds)
 
     async def look(self) -> None:
-        """Repair what is stale. Afterwards Redis is trusted again, unless it failed in the meantime.
+        """Repair what is stale. Afterwards Redis is believed until the next look, unless it fails in the meantime.
 
         Raises Away when Redis does not answer; what PostgreSQL raises.
         """
-        trust = self._cache.doubts()
+        began, missed = time.monotonic(), self._missed
+        if missed:
+            await self._say_so()
         known = await self._cache.known_states()
-        if known:
-            async with self._engine.connect() as connection:
-                actual = await occupancy.states(connection, list(known))
-            stale = {screening_id: state for screening_id, state in actual.items() if state > known[screening_id]}
-            gone = [screening_id for screening_id in known if screening_id not in actual]
-            if stale:
-                await self._cache.move(stale)
-            if gone:
-                await self._cache.forget(gone)
-        self._cache.trust(trust)
+        doubts = self._cache.doubts()
+        async with self._engine.connect() as connection:
+            asked_at = time.monotonic()
+            is_mistrusted, now = await mistrust.read(connection)
+            self._clock.learn(now, asked_at)
+            actual = await occupancy.states(connection, list(known))  # after the warnings: what they are about is in it
+        stale = {screening_id: state for screening_id, state in actual.items() if state > known[screening_id]}
+        gone = [screening_id for screening_id in known if screening_id not in actual]
+        if stale:
+            await self._cache.move(stale)
+        if gone:
+            await self._cache.forget(gone)
+        if missed == self._missed:
+            self._missed = 0
+        if not is_mistrusted:
+            self._cache.trust(doubts, until=began + self._believed_seconds)
+
+    async def warn(self) -> None:
+        """Redis was not told of a change. Returns when no process believes it any more."""
+        self._missed += 1
+        if time.monotonic() >= self._warned_until:
+            try:
+                await self._say_so()
+            except (SQLAlchemyError, OSError) as error:  # nobody can look now, so that nobody believes it for long
+                log.warning("Redis missed a change, and PostgreSQL was not told so: %s", type(error).__name__)
+                self._heard_at = time.monotonic() + self._believed_seconds
+        await asyncio.sleep(self._heard_at - time.monotonic())
+
+    async def _say_so(self) -> None:
+        began = time.monotonic()
+        seconds = self._believed_seconds + WARNED_SECONDS
+        async with self._engine.connect() as connection:
+            await mistrust.spread(connection, seconds)
+        if (now := time.monotonic()) > self._warned_until:
+            self._heard_at = now + self._believed_seconds
+        self._warned_until = began + seconds

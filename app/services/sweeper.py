@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import sessions, sweeping
+from app.db.trouble import refusal_for
 from app.domain.commands import Expire
 from app.domain.refusals import Refusal
 from app.services.box_office import BoxOffice
@@ -24,7 +24,10 @@ AT_ONCE: Final = 500
 """Holds that one command expires at most, so that buyers are not kept waiting."""
 
 LOOK_SECONDS: Final = 0.5
-"""It looks at least so often: another process may have made a hold that ends sooner than all that it knows."""
+"""It looks at least so often, with one question: somebody may have made a hold that ends sooner than all that it knows.
+No hold is shorter than a second, so every end is known before it comes, and slept until."""
+
+SHORTEST_SECONDS: Final = 0.02
 
 TIDY_SECONDS: Final = 60.0
 
@@ -52,8 +55,8 @@ class Sweeper:
                 if loop.time() - tidied_at > TIDY_SECONDS:
                     await self.tidy()
                     tidied_at = loop.time()
-            except (Refusal, SQLAlchemyError, OSError) as away:
-                log.warning("could not sweep: %s", type(away).__name__)
+            except Exception as error:  # PostgreSQL will be back; a mistake of ours must not end the loop either
+                log.warning("could not sweep: %s", type(error).__name__, exc_info=_is_ours(error))
             await asyncio.sleep(pause)
 
     async def sweep(self) -> int:
@@ -62,8 +65,10 @@ class Sweeper:
         while True:
             async with self._engine.connect() as connection:
                 run_out = await sweeping.run_out(connection, AT_ONCE)
-            for screening_id, reservation_ids in _by_screening(run_out).items():
-                await self._box_office.ask(screening_id, Expire(reservation_ids))
+            # All at once, so that one screening that somebody keeps locked does not keep the others waiting.
+            await asyncio.gather(
+                *(self._box_office.ask(each, Expire(holds)) for each, holds in _by_screening(run_out).items())
+            )
             count += len(run_out)
             if len(run_out) < AT_ONCE:
                 return count
@@ -77,11 +82,17 @@ class Sweeper:
             await sessions.forget(connection)
 
     async def _sweep_and_look_ahead(self) -> float:
-        """Sweep; then how many seconds to wait for the next end."""
-        await self.sweep()
+        """Sweep what has run out, if anything has; then how many seconds to wait for the next end."""
+        seconds = await self._seconds_to_next_end()
+        if seconds <= 0:
+            await self.sweep()
+            seconds = await self._seconds_to_next_end()
+        return min(max(seconds, SHORTEST_SECONDS), LOOK_SECONDS)
+
+    async def _seconds_to_next_end(self) -> float:
         async with self._engine.connect() as connection:
             seconds = await sweeping.seconds_to_next_end(connection)
-        return LOOK_SECONDS if seconds is None else min(max(seconds, 0.0), LOOK_SECONDS)
+        return float("inf") if seconds is None else seconds
 
 
 def _by_screening(run_out: Iterable[tuple[int, UUID]]) -> dict[int, tuple[UUID, ...]]:
@@ -89,3 +100,8 @@ def _by_screening(run_out: Iterable[tuple[int, UUID]]) -> dict[int, tuple[UUID, 
     for screening_id, reservation_id in run_out:
         holds.setdefault(screening_id, []).append(reservation_id)
     return {screening_id: tuple(reservation_ids) for screening_id, reservation_ids in holds.items()}
+
+
+def _is_ours(error: Exception) -> bool:
+    """Is it a mistake of ours, and not a PostgreSQL that is away?"""
+    return not isinstance(error, Refusal) and refusal_for(error) is None

@@ -36,9 +36,7 @@ def upgrade() -> None:
         op.create_check_constraint(op.f(name), "users", rule)
     op.drop_index("users_username_key", table_name="users")
     op.create_index("users_username_key", "users", ["username_key"], unique=True)
-    op.create_index(
-        "users_by_era", "users", ["era_began_at"], postgresql_where=sa.text("era_began_at IS NOT NULL")
-    )
+    op.create_index("users_by_era", "users", ["era_began_at"], postgresql_where=sa.text("era_began_at IS NOT NULL"))
     op.create_table(
         "sessions",
         sa.Column("id", sa.UUID(), nullable=False),

@@ -20,6 +20,7 @@ def check_house(house: House, now: datetime) -> None:
     every_sale_has_exactly_its_claims(house)
     counts_add_up(house, now)
     nobody_has_more_than_allowed(house, now)
+    usage_is_counted_right(house)
 
 
 def every_claim_is_whole(house: House) -> None:
@@ -103,6 +104,16 @@ def nobody_has_more_than_allowed(house: House, now: datetime) -> None:
         assert _is_allowed(max(days.values(), default=0), limits.bookings_per_user_per_day)
     for reservation in reservations:
         assert reservation.expires_at <= screening.latest_end(reservation.first_held_at)
+
+
+def usage_is_counted_right(house: House) -> None:
+    """What a buyer has, as the limits count it from command to command, is what the house has of theirs."""
+    for user_id, usage in house.usage.items():
+        group = house.buyer(user_id)
+        holds = [each for each in house.reservations.values() if each.user_id in group and each.status not in ENDS]
+        sales = [each for each in house.bookings.values() if each.user_id in group]
+        assert usage.holds == {each.id: each.expires_at for each in holds}
+        assert usage.bookings == {each.id: each.created_at for each in sales if each.status is BookingStatus.CONFIRMED}
 
 
 def occupancy_of(house: House) -> Occupancy:

@@ -222,4 +222,4 @@ def seen_of(house: House, now: datetime) -> tuple[object, ...]:
 
 
 TestEvenings = Evenings.TestCase
-TestEvenings.settings = settings(max_examples=600, stateful_step_count=40, deadline=None)
+TestEvenings.settings = settings(max_examples=500, stateful_step_count=40, deadline=None)

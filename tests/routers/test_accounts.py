@@ -11,7 +11,6 @@ from httpx import AsyncClient, Response
 from app.services import passwords
 from app.services.passwords import SCHEME
 from tests.conftest import OpenApp, resources_of
-from tests.order import until
 from tests.routers.members import PASSWORD, login, member, register
 from tests.routers.visitors import BASES, Database, Visitor, refused, told
 
@@ -426,12 +425,11 @@ async def test_nothing_opens_for_them_any_more(client: AsyncClient, nobody: Visi
     assert (await register(nobody, "ada"))["active_reservations"] == 0
 
 
-async def test_other_processes_hear_that_they_have_gone(open_app: OpenApp, database: Database) -> None:
+async def test_other_processes_hear_that_they_have_gone(open_app: OpenApp) -> None:
     here, elsewhere = await open_app(), await open_app()
     ada = await member(here)
 
     await ada.ask("DELETE", "/me", {"password": PASSWORD})
-    await until(database, "true FROM users WHERE deleted_at IS NOT NULL")
     await resources_of(elsewhere).endings.look()
 
     refused(await Visitor(elsewhere, ada.token).get("/me"), 401, "unauthenticated")

@@ -51,7 +51,8 @@ async def test_confirming_again_gives_the_same_booking(ada: Visitor) -> None:
     path = f"/reservations/{held['id']}/confirm"
     first = told(await ada.post(path, {"payment": {"method": "card", "token": "tok_visa"}}), 201)
 
-    for body in (None, {}, {"payment": None}, {"payment": {}}):
+    bodies: list[Json | None] = [None, {}, {"payment": None}, {"payment": {}}]
+    for body in bodies:
         answer = await ada.post(path, body)
         assert told(answer, 200) == first
         assert "location" not in answer.headers
@@ -272,14 +273,16 @@ async def test_a_write_never_guesses_when_nothing_is_on_sale(ada: Visitor, datab
 
 
 async def test_a_theater_or_screening_that_is_not_there_is_not_found(ada: Visitor) -> None:
-    for path, body in (
+    asked: list[tuple[str, Json]] = [
         ("/bookings", {"screening_id": 99, "seat": "A1"}),
         ("/theaters/99/book", {"seat": "A1"}),
         ("/theaters/99/reserve", {"seat": "A1"}),
         ("/theaters/1/reserve", {"seat": "A1", "screening_id": 2}),
         ("/theaters/1/book", {"seat": "A1", "screening_id": 99}),
         ("/bookings", {"reservation_id": NOBODYS_ID}),
-    ):
+    ]
+
+    for path, body in asked:
         refused(await ada.post(path, body), 404, "not-found")
 
 

@@ -39,6 +39,20 @@ async def test_free_seats_are_those_of_a_theater_if_one_is_named(nobody: Visitor
     refused(await nobody.get("/seats?theater_id=x"), 422, "validation", "errors")
 
 
+async def test_when_nothing_is_on_sale_no_seat_is_free(ada: Visitor, nobody: Visitor, database: Database) -> None:
+    await database.execute("UPDATE screenings SET sales_open_at = starts_at WHERE theater_id = 2")
+    assert await nobody.read("/seats?theater_id=2") == []
+    await database.execute("UPDATE screenings SET cancelled_at = now()")
+
+    for base in BASES:
+        assert await nobody.read(f"{base}/seats") == []
+    refused(await ada.get("/theaters/1/seats"), 404, "not-found")
+    problem = refused(
+        await ada.post("/reserve", {"seat_id": 99_999}), 404, "unknown-seats", "unknown", "available_seats"
+    )
+    assert problem["available_seats"] == []
+
+
 async def test_free_seats_are_not_sent_again_to_who_has_them(ada: Visitor, nobody: Visitor) -> None:
     etag = (await nobody.get("/seats")).headers["etag"]
 

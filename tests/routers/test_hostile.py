@@ -209,12 +209,11 @@ async def test_labels_that_are_code_in_some_language(ada: Visitor) -> None:
             assert answer.json()["unknown"] == [label]
 
 
-async def test_the_same_seat_and_key_again_in_a_refused_request(ada: Visitor) -> None:
-    headers = [("authorization", f"Bearer {ada.token}"), ("idempotency-key", "a"), ("idempotency-key", "b")]
-
-    for sent in (headers, [headers[0], ("idempotency-key", "x" * 300)], [headers[0], ("idempotency-key", "\u00e9")]):
-        encoded = [(name, value.encode()) for name, value in sent]
-        answer = await ada.client.post(HOLD, json={"seat": "A1"}, headers=encoded)
+async def test_keys_that_are_none_or_too_many(ada: Visitor) -> None:
+    for keys in (["a", "b"], ["a", "a"], ["x" * 300], ["\u00e9"]):
+        sent = [(b"idempotency-key", key.encode()) for key in keys]
+        headers = [(b"authorization", f"Bearer {ada.token}".encode()), *sent]
+        answer = await ada.client.post(HOLD, json={"seat": "A1"}, headers=headers)
         refused(answer, 400, "idempotency-key-invalid")
 
 

@@ -109,11 +109,10 @@ async def test_while_the_first_is_still_running_one_is_told_to_come_again(
     ada: Visitor, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(box_office, "SAME_KEY_WAITS_SECONDS", 0.05)
-    async with asyncio.TaskGroup() as both:
-        async with locked(database, 1):
-            running = both.create_task(ada.post(HOLD, {"seat": "A1"}, key="once"))
-            await until_waiting(database)
-            answer = await ada.post(HOLD, {"seat": "A1"}, key="once")
+    async with asyncio.TaskGroup() as both, locked(database, 1):
+        running = both.create_task(ada.post(HOLD, {"seat": "A1"}, key="once"))
+        await until_waiting(database)
+        answer = await ada.post(HOLD, {"seat": "A1"}, key="once")
 
     refused(answer, 409, "idempotency-key-in-use")
     assert int(answer.headers["retry-after"]) >= 1
@@ -215,11 +214,12 @@ async def test_a_key_may_have_255_characters(ada: Visitor) -> None:
 
 @pytest.mark.parametrize("path", ["/bookings", "/theaters/1/book"])
 async def test_a_booking_id_serves_as_the_key(ada: Visitor, path: str) -> None:
-    body = {"screening_id": 1, "seat": "A1", "booking_id": str(uuid4())}
+    booking_id = str(uuid4())
+    body = {"screening_id": 1, "seat": "A1", "booking_id": booking_id}
 
     first = await ada.post(path, body)
     again = await ada.post(path, body)
-    with_the_header = await ada.post(path, body, key=body["booking_id"])
+    with_the_header = await ada.post(path, body, key=booking_id)
     other = await ada.post(path, {**body, "seat": "A2"})
 
     assert told(first, 201)["status"] == "confirmed"

@@ -550,9 +550,7 @@ GUARDED = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), GUARDED)
-async def test_an_edit_of_what_was_read_is_made(
-    olga: Visitor, method: str, path: str, body: Json | None
-) -> None:
+async def test_an_edit_of_what_was_read_is_made(olga: Visitor, method: str, path: str, body: Json | None) -> None:
     etag = (await olga.get(path)).headers["etag"]
 
     answer = await olga.ask(method, path, body, if_match=etag)

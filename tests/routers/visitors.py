@@ -1,4 +1,4 @@
-"""People who call the API as anybody would: with curl's politeness, a token or none, and eyes for what is documented."""
+"""People who call the API as anybody would, with a token or none, and who look whether it does what is documented."""
 
 import re
 from dataclasses import dataclass
@@ -58,19 +58,19 @@ class Visitor:
 
     async def hold(self, *labels: str, screening: int = 1) -> Json:
         """A new hold of these seats."""
-        return told(await self.post(f"/screenings/{screening}/reservations", {"seats": labels}), 201)
+        return dict(told(await self.post(f"/screenings/{screening}/reservations", {"seats": labels}), 201))
 
     async def book(self, *labels: str, screening: int = 1) -> Json:
         """A new booking of these seats."""
-        return told(await self.post("/bookings", {"screening_id": screening, "seats": labels}), 201)
+        return dict(told(await self.post("/bookings", {"screening_id": screening, "seats": labels}), 201))
 
     async def confirm(self, reservation: Json) -> Json:
         """A new booking of what is held."""
-        return told(await self.post(f"/reservations/{reservation['id']}/confirm"), 201)
+        return dict(told(await self.post(f"/reservations/{reservation['id']}/confirm"), 201))
 
     async def toggle(self, *labels: str, screening: int = 1) -> Json:
         """What became of these seats."""
-        return told(await self.post(f"/screenings/{screening}/reservations/toggle", {"seats": labels}), 200)
+        return dict(told(await self.post(f"/screenings/{screening}/reservations/toggle", {"seats": labels}), 200))
 
     async def version(self, screening: int = 1) -> int:
         """How often the seats of a screening have changed."""
@@ -117,8 +117,8 @@ async def time_passes(database: Database, hold: Json, seconds: float) -> None:
     await database.execute(
         """
         WITH moved AS (
-            UPDATE reservations SET created_at = created_at - $2::interval, first_held_at = first_held_at - $2::interval,
-                                    expires_at = expires_at - $2::interval
+            UPDATE reservations SET created_at = created_at - $2::interval, expires_at = expires_at - $2::interval,
+                                    first_held_at = first_held_at - $2::interval
              WHERE id = $1 RETURNING screening_id, id),
         claims AS (
             UPDATE seat_claims c SET expires_at = c.expires_at - $2::interval

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.layouts import read
 from app.services.demo import HOUSES, load_demo
+from app.services.passwords import SCHEME
 from app.settings import Settings
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -144,3 +145,56 @@ async def test_a_database_with_a_theater_of_somebody_else_is_left_alone(
 
     assert await rows(engine, "SELECT name FROM theaters") == [("Mine",)]
     assert await rows(engine, "SELECT id FROM screenings") == []
+
+
+# --- the demo people -------------------------------------------------------------------------------------------------
+
+
+async def people(engine: AsyncEngine) -> list[tuple[Any, ...]]:
+    return await rows(
+        engine, "SELECT id, username, email, role, is_guest FROM users WHERE username IS NOT NULL ORDER BY id"
+    )
+
+
+async def may_sign_in(engine: AsyncEngine, username: str, password: str) -> bool:
+    hashes = dict(await rows(engine, "SELECT username, password_hash FROM users"))
+    return SCHEME.verify(password, hashes[username])
+
+
+async def test_the_demo_people_are_always_the_same(engine: AsyncEngine, settings: Settings) -> None:
+    for _ in range(2):
+        await load_demo(engine, datetime.now(UTC), settings, with_people=True)
+
+    assert await people(engine) == [
+        (1, "demo", "demo@example.org", "customer", False),
+        (2, "organizer", "organizer@example.org", "organizer", False),
+    ]
+    assert await may_sign_in(engine, "demo", "usher-demo")
+    assert await may_sign_in(engine, "organizer", "usher-demo")
+
+
+async def test_there_are_none_unless_the_database_is_our_own(engine: AsyncEngine, settings: Settings) -> None:
+    await load_demo(engine, datetime.now(UTC), settings)
+
+    assert await people(engine) == []
+
+
+async def test_another_password_counts_from_the_next_loading_on(engine: AsyncEngine, settings: Settings) -> None:
+    await load_demo(engine, datetime.now(UTC), settings, with_people=True)
+
+    another = settings.model_copy(update={"demo_password": "another sentence"})
+    await load_demo(engine, datetime.now(UTC), another, with_people=True)
+
+    assert len(await people(engine)) == 2
+    assert await may_sign_in(engine, "demo", "another sentence")
+    assert await rows(engine, "SELECT DISTINCT era FROM users") == [(1,)], "whoever is signed in is signed out"
+
+
+async def test_somebody_who_has_the_name_already_keeps_it(engine: AsyncEngine, settings: Settings) -> None:
+    await change(
+        engine, "INSERT INTO users (username, username_key, password_hash) VALUES ('O', 'organizer', 'theirs')"
+    )
+
+    await load_demo(engine, datetime.now(UTC), settings, with_people=True)
+
+    assert await rows(engine, "SELECT role, password_hash FROM users WHERE username = 'O'") == [("customer", "theirs")]

@@ -28,7 +28,7 @@ from app.resources import Resources
 from app.services.answers import Answer, answer
 from tests.domain.houses import ORGANIZER, picture_of
 from tests.domain.promises import check_house
-from tests.domain.wishes import BUYERS, FEW, NEW_PRICES, PASSINGS, NewPrice, Passing, Wish
+from tests.domain.wishes import BUYERS, FEW, MANY, NEW_PRICES, PASSINGS, NewPrice, Passing, Wish
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -58,8 +58,9 @@ _BOOKINGS = f"SELECT {bookings.COLUMNS}, {bookings.SEATS} FROM bookings b WHERE 
 LIMITS = st.tuples(
     st.sampled_from((None, 2)), st.sampled_from((None, 2)), st.sampled_from((None, 1)), st.sampled_from((None, 2))
 )
-BATCHES = st.lists(FEW.any, min_size=1, max_size=5)
-EVENINGS = st.lists(st.tuples(PASSINGS | NEW_PRICES, BATCHES), min_size=1, max_size=8)
+EVENINGS = st.lists(st.tuples(PASSINGS | NEW_PRICES, st.lists(FEW.any, min_size=1, max_size=5)), max_size=8) | st.lists(
+    st.tuples(PASSINGS | NEW_PRICES, st.lists(MANY.any, min_size=1, max_size=5)), max_size=8
+)
 
 _numbers = count(1)
 
@@ -213,7 +214,7 @@ def _moved_back(each: Reservation, time: timedelta) -> Reservation:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(evening=EVENINGS, limits=LIMITS, one_email=st.booleans())
 async def test_whatever_is_asked_the_box_office_answers_and_writes_what_the_rules_say(
     resources: Resources,

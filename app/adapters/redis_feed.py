@@ -1,0 +1,97 @@
+"""The feed in Redis or Valkey: one connection for a process, subscribed to the screenings that somebody watches here.
+
+Whatever breaks, it connects again, and says that something may have been missed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from app.adapters.redis_cache import channel_of, database_of
+
+log = logging.getLogger(__name__)
+
+REST_SECONDS: Final = 0.25
+CONNECT_SECONDS: Final = 1.0
+PING_SECONDS: Final = 4.0
+SILENCE_SECONDS: Final = 10.0
+"""A connection that says nothing for so long, though it was asked, is dead."""
+
+
+class RedisFeed:
+    """As ports.SeatFeed."""
+
+    def __init__(self, url: str) -> None:
+        self._redis: Redis = Redis.from_url(
+            url,
+            protocol=3,
+            legacy_responses=False,
+            socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=None,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=2,
+        )
+        self._database = database_of(self._redis)
+        # Somebody is always subscribed to this one, so that there is always a connection to be read from.
+        self._own_channel = channel_of(self._database, 0)
+        self._wanted: dict[str, int] = {}
+        self._changed = asyncio.Event()
+
+    def watch(self, screening_id: int) -> None:
+        self._wanted[channel_of(self._database, screening_id)] = screening_id
+        self._changed.set()
+
+    def unwatch(self, screening_id: int) -> None:
+        self._wanted.pop(channel_of(self._database, screening_id), None)
+        self._changed.set()
+
+    async def run(self, hear: Callable[[int, bytes | None], None]) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub() as calls, asyncio.TaskGroup() as group:
+                    await calls.subscribe(self._own_channel)
+                    group.create_task(self._subscribe(calls))
+                    group.create_task(self._listen(calls, hear))
+            except* (RedisError, OSError, TimeoutError) as away:
+                log.debug("the feed is away: %s", type(away.exceptions[0]).__name__)
+            await asyncio.sleep(REST_SECONDS)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._redis.aclose()
+
+    async def _subscribe(self, calls: PubSub) -> None:
+        """Keep what is subscribed to as it is wanted; and ask now and then whether anybody is there."""
+        subscribed: set[str] = set()
+        while True:
+            self._changed.clear()
+            wanted = set(self._wanted)
+            if gone := subscribed - wanted:
+                await calls.unsubscribe(*gone)
+            if new := wanted - subscribed:
+                await calls.subscribe(*new)
+            subscribed = wanted
+            try:
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                await calls.ping()
+
+    async def _listen(self, calls: PubSub, hear: Callable[[int, bytes | None], None]) -> None:
+        while True:
+            said: dict[str, Any] | None
+            said = await calls.get_message(ignore_subscribe_messages=False, timeout=SILENCE_SECONDS)
+            if said is None:
+                raise TimeoutError
+            if said["type"] not in ("message", "subscribe"):
+                continue
+            screening_id = self._wanted.get(said["channel"].decode())
+            if screening_id is not None:
+                hear(screening_id, said["data"] if said["type"] == "message" else None)

@@ -1,0 +1,84 @@
+"""Is PostgreSQL there? One connection feels its pulse, and when it stops, every call to it is hung up.
+
+A server that hangs does not say so, and a statement may rightly wait for seconds, for a lock: only somebody who asks for
+nothing can tell the two apart. So whoever waits for a server that is gone is told within one and a half seconds.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from weakref import WeakSet
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.connections import LOST, Counter, call, counter
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS: Final = 0.2
+BEAT_SECONDS: Final = 0.4
+"""Without an answer in this time a new connection is tried: perhaps only the old one is dead."""
+
+CALL_SECONDS: Final = 0.7
+"""Without a new connection in this time it is gone."""
+
+
+class Pulse:
+    """One per process. While PostgreSQL is gone, calls are refused instead of waited for."""
+
+    def __init__(self, settings: Settings, engine: AsyncEngine) -> None:
+        self._settings = settings
+        self._calls: WeakSet[Counter] = WeakSet()
+        self.is_there = True
+        event.listen(engine.sync_engine, "do_connect", lambda *_: self._must_be_there())
+        event.listen(engine.sync_engine, "connect", lambda made, _: self._calls.add(made.driver_connection))
+
+    @asynccontextmanager
+    async def counter(self) -> AsyncIterator[Counter]:
+        """As connections.counter. Raises ConnectionRefusedError at once while PostgreSQL is gone."""
+        self._must_be_there()
+        async with counter(self._settings) as connection:
+            self._calls.add(connection)
+            yield connection
+
+    async def run(self) -> None:
+        """Feel, until cancelled."""
+        while True:
+            try:
+                async with call(self._settings, CALL_SECONDS) as connection:
+                    self.is_there = True
+                    await _feel(connection)
+            except LOST:
+                self._hang_up()
+                await asyncio.sleep(EVERY_SECONDS)
+            except Exception as refused:  # it is there, if only to say that it takes no more connections
+                log.warning("PostgreSQL refuses a connection: %s", type(refused).__name__)
+                await asyncio.sleep(EVERY_SECONDS)
+
+    def _hang_up(self) -> None:
+        if self.is_there:
+            log.warning("PostgreSQL does not answer: everybody who waits for it is told so")
+        self.is_there = False
+        for call in list(self._calls):
+            call.terminate()
+
+    def _must_be_there(self) -> None:
+        if not self.is_there:
+            raise ConnectionRefusedError("PostgreSQL does not answer")
+
+
+async def _feel(connection: Counter) -> None:
+    """Returns when there is no answer any more: the server is gone, or only this one connection."""
+    while True:
+        await asyncio.sleep(EVERY_SECONDS)
+        beat = asyncio.ensure_future(connection.execute("SELECT"))
+        # Twice half the time: if it was this process that was held up, the answer is there by the second.
+        for _ in range(2):
+            await asyncio.wait((beat,), timeout=BEAT_SECONDS / 2)
+        if not beat.done() or beat.exception() is not None:
+            beat.cancel()
+            return

@@ -1,0 +1,301 @@
+"""Where a case takes place: PostgreSQL and Valkey as `make run` starts them, a database of its own, Usher and its references.
+
+Everything is a child of ours, listens on the loopback or on a private socket, and is gone when we are.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import redis
+
+from app.adapters.embedded import EmbeddedServers, remove_data, start_servers
+from app.db.migrations import upgrade
+from app.domain.people import Person
+from app.services.endings import Origin
+from app.services.tokens import Tokens
+from benchmarks import houses
+from benchmarks.houses import BUYERS, House, Sale
+from benchmarks.load import CannotMeasure, Load, Measured, pgbench, start
+
+ROOT: Final = Path(__file__).parents[1]
+TEMPLATE: Final = "benchmark_template"
+FASTEST: Final = 8_000  # holds a second; there are seats for so many
+_DAY: Final = 86_400
+_READY_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured: so many rounds of so many seconds for each side, after a round that is not counted."""
+
+    rounds: int
+    seconds: int
+
+    @property
+    def holds(self) -> int:
+        """How many holds one side can make at most in a case."""
+        return (self.rounds * self.seconds + self.warm_up + 1) * FASTEST
+
+    @property
+    def warm_up(self) -> int:
+        """Seconds before the first round."""
+        return min(2, self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A migrated database with buyers in it, and a Valkey of its own."""
+
+    url: str
+    redis_url: str
+    first_user: int
+
+
+class Stage:
+    """What one case starts; all of it is stopped at the end of the case."""
+
+    def __init__(self, ground: "Ground", effort: Effort, stack: ExitStack) -> None:
+        self.effort = effort
+        self._ground = ground
+        self._stack = stack
+        self._databases = 0
+        self._sales = 0
+
+    def database(self) -> Database:
+        """A new one."""
+        name = f"benchmark_{secrets.token_hex(4)}"
+        self._ground.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        self._stack.callback(self._ground.execute, f"DROP DATABASE {name} WITH (FORCE)")
+        self._databases += 1
+        redis_url = self._ground.redis_url(self._databases)
+        with redis.Redis.from_url(redis_url) as connection:
+            connection.flushdb()
+        return Database(self._ground.database_url(name), redis_url, self._ground.first_user)
+
+    def house(self, database: Database, seats: int, screenings: int) -> House:
+        """A house with screenings on sale."""
+        return houses.build(database.url, database.first_user, seats, screenings)
+
+    def sale(
+        self,
+        house: House,
+        at_once: int,
+        *,
+        after: int = 0,
+        screenings: int | None = None,
+        skipped: int = 0,
+        seats: int | None = None,
+    ) -> Sale:
+        """Seats of a house for one side: all of them, or less.
+
+        `after` so many screenings, so many `screenings`, `at_once` of them side by side; in each, so many `seats` after
+        the first `skipped`.
+        """
+        self._sales += 1
+        return Sale(
+            house=house,
+            tokens=str(self._ground.tokens),
+            number=self._sales,
+            at_once=at_once,
+            first_screening=house.first_screening + after,
+            screenings=house.screenings - after if screenings is None else screenings,
+            skipped=skipped,
+            seats=house.seats - skipped if seats is None else seats,
+        )
+
+    def new_sale(self, database: Database, seats: int, at_once: int) -> Sale:
+        """A house with as many screenings as one side needs in a case."""
+        screenings = houses.screenings_for(self.effort.holds, seats, at_once)
+        return self.sale(self.house(database, seats, screenings), at_once)
+
+    def usher(self, database: Database, workers: int = 1) -> str:
+        """Usher as `usher serve` starts it; its URL."""
+        houses.settle(database.url)
+        environment = {
+            "DATABASE_URL": database.url,
+            "REDIS_URL": database.redis_url,
+            "JWT_SECRET": self._ground.secret,
+            "HOST": "127.0.0.1",
+            "PORT": str(port := _free_port()),
+            "WEB_CONCURRENCY": str(workers),
+            "USHER_HOME": str(self._ground.home),
+            "RATE_LIMITS": "off",
+            "ACCESS_TOKEN_SECONDS": str(_DAY),
+            "RESERVATION_TIMEOUT": "3600",  # holds of an earlier round must not run out in a later one
+            "LOG_LEVEL": "warning",
+        }
+        return self._serve(["-m", "app", "serve"], port, "/health/ready", environment, marker="Usher is ready")
+
+    def references(self, database: Database, workers: int = 1) -> str:
+        """The bare FastAPI of references.py; its URL. The same loop, parser and backlog as Usher, and no access log either."""
+        command = [
+            *("-m", "uvicorn", "benchmarks.references:app", "--host", "127.0.0.1", "--port", str(port := _free_port())),
+            *(
+                "--workers",
+                str(workers),
+                "--loop",
+                "uvloop",
+                "--http",
+                "httptools",
+                "--lifespan",
+                "on",
+                "--backlog",
+                "2048",
+            ),
+            *("--no-access-log", "--no-server-header", "--no-proxy-headers", "--log-level", "warning"),
+        ]
+        return self._serve(command, port, "/kept/nothing", {"REFERENCE_REDIS_URL": database.redis_url})
+
+    def keep(self, database: Database, name: str, content: bytes) -> str:
+        """Let Valkey keep these bytes for the reference; the path where it answers with them."""
+        with redis.Redis.from_url(database.redis_url) as connection:
+            connection.set(f"reference:{name}", content)
+        return f"/kept/{name}"
+
+    def echo(self, url: str, sale: Sale, connections: int = 64) -> Load:
+        """The bare route, sent what a hold of this sale sends."""
+        return Load(url, "hold", sale.options(), connections=connections)
+
+    def pgbench(self, database: Database, clients: int, seconds: int) -> Measured:
+        """PostgreSQL alone."""
+        return pgbench(database.url, clients, self._ground.directory, seconds)
+
+    def _serve(
+        self, arguments: list[str], port: int, path: str, environment: Mapping[str, str], marker: str | None = None
+    ) -> str:
+        """Start a server and wait until it answers; it is stopped at the end of the case."""
+        log = self._ground.directory / f"{port}.log"
+        process = start([sys.executable, *arguments], ROOT, environment, log)
+        self._stack.callback(_stop, process)
+        url = f"http://127.0.0.1:{port}"
+        until = time.monotonic() + _READY_SECONDS
+        while not _answers(url + path) or (marker and marker not in log.read_text()):
+            if process.poll() is not None or time.monotonic() > until:
+                raise CannotMeasure(f"{' '.join(arguments)} does not answer: {log.read_text()[-2000:]}")
+            time.sleep(0.1)
+        return url
+
+
+class Ground:
+    """PostgreSQL and Valkey of a whole run, in a temporary home, durable as in production."""
+
+    def __init__(self, servers: EmbeddedServers, directory: Path) -> None:
+        self.directory = directory
+        self.home = directory / "home"
+        self.secret = secrets.token_hex(32)
+        self.tokens = directory / "tokens"
+        self._servers = servers
+        self.first_user = 0
+
+    @contextmanager
+    def stage(self, effort: Effort) -> Iterator[Stage]:
+        """The stage of one case."""
+        with ExitStack() as stack:
+            yield Stage(self, effort, stack)
+
+    async def prepare(self) -> None:
+        """Make the template of all databases."""
+        await upgrade(self.database_url(TEMPLATE))
+
+    def invite(self) -> None:
+        """Make the buyers and their tokens."""
+        self.first_user = houses.invite(self.database_url(TEMPLATE))
+        tokens = Tokens(self.secret, guest_seconds=_DAY, access_seconds=_DAY)
+        now = datetime.now(UTC)
+        everybody = range(self.first_user, self.first_user + BUYERS)
+        lines = [tokens.access_token(Person(each), Origin(each), now, secrets.token_hex(8)) for each in everybody]
+        self.tokens.write_text("\n".join(lines) + "\n")
+
+    def execute(self, statement: str) -> None:
+        """Run a statement about databases."""
+        houses.execute(self.database_url("postgres"), statement)
+
+    def database_url(self, name: str) -> str:
+        """The URL of a database."""
+        before, _, parameters = (self._servers.database_url or "").partition("?")
+        return f"{before.rpartition('/')[0]}/{name}?{parameters}"
+
+    def redis_url(self, number: int) -> str:
+        """The URL of one of Valkey's databases."""
+        return (self._servers.redis_url or "").replace("?db=0", f"?db={number}")
+
+    def versions(self) -> dict[str, str]:
+        """Of the servers."""
+        with redis.Redis.from_url(self._servers.redis_url or "") as connection:
+            valkey = connection.info("server")
+        return {
+            "postgresql": houses.ask(self.database_url("postgres"), "SHOW server_version"),
+            "fsync": houses.ask(self.database_url("postgres"), "SHOW fsync"),
+            "valkey": str(valkey.get("valkey_version") or valkey["redis_version"]),
+        }
+
+
+@contextmanager
+def ground() -> Iterator[Ground]:
+    """Start the servers, and stop and remove all at the end."""
+    with TemporaryDirectory(prefix="usher-benchmarks-") as name:
+        directory = Path(name)
+        directory.chmod(0o711)  # the servers of root run as somebody else, who passes through
+        servers = start_servers(directory / "home")
+        try:
+            made = Ground(servers, directory)
+            made.execute(f"CREATE DATABASE {TEMPLATE}")
+            asyncio.run(made.prepare())
+            made.invite()
+            yield made
+        finally:
+            servers.stop()
+            remove_data(directory / "home")
+
+
+def fetch(url: str, path: str, headers: Mapping[str, str] | None = None, body: object = None) -> tuple[int, bytes, str]:
+    """One request: status, body and ETag of the answer, whatever the status is."""
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url + path, content, {"Content-Type": "application/json", **(headers or {})})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read(), answer.headers.get("ETag", "")
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read(), ""
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except urllib.error.HTTPError as refused:
+        return refused.code < 500
+    except OSError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,151 @@
+"""Seats off sale: what is free goes, what somebody has stays theirs; and a cancelled screening is undone."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.domain.bookings import BookingStatus, PaymentStatus
+from app.domain.claims import Claim, ClaimStatus
+from app.domain.commands import Block, Close, Unblock
+from app.domain.house import Cause, Decision
+from app.domain.outcomes import Blocked, Closed
+from app.domain.refusals import UnknownSeats
+from app.domain.reservations import ReservationStatus
+from tests.domain.houses import ANN, BOB, HOLD, NOON, ORGANIZER, Evening, named
+
+
+def block(evening: Evening, *labels: str) -> Decision:
+    return evening.ask(Block(ORGANIZER, named(*labels), "a camera"))
+
+
+def unblock(evening: Evening, *labels: str) -> Decision:
+    return evening.ask(Unblock(ORGANIZER, named(*labels)))
+
+
+def close(evening: Evening) -> Decision:
+    return evening.ask(Close(ORGANIZER, tuple(evening.house.reservations), tuple(evening.house.bookings)))
+
+
+def test_each_seat_is_told_what_became_of_it() -> None:
+    evening = Evening()
+    block(evening, "A1")
+    evening.hold(ANN, "A2")
+    evening.book(BOB, "A3")
+
+    decision = block(evening, "A1", "A2", "A3", "A4")
+
+    assert decision.outcome == Blocked(((1, "already"), (2, "reserved"), (3, "booked"), (4, "blocked")))
+    assert (evening.held_by(ANN), evening.booked_by(BOB)) == ({"A2"}, {"A3"})
+    assert decision.cause is Cause.STAFF
+
+
+def test_a_blocked_seat_is_nobodys_and_has_a_reason() -> None:
+    evening = Evening()
+
+    block(evening, "A1")
+
+    assert evening.house.claims == {1: Claim(1, ClaimStatus.BLOCKED, reason="a camera")}
+
+
+def test_several_seats_of_a_hold_that_ran_out_are_blocked_together() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2", "A3")
+    evening.wait(HOLD)
+
+    block(evening, "A1", "A2")
+
+    assert evening.free() == {"A3", "A4", "A5", "A6"}
+    assert evening.house.claims.keys() == {1, 2}
+    assert evening.reservation(hold).status is ReservationStatus.EXPIRED
+
+
+def test_blocking_what_is_blocked_changes_nothing() -> None:
+    evening = Evening()
+    block(evening, "A1")
+
+    decision = block(evening, "A1")
+
+    assert not decision.changes_something
+
+
+def test_only_blocked_seats_are_put_back_on_sale() -> None:
+    evening = Evening()
+    block(evening, "A1")
+    evening.hold(ANN, "A2")
+    evening.book(BOB, "A3")
+
+    decision = unblock(evening, "A1", "A2", "A3", "A4")
+
+    assert decision.outcome == Blocked(((1, "unblocked"), (2, "reserved"), (3, "booked"), (4, "already")))
+    assert evening.free() == {"A1", "A4", "A5", "A6"}
+    assert (evening.held_by(ANN), evening.booked_by(BOB)) == ({"A2"}, {"A3"})
+
+
+def test_seats_that_the_house_does_not_have_are_named_and_none_is_blocked() -> None:
+    evening = Evening()
+
+    with pytest.raises(UnknownSeats) as refusal:
+        block(evening, "A1", "Z1")
+
+    assert refusal.value.unknown == ("Z1",)
+    assert evening.house.claims == {}
+
+
+def test_a_cancelled_screening_releases_its_holds_and_refunds_its_bookings() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    booking = evening.book(BOB, "A2", "A3")
+    evening.change_screening(cancelled_at=NOON)
+
+    decision = close(evening)
+
+    assert decision.outcome == Closed(2)
+    assert evening.house.claims == {}
+    assert evening.reservation(hold).status is ReservationStatus.RELEASED
+    cancelled = evening.house.bookings[booking.id]
+    assert (cancelled.status, cancelled.payment.status) == (BookingStatus.CANCELLED, PaymentStatus.REFUNDED)
+
+
+def test_a_hold_that_ran_out_before_the_closing_expired() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.wait(HOLD)
+    evening.change_screening(cancelled_at=evening.now)
+
+    close(evening)
+
+    assert evening.reservation(hold).status is ReservationStatus.EXPIRED
+
+
+def test_closing_twice_changes_nothing_more() -> None:
+    evening = Evening()
+    evening.book(ANN, "A1")
+    evening.change_screening(cancelled_at=NOON)
+    close(evening)
+    evening.wait(timedelta(minutes=1))
+
+    decision = close(evening)
+
+    assert decision.outcome == Closed(0)
+    assert evening.house.version == 2
+
+
+def test_while_a_screening_is_not_cancelled_nothing_of_it_is_undone() -> None:
+    evening = Evening()
+    evening.hold(ANN, "A1")
+    evening.book(BOB, "A2")
+
+    decision = close(evening)
+
+    assert not decision.changes_something
+    assert (evening.held_by(ANN), evening.booked_by(BOB)) == ({"A1"}, {"A2"})
+
+
+def test_blocked_seats_stay_blocked_when_the_screening_is_closed() -> None:
+    evening = Evening()
+    block(evening, "A1")
+    evening.change_screening(cancelled_at=NOON)
+
+    close(evening)
+
+    assert evening.house.claims.keys() == {1}

@@ -1,0 +1,138 @@
+"""Giving seats back: one, a reservation, everything; and doing it twice."""
+
+import pytest
+
+from app.domain.refusals import NotFound, ReservationEnded
+from app.domain.reservations import ReservationStatus
+from tests.domain.houses import ANN, BOB, HOLD, NOON, STANDARD, Evening, labels
+
+
+def test_a_released_reservation_frees_its_seats_and_goes_on_naming_them() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2")
+
+    released = evening.release(ANN, hold)
+
+    assert (released.status, released.version) == (ReservationStatus.RELEASED, 2)
+    assert released.prices == {1: STANDARD, 2: STANDARD}
+    assert evening.house.claims == {}
+
+
+def test_one_released_seat_is_free_and_the_others_stay_mine() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2")
+
+    smaller = evening.release(ANN, hold, "A1")
+
+    assert (smaller.status, labels(smaller.prices), labels(smaller.left)) == (ReservationStatus.HELD, {"A2"}, {"A1"})
+    assert evening.held_by(ANN) == {"A2"}
+
+
+def test_releasing_the_last_seat_ends_the_reservation() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2")
+    evening.release(ANN, hold, "A1")
+
+    released = evening.release(ANN, hold, "A2")
+
+    assert released.status is ReservationStatus.RELEASED
+    assert labels(released.prices) == {"A2"}
+
+
+@pytest.mark.parametrize("label", [None, "A1"])
+def test_releasing_twice_succeeds_and_changes_nothing(label: str | None) -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2")
+    once = evening.release(ANN, hold, label)
+
+    twice = evening.release(ANN, hold, label)
+
+    assert twice == once
+    assert evening.house.version == 2
+
+
+def test_releasing_again_does_not_touch_whoever_has_the_seat_by_now() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.release(ANN, hold)
+    evening.hold(BOB, "A1")
+
+    evening.release(ANN, hold)
+
+    assert evening.held_by(BOB) == {"A1"}
+
+
+def test_releasing_a_hold_that_ran_out_changes_nothing() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.wait(HOLD)
+
+    kept = evening.release(ANN, hold)
+
+    assert kept.status_at(evening.now) is ReservationStatus.EXPIRED
+    assert evening.house.version == 1
+
+
+def test_somebody_elses_reservation_is_not_found() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+
+    with pytest.raises(NotFound):
+        evening.release(BOB, hold)
+
+    assert evening.held_by(ANN) == {"A1"}
+
+
+def test_a_seat_that_the_reservation_never_had_is_not_found() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+
+    with pytest.raises(NotFound):
+        evening.release(ANN, hold, "A2")
+
+    assert evening.held_by(ANN) == {"A1"}
+
+
+def test_what_was_booked_is_cancelled_not_released() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.confirm(ANN, hold)
+
+    with pytest.raises(ReservationEnded) as refusal:
+        evening.release(ANN, hold)
+
+    assert refusal.value.reservation_status == "booked"
+
+
+def test_everything_that_i_hold_is_released_at_once_and_nothing_else() -> None:
+    evening = Evening()
+    evening.hold(ANN, "A1")
+    evening.hold(ANN, "A2", "A3")
+    evening.book(ANN, "A4")
+    evening.hold(BOB, "A5")
+
+    released = evening.release_all(ANN)
+
+    assert released == {"A1", "A2", "A3"}
+    assert evening.free() == {"A1", "A2", "A3", "A6"}
+    assert evening.house.version == 5
+
+
+def test_who_holds_nothing_releases_nothing() -> None:
+    evening = Evening()
+    evening.hold(BOB, "A1")
+
+    released = evening.release_all(ANN)
+
+    assert released == set()
+    assert evening.house.version == 1
+
+
+def test_seats_can_be_released_when_sales_have_closed() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.change_screening(sales_close_at=NOON)
+
+    evening.release(ANN, hold)
+
+    assert evening.held_by(ANN) == set()

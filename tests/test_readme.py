@@ -1,0 +1,251 @@
+"""The README is true: its commands are run, its tour as somebody would type it, its tables held against the code."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+import pytest
+import yaml
+from fastapi.routing import APIRoute
+
+from app.adapters.embedded import remove_data
+from app.main import ROUTERS
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def section(title: str) -> str:
+    """What stands under a heading."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", README, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def blocks(text: str) -> list[str]:
+    """The commands in a text, block by block."""
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the tables in a text, without their heads."""
+    lines = re.findall(r"^\| (.*) \|$", text, re.MULTILINE)
+    return [re.split(r" (?<!\\)\| ", line) for line in lines if line != lines[0]]
+
+
+def clean(**settings: str) -> dict[str, str]:
+    """The environment without a setting in it but these, and without a make around us."""
+    names = {name.upper() for name in Settings.model_fields}
+    kept = {name: value for name, value in os.environ.items() if name not in names and not name.startswith("MAKE")}
+    return kept | settings
+
+
+# --- the tour --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Where Usher serves after `make run`, from nothing."""
+    with TemporaryDirectory(prefix="usher readme ") as directory:
+        home = Path(directory) / "home"
+        with subprocess.Popen(
+            [sys.executable, "-m", "app", "serve"],
+            cwd=ROOT,
+            env=clean(USHER_HOME=str(home), PORT="0"),
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            said = (re.search(r"Usher is ready: (\S+)", line) for line in process.stdout)
+            url = next((found[1] for found in said if found), None)
+            assert url is not None, "it did not start"
+            yield url
+            process.terminate()
+            process.communicate()
+        remove_data(home)
+
+
+@pytest.fixture(scope="module")
+def told(server: str) -> list[list[Any]]:
+    """What each block of the tour prints: JSON, or lines of text where there is none."""
+    mark = "--- next block ---"
+    script = f"\necho; echo '{mark}'\n".join(blocks(section("A tour")))
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script.replace("http://127.0.0.1:8000", server)],
+        env=clean(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    # Curl ends without a new line: answers follow each other closely.
+    return [parts(part) for part in ended.stdout.split(f"\n{mark}\n")]
+
+
+def parts(text: str) -> list[Any]:
+    """The JSON in a text, and what else is in it line by line."""
+    lines = re.sub(r"\}\{", "}\n{", text).splitlines()
+    return [orjson.loads(line) if line.startswith("{") else line for line in lines if line]
+
+
+def test_the_tour_shows_what_seats_cost(told: list[list[Any]]) -> None:
+    [seats] = told[0]
+
+    assert seats["counts"]["available"] == 80
+    assert {seat["row"] for seat in seats["seats"]} == {"A"}
+    assert seats["seats"][0]["price"] == {"amount_minor": 4500, "currency": "EUR"}
+
+
+def test_the_tour_holds_two_seats_once(told: list[list[Any]]) -> None:
+    [held] = told[1]
+    *headers, again = told[2]
+
+    assert ([seat["label"] for seat in held["seats"]], held["expires_in_seconds"]) == (["A1", "A2"], 300)
+    assert "idempotent-replayed: true" in [line.lower() for line in headers]
+    assert again == held
+
+
+def test_the_tour_shows_that_they_are_mine_and_nobody_elses(told: list[list[Any]]) -> None:
+    mine, refused = told[3]
+
+    assert [seat["label"] for seat in mine["seats"]] == ["A1", "A2"]
+    assert (refused["code"], [seat["label"] for seat in refused["seats"]]) == ("seats-unavailable", ["A2"])
+    assert refused["available_seats"][0] == "A3"
+
+
+def test_the_tour_books_once(told: list[list[Any]]) -> None:
+    [booking] = told[4]
+    again, refused = told[5]
+
+    assert (booking["status"], booking["total"]["amount_minor"]) == ("confirmed", 9000)
+    assert again == booking
+    assert (refused["status"], refused["code"]) == (409, "seats-unavailable")
+
+
+def test_the_tour_cancels(told: list[list[Any]]) -> None:
+    part, whole, availability = told[6]
+
+    assert ([seat["label"] for seat in part["seats"]], part["status"]) == (["A2"], "confirmed")
+    assert whole["status"] == "cancelled"
+    assert (availability["taken"], availability["counts"]["available"]) == ([], 80)
+
+
+# --- every other command ---------------------------------------------------------------------------------------------
+
+
+def commands() -> list[str]:
+    """The commands outside the tour, one to a line, and those within sentences that begin with make."""
+    others = README.replace(section("A tour"), "")
+    in_blocks = [line for block in blocks(others) for line in block.splitlines() if line]
+    return [*in_blocks, *re.findall(r"`((?:[A-Z_]+=\S+ )?make [a-z ]+|python -m app [a-z -]+)`", README)]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_can_be_typed_as_it_stands(command: str) -> None:
+    words = [word for word in shlex.split(command) if not re.fullmatch(r"[A-Z_]+=\S+", word)]
+    given = {word.partition("=")[0] for word in shlex.split(command) if re.fullmatch(r"[A-Z_]+=\S+", word)}
+
+    assert given <= {name.upper() for name in Settings.model_fields}
+    match words:
+        case ["make", target]:
+            planned = subprocess.run(
+                ["make", "-n", target], cwd=ROOT, env=clean(), check=True, capture_output=True, text=True
+            )
+            assert {"run": "-m app serve", "test": "-m pytest"}.get(target, "") in planned.stdout
+        case ["docker", "compose", *what]:
+            compose_must_know(what)
+        case ["cp", source, ".env"]:
+            assert (ROOT / source).exists()
+        case ["python", "-m", "app", *what]:
+            program_must_know(what)
+        case _:
+            assert command.startswith("export "), command
+            expanded = clean(HOME="/")
+            subprocess.run(["bash", "-eu", "-c", command], env=expanded, check=True, capture_output=True)
+
+
+def compose_must_know(what: list[str]) -> None:
+    """The command is one of a compose file with this service, and what runs in there is a command of ours."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    match what:
+        case ["up", *options]:
+            assert set(options) <= {"--build", "--detach"}
+        case ["exec", service, "python", "-m", "app", *rest]:
+            assert service in services
+            program_must_know(rest)
+        case _:
+            raise AssertionError(what)
+
+
+def program_must_know(what: list[str]) -> None:
+    """Our program has this command."""
+    asked = what if what == ["--help"] else [*what, "--help"]
+    subprocess.run([sys.executable, "-m", "app", *asked], cwd=ROOT, env=clean(), check=True, capture_output=True)
+
+
+# --- tables and names ------------------------------------------------------------------------------------------------
+
+
+def setting_rows() -> Iterator[str]:
+    """Every setting as a row of the table."""
+    for name, field in Settings.model_fields.items():
+        default = 900 if name == "max_hold_seconds" else field.get_default()
+        yield f"| `{name.upper()}` | {written(default)} | {field.description} |"
+
+
+def written(default: object) -> str:
+    """A default as somebody would write it."""
+    match default:
+        case None | () | "":
+            return ""
+        case bool():
+            return "`on`" if default else "`off`"
+        case Enum():
+            return f"`{default.value}`"
+        case _:
+            return f"`{default}`"
+
+
+def test_the_table_lists_every_setting_with_its_default_and_meaning() -> None:
+    assert re.findall(r"^\| `.*$", section("Configuration"), re.MULTILINE) == list(setting_rows())
+
+
+def test_every_test_that_is_named_exists() -> None:
+    tests = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    named = re.findall(r"`(test_\w+)`", section("The promise, and how it is kept"))
+
+    assert named
+    for name in named:
+        assert [path for path, text in tests.items() if re.search(rf"def {name}\(", text)], name
+
+
+def test_every_file_that_is_named_exists() -> None:
+    linked = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    named = re.findall(r"`((?:tests|app)/[\w/.]+)`", README)
+
+    assert [path for path in linked + named if not (ROOT / path).exists()] == []
+
+
+def test_every_call_of_existing_clients_exists() -> None:
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    known = {f"{method} {re.sub(r'{[^}]*}', '{}', route.path)}" for route in routes for method in route.methods or ()}
+
+    for call, _ in rows(section("Existing clients")):
+        for method, path in re.findall(r"`(GET|POST|DELETE) (/[^`?\[ ]*)", call):
+            canonical = path if path.startswith(("/api/v1", "/health")) else f"/api/v1{path}"
+            assert f"{method} {re.sub(r'{[^}]*}', '{}', canonical)}" in known, call
+
+
+def test_it_is_what_it_says_in_five_lines() -> None:
+    first = README.split("\n## ")[0].splitlines()[2:]
+
+    assert len([line for line in first if line]) <= 6
