@@ -1,1 +1,1 @@
-"""How fast Usher is on this machine, and how fast the machine is. `make bench`; benchmarks/README.md says how to read it."""
+"""How fast Usher is on this machine, next to what the machine can do. See benchmarks/README.md."""

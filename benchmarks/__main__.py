@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure the cases that were asked for, in rounds of all sides by turns; print and write it."""
+"""`python -m benchmarks`: measure the cases that were asked for, all sides by turns; print it and write it down."""
 
 import argparse
 import sys
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from app.adapters.embedded import EmbeddedError
 from benchmarks.cases import Case, chosen
-from benchmarks.load import CannotMeasure, wrk
+from benchmarks.load import CannotMeasure, NotThere, wrk
 from benchmarks.report import Result, machine, table, write
 from benchmarks.stage import Effort, Ground, ground
 
 
 def main() -> int:
-    """Measure; 0 when every case could be measured, whatever became of its bars."""
+    """Measure; 0 when every case that Usher has could be measured, whatever became of its bars."""
     arguments = _arguments()
     effort = Effort(arguments.rounds, arguments.seconds)
     try:
@@ -47,6 +47,8 @@ def measure(case: Case, made: Ground, effort: Effort) -> Result:
                 for side in sides:
                     _say(f"{case.name}: round {number} of {effort.rounds}, {side.name}")
                     result.rounds[side.name].append(side.run(effort.seconds))
+        except NotThere as reason:
+            return Result(case, skipped=str(reason))
         except CannotMeasure as reason:
             return Result(case, failed=str(reason))
         finally:

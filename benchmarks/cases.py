@@ -10,7 +10,8 @@ from functools import partial
 from typing import Final
 
 from benchmarks import houses
-from benchmarks.load import CannotMeasure, Load, Measured
+from benchmarks.load import CannotMeasure, Load, Measured, NotThere
+from benchmarks.past import give_past, let_run_out, not_swept
 from benchmarks.stage import Stage, fetch
 
 ARENA: Final = 40_000
@@ -157,7 +158,7 @@ def best(stage: Stage) -> list[Side]:
     body = {"best_available": {"count": 2}}
     path = f"/api/v1/screenings/{sale.first_screening}/reservations"
     if fetch(usher, path, body=body)[0] != 201:
-        raise CannotMeasure("Usher does not choose seats yet.")
+        raise NotThere("Usher does not choose seats yet.")
     options: dict[str, str | int] = {"body": json.dumps(body, separators=(",", ":"))}
     return [
         Side(ECHO, stage.echo(echo, sale).run),
@@ -169,7 +170,7 @@ def availability(seats: int, stage: Stage) -> list[Side]:
     """The map of a half-sold house: whole, compact and unchanged; quiet, and while its other half changes hands."""
     database = stage.database()
     house = stage.house(database, seats, 1)
-    houses.give_past(house, seats // 2)
+    give_past(house, seats // 2)
     changing = stage.sale(house, 1, skipped=seats // 2)
     echo, usher = stage.references(database), stage.usher(database)
     changes: dict[str, str | int] = {"pace": 200, "cycle": min(400, seats // 2)}
@@ -218,11 +219,11 @@ def sweep(stage: Stage) -> list[Side]:
     load = Load(usher, "hold", sale=sale)
 
     def while_sweeping(seconds: int) -> Measured:
-        houses.let_run_out(house, screenings, run_out)
+        let_run_out(house, screenings, run_out)
         began = time.monotonic()
         measured = load.run(seconds)
-        left = houses.not_swept(house)
-        while houses.not_swept(house):
+        left = not_swept(house)
+        while not_swept(house):
             if time.monotonic() - began > _SWEPT_SECONDS:
                 raise CannotMeasure(f"{run_out:,} run-out holds were not swept in {_SWEPT_SECONDS} s.")
             time.sleep(0.2)
@@ -246,20 +247,20 @@ def workers(stage: Stage) -> list[Side]:
     return sides
 
 
-def past(stage: Stage) -> list[Side]:
+def long_past(stage: Stage) -> list[Side]:
     """A house that has just opened, and one with a long past and many screenings. Ten screenings are sold in both."""
     sides: list[Side] = []
     for screenings, bookings in ((10, 1_000), (10_000, 1_000_000)):
         database = stage.database()
         house = stage.house(database, ARENA, screenings)
-        houses.give_past(house, bookings)
+        give_past(house, bookings)
         sale = stage.sale(house, 10, skipped=bookings // screenings)
         name = f"hold, {screenings:,} screenings, {bookings:,} bookings"
         sides.append(Side(name, Load(stage.usher(database), "hold", sale=sale).run, sides[0].name if sides else ""))
     return sides
 
 
-def seats(stage: Stage) -> list[Side]:
+def house_sizes(stage: Stage) -> list[Side]:
     """Small and large houses; a hundred screenings of each are on sale side by side."""
     database = stage.database()
     sales = {f"hold, {size:,} seats": stage.new_sale(database, size, 100) for size in (STUDIO, HALL, ARENA)}
@@ -331,13 +332,13 @@ CASES: Final = (
     Case(
         "growth-past",
         "the same holds after a short and after a long past",
-        past,
+        long_past,
         (Faster("hold, 10,000 screenings, 1,000,000 bookings", "hold, 10 screenings, 1,000 bookings", 1 / 1.25),),
     ),
     Case(
         "growth-seats",
         "the same holds in small and in large houses",
-        seats,
+        house_sizes,
         (
             Faster("hold, 1,222 seats", "hold, 80 seats", 1 / 1.25),
             Faster("hold, 40,000 seats", "hold, 80 seats", 1 / 1.25),

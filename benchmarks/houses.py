@@ -1,4 +1,4 @@
-"""What is sold: houses of any size, screenings, buyers, and a past of any length; made by a few set-based statements."""
+"""What is sold: houses of any size, screenings, buyers; made by a few set-based statements."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,10 +15,13 @@ BUYERS: Final = 5_000
 # Sections of a thousand seats, rows of 25.
 _SEATS: Final = """
 INSERT INTO seats (theater_id, position, label, section, "row", number, category, x, y)
-SELECT $1::int, n + 1, format('S%s-%s-%s', n / 1000 + 1, chr(65 + n % 1000 / 25 / 26) || chr(65 + n % 1000 / 25 % 26), n % 25 + 1),
-       format('Section %s', n / 1000 + 1), chr(65 + n % 1000 / 25 / 26) || chr(65 + n % 1000 / 25 % 26), n % 25 + 1,
-       CASE WHEN n % 1000 < 250 THEN 'premium' ELSE 'standard' END, n % 25 + n / 1000 % 8 * 30, n % 1000 / 25 + n / 8000 * 50
-  FROM generate_series(0, $2::int - 1) AS n ORDER BY n
+SELECT $1::int, n + 1, format('S%s-%s-%s', section, row, number), format('Section %s', section), row, number,
+       CASE WHEN n % 1000 < 250 THEN 'premium' ELSE 'standard' END,
+       number + (section - 1) % 8 * 30, n % 1000 / 25 + (section - 1) / 8 * 50
+  FROM (SELECT n, n / 1000 + 1 AS section, chr(65 + n % 1000 / 25 / 26) || chr(65 + n % 1000 / 25 % 26) AS row,
+               n % 25 + 1 AS number
+          FROM generate_series(0, $2::int - 1) AS n) AS planned
+ ORDER BY n
 """
 _SCREENINGS: Final = """
 INSERT INTO screenings (theater_id, title, starts_at, prices)
@@ -27,60 +30,9 @@ SELECT $1::int, format('Evening %s', n), now() + interval '30 days' + n * interv
   FROM generate_series(1, $2::int) AS n ORDER BY n
 """
 _BUYERS: Final = """
-INSERT INTO users (username, username_key) SELECT 'buyer' || n, 'buyer' || n FROM generate_series(1, $1::int) AS n ORDER BY n
+INSERT INTO users (username, username_key)
+SELECT 'buyer' || n, 'buyer' || n FROM generate_series(1, $1::int) AS n ORDER BY n
 """
-
-# Ids that grow with time, as those of Usher do (UUIDv7).
-_ID: Final = """
-CAST(lpad(to_hex(CAST(extract(epoch FROM at) * 1000 AS bigint)), 12, '0') || '7' || substr(md5({salt}), 1, 3) || '8'
-     || substr(md5({salt}), 4, 15) AS uuid)
-"""
-
-# Bookings of the last twenty hours, the first seats of each screening: old enough to be past, and too young to be tidied
-# away, so that all of it is there all the time.
-_PAST: Final = f"""
-CREATE TEMPORARY TABLE past AS
-SELECT *, {_ID.format(salt="'b' || n")} AS booking_id, {_ID.format(salt="'r' || n")} AS reservation_id
-  FROM (SELECT n, $1::int + n / $3::int AS screening_id, $2::int + n % $3::int AS seat_id, $4::bigint + n * 7919::bigint % $5::int AS user_id,
-               now() - interval '20 hours' + n * (interval '19 hours' / $6::int) AS at, n % $3::int + 1 AS version
-          FROM generate_series(0, $6::int - 1) AS n) AS drawn
-"""
-_PAST_INTO: Final = (
-    """INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference, created_at, version)
-       SELECT screening_id, booking_id, user_id, reservation_id, 'confirmed', 'paid', 'past-' || n, at, version FROM past""",
-    """INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency)
-       SELECT screening_id, booking_id, seat_id, 2500, 'EUR' FROM past""",
-    """INSERT INTO reservations (screening_id, id, user_id, status, created_at, first_held_at, expires_at, booking_id, version)
-       SELECT screening_id, reservation_id, user_id, 'booked', at, at, at + interval '5 minutes', booking_id, version FROM past""",
-    """INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency)
-       SELECT screening_id, reservation_id, seat_id, 2500, 'EUR' FROM past""",
-    """INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id)
-       SELECT screening_id, seat_id, 'booked', user_id, reservation_id, booking_id FROM past""",
-    """INSERT INTO seat_events (screening_id, version, seat_id, at, from_status, to_status, user_id, cause, actor_id)
-       SELECT screening_id, version, seat_id, at, 'reserved', 'booked', user_id, 'api', user_id FROM past""",
-    """INSERT INTO idempotency_keys (screening_id, owner_id, key, fingerprint, user_id, created, body, created_at)
-       SELECT screening_id, user_id, 'past-' || n, sha256('past'), user_id, true, convert_to(repeat('x', 450), 'UTF8'), at FROM past""",
-    "UPDATE screenings SET version = top FROM (SELECT screening_id, max(version) AS top FROM past GROUP BY 1) AS tops WHERE id = screening_id",
-)
-
-_RUN_OUT: Final = f"""
-WITH drawn AS (
-     SELECT *, {_ID.format(salt="'o' || n || random()")} AS id
-       FROM (SELECT n, $1::int + n % $2::int AS screening_id, $3::int - n / $2::int AS seat_id, $4::bigint + n % $5::int AS user_id,
-                    clock_timestamp() - interval '1 second' AS at
-               FROM generate_series(0, $6::int - 1) AS n) AS numbered
-), held AS (
-     INSERT INTO reservations (screening_id, id, user_id, status, created_at, first_held_at, expires_at, version)
-     SELECT screening_id, id, user_id, 'held', at - interval '5 minutes', at - interval '5 minutes', at, 0 FROM drawn
-), seats AS (
-     INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency)
-     SELECT screening_id, id, seat_id, 2500, 'EUR' FROM drawn
-)
-INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, expires_at)
-SELECT screening_id, seat_id, 'held', user_id, id, at FROM drawn
-"""
-_NOT_SWEPT: Final = "SELECT count(*) FROM reservations WHERE status = 'held' AND expires_at <= now()"
-
 _LIMITS: Final = (
     "CREATE TABLE limits_of_this_machine (id int PRIMARY KEY, n bigint NOT NULL) WITH (fillfactor = 50)",
     "INSERT INTO limits_of_this_machine SELECT n, 0 FROM generate_series(1, 10000) AS n",
@@ -151,7 +103,7 @@ def invite(database_url: str) -> int:
         first: int = await connection.fetchval("SELECT min(id) FROM users WHERE username = 'buyer1'")
         return first
 
-    return _with(database_url, make)
+    return on_connection(database_url, make)
 
 
 def build(database_url: str, first_user: int, seats: int, screenings: int) -> House:
@@ -167,40 +119,7 @@ def build(database_url: str, first_user: int, seats: int, screenings: int) -> Ho
         first_screening = await connection.fetchval("SELECT min(id) FROM screenings WHERE theater_id = $1", theater_id)
         return House(database_url, seats, first_seat, screenings, first_screening, first_user)
 
-    return _with(database_url, make)
-
-
-def give_past(house: House, bookings: int) -> None:
-    """Fill the first seats of every screening with bookings, the same number in each."""
-
-    async def make(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        each = bookings // house.screenings
-        given = (house.first_screening, house.first_seat, each, house.first_user, BUYERS, bookings)
-        # A prepared CREATE TABLE AS takes no parameters: they are numbers of our own.
-        statement = _PAST
-        for place, number in enumerate(given, 1):
-            statement = statement.replace(f"${place}", str(number))
-        await connection.execute(statement)
-        for statement in _PAST_INTO:
-            await connection.execute(statement)
-
-    _with(house.database_url, make)
-
-
-def let_run_out(house: House, screenings: int, holds: int) -> None:
-    """Write down holds that ran out a second ago: the last seats of the first screenings of a house."""
-
-    async def make(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        last_seat = house.first_seat + house.seats - 1
-        given = (house.first_screening, screenings, last_seat, house.first_user, BUYERS, holds)
-        await connection.execute(_RUN_OUT, *given)
-
-    _with(house.database_url, make)
-
-
-def not_swept(house: House) -> int:
-    """How many holds have run out and are not tidied up yet."""
-    return int(ask(house.database_url, _NOT_SWEPT))
+    return on_connection(database_url, make)
 
 
 def settle(database_url: str) -> None:
@@ -210,7 +129,7 @@ def settle(database_url: str) -> None:
         await connection.execute("VACUUM ANALYZE theaters, seats, screenings, users")
         await connection.execute("CHECKPOINT")
 
-    _with(database_url, make)
+    on_connection(database_url, make)
 
 
 def execute(database_url: str, statement: str) -> None:
@@ -219,7 +138,7 @@ def execute(database_url: str, statement: str) -> None:
     async def run(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         await connection.execute(statement)
 
-    _with(database_url, run)
+    on_connection(database_url, run)
 
 
 def ask(database_url: str, question: str) -> str:
@@ -228,10 +147,10 @@ def ask(database_url: str, question: str) -> str:
     async def run(connection: "asyncpg.Connection[asyncpg.Record]") -> str:
         return str(await connection.fetchval(question))
 
-    return _with(database_url, run)
+    return on_connection(database_url, run)
 
 
-def _with(database_url: str, make: Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[T]]) -> T:
+def on_connection(database_url: str, make: Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[T]]) -> T:
     """Run with a connection. What is made here need not be durable: a crash ends the benchmark anyway."""
 
     async def run() -> T:

@@ -1,4 +1,4 @@
-"""What makes the load: wrk for HTTP, pgbench for PostgreSQL. Both are compiled, bounded in time, and run on this machine."""
+"""What makes the load: wrk for HTTP, pgbench for PostgreSQL; compiled, bounded in time, on this machine."""
 
 import json
 import os
@@ -25,6 +25,10 @@ _SAMPLED: Final = 0.05  # of the transactions of many clients: writing down all 
 
 class CannotMeasure(Exception):
     """Why not, in words for whoever started it."""
+
+
+class NotThere(CannotMeasure):
+    """Usher does not have it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ def said_by(process: "subprocess.Popen[str]") -> str:
     """Wait for a program's end; all that it said. Raises CannotMeasure when it failed."""
     said, _ = process.communicate()
     if process.returncode != 0:
-        raise CannotMeasure(f"{process.args} failed: {' '.join(said.split()[-60:])}")
+        raise CannotMeasure(f"{process.args!r} failed: {' '.join(said.split()[-60:])}")
     return said
 
 
@@ -165,7 +169,5 @@ def _pgbench_program() -> str:
     beside = postgresql_programs(server_account()).directory / "pgbench"
     found = str(beside) if beside.exists() else shutil.which("pgbench")
     if found is None:
-        raise CannotMeasure(
-            "pgbench is not here. It comes with PostgreSQL: on Debian, apt-get install postgresql-contrib"
-        )
+        raise CannotMeasure("pgbench is not here. It comes with PostgreSQL; Debian: apt-get install postgresql")
     return found

@@ -43,11 +43,12 @@ class Verdict:
 class Result:
     """A case and what its sides measured, round by round."""
 
-    def __init__(self, case: Case, sides: Sequence[Side] = (), failed: str = "") -> None:
+    def __init__(self, case: Case, sides: Sequence[Side] = (), *, failed: str = "", skipped: str = "") -> None:
         self.case = case
         self.sides = {side.name: side for side in sides}
         self.rounds: dict[str, list[Measured]] = {side.name: [] for side in sides}
         self.failed = failed
+        self.skipped = skipped
 
     def per_second(self, side: str) -> float:
         """The median of the rounds."""
@@ -100,14 +101,14 @@ class Result:
         match bar:
             case Faster(side, of, at_least):
                 value = self.ratio(side, of)
-                return Verdict(f"{side} ≥ {at_least:.2f} × {of}", value, value >= at_least)
+                return Verdict(f"{side} ≥ {at_least:.2f} x {of}", value, value >= at_least)
             case Aim(side, per_second, of, where):
                 value = self.per_second(side)
                 text = f"{side} ≥ {per_second:,.0f}/s where {of} makes more than {where:,.0f}/s"
                 return Verdict(text, value, value >= per_second if self.per_second(of) > where else None)
             case Prompt(side, of, at_most):
                 value = self.p50(side) / sum(map(self.p50, of))
-                return Verdict(f"median of {side} ≤ {at_most:g} × ({' + '.join(of)})", value, value <= at_most)
+                return Verdict(f"median of {side} ≤ {at_most:g} x ({' + '.join(of)})", value, value <= at_most)
             case Within(side, p99):
                 value = self.p99(side)
                 return Verdict(f"p99 of {side} ≤ {p99:,.0f} ms", value, value <= p99)
@@ -116,11 +117,11 @@ class Result:
 def table(result: Result) -> str:
     """A case for people."""
     lines = ["", f"{result.case.name}: {result.case.about}"]
-    if result.failed:
-        return "\n".join([*lines, f"  not measured: {result.failed}"])
+    if reason := result.failed or result.skipped:
+        return "\n".join([*lines, f"  not measured: {reason}"])
     lines.append(f"  {'':46} {'req/s':>8} {'spread':>7} {'p50 ms':>8} {'p99 ms':>8} {'refused':>8}  ratio")
     for name, side in result.sides.items():
-        ratio = f"{result.ratio(name, side.of):.2f} × {side.of}" if side.of else ""
+        ratio = f"{result.ratio(name, side.of):.2f} x {side.of}" if side.of else ""
         lines.append(
             f"  {name:46} {result.per_second(name):8,.0f} {result.spread(name):6.0%}± {result.p50(name):8.2f} "
             f"{result.p99(name):8.2f} {result.refused(name):8.1%}  {ratio}".rstrip()
@@ -176,8 +177,13 @@ def _lines(file: str) -> list[str]:
 
 
 def _written(result: Result) -> dict[str, Any]:
-    if result.failed:
-        return {"name": result.case.name, "about": result.case.about, "failed": result.failed}
+    if result.failed or result.skipped:
+        return {
+            "name": result.case.name,
+            "about": result.case.about,
+            "failed": result.failed,
+            "skipped": result.skipped,
+        }
     return {
         "name": result.case.name,
         "about": result.case.about,

@@ -1,4 +1,4 @@
-"""Where a case takes place: PostgreSQL and Valkey as `make run` starts them, a database of its own, Usher and its references.
+"""Where a case takes place: servers as `make run` starts them, a database of its own, Usher and its references.
 
 Everything is a child of ours, listens on the loopback or on a private socket, and is gone when we are.
 """
@@ -143,7 +143,7 @@ class Stage:
         return self._serve(["-m", "app", "serve"], port, "/health/ready", environment, marker="Usher is ready")
 
     def references(self, database: Database, workers: int = 1) -> str:
-        """The bare FastAPI of references.py; its URL. The same loop, parser and backlog as Usher, and no access log either."""
+        """The bare FastAPI of references.py; its URL. The same loop, parser and backlog as Usher, no access log either."""
         command = [
             *("-m", "uvicorn", "benchmarks.references:app", "--host", "127.0.0.1", "--port", str(port := _free_port())),
             *(

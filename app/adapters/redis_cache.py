@@ -71,7 +71,8 @@ class RedisCache:
             await self._ask(self._redis.set(_LIFE, secrets.token_hex(8), nx=True))
             return await self.known_states()
         if life != self._life:
-            self._doubt()
+            if self._life:
+                self._doubt()
             self._life = life
         pairs: Sequence[tuple[bytes, float]] = await self._ask(
             cast(Awaitable[Any], self._redis.zrange(self._states, 0, -1, withscores=True))

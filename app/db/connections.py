@@ -96,7 +96,7 @@ async def call(settings: Settings, seconds: float = CONNECT_SECONDS, **server_se
 
 
 async def must_be_durable(engine: AsyncEngine) -> None:
-    """Raises NotDurable on a server that acknowledges commits before they are safe (measured: `off` lost 9 % in a crash)."""
+    """Raises NotDurable on a server that acknowledges what is not safe yet (*measured*: `off` lost 9 % in a crash)."""
     async with engine.connect() as connection:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             value = await connection.scalar(text("SELECT current_setting(:setting)"), {"setting": setting})

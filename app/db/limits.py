@@ -27,7 +27,7 @@ SELECT user_id, id, created_at FROM bookings
 
 
 async def lock_buyers(connection: Counter, user_ids: Collection[int]) -> dict[int, frozenset[int]]:
-    """For each of these users, all users who are the same buyer; nobody else counts for them until the transaction ends."""
+    """For each of these users, all who are the same buyer; nobody else counts them until the transaction ends."""
     members: dict[int, set[int]] = {user_id: {user_id} for user_id in user_ids}
     for user_id, member_id in await connection.fetch(_BUYERS, list(user_ids)):
         members[user_id].add(member_id)

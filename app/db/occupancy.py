@@ -1,4 +1,4 @@
-"""Availability as PostgreSQL knows it: every claim of a screening, and its state, in one statement and so of one moment."""
+"""Availability as PostgreSQL knows it: every claim of a screening, and its state, all of one moment."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,7 +33,8 @@ async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupanc
         return None
     columns = (row.seat_ids or (), row.statuses or (), row.ends or (), row.user_ids or ())
     claims = tuple(
-        Taken(seat_id, SEEN_AS[ClaimStatus(status)], end, user_id) for seat_id, status, end, user_id in zip(*columns, strict=True)
+        Taken(seat_id, SEEN_AS[ClaimStatus(status)], end, user_id)
+        for seat_id, status, end, user_id in zip(*columns, strict=True)
     )
     occupancy = Occupancy(
         screening_id=row.id,

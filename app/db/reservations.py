@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.money import Money
 from app.domain.reservations import Reservation, ReservationStatus
 
-COLUMNS = "r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at, r.booking_id, r.version"
+COLUMNS = """
+r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at, r.booking_id, r.version
+"""
 SEATS = """
 ARRAY(SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at) FROM reservation_seats s
        WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id ORDER BY s.seat_id)

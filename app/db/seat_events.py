@@ -8,7 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-# Of several changes of one seat the last one counts; a hold that ran out since reads available, swept or not. One statement, so that the version and the events are of one moment.
+# Of several changes of one seat the last one counts; a hold that ran out since reads available, swept or not. One
+# statement, so that the version and the events are of one moment.
 _SINCE = text("""
 SELECT s.version, s.theater_id, s.layout_revision,
        (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,

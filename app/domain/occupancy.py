@@ -23,7 +23,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """What was true of a screening in one state: every seat that has a claim, the prices, and which layout it stands on.
+    """What was true of a screening in one state: every seat that has a claim, the prices, and the layout.
 
     `state` only grows: with every change of its seats (`version`), its prices, or its layout.
     """
@@ -52,7 +52,7 @@ class Occupancy:
 
 @dataclass(frozen=True, slots=True)
 class Conclusions:
-    """The seats that are taken, how many holds have run out unswept, and until when all of this is so (None: for good)."""
+    """The seats that are taken, how many holds ran out unswept, and until when all this is so (None: for good)."""
 
     taken: Mapping[int, Taken]
     run_out: int

@@ -1,4 +1,4 @@
-"""Refusals: a rule said no. Expected, never logged as an error. `code` is the name of the problem in api.md, section 3."""
+"""Refusals: a rule said no. Expected, never logged as an error. `code` names the problem of api.md, section 3."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -231,7 +231,7 @@ class UsernameTaken(Refusal):
 
 @dataclass(slots=True, eq=False)
 class Busy(Refusal):
-    """PostgreSQL is away or saturated, or the queue is full. `outcome_unknown`: the work may have been done; retry with the same key."""
+    """PostgreSQL is away or saturated, or the queue is full. `outcome_unknown`: the work may have been done."""
 
     code: ClassVar[str] = "busy"
     why: str = "Usher is busy."

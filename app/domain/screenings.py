@@ -69,7 +69,7 @@ class Screening:
         )
 
     def hold_ends(self, first_held_at: datetime, now: datetime) -> datetime:
-        """When a hold taken or renewed now ends: a full hold time, never past the cap that counts from the first hold."""
+        """When a hold taken or renewed now ends: after a full hold time, never past the cap counted from the first."""
         return min(now + timedelta(seconds=self.hold_seconds), self.latest_end(first_held_at))
 
     def latest_end(self, first_held_at: datetime) -> datetime:

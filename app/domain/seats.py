@@ -19,7 +19,7 @@ class SeatStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One place in a theater. `label` is unique there; `x` and `y` are in seat widths, the stage towards smaller `y`."""
+    """One place in a theater. `label` is unique there; `x` and `y` are in seat widths, the stage at smaller `y`."""
 
     id: int
     label: str

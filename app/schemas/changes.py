@@ -32,7 +32,7 @@ def changes_json(version: int, changes: Iterable[Change], layout: Layout, listen
 
 
 def update_out(change: Change, layout: Layout, listener_id: int | None) -> dict[str, Any]:
-    """One seat as a listener sees it. Nobody learns of anybody else: a listener's own id is the only one that appears."""
+    """One seat as a listener sees it: their own id is the only one that ever appears."""
     is_mine = listener_id is not None and change.user_id == listener_id
     is_held_by_me = is_mine and change.status == SeatStatus.RESERVED
     was_mine = listener_id is not None and change.previous_user_id == listener_id

@@ -1,4 +1,4 @@
-"""Rate limits: who may go on asking. Open when the counter is away: a limit protects the service, it must not stop it."""
+"""Rate limits: who may go on asking. Open when the counter is away: a limit protects the service, it never stops it."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -232,12 +232,13 @@ def test_seats_that_i_did_not_book_together_are_no_repeat(again: tuple[str, ...]
     assert evening.house.version == 2
 
 
-def test_a_seat_is_sold_once() -> None:
+@pytest.mark.parametrize("wanted", [("A1",), ("A1", "A2")])
+def test_a_seat_is_sold_once(wanted: tuple[str, ...]) -> None:
     evening = Evening()
     evening.book(ANN, "A1")
 
     with pytest.raises(SeatsUnavailable) as refusal:
-        evening.book(BOB, "A1", "A2")
+        evening.book(BOB, *wanted)
 
     assert labels(refusal.value.seats) == {"A1"}
     assert evening.booked_by(BOB) == set()

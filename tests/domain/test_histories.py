@@ -16,7 +16,7 @@ from app.domain.decide import decide
 from app.domain.house import Decision, House
 from app.domain.refusals import Refusal
 from app.domain.screenings import Limits
-from tests.domain.houses import BOB, CAP, CLEO, INSTANT, NOON, empty_house, picture_of
+from tests.domain.houses import BOB, CAP, CLEO, HOLD, INSTANT, NOON, empty_house, picture_of
 from tests.domain.promises import check_house
 from tests.domain.steps import check_refusal, check_repeat, check_step, is_still_had, may_be_repeated
 from tests.domain.wishes import MANY, NEW_PRICES, PASSINGS, NewPrice, Passing, Wish
@@ -45,10 +45,13 @@ class Evenings(RuleBasedStateMachine):
         self.had_since: dict[int, datetime] = {}
 
     @initialize(
-        limits=LIMITS, sold_for=st.sampled_from((timedelta(minutes=20), timedelta(hours=8))), one_email=st.booleans()
+        limits=LIMITS,
+        cap=st.sampled_from((HOLD + timedelta(minutes=1), CAP)),
+        sold_for=st.sampled_from((timedelta(minutes=20), timedelta(hours=8))),
+        one_email=st.booleans(),
     )
-    def open_the_house(self, limits: Limits, sold_for: timedelta, one_email: bool) -> None:
-        self.change_screening(limits=limits, sales_close_at=NOON + sold_for)
+    def open_the_house(self, limits: Limits, cap: timedelta, sold_for: timedelta, one_email: bool) -> None:
+        self.change_screening(limits=limits, max_hold_seconds=cap.seconds, sales_close_at=NOON + sold_for)
         if one_email:
             for house in (self.house, self.twin):
                 two_guests_are_one_buyer(house)
@@ -141,7 +144,7 @@ class Evenings(RuleBasedStateMachine):
     def holding_again_and_again_does_not_beat_the_cap(self) -> None:
         for seat_id, since in self.had_since.items():
             expires_at = self.house.claims[seat_id].expires_at
-            assert expires_at is None or expires_at <= since + CAP
+            assert expires_at is None or expires_at <= self.house.screening.latest_end(since)
 
     def ask(self, wish: Wish) -> None:
         """Decide in both houses, and hold what comes of it against everything that must be true of it."""

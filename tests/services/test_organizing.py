@@ -160,6 +160,7 @@ async def test_all_screenings_stand_on_the_layout_of_their_theater(
 
 
 async def test_an_edit_moves_what_is_known_of_the_screening(resources: Resources) -> None:
+    await resources.reconciler.look()
     await resources.availability.of(1)
     [before] = await resources.cache.states([1])
 
