@@ -34,7 +34,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.logger = _log
+        self.logger = self.conn.logger = _log
         self.conn.debug = False  # it would write whole headers and frames into the log
 
     @property

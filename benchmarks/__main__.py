@@ -43,9 +43,10 @@ def measure(case: Case, made: Ground, effort: Effort) -> Result:
                 if side.warms_up:
                     _say(f"{case.name}: warming up, {side.name}")
                     side.run(effort.warm_up)
-            for number in range(1, effort.rounds + 1):
+            rounds = min(effort.rounds, case.rounds)
+            for number in range(1, rounds + 1):
                 for side in sides:
-                    _say(f"{case.name}: round {number} of {effort.rounds}, {side.name}")
+                    _say(f"{case.name}: round {number} of {rounds}, {side.name}")
                     result.rounds[side.name].append(side.run(effort.seconds))
         except NotThere as reason:
             return Result(case, skipped=str(reason))

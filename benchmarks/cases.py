@@ -1,7 +1,5 @@
 """What is measured, and the bars that it should clear. A case prepares its stage and names its sides; see `CASES`."""
 
-import importlib
-import importlib.util
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from benchmarks import houses
+from benchmarks.listening import Storm, told
 from benchmarks.load import CannotMeasure, Load, Measured, NotThere
 from benchmarks.past import give_past, let_run_out, not_swept
 from benchmarks.stage import Stage, fetch
@@ -79,12 +78,13 @@ Bar = Faster | Aim | Prompt | Within
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is compared in one go: `sides` prepares the stage, and is asked once."""
+    """What is compared in one go: `sides` prepares the stage, and is asked once; there are at most so many `rounds`."""
 
     name: str
     about: str
     sides: Callable[[Stage], Sequence[Side]]
     bars: tuple[Bar, ...] = ()
+    rounds: int = 1_000
 
 
 def hold(stage: Stage) -> list[Side]:
@@ -271,6 +271,25 @@ def house_sizes(stage: Stage) -> list[Side]:
     ]
 
 
+def listeners(_: Stage) -> list[Side]:
+    """How long until the last of many listeners is told; each side starts an Usher of its own."""
+    return [Side(f"10 holds/s, {count:,} listeners", partial(_told, count), warms_up=False) for count in (1_000, 5_000)]
+
+
+def _told(count: int, seconds: int) -> Measured:
+    return told(count, 4 * seconds)  # ten holds a second are few
+
+
+def storm(_: Stage) -> list[Side]:
+    """What listeners cost those who change seats."""
+    changes = Storm(1_000)
+    quiet = "toggle, no listeners"
+    return [
+        Side(quiet, changes.without, warms_up=False),
+        Side("toggle, 1,000 listeners", changes.during, quiet, warms_up=False),
+    ]
+
+
 def _availability_case(size: int, *, has_bars: bool) -> Case:
     return Case(
         f"availability-{size}",
@@ -286,14 +305,6 @@ def _availability_case(size: int, *, has_bars: bool) -> Case:
         if has_bars
         else (),
     )
-
-
-def _live() -> tuple[Case, ...]:
-    """The case of benchmarks/live.py, where it is: listeners need a load generator of their own."""
-    if importlib.util.find_spec("benchmarks.live") is None:
-        return ()
-    case: Case = importlib.import_module("benchmarks.live").CASE
-    return (case,)
 
 
 CASES: Final = (
@@ -344,7 +355,20 @@ CASES: Final = (
             Faster("hold, 40,000 seats", "hold, 80 seats", 1 / 1.25),
         ),
     ),
-    *_live(),
+    Case(
+        "live-told",
+        "ten holds a second, until the last listener is told",
+        listeners,
+        (Within("10 holds/s, 1,000 listeners", 250), Within("10 holds/s, 5,000 listeners", 500)),
+        rounds=1,
+    ),
+    Case(
+        "live-cost",
+        "changes while nobody listens, and while many do",
+        storm,
+        (Faster("toggle, 1,000 listeners", "toggle, no listeners", 0.80),),
+        rounds=1,
+    ),
 )
 
 

@@ -55,8 +55,8 @@ class House:
 class Sale:
     """The seats of some screenings of a house, sold one after the other over all rounds of a case.
 
-    `at_once` screenings are on sale side by side, then as many others; of each, `seats` seats after the first `skipped`.
-    `number` tells sales apart: it is part of every idempotency key.
+    `at_once` screenings are on sale side by side, then as many others; of each, `seats` seats after the first
+    `skipped`. `number` tells sales apart: it is part of every idempotency key.
     """
 
     house: House

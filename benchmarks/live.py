@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import uvloop
@@ -39,7 +39,7 @@ from app.adapters.embedded import remove_data
 CONNECTING_AT_ONCE: Final = 100
 CALLERS: Final = 32
 STORM_SECONDS: Final = 8.0
-LONGEST_SECONDS: Final = 600.0
+LONGEST_SECONDS: Final = 120.0
 _VERSION: Final = re.compile(rb'"type":"bulk_seat_update","screening_id":\d+,"version":(\d+)')
 
 
@@ -77,9 +77,8 @@ class Listener(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        self._transport = transport
-        transport.write(self._hello)
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._hello)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._tally.lost += 1

@@ -143,7 +143,7 @@ def parse_pgbench(said: str, milliseconds: Sequence[float]) -> Measured:
 def start(
     command: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None, log: Path | None = None
 ) -> "subprocess.Popen[str]":
-    """Start a program that ends when we end, however we end. What it says goes to the log, or is read with `said_by`."""
+    """Start a program that ends when we end, however we end. What it says goes to the log, or `said_by` reads it."""
     with log.open("ab") if log else nullcontext(subprocess.PIPE) as output:
         return subprocess.Popen(
             command,

@@ -74,7 +74,7 @@ class Result:
         )
 
     def ratio(self, side: str, of: str) -> float:
-        """How many times the other: in each round by itself, because the two ran next to each other; then the median."""
+        """How many times the other. Taken in each round, where the two ran next to each other; then the median."""
         pairs = zip(self.rounds[side], self.rounds[of], strict=True)
         return median(one.per_second / other.per_second for one, other in pairs)
 

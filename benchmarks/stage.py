@@ -143,7 +143,7 @@ class Stage:
         return self._serve(["-m", "app", "serve"], port, "/health/ready", environment, marker="Usher is ready")
 
     def references(self, database: Database, workers: int = 1) -> str:
-        """The bare FastAPI of references.py; its URL. The same loop, parser and backlog as Usher, no access log either."""
+        """The bare FastAPI of references.py; its URL. The same loop, parser and backlog as Usher, no access log."""
         command = [
             *("-m", "uvicorn", "benchmarks.references:app", "--host", "127.0.0.1", "--port", str(port := _free_port())),
             *(

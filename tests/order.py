@@ -1,6 +1,6 @@
 """Forcing an order: a rival keeps what others want, they are seen to wait for it, and then time goes on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -27,6 +27,15 @@ async def until(connection: Connection, condition: str, *values: Any) -> None:
     raise AssertionError(f"never true: {condition}")
 
 
+async def until_so(connection: Connection, is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something is so outside PostgreSQL; time passes inside. Fails after ten seconds as well."""
+    for _ in range(1000):
+        if await is_so():
+            return
+        await connection.execute("SELECT pg_sleep(0.01)")
+    raise AssertionError("never so")
+
+
 async def until_waiting(connection: Connection, count: int = 1) -> None:
     """Wait until so many of Usher's transactions wait for a lock in this database."""
     waiting = """(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
@@ -38,3 +47,10 @@ async def until_run_out(connection: Connection, screening_id: int = 1) -> None:
     """Wait until every hold of a screening is over by PostgreSQL's clock."""
     over = "coalesce(max(expires_at) <= clock_timestamp(), true) FROM reservations WHERE screening_id = $1"
     await until(connection, over, screening_id)
+
+
+async def let_run_out(connection: Connection, *screening_ids: int) -> None:
+    """Every hold of these screenings, or of all, ends now."""
+    for table in ("reservations", "seat_claims"):
+        change = f"UPDATE {table} SET expires_at = clock_timestamp() WHERE expires_at > clock_timestamp()"  # noqa: S608
+        await connection.execute(f"{change} AND ($1::int[] = '{{}}' OR screening_id = ANY($1::int[]))", screening_ids)

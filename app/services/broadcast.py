@@ -7,6 +7,7 @@ owner whom it concerns; nobody is told of anybody else.
 
 import asyncio
 import logging
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 MERGED_SECONDS: Final = 0.25
 """So long may updates wait to be told together."""
 SHARE: Final = 4
-"""After telling everybody there is a pause this many times as long: selling seats comes first."""
+"""After telling everybody there is a pause this many times as long as it took to: selling seats comes first."""
 GRACE_SECONDS: Final = 0.05
 """What overtook another process's news waits so long for it before the events are read."""
 AT_A_TIME: Final = 200
@@ -251,8 +252,7 @@ class Broadcast:
         layout = self._layout
         if any(change.seat_id not in layout.by_id and change.seat_id not in layout.former for change in changes):
             self._layout = await self._newest_layout()
-        loop = asyncio.get_running_loop()
-        started_at = loop.time()
+        worked_before = time.thread_time()
         # Whoever joins from here on is told by `join`.
         self._told = version
         if changes:
@@ -263,8 +263,7 @@ class Broadcast:
                     await asyncio.sleep(0)
             await asyncio.sleep(0)
         self._forget()
-        took = loop.time() - started_at
-        await asyncio.sleep(min(took * SHARE, max(MERGED_SECONDS - took, 0)))
+        await asyncio.sleep(min((time.thread_time() - worked_before) * SHARE, MERGED_SECONDS))
 
     async def _newest_layout(self) -> Layout:
         """A seat that is new to us: the house was edited."""

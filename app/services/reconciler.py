@@ -53,7 +53,7 @@ class Reconciler:
             await asyncio.sleep(self._every_seconds)
 
     async def look(self) -> None:
-        """Repair what is stale. Afterwards Redis is believed until the next look, unless it fails in the meantime.
+        """Repair what is stale. Afterwards Redis is believed until the next look, unless it fails or somebody warns.
 
         Raises Away when Redis does not answer; what PostgreSQL raises.
         """
@@ -75,8 +75,7 @@ class Reconciler:
             await self._cache.forget(gone)
         if missed == self._missed:
             self._missed = 0
-        if not is_mistrusted:
-            self._cache.trust(doubts, until=began + self._believed_seconds)
+        self._cache.trust(doubts, until=began if is_mistrusted else began + self._believed_seconds)
 
     async def warn(self) -> None:
         """Redis was not told of a change. Returns when no process believes it any more."""

@@ -324,6 +324,16 @@ def test_cancelling_the_last_seat_cancels_the_booking() -> None:
     assert (cancelled.prices, cancelled.left) == ({2: STANDARD}, {1: STANDARD})
 
 
+def test_seats_that_are_cancelled_one_by_one_are_all_remembered() -> None:
+    evening = Evening()
+    booking = evening.book(ANN, "A1", "A2", "A3")
+    evening.cancel(ANN, booking, "A1")
+
+    smaller = evening.cancel(ANN, booking, "A2")
+
+    assert (labels(smaller.prices), labels(smaller.left)) == ({"A3"}, {"A1", "A2"})
+
+
 @pytest.mark.parametrize("label", [None, "A1"])
 def test_cancelling_twice_succeeds_and_changes_nothing(label: str | None) -> None:
     evening = Evening()

@@ -106,14 +106,14 @@ class Evenings(RuleBasedStateMachine):
     def the_house_puts_seats_back_on_sale(self, wish: Wish) -> None:
         self.ask(wish)
 
-    @precondition(lambda self: len(self.house.reservations) > 5)
-    @rule()
-    def the_screening_is_cancelled(self) -> None:
-        self.change_screening(cancelled_at=self.house.screening.cancelled_at or self.now)
-
-    @precondition(lambda self: len(self.house.reservations) > 5)
     @rule(wish=MANY.closings)
-    def the_screening_is_closed(self, wish: Wish) -> None:
+    def somebody_closes_the_screening(self, wish: Wish) -> None:
+        self.ask(wish)
+
+    @precondition(lambda self: len(self.house.reservations) + len(self.house.bookings) > 5)
+    @rule(wish=MANY.closings)
+    def the_screening_is_cancelled_and_closed(self, wish: Wish) -> None:
+        self.change_screening(cancelled_at=self.house.screening.cancelled_at or self.now)
         self.ask(wish)
 
     @rule(passing=PASSINGS)

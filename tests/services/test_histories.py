@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from app.db import bookings, reservations
 from app.db.screenings import Defaults, screening_of
@@ -26,9 +27,9 @@ from app.domain.refusals import Refusal
 from app.domain.reservations import HOLDING, Reservation
 from app.resources import Resources
 from app.services.answers import Answer, answer
-from tests.domain.houses import ORGANIZER, picture_of
+from tests.domain.houses import ANN, BOB, HOLD, ORGANIZER, picture_of
 from tests.domain.promises import check_house
-from tests.domain.wishes import BUYERS, FEW, MANY, NEW_PRICES, PASSINGS, NewPrice, Passing, Wish
+from tests.domain.wishes import BUYERS, FEW, MANY, NEW_PRICES, PASSINGS, Kind, NewPrice, Passing, Wish, Wishes
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -55,12 +56,16 @@ _CLAIMS_BACK = "UPDATE seat_claims SET expires_at = expires_at - $2::interval WH
 _RESERVATIONS = f"SELECT {reservations.COLUMNS}, {reservations.SEATS} FROM reservations r WHERE r.screening_id = $1"  # noqa: S608
 _BOOKINGS = f"SELECT {bookings.COLUMNS}, {bookings.SEATS} FROM bookings b WHERE b.screening_id = $1"  # noqa: S608
 
-LIMITS = st.tuples(
+# Mostly none: without a limit a batch reads less.
+LIMITS = st.just((None,) * 4) | st.tuples(
     st.sampled_from((None, 2)), st.sampled_from((None, 2)), st.sampled_from((None, 1)), st.sampled_from((None, 2))
 )
-EVENINGS = st.lists(st.tuples(PASSINGS | NEW_PRICES, st.lists(FEW.any, min_size=1, max_size=5)), max_size=8) | st.lists(
-    st.tuples(PASSINGS | NEW_PRICES, st.lists(MANY.any, min_size=1, max_size=5)), max_size=8
-)
+
+
+def evenings(wishes: Wishes) -> SearchStrategy[list[tuple[Passing | NewPrice, list[Wish]]]]:
+    """Batches, with something that happens before each. Small ones: whatever is read for one wish might help another."""
+    return st.lists(st.tuples(PASSINGS | NEW_PRICES, st.lists(wishes.any, min_size=1, max_size=3)), max_size=12)
+
 
 _numbers = count(1)
 
@@ -215,7 +220,7 @@ def _moved_back(each: Reservation, time: timedelta) -> Reservation:
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(evening=EVENINGS, limits=LIMITS, one_email=st.booleans())
+@given(evening=evenings(FEW) | evenings(MANY), limits=LIMITS, one_email=st.booleans())
 async def test_whatever_is_asked_the_box_office_answers_and_writes_what_the_rules_say(
     resources: Resources,
     database: Connection,
@@ -234,3 +239,41 @@ async def test_whatever_is_asked_the_box_office_answers_and_writes_what_the_rule
     await history.close()
 
     assert all(claim.status is ClaimStatus.BLOCKED for claim in history.model.claims.values())
+
+
+NO_LIMITS = (None,) * 4
+
+
+async def test_a_seat_that_is_cancelled_and_sold_again_in_one_batch_does_not_fail_the_batch(
+    resources: Resources, database: Connection
+) -> None:
+    history = await opened(resources, database, NO_LIMITS, one_email=False)
+    await history.batch([Wish(Kind.BOOK, ANN, (1,))])
+
+    await history.batch([Wish(Kind.CANCEL), Wish(Kind.BOOK, BOB, (1,))])
+
+    assert history.model.claims[1].user_id == history.buyers[BOB.id].id
+
+
+async def test_a_hold_that_ran_out_is_expired_as_a_whole_by_whoever_names_one_seat_of_it(
+    resources: Resources, database: Connection
+) -> None:
+    history = await opened(resources, database, NO_LIMITS, one_email=False)
+    await history.batch([Wish(Kind.HOLD, ANN, (1, 2))])
+    await history.move_back(HOLD)
+
+    await history.batch([Wish(Kind.BOOK, BOB, (1,))])
+
+    assert history.model.claims.keys() == {1}
+
+
+async def test_a_toggled_seat_joins_a_hold_that_the_batch_does_not_name(
+    resources: Resources, database: Connection
+) -> None:
+    history = await opened(resources, database, NO_LIMITS, one_email=False)
+    await history.batch([Wish(Kind.HOLD, ANN, (1,))])
+
+    await history.batch([Wish(Kind.TOGGLE, ANN, (2,))])
+
+    (reservation,) = history.model.reservations.values()
+    assert reservation.prices.keys() == {1, 2}

@@ -1,0 +1,191 @@
+"""The reconciler: what Redis was not told is made good, and Redis is believed only while somebody looks."""
+
+import time
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.adapters.redis_cache import RedisCache
+from app.db import mistrust, occupancy
+from app.resources import Resources
+from app.services.ports import Away
+from tests.conftest import OpenApp, resources_of
+from tests.order import Connection, until_so
+from tests.services.counter import hold
+
+
+async def is_believed(resources: Resources) -> bool:
+    try:
+        await resources.cache.states([1])
+    except Away:
+        return False
+    return True
+
+
+async def test_a_lost_invalidation_is_made_good(resources: Resources, database: Connection) -> None:
+    await resources.reconciler.look()
+    before = await resources.availability.of(1)
+    await database.execute("UPDATE screenings SET version = version + 1 WHERE id = 1")  # and nobody told Redis
+    lost = await resources.availability.of(1)
+
+    await resources.reconciler.look()
+
+    repaired = await resources.availability.of(1)
+    assert lost.occupancy.version == before.occupancy.version
+    assert repaired.occupancy.version == before.occupancy.version + 1
+
+
+async def test_what_is_right_stays(resources: Resources) -> None:
+    await resources.reconciler.look()
+    await resources.availability.of(1)
+    before = await resources.cache.known_states()
+
+    await resources.reconciler.look()
+
+    assert await resources.cache.known_states() == before == {1: before[1]}
+
+
+async def test_a_screening_that_is_gone_is_forgotten(resources: Resources, database: Connection) -> None:
+    await resources.reconciler.look()
+    for screening_id in (2, 3):
+        await resources.availability.of(screening_id)
+    await database.execute("DELETE FROM screenings WHERE id = 3")
+
+    await resources.reconciler.look()
+
+    assert list(await resources.cache.known_states()) == [2]
+
+
+# --- believing Redis
+
+
+async def test_nobody_believes_before_the_first_look(resources: Resources) -> None:
+    cache = RedisCache(resources.settings.redis_url or "")
+
+    with pytest.raises(Away):
+        await cache.states([1])
+    await cache.close()
+
+
+async def test_nobody_believes_for_longer_than_a_look_lasts(resources: Resources) -> None:
+    await resources.reconciler.look()
+    believed = await is_believed(resources)
+
+    resources.cache.trust(resources.cache.doubts(), until=time.monotonic())
+
+    assert believed
+    assert not await is_believed(resources)
+
+
+async def test_a_failure_during_the_look_is_not_overlooked(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = occupancy.states
+    resources.cache.trust(resources.cache.doubts(), until=0)
+
+    async def fail_meanwhile(*asked: object) -> dict[int, int]:
+        with pytest.raises(Away):
+            await resources.cache._ask(_failing())
+        return await states(*asked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(occupancy, "states", fail_meanwhile)
+    await resources.reconciler.look()
+    with_failure = await is_believed(resources)
+    monkeypatch.setattr(occupancy, "states", states)
+    await resources.reconciler.look()
+
+    assert not with_failure
+    assert await is_believed(resources)
+
+
+async def _failing() -> None:
+    raise ConnectionResetError
+
+
+async def test_a_redis_that_forgot_everything_is_not_believed_until_somebody_looked(resources: Resources) -> None:
+    await resources.reconciler.look()
+    await resources.availability.of(1)
+    await resources.cache._redis.flushall()
+    before = await is_believed(resources)
+
+    await resources.reconciler.look()  # it begins a new life
+    await resources.reconciler.look()
+
+    assert not before
+    assert await is_believed(resources)
+    assert await resources.cache.states([1]) == [None]
+
+
+async def test_while_a_warning_holds_nobody_believes(
+    resources: Resources, demo_engine: AsyncEngine, database: Connection
+) -> None:
+    async with demo_engine.begin() as connection:
+        await mistrust.spread(connection, 600)
+    await resources.reconciler.look()
+    await resources.reconciler.look()
+    while_it_holds = await is_believed(resources)
+
+    await database.execute("UPDATE redis_mistrust SET until = clock_timestamp()")
+    await resources.reconciler.look()
+
+    assert not while_it_holds
+    assert await is_believed(resources)
+
+
+async def test_a_second_warning_never_shortens_the_first(demo_engine: AsyncEngine, database: Connection) -> None:
+    for seconds in (600, 1):
+        async with demo_engine.begin() as connection:
+            await mistrust.spread(connection, seconds)
+
+    assert await database.fetchval("SELECT until > now() + interval '1 minute' FROM redis_mistrust")
+
+
+async def test_a_warning_is_repeated_until_redis_was_repaired(
+    open_app: OpenApp, database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resources = resources_of(await open_app(reconcile_seconds=0.1))
+    known_states = RedisCache.known_states
+
+    async def be_away(*_: object) -> dict[int, int]:
+        raise Away
+
+    monkeypatch.setattr(resources.cache, "move", be_away)
+    monkeypatch.setattr(RedisCache, "known_states", be_away)
+    await resources.box_office.ask(1, hold(1, "A1"))
+    first = await until_of_warning(database)
+    with pytest.raises(Away):
+        await resources.reconciler.look()
+    second = await until_of_warning(database)
+    monkeypatch.undo()
+    monkeypatch.setattr(RedisCache, "known_states", known_states)
+    await resources.reconciler.look()
+    last = await until_of_warning(database)
+    await resources.reconciler.look()
+
+    assert first < second <= last
+    assert await until_of_warning(database) == last
+
+
+async def until_of_warning(database: Connection) -> float:
+    found: float = await database.fetchval("SELECT extract(epoch FROM until)::float8 FROM redis_mistrust")
+    return found
+
+
+# --- the loop
+
+
+@pytest.mark.parametrize("table", ["screenings", "redis_mistrust"])
+async def test_it_looks_again_whatever_went_wrong(open_app: OpenApp, database: Connection, table: str) -> None:
+    resources = resources_of(await open_app(reconcile_seconds=0.1))
+
+    async def believes() -> bool:
+        return await is_believed(resources)
+
+    async def does_not_believe() -> bool:
+        return not await is_believed(resources)
+
+    await until_so(database, believes)
+    await database.execute(f"ALTER TABLE {table} RENAME TO gone")
+    await until_so(database, does_not_believe)
+    await database.execute(f"ALTER TABLE gone RENAME TO {table}")
+    await until_so(database, believes)

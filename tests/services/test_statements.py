@@ -1,0 +1,150 @@
+"""What a batch costs PostgreSQL: the same handful of statements for one command and for two hundred."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import uuid_utils.compat as uuid_utils
+from asyncpg.connection import LoggedQuery
+
+from app.db.houses import _LOCK, _READ
+from app.domain.commands import Cancel, Command, Confirm, Expire, Extend, Hold
+from app.domain.people import Person
+from app.domain.seats import SeatNames
+from app.resources import Resources
+from app.services.answers import Answer
+from app.services.box_office import BoxOffice
+from tests.conftest import OpenApp, resources_of
+from tests.order import Connection
+from tests.services.counter import book, hold, key, told
+
+HALL = 4
+FIRST_SEAT = 101
+BEGIN, LOCK, READ, WRITE, COMMIT = "BEGIN", "lock", "read", "write", "COMMIT"
+
+
+def seat_of(user_id: int) -> SeatNames:
+    """Everybody has a seat of their own in the great hall."""
+    return SeatNames(ids=(FIRST_SEAT + user_id,))
+
+
+def holding(user_id: int) -> Hold:
+    return Hold(Person(user_id), seat_of(user_id), uuid_utils.uuid7())
+
+
+@contextmanager
+def statements(box_office: BoxOffice) -> Iterator[list[str]]:
+    """What the box office says to PostgreSQL within the block."""
+    said: list[str] = []
+    connection = box_office._connection
+    assert connection is not None, "it has not spoken yet"
+
+    def note(query: LoggedQuery) -> None:
+        said.append({_LOCK: LOCK, _READ: READ}.get(query.query, query.query))
+
+    with connection.query_logger(note):
+        yield said
+    said[:] = [WRITE if each.startswith("WITH ") else each for each in said]
+
+
+@pytest.fixture
+async def box_office(resources: Resources) -> BoxOffice:
+    return await in_use(resources.box_office)
+
+
+async def in_use(box_office: BoxOffice) -> BoxOffice:
+    """It has sold before: its connection is there, and knows PostgreSQL's types."""
+    await box_office.ask(2, hold(1, "A1"), key=key("first"))
+    return box_office
+
+
+async def ask(box_office: BoxOffice, *commands: Command, with_keys: bool = False) -> list[Answer]:
+    """All at once, which makes one batch of them."""
+    asked = (
+        box_office.ask(HALL, command, key=key(f"{number}") if with_keys else None)
+        for number, command in enumerate(commands)
+    )
+    answers = await told(*asked)
+    assert all(isinstance(answer, Answer) for answer in answers), answers
+    return [answer for answer in answers if isinstance(answer, Answer)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 200])
+@pytest.mark.parametrize("with_keys", [False, True])
+async def test_holding(box_office: BoxOffice, size: int, with_keys: bool) -> None:
+    with statements(box_office) as said:
+        await ask(box_office, *map(holding, range(size)), with_keys=with_keys)
+
+    assert said == [BEGIN, LOCK, READ, WRITE, COMMIT]
+
+
+@pytest.mark.parametrize("size", [1, 200])
+async def test_replaying(box_office: BoxOffice, size: int) -> None:
+    await ask(box_office, *map(holding, range(size)), with_keys=True)
+
+    with statements(box_office) as said:
+        answers = await ask(box_office, *map(holding, range(size)), with_keys=True)
+
+    assert all(answer.replayed for answer in answers)
+    assert said == [BEGIN, LOCK, READ, READ, WRITE, COMMIT]
+
+
+@pytest.mark.parametrize("size", [1, 200])
+async def test_taking_over_holds_that_ran_out(box_office: BoxOffice, database: Connection, size: int) -> None:
+    await ask(box_office, *map(holding, range(size)))
+    for table in ("reservations", "seat_claims"):
+        await database.execute(f"UPDATE {table} SET expires_at = clock_timestamp()")  # noqa: S608 - our own names
+
+    with statements(box_office) as said:
+        await ask(box_office, *(Hold(Person(1000 + each), seat_of(each), uuid_utils.uuid7()) for each in range(size)))
+
+    assert said == [BEGIN, LOCK, READ, READ, WRITE, COMMIT]
+
+
+@pytest.mark.parametrize("size", [1, 200])
+async def test_confirming_extending_cancelling_and_expiring(box_office: BoxOffice, size: int) -> None:
+    held = [holding(user_id) for user_id in range(size)]
+    await ask(box_office, *held)
+
+    with statements(box_office) as extending:
+        await ask(box_office, *(Extend(each.buyer, each.reservation_id) for each in held))
+    booked = [Confirm(each.buyer, each.reservation_id, uuid_utils.uuid7(), "paid") for each in held]
+    with statements(box_office) as confirming:
+        await ask(box_office, *booked)
+    with statements(box_office) as cancelling:
+        await ask(box_office, *(Cancel(each.buyer, each.booking_id) for each in booked))
+    with statements(box_office) as expiring:
+        await ask(box_office, *(Expire((each.reservation_id,)) for each in held))
+
+    assert extending == [BEGIN, LOCK, READ, WRITE, COMMIT]
+    assert confirming == [BEGIN, LOCK, READ, WRITE, COMMIT]
+    assert cancelling[:3] == expiring[:3] == [BEGIN, LOCK, READ]
+    assert len(cancelling) <= 7
+    assert len(expiring) <= 6
+
+
+@pytest.mark.parametrize("size", [1, 200])
+async def test_a_screening_with_limits_costs_four_more(open_app: OpenApp, size: int) -> None:
+    limits = {"max_seats_per_user": 5, "max_active_reservations_per_user": 5, "bookings_per_user_per_day": 5}
+    box_office = await in_use(resources_of(await open_app(**limits)).box_office)
+
+    with statements(box_office) as said:
+        await ask(box_office, *map(holding, range(1, size + 1)))
+
+    assert len(said) == len([BEGIN, LOCK, "who", "lock them", READ, "holds", "bookings", WRITE, COMMIT])
+
+
+async def test_one_screening_or_three_is_the_same(box_office: BoxOffice) -> None:
+    with statements(box_office) as said:
+        await told(*(box_office.ask(screening, hold(7, "A1")) for screening in (3, 1, 2)))
+
+    assert said == [BEGIN, LOCK, READ, WRITE, COMMIT]
+
+
+async def test_a_batch_of_refusals_writes_nothing(box_office: BoxOffice) -> None:
+    await box_office.ask(1, book(1, "A1"))
+
+    with statements(box_office) as said:
+        await told(*(box_office.ask(1, hold(user, "A1")) for user in range(2, 50)))
+
+    assert said == [BEGIN, LOCK, READ, COMMIT]
