@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import sys
@@ -32,6 +33,8 @@ from app.websocket_protocol import LiveSocket
 
 GRACE_SECONDS: Final = 10  # what a request under way may still take when we are told to stop
 _WEBSOCKET_MAX: Final = 64 * 1024
+_DEAD_PEER_SECONDS: Final = 60.0  # a socket's other end is asked so often whether it is still there
+_FILES_MAX: Final = 65_536
 
 
 class CannotServe(Exception):
@@ -105,7 +108,17 @@ class _ManyWorkers(Multiprocess):
             print(self._banner, flush=True)
 
 
+def _open_as_many_as_allowed() -> None:
+    """Every connection is a file, and the usual limit of 1,024 is meant to be raised by programs that need more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # it is worth a try, no more
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
+    _open_as_many_as_allowed()
     config = Config(
         "app.serving:worker",
         factory=True,
@@ -115,6 +128,7 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
         ws=LiveSocket,
         ws_max_size=_WEBSOCKET_MAX,
         ws_per_message_deflate=False,
+        ws_ping_interval=_DEAD_PEER_SECONDS,
         lifespan="on",
         log_config=None,
         access_log=False,

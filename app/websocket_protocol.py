@@ -6,6 +6,7 @@ gets its close frame and a moment to read it, then it is cut off.
 """
 
 import logging
+import random
 import socket
 from asyncio import BaseTransport, TimerHandle
 from typing import Any, Final
@@ -102,6 +103,12 @@ class LiveSocket(WebSocketsSansIOProtocol):
                 self.end(1007, "This is not UTF-8.")
                 return
         super().send_receive_event_to_app()
+
+    def schedule_ping(self) -> None:
+        """Not for all at the same moment, who came in the same moment after a restart."""
+        assert self.ping_interval is not None  # noqa: S101 - as uvicorn does
+        delay = self.ping_interval * (0.5 + random.random() / 2)  # noqa: S311 - no secret
+        self.ping_timer = self.loop.call_later(delay, self.send_keepalive_ping)
 
     def handle_ping(self) -> None:
         super().handle_ping()

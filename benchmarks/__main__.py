@@ -70,7 +70,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--cases", default="", help="names separated by commas; not given: all")
     parser.add_argument("--rounds", type=_positive, default=5, help="how often each side runs")
-    parser.add_argument("--seconds", type=_positive, default=3, help="how long each run takes")
+    parser.add_argument("--seconds", type=_positive, default=2, help="how long each run takes")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="where the JSON goes")
     return parser.parse_args()
 

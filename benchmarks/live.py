@@ -5,8 +5,9 @@
     python -m benchmarks.live --listeners 1000 --storm
 
 It starts Usher as `make run` does, with one worker and servers of its own, in a directory that is removed afterwards.
-The listeners are plain WebSocket clients in a process of their own, on the loopback interface. A hold is made every 100
-milliseconds, each of another seat; with --storm as many changes as 32 callers can make, without listeners and with them.
+The listeners are plain WebSocket clients in a process of their own, on the loopback interface. A hold is made every
+100 milliseconds, each of another seat; with --storm as many changes as 32 callers can make, first without listeners and
+then with them.
 
 It prints one JSON object. `told_ms` counts from the answer of a hold (201) until the last listener has its message.
 """
@@ -46,7 +47,10 @@ _VERSION: Final = re.compile(rb'"type":"bulk_seat_update","screening_id":\d+,"ve
 class Tally:
     """When the last of all listeners was told each version."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
+        self.all_are_there = asyncio.Event()
+        """Or one was lost, and they never will be."""
+        self._count = count
         self.confirmed = 0
         self.lost = 0
         self.messages = 0
@@ -56,6 +60,8 @@ class Tally:
         """One message of one listener."""
         if (found := _VERSION.search(text, 0, 120)) is None:
             self.confirmed += text.startswith(b'{"type":"connection_confirmed"')
+            if self.confirmed == self._count:
+                self.all_are_there.set()
             return
         self.messages += 1
         version = int(found[1])
@@ -82,6 +88,7 @@ class Listener(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._tally.lost += 1
+        self._tally.all_are_there.set()
 
     def data_received(self, data: bytes) -> None:
         unread = self._unread + data if self._unread else data
@@ -125,7 +132,7 @@ def listen(url: str, screening_id: int, count: int, orders: Connection) -> None:
     """The process of the listeners: connects them, says so, and gives the tally when it is asked for."""
 
     async def run() -> None:
-        tally, loop = Tally(), asyncio.get_running_loop()
+        tally, loop = Tally(count), asyncio.get_running_loop()
         host, _, port = url.removeprefix("http://").partition(":")
         connections = []
         for begun in range(0, count, CONNECTING_AT_ONCE):
@@ -137,8 +144,7 @@ def listen(url: str, screening_id: int, count: int, orders: Connection) -> None:
                     for _ in range(min(CONNECTING_AT_ONCE, count - begun))
                 )
             )
-        while tally.confirmed < count and not tally.lost:
-            await asyncio.sleep(0.05)
+        await tally.all_are_there.wait()
         orders.send(tally.confirmed)
         await loop.run_in_executor(None, orders.recv)
         orders.send((tally.lost, tally.messages, tally.told))
@@ -221,22 +227,26 @@ def hold_steadily(url: str, screening_id: int, labels: Sequence[str], seconds: f
     return answered
 
 
-async def _storm(url: str, screening_id: int, labels: Sequence[str]) -> int:
-    """As many toggles as the callers can make, each of a seat of their own."""
+def callers(url: str, labels: Sequence[str]) -> list[tuple[str, str]]:
+    """Somebody for each of the first seats, with a token."""
+    with httpx.Client(base_url=url, timeout=30) as client:
+        guests = (client.post("/auth/guest", json={"email": f"bench-{n}@example.org"}).json() for n in range(CALLERS))
+        return [(guest["access_token"], label) for guest, label in zip(guests, labels, strict=False)]
+
+
+async def _storm(url: str, screening_id: int, buyers: Sequence[tuple[str, str]]) -> int:
     count = 0
     host, _, port = url.removeprefix("http://").partition(":")
     ends_at = time.monotonic() + STORM_SECONDS
-    async with httpx.AsyncClient(base_url=url) as client:
-        answer = await client.post("/auth/guest", json={"email": "bench@example.org"})
-    token = answer.json()["access_token"]
 
-    async def call(label: str) -> None:
+    async def call(token: str, label: str) -> None:
         nonlocal count
         reader, writer = await asyncio.open_connection(host, int(port))
         body = json.dumps({"seats": [label]})
         request = (
             f"POST /api/v1/screenings/{screening_id}/reservations/toggle HTTP/1.1\r\nHost: {host}:{port}\r\n"
-            f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+            f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
         while time.monotonic() < ends_at:
             writer.write(request)
@@ -248,13 +258,13 @@ async def _storm(url: str, screening_id: int, labels: Sequence[str]) -> int:
             count += 1
         writer.close()
 
-    await asyncio.gather(*(call(label) for label in labels[:CALLERS]))
+    await asyncio.gather(*(call(token, label) for token, label in buyers))
     return count
 
 
-def storm(url: str, screening_id: int, labels: Sequence[str]) -> float:
-    """Changes a second."""
-    return float(uvloop.run(_storm(url, screening_id, labels))) / STORM_SECONDS
+def storm(url: str, screening_id: int, buyers: Sequence[tuple[str, str]]) -> float:
+    """Toggles a second, as many as the callers can make, each of a seat of their own."""
+    return float(uvloop.run(_storm(url, screening_id, buyers))) / STORM_SECONDS
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -269,15 +279,16 @@ def measure(count: int, seconds: float, *, with_storm: bool) -> dict[str, Any]:
         screening = httpx.get(f"{service.url}/theaters/3/screenings").json()["items"][0]["id"]
         labels = [seat["label"] for seat in httpx.get(f"{service.url}/screenings/{screening}/seats").json()["seats"]]
         result: dict[str, Any] = {"listeners": count}
+        buyers = callers(service.url, labels) if with_storm else []
         if with_storm:
-            storm(service.url, screening, labels)
-            result["changes_a_second_without_listeners"] = round(storm(service.url, screening, labels))
+            storm(service.url, screening, buyers)
+            result["changes_a_second_without_listeners"] = round(storm(service.url, screening, buyers))
         memory = service.memory_kib()
         with listeners(service.url, screening, count) as heard:
             result["memory_per_listener_kib"] = round((service.memory_kib() - memory) / count, 1)
             cpu, begun = service.cpu_seconds(), time.monotonic()
             if with_storm:
-                result["changes_a_second_with_listeners"] = round(storm(service.url, screening, labels))
+                result["changes_a_second_with_listeners"] = round(storm(service.url, screening, buyers))
                 answered: dict[int, float] = {}
             else:
                 answered = hold_steadily(service.url, screening, labels, seconds)
@@ -287,8 +298,9 @@ def measure(count: int, seconds: float, *, with_storm: bool) -> dict[str, Any]:
             lost, messages, told = heard.recv()
             result |= {"lost": lost, "messages_a_listener": round(messages / count, 1)}
         if with_storm:
-            ratio = result["changes_a_second_with_listeners"] / result["changes_a_second_without_listeners"]
-            return result | {"ratio": round(ratio, 2)}
+            result["changes_a_second_after_listeners"] = round(storm(service.url, screening, buyers))
+            quiet = (result["changes_a_second_without_listeners"] + result["changes_a_second_after_listeners"]) / 2
+            return result | {"ratio": round(result["changes_a_second_with_listeners"] / quiet, 2)}
         ends = sorted((version, at) for version, (reached, at) in told.items() if reached == count)
         waits = [
             (next(at for version, at in ends if version >= held) - answered_at) * 1000

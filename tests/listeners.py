@@ -189,8 +189,7 @@ class Socket:
             while True:
                 await self.next()
         except ConnectionClosed as closed:
-            assert closed.rcvd is not None, "no close frame came"
-            return closed.rcvd.code
+            return closed.rcvd.code if closed.rcvd else 1006  # no close frame came
 
 
 @dataclass

@@ -122,6 +122,10 @@ class RedisCache:
             self._trusted_until = until
             self._rests_until = 0.0
 
+    def go_on_trusting(self, until: float) -> None:
+        if self._trusted_until:
+            self._trusted_until = until
+
     async def ping(self) -> bool:
         try:
             return bool(await self._ask(self._redis.ping()))

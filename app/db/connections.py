@@ -118,7 +118,10 @@ def _patience(settings: Settings) -> float:
 def _give_up_connection(context: ExceptionContext) -> None:
     """A connection on which nothing was heard, or nothing may be written, does not go back into the pool."""
     error = context.original_exception
-    if isinstance(error, TimeoutError) or getattr(error, "sqlstate", None) == asyncpg.ReadOnlySQLTransactionError.sqlstate:
+    if (
+        isinstance(error, TimeoutError)
+        or getattr(error, "sqlstate", None) == asyncpg.ReadOnlySQLTransactionError.sqlstate
+    ):
         context.is_disconnect = True
 
 

@@ -35,6 +35,12 @@ def refusal_for(error: BaseException) -> Busy | None:
     return None
 
 
+def is_away(error: BaseException) -> bool:
+    """Did PostgreSQL not answer at all, as far as this error tells?"""
+    told = refusal_for(error)
+    return told is not None and told.why == _AWAY
+
+
 def _by_state(state: str | None) -> Busy | None:
     """Classes 08 and 57P are connections that broke and servers that start or stop; 53 is want of something."""
     if state in _RETRY:

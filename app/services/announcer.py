@@ -5,11 +5,14 @@ that no map is stale any more, then the news for whoever listens.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from app.services.news import News, news_json
 from app.services.ports import AvailabilityCache, Away
+
+log = logging.getLogger(__name__)
 
 
 class _Announcement(NamedTuple):
@@ -19,8 +22,10 @@ class _Announcement(NamedTuple):
 
 
 class Announcer:
-    """One per process. `announce` never blocks and never fails. When Redis cannot be told, `warn` sees to it that nobody
-    believes what it says; listeners notice what they were not told."""
+    """One per process. `announce` never blocks and never fails.
+
+    When Redis cannot be told, `warn` sees to it that nobody believes what it says; listeners notice what they miss.
+    """
 
     def __init__(self, cache: AvailabilityCache, warn: Callable[[], Awaitable[None]]) -> None:
         self._cache = cache
@@ -32,8 +37,10 @@ class Announcer:
     def announce(
         self, states: Mapping[int, int], then: Callable[[], None], news: Mapping[int, News] | None = None
     ) -> None:
-        """Tell the states of screenings, and their news, then call back. Without any there is nothing to tell, and after
-        the end nobody to do it."""
+        """Tell the states of screenings, and their news, then call back.
+
+        Without any there is nothing to tell, and after the end there is nobody to do it.
+        """
         if self._has_ended or not (states or self._waiting):
             then()
             return
@@ -64,13 +71,16 @@ class Announcer:
     async def _tell(self, announced: Sequence[_Announcement]) -> None:
         latest: dict[int, int] = {}
         news: list[tuple[int, bytes]] = []
-        for each in announced:
-            for screening_id, state in each.states.items():
-                latest[screening_id] = max(state, latest.get(screening_id, state))
-            news += [(screening_id, news_json(one)) for screening_id, one in each.news.items()]
         try:
+            for each in announced:
+                for screening_id, state in each.states.items():
+                    latest[screening_id] = max(state, latest.get(screening_id, state))
+                news += [(screening_id, news_json(one)) for screening_id, one in each.news.items()]
             await self._cache.move(latest, news)
         except Away:
+            await self._warn()
+        except Exception:  # a mistake of ours must not keep anybody waiting whose commit stands
+            log.exception("could not announce")
             await self._warn()
 
 

@@ -91,7 +91,12 @@ class BoxOffice:
         try:
             while True:
                 await self._arrival.wait()
-                await self._serve(self._next_batch())
+                batch = self._next_batch()
+                try:
+                    await self._serve(batch)
+                except Exception:  # a mistake of ours must not leave anybody without an answer
+                    log.exception("a batch was not served to its end")
+                    _settle_all(batch, [Busy(outcome_unknown=True)] * len(batch))
                 if not self._queue:
                     self._arrival.clear()
         finally:

@@ -27,7 +27,7 @@ from app.services.news import News, Update, merged
 
 log = logging.getLogger(__name__)
 
-MERGED_SECONDS: Final = 0.25
+MERGED_SECONDS: Final = 0.2
 """So long may updates wait to be told together."""
 SHARE: Final = 4
 """After telling everybody there is a pause this many times as long as it took to: selling seats comes first."""

@@ -52,7 +52,14 @@ class AvailabilityCache(Protocol):
         ...
 
     def trust(self, doubts: int, until: float) -> None:
-        """It was compared with PostgreSQL: readers are answered until then (monotonic), if it has not failed since."""
+        """It was compared with PostgreSQL: readers are answered until then (monotonic), if it has not failed since.
+
+        0: they are not, whenever it was trusted before.
+        """
+        ...
+
+    def go_on_trusting(self, until: float) -> None:
+        """PostgreSQL cannot be asked: if it was trusted, it still is, until then."""
         ...
 
     async def ping(self) -> bool:

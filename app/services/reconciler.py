@@ -8,13 +8,13 @@ while after each look, and whoever cannot tell Redis of a change says so in Post
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import mistrust, occupancy
-from app.db.trouble import refusal_for
+from app.db.trouble import is_away, refusal_for
 from app.services.clock import Clock
 from app.services.ports import AvailabilityCache, Away
 
@@ -62,11 +62,12 @@ class Reconciler:
             await self._say_so()
         known = await self._cache.known_states()
         doubts = self._cache.doubts()
-        async with self._engine.connect() as connection:
-            asked_at = time.monotonic()
-            is_mistrusted, now = await mistrust.read(connection)
-            self._clock.learn(now, asked_at)
-            actual = await occupancy.states(connection, list(known))  # after the warnings: what they are about is in it
+        try:
+            is_mistrusted, actual = await self._ask_postgresql(list(known))
+        except Exception as error:
+            if is_away(error):  # nobody sells anything now that Redis would have to be told
+                self._cache.go_on_trusting(until=began + self._believed_seconds)
+            raise
         stale = {screening_id: state for screening_id, state in actual.items() if state > known[screening_id]}
         gone = [screening_id for screening_id in known if screening_id not in actual]
         if stale:
@@ -75,7 +76,7 @@ class Reconciler:
             await self._cache.forget(gone)
         if missed == self._missed:
             self._missed = 0
-        self._cache.trust(doubts, until=began if is_mistrusted else began + self._believed_seconds)
+        self._cache.trust(doubts, until=0.0 if is_mistrusted else began + self._believed_seconds)
 
     async def warn(self) -> None:
         """Redis was not told of a change. Returns when no process believes it any more."""
@@ -83,10 +84,18 @@ class Reconciler:
         if time.monotonic() >= self._warned_until:
             try:
                 await self._say_so()
-            except (SQLAlchemyError, OSError) as error:  # nobody can look now, so that nobody believes it for long
+            except Exception as error:  # noqa: BLE001 - whatever it was: nobody can look now, or believe it for long
                 log.warning("Redis missed a change, and PostgreSQL was not told so: %s", type(error).__name__)
                 self._heard_at = time.monotonic() + self._believed_seconds
         await asyncio.sleep(self._heard_at - time.monotonic())
+
+    async def _ask_postgresql(self, screening_ids: Sequence[int]) -> tuple[bool, dict[int, int]]:
+        """Does a warning hold, and the states. In this order: what a warning is about is in the states."""
+        async with self._engine.connect() as connection:
+            asked_at = time.monotonic()
+            is_mistrusted, now = await mistrust.read(connection)
+            self._clock.learn(now, asked_at)
+            return is_mistrusted, await occupancy.states(connection, screening_ids)
 
     async def _say_so(self) -> None:
         began = time.monotonic()

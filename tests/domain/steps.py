@@ -164,9 +164,10 @@ def what_was_asked_for_is_done(before: House, command: Command, after: House, no
             for seat_id in seats.ids:
                 had = before.claims.get(seat_id)
                 assert after.claims.get(seat_id) == (None if is_blocked(had) else had)
-        case Close(_, reservation_ids, booking_ids):
-            for paper_id in (*reservation_ids, *booking_ids) if before.screening.cancelled_at is not None else ():
-                assert not any(paper_id in (claim.reservation_id, claim.booking_id) for claim in after.claims.values())
+        case Close() if before.screening.cancelled_at is not None:
+            assert not any(_is_undone_by(command, claim) for claim in after.claims.values())
+        case Close():
+            assert after == before
 
 
 def check_refusal(house: House, command: Command, refusal: Refusal, now: datetime) -> None:
@@ -206,7 +207,8 @@ def check_refusal(house: House, command: Command, refusal: Refusal, now: datetim
             assert len(mine | set(_wanted_by(house, command))) > refusal.allowed
         case LimitExceeded(limit="max_active_reservations_per_user"), Hold() | Toggle() | Extend():
             holds = [each for user_id in house.buyer(command.buyer.id) for each in house.held_by(user_id, now)]
-            ending = [each for each in holds if each.prices.keys() <= set(_wanted_by(house, command))]
+            own = [each for each in holds if each.user_id == command.buyer.id]
+            ending = [each for each in own if each.prices.keys() <= set(_wanted_by(house, command))]
             assert refusal.allowed == house.screening.limits.max_active_reservations_per_user
             assert refusal.current == len(holds)
             assert len(holds) - len(ending) + 1 > refusal.allowed
@@ -296,16 +298,21 @@ def _given_back_by(house: House, command: Command, now: datetime) -> set[int]:
             return set(house.bookings[booking_id].prices) if seat_id is None else {seat_id}
         case Unblock(_, seats):
             return {seat_id for seat_id in seats.ids if is_blocked(house.claims.get(seat_id))}
-        case Close(_, reservation_ids, booking_ids) if house.screening.cancelled_at is not None:
-            papers = {*reservation_ids, *booking_ids}
-            claims = house.claims.values()
-            return {claim.seat_id for claim in claims if claim.reservation_id in papers or claim.booking_id in papers}
+        case Close() if house.screening.cancelled_at is not None:
+            return {claim.seat_id for claim in house.claims.values() if _is_undone_by(command, claim)}
         case _:
             return set()
 
 
 def _held_by(house: House, user_id: int, now: datetime) -> set[int]:
     return {claim.seat_id for claim in house.claims_of(user_id, now) if claim.status is ClaimStatus.HELD}
+
+
+def _is_undone_by(command: Close, claim: Claim) -> bool:
+    """Does the closing name this hold, or this booking?"""
+    if claim.status is ClaimStatus.HELD:
+        return claim.reservation_id in command.reservation_ids
+    return claim.booking_id in command.booking_ids
 
 
 def _wanted_by(house: House, command: Hold | Toggle | Book | Extend | Confirm) -> Iterable[int]:

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -223,6 +224,9 @@ def seen_of(house: House, now: datetime) -> tuple[object, ...]:
         {each.id: replace(each, version=0) for each in house.bookings.values()},
     )
 
+
+# Only when it fails: Hypothesis then looks for the shortest history that does.
+pytestmark = pytest.mark.timeout(600)
 
 TestEvenings = Evenings.TestCase
 TestEvenings.settings = settings(max_examples=500, stateful_step_count=40, deadline=None)

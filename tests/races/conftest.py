@@ -1,16 +1,30 @@
-"""Two processes on one database, and lines to the servers that can be cut."""
+"""Two processes on one database, lines to the servers that can be cut, and servers that may be stopped."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import os
+import re
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import pytest
-from httpx import AsyncClient
+from httpx import AsyncClient, Limits
 
-from app.adapters.embedded import EmbeddedValkey, remove_data, start_servers
+from app.adapters.embedded import EmbeddedPostgreSQL, EmbeddedValkey, remove_data, start_servers
+from app.db.connections import open_engine
+from app.db.migrations import upgrade
+from app.services.demo import load_demo
 from app.settings import Settings
-from tests.conftest import OpenApp
+from tests.conftest import JWT_SECRET, MakeSettings, OpenApp
+from tests.order import Connection
 from tests.races.lines import Line, line_to
 
 
@@ -63,3 +77,101 @@ async def to_own_valkey(valkey: EmbeddedValkey) -> AsyncIterator[tuple[Line, str
     server = Path(urlsplit(valkey.url).path)
     async with line_to(server) as (line, socket):
         yield line, valkey.url.replace(str(server), str(socket))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """`usher serve`, running."""
+
+    process: asyncio.subprocess.Process
+    url: str
+
+    def client(self, connections: int = 10) -> AsyncClient:
+        """Somebody who talks to it over so many connections."""
+        return AsyncClient(base_url=self.url, limits=Limits(max_connections=connections), timeout=30)
+
+
+StartProcess = Callable[..., Awaitable[Served]]
+
+
+@pytest.fixture
+async def start_process(make_settings: MakeSettings) -> AsyncIterator[StartProcess]:
+    """Starts `usher serve` on the test's database, with settings to change."""
+    started: list[asyncio.subprocess.Process] = []
+
+    async def start(**changes: Any) -> Served:
+        settings = make_settings(**changes)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app", "serve"),
+            env=os.environ
+            | {
+                "DATABASE_URL": settings.database_url or "",
+                "REDIS_URL": settings.redis_url or "",
+                "JWT_SECRET": settings.jwt_secret or "",
+                "RATE_LIMITS": "off",
+                "SWEEP": "off",
+                "PORT": "0",
+                "WEB_CONCURRENCY": str(settings.web_concurrency),
+            },
+            stdout=asyncio.subprocess.PIPE,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        while (found := re.search(rb"Usher is ready: (\S+)", await process.stdout.readline())) is None:
+            assert not process.stdout.at_eof(), "it did not start"
+        return Served(process, found[1].decode())
+
+    yield start
+    for process in started:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+@pytest.fixture(scope="session")
+def own_postgresql() -> Iterator[EmbeddedPostgreSQL]:
+    """A PostgreSQL for tests that stop it, with the demo houses in it."""
+    with TemporaryDirectory(prefix="usher postgresql ") as directory:
+        servers = start_servers(Path(directory) / "home", valkey=False)
+        assert servers.postgresql is not None
+        asyncio.run(_make_demo(servers.postgresql.url))
+        yield servers.postgresql
+        servers.stop()
+        remove_data(Path(directory) / "home")
+
+
+@pytest.fixture
+async def on_own_postgresql(own_postgresql: EmbeddedPostgreSQL, make_settings: MakeSettings) -> AsyncIterator[Settings]:
+    """Settings with a database of the test's own there; it runs, whatever the test before did to it."""
+    own_postgresql.resume()
+    own_postgresql.start()
+    name = f"test_{secrets.token_hex(6)}"
+    await _execute(own_postgresql, f"CREATE DATABASE {name} TEMPLATE usher")
+    yield make_settings(database_url=own_postgresql.url.replace("/usher?", f"/{name}?"))
+    own_postgresql.resume()
+    own_postgresql.start()
+    await _execute(own_postgresql, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _make_demo(url: str) -> None:
+    await upgrade(url)
+    settings = Settings(database_url=url, redis_url="redis://127.0.0.1:1", jwt_secret=JWT_SECRET)
+    engine = open_engine(settings)
+    await load_demo(engine, datetime.now(UTC), settings)
+    await engine.dispose()
+
+
+async def _execute(server: EmbeddedPostgreSQL, statement: str) -> None:
+    url = server.url.replace("postgresql+asyncpg://", "postgresql://").replace("/usher?", "/postgres?")
+    connection = await asyncpg.connect(url)
+    await connection.execute(statement)
+    await connection.close()
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Connection]:
+    """A connection of the test's own to the database of these settings."""
+    url = (settings.database_url or "").replace("postgresql+asyncpg://", "postgresql://")
+    connection: Connection = await asyncpg.connect(url)
+    yield connection
+    await connection.close()

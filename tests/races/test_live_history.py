@@ -160,7 +160,8 @@ async def test_every_listener_knows_what_the_database_knows(
     assert {"reserved", "booked"} == set(truth.values())
     for watcher in watchers:
         known = {seat: status for seat, status in watcher.map.statuses.items() if status != "available"}
-        mine = {claim["seat_id"] for claim in claims if claim["status"] == "held" and claim["user_id"] == watcher.user_id}
+        theirs = (claim for claim in claims if claim["user_id"] == watcher.user_id and claim["status"] == "held")
+        mine = {claim["seat_id"] for claim in theirs}
         assert watcher.map.version == version
         assert known == truth | dict.fromkeys(mine, "reserved_by_me")
         assert watcher.map.versions == sorted(set(watcher.map.versions))

@@ -1,7 +1,10 @@
 """Live seats as Server-Sent Events (api.md, section 9), over a real connection."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,8 @@ from app.services.broadcast import Message
 from tests.conftest import MakeSettings
 from tests.listeners import House, house, seats
 from tests.routers.visitors import Visitor, guest, refused
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture
@@ -198,6 +203,22 @@ async def test_a_reader_who_hangs_up_is_forgotten(usher: House, ada: Visitor) ->
     assert (await ada.read(f"/reservations/{held['id']}"))["status"] == "held"
 
 
+async def test_the_curl_of_the_readme_shows_it(usher: House) -> None:
+    found = re.search(r"`(curl -N http://127.0.0.1:8000)(/\S+)`", README.read_text())
+    assert found is not None
+    curl = await asyncio.create_subprocess_exec(
+        "curl", "-sN", f"http://127.0.0.1:{usher.port}{found[2]}", stdout=asyncio.subprocess.PIPE
+    )
+    assert curl.stdout is not None
+    async with asyncio.timeout(20):
+        lines = [await curl.stdout.readline() for _ in range(3)]
+    curl.terminate()
+    await curl.wait()
+
+    confirmed = b'data: {"type":"connection_confirmed","screening_id":1,"version":0,"user_id":null}\n'
+    assert lines == [b"retry: 2000\n", b"id: 0\n", confirmed]
+
+
 def test_an_event_has_the_version_as_its_id_and_a_name_unless_it_is_about_seats() -> None:
     assert event(Message("bulk_seat_update", 7, b"{}")) == b"id: 7\ndata: {}\n\n"
     assert event(Message("resync", 7, b"{}")) == b"id: 7\nevent: resync\ndata: {}\n\n"
@@ -208,7 +229,8 @@ async def test_every_message_has_a_schema_in_a_document_that_the_pages_name(ushe
     document = (await usher.client.get("/asyncapi.json")).json()
     told = document["channels"]["socket"]["messages"]
     named = {
-        schema["properties"]["type"]["const"] for schema in document["components"]["schemas"].values()
+        schema["properties"]["type"]["const"]
+        for schema in document["components"]["schemas"].values()
         if "type" in schema.get("properties", ())
     }
 

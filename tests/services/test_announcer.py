@@ -1,8 +1,10 @@
 """After COMMIT the world is told, before the caller is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+
+import pytest
 
 from app.services.announcer import Announcer
 from app.services.ports import Away
@@ -28,6 +30,10 @@ class Cache:
     async def warn(self) -> None:
         self.happened.append("everybody was warned")
 
+    def told(self, who: str) -> Callable[[], None]:
+        """For the callback of one caller."""
+        return lambda: self.happened.append(who)
+
 
 @asynccontextmanager
 async def announcing(cache: Cache) -> AsyncIterator[Announcer]:
@@ -39,49 +45,47 @@ async def announcing(cache: Cache) -> AsyncIterator[Announcer]:
 
 
 async def test_the_world_is_told_before_the_caller() -> None:
-    cache, told = Cache(), asyncio.Event()
+    cache = Cache()
     async with announcing(cache) as announcer:
         cache.is_open.clear()
-        announcer.announce({1: 5}, lambda: cache.happened.append("the caller was told") or told.set())
+        announcer.announce({1: 5}, cache.told("the caller"))
         await cache.asked.wait()
         before = list(cache.happened)
         cache.is_open.set()
-        await told.wait()
+        await announcer.tell({9: 1})
 
     assert before == []
-    assert cache.happened == [{1: 5}, "the caller was told"]
+    assert cache.happened == [{1: 5}, "the caller", {9: 1}]
 
 
 async def test_what_was_committed_meanwhile_is_told_together() -> None:
-    cache, told = Cache(), asyncio.Event()
+    cache = Cache()
     async with announcing(cache) as announcer:
         cache.is_open.clear()
-        announcer.announce({1: 5}, lambda: cache.happened.append("first"))
+        announcer.announce({1: 5}, cache.told("first"))
         await cache.asked.wait()
-        announcer.announce({1: 6}, lambda: cache.happened.append("second"))
-        announcer.announce({2: 9, 1: 7}, lambda: cache.happened.append("third") or told.set())
+        announcer.announce({1: 6}, cache.told("second"))
+        announcer.announce({2: 9, 1: 7}, cache.told("third"))
         cache.is_open.set()
-        await told.wait()
+        await announcer.tell({})
 
     assert cache.happened == [{1: 5}, "first", {1: 7, 2: 9}, "second", "third"]
 
 
 async def test_the_latest_state_is_told_in_whatever_order_they_come() -> None:
-    cache, told = Cache(), asyncio.Event()
+    cache = Cache()
     async with announcing(cache) as announcer:
-        announcer.announce({1: 8}, lambda: None)
-        announcer.announce({1: 7}, told.set)  # an organizer's edit was committed first and came second
-        await told.wait()
+        announcer.announce({1: 8}, cache.told("first"))
+        await announcer.tell({1: 7})  # an organizer's edit that was committed first and comes second
 
-    assert cache.happened == [{1: 8}]
+    assert cache.happened == [{1: 8}, "first"]
 
 
 async def test_without_anything_to_tell_the_caller_is_told_at_once() -> None:
     cache = Cache()
     async with announcing(cache) as announcer:
-        announcer.announce({}, lambda: cache.happened.append("the caller was told"))
-
-        assert cache.happened == ["the caller was told"]
+        announcer.announce({}, cache.told("the caller"))
+        assert cache.happened == ["the caller"]
 
 
 async def test_who_cannot_tell_warns_everybody_before_the_caller_is_told() -> None:
@@ -94,14 +98,23 @@ async def test_who_cannot_tell_warns_everybody_before_the_caller_is_told() -> No
     assert cache.happened == ["everybody was warned", "the caller was told"]
 
 
+async def test_a_mistake_of_ours_keeps_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    cache = Cache()
+    async with announcing(cache) as announcer:
+        announcer.announce({1: 5}, cache.told("the caller"), {1: "no news"})  # type: ignore[dict-item]  # the mistake
+        await announcer.tell({2: 6})
+
+    assert cache.happened == ["everybody was warned", "the caller"]
+    assert [record.getMessage() for record in caplog.records] == ["could not announce"]
+
+
 async def test_at_the_end_everybody_is_called_back() -> None:
     cache = Cache()
-    called: list[str] = []
     async with announcing(cache) as announcer:
         cache.is_open.clear()
-        announcer.announce({1: 5}, lambda: called.append("who was being announced"))
+        announcer.announce({1: 5}, cache.told("who was being announced"))
         await cache.asked.wait()
-        announcer.announce({1: 6}, lambda: called.append("who waited"))
-    announcer.announce({1: 7}, lambda: called.append("who came too late"))
+        announcer.announce({1: 6}, cache.told("who waited"))
+    announcer.announce({1: 7}, cache.told("who came too late"))
 
-    assert called == ["who was being announced", "who waited", "who came too late"]
+    assert cache.happened == ["who was being announced", "who waited", "who came too late"]

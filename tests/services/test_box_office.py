@@ -6,18 +6,19 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.domain.commands import Command, ReleaseAll
+from app.domain.commands import Cancel, Command, ReleaseAll
 from app.domain.decide import decide
 from app.domain.house import House
 from app.domain.people import Person
 from app.domain.refusals import Busy, KeyInUse, KeyReused, NotFound, SeatsUnavailable
 from app.resources import Resources
-from app.services import batches, box_office as module
+from app.services import batches
+from app.services import box_office as module
 from app.services.answers import Answer, answer
 from app.services.box_office import BoxOffice
 from tests.conftest import MakeSettings, OpenApp, resources_of, serving
 from tests.order import Connection, locked, until_waiting
-from tests.services.counter import busy, hold, key, toggle, told
+from tests.services.counter import book, busy, hold, key, toggle, told
 
 
 @pytest.fixture
@@ -86,6 +87,23 @@ async def test_with_one_screening_a_batch_everybody_is_served(open_app: OpenApp,
     assert isinstance(last, SeatsUnavailable)
     assert await taken(database) == [(2, 2), (4, 4), (6, 6)]
     assert await version(database) == 3
+
+
+async def test_a_seat_is_cancelled_and_sold_again_in_one_batch(box_office: BoxOffice, database: Connection) -> None:
+    sold = book(1, "A1", "A2")
+    await box_office.ask(1, sold)
+
+    async with busy(box_office, database):
+        asked = told(
+            box_office.ask(1, Cancel(sold.buyer, sold.booking_id)),
+            box_office.ask(1, book(2, "A1")),
+            box_office.ask(1, book(1, "A2")),
+        )
+    answers = await asked
+
+    assert all(isinstance(each, Answer) for each in answers), answers
+    assert await taken(database) == [(1, 2), (2, 1)]
+    assert await database.fetchval("SELECT count(*) FROM booking_seats WHERE cancelled_at IS NULL") == 2
 
 
 # --- what fails, fails alone

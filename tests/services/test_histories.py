@@ -63,7 +63,7 @@ LIMITS = st.just((None,) * 4) | st.tuples(
 
 
 def evenings(wishes: Wishes) -> SearchStrategy[list[tuple[Passing | NewPrice, list[Wish]]]]:
-    """Batches, with something that happens before each. Small ones: whatever is read for one wish might help another."""
+    """Batches, with something that happens before each. Small ones: what is read for one wish might help another."""
     return st.lists(st.tuples(PASSINGS | NEW_PRICES, st.lists(wishes.any, min_size=1, max_size=3)), max_size=12)
 
 

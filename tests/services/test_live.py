@@ -1,4 +1,4 @@
-"""What listeners are told of one screening, whatever becomes of the news: each message once, in order, nothing missing."""
+"""What listeners are told of one screening, whatever becomes of the news: each once, in order, nothing missing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -118,7 +118,9 @@ def test_news_is_read_as_it_was_written() -> None:
     assert news_from(news_json(written)) == written
 
 
-@pytest.mark.parametrize("nonsense", [b"", b"{}", b"[1,2]", b"[1,2,[[3]]]", b"[1,2,3]", b"\xff", b'[1,2,[[1,1,"x","y",1,1]]]'])
+@pytest.mark.parametrize(
+    "nonsense", [b"", b"{}", b"[1,2]", b"[1,2,[[3]]]", b"[1,2,3]", b"\xff", b'[1,2,[[1,1,"x","y",1,1]]]']
+)
 def test_what_is_no_news_is_refused(nonsense: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - all of them
         news_from(nonsense)
@@ -283,9 +285,7 @@ async def test_whoever_joins_in_the_middle_is_told_the_rest_and_no_more(
         assert [each["label"] for each in (await late.next())["updates"]] == ["A3"]
 
 
-async def test_what_is_in_memory_is_not_read_again(
-    live: Live, feed: Deaf, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_in_memory_is_not_read_again(live: Live, feed: Deaf, monkeypatch: pytest.MonkeyPatch) -> None:
     async with watching(live, Ear()) as broadcast:
         feed.publish(news(1))
         feed.publish(news(2, change(2, 2)))

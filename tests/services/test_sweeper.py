@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from app.domain.refusals import Busy
 from app.resources import Resources
 from app.services import sweeper as module
 from tests.conftest import OpenApp, resources_of
@@ -124,7 +125,7 @@ async def test_a_screening_that_is_locked_keeps_no_other_waiting(open_app: OpenA
     await let_run_out(database)
 
     async with locked(database, 1):
-        with pytest.raises(module.Refusal):
+        with pytest.raises(Busy):
             await resources.sweeper.sweep()
         await until(database, "count(*) = 2 FROM reservations WHERE status = 'expired'")
     await resources.sweeper.sweep()

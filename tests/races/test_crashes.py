@@ -1,0 +1,94 @@
+"""A process dies at the worst moment, after COMMIT and before it told anybody: nothing is lost, the map is right."""
+
+import asyncio
+import signal
+
+import httpx
+import pytest
+from httpx import AsyncClient
+
+from tests.conftest import OpenApp, resources_of
+from tests.order import Connection
+from tests.races.buyers import codes, seats, somebody
+from tests.races.conftest import StartProcess
+from tests.races.lines import Fate, Line
+
+
+async def test_a_process_that_is_killed_between_commit_and_announcement(
+    start_process: StartProcess, to_valkey: tuple[Line, str], open_app: OpenApp, database: Connection
+) -> None:
+    line, url = to_valkey
+    killed = await start_process(redis_url=url)
+    living = await open_app(reconcile_seconds=60)
+    buyer = await somebody(living)
+    await resources_of(living).reconciler.look()
+    before = await seats(living)
+
+    line.when(b"ZADD", Fate.SWALLOWED, closes_then=True)
+    async with killed.client() as client:
+        asking = asyncio.ensure_future(buyer.at(client).book("A1", key="k"))
+        await line.happened.wait()
+        committed = await database.fetchval("SELECT count(*) FROM bookings")
+        killed.process.send_signal(signal.SIGKILL)
+        with pytest.raises(httpx.TransportError):
+            await asking
+    not_yet = await seats(living)
+    await resources_of(living).reconciler.look()
+
+    assert committed == 1
+    assert before == not_yet == {}
+    assert await seats(living) == {"A1": "booked"}
+    again = await buyer.book("A1", key="k")
+    assert codes([again]) == [201]
+    assert again.headers["idempotent-replayed"] == "true"
+    assert await database.fetchval("SELECT count(*) FROM bookings") == 1
+
+
+async def test_a_process_that_is_killed_before_commit(
+    start_process: StartProcess, open_app: OpenApp, to_postgresql: tuple[Line, str], database: Connection
+) -> None:
+    line, url = to_postgresql
+    killed = await start_process(database_url=url)
+    living = await open_app()
+    buyer = await somebody(living)
+
+    line.when(b"COMMIT\0", Fate.SWALLOWED)
+    async with killed.client() as client:
+        asking = asyncio.ensure_future(buyer.at(client).book("A1", key="k"))
+        await line.happened.wait()
+        killed.process.send_signal(signal.SIGKILL)
+        with pytest.raises(httpx.TransportError):
+            await asking
+    again = await buyer.book("A1", key="k")
+
+    assert codes([again]) == [201]
+    assert "idempotent-replayed" not in again.headers
+    assert await seats(living) == {"A1": "booked"}
+    assert await database.fetchval("SELECT count(*) FROM bookings") == 1
+
+
+@pytest.mark.parametrize("repeats_with_key", [True, False])
+async def test_whoever_is_told_so_by_a_repeat_reads_a_map_that_knows_it(
+    client: AsyncClient, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch, repeats_with_key: bool
+) -> None:
+    """One process dies before it could tell Redis; its caller repeats the request at another one."""
+    dying, living = client, await open_app(reconcile_seconds=60)
+    buyer = await somebody(living)
+    await resources_of(living).reconciler.look()
+    assert await seats(living) == {}
+    is_dead = asyncio.Event()
+
+    async def die(*_: object) -> None:
+        is_dead.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(resources_of(dying).cache, "move", die)
+    key = "k" if repeats_with_key else None
+    unanswered = asyncio.ensure_future(buyer.at(dying).book("A1", key=key))
+    await is_dead.wait()
+    again = await buyer.book("A1", key=key)
+    seen = await seats(living)
+
+    assert again.status_code == (201 if repeats_with_key else 200)
+    assert seen == {"A1": "booked"}
+    unanswered.cancel()
