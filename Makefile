@@ -24,7 +24,7 @@ run: $(RUNTIME) ## start Usher with its own PostgreSQL and Valkey; Ctrl-C stops 
 	@exec $(BIN)/python -m app serve
 
 test: $(TOOLS) ## run the tests on real servers; ARGS="tests/domain -x" chooses
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 bench: $(RUNTIME) ## how fast it is, and the machine; CASES=hold,replay ROUNDS=3 SECONDS=4 for less (needs wrk)
 	@exec $(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \

@@ -4,8 +4,8 @@ Every connection gives up on a statement, a lock and an idle transaction after a
 an acknowledged commit is refused at start.
 """
 
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -74,8 +74,10 @@ async def counter(settings: Settings) -> AsyncIterator[Counter]:
     """A connection for the box office alone, without SQLAlchemy between: it lives as long as the block.
 
     Its plans are made once for any number of rows: a batch of one and a batch of two hundred run the same statements.
+    And they are index probes even when made while the tables are empty: a plan that reads a whole table would be kept
+    while the table grows (*measured*: from 1,894 to 960 holds/s within 9 s).
     """
-    async with call(settings, plan_cache_mode="force_generic_plan") as connection:
+    async with call(settings, plan_cache_mode="force_generic_plan", enable_seqscan="off") as connection:
         yield connection
 
 

@@ -5,7 +5,8 @@ is then put together from those texts, with new ones for the seats that are take
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import orjson
 
@@ -16,6 +17,9 @@ from app.domain.seats import Layout, Seat, SeatStatus
 from app.schemas.moments import moment
 from app.schemas.money import money_json
 
+ORDERS_KEPT: Final = 2_000_000
+"""How many places in orders of nearness a house may keep: about 16 MB."""
+
 
 class SeatTexts:
     """The text of every seat of one layout at one set of prices, as it reads while the seat is available."""
@@ -25,8 +29,22 @@ class SeatTexts:
         self.prices = prices
         self.position = {seat.id: position for position, seat in enumerate(layout.seats)}
         self.runs = Runs(layout)
+        self._near: dict[int, list[Seat]] = {}
         self._facts = [orjson.dumps(_seat_out(seat, prices))[:-1] for seat in layout.seats]
         self._available = [facts + _ending(SeatStatus.AVAILABLE, None, is_mine=False) for facts in self._facts]
+
+    def near(self, seat_id: int) -> Sequence[Seat]:
+        """All seats, the nearest to this one first. A house does not move: each order is worked out once."""
+        here = self.layout.by_id.get(seat_id)
+        if here is None:
+            return self.layout.seats
+        if (known := self._near.get(seat_id)) is None:
+            if len(self._near) * len(self.layout.seats) > ORDERS_KEPT:
+                self._near.clear()
+            known = self._near[seat_id] = sorted(
+                self.layout.seats, key=lambda seat: (seat.x - here.x) ** 2 + (seat.y - here.y) ** 2
+            )
+        return known
 
     def of(self, taken: Mapping[int, Taken], me: int | None = None) -> list[bytes]:
         """The texts of all seats in their order. With `me`, as that user sees them."""

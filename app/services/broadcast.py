@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 MERGED_SECONDS: Final = 0.2
 """So long may updates wait to be told together."""
 SHARE: Final = 4
-"""After telling everybody there is a pause this many times as long as it took to: selling seats comes first."""
+"""After telling everybody there is a pause this many times as long as it took to, and longer the more there was to be
+told: selling seats comes first."""
 GRACE_SECONDS: Final = 0.05
 """What overtook another process's news waits so long for it before the events are read."""
 AT_A_TIME: Final = 200
@@ -263,7 +264,8 @@ class Broadcast:
                     await asyncio.sleep(0)
             await asyncio.sleep(0)
         self._forget()
-        await asyncio.sleep(min((time.thread_time() - worked_before) * SHARE, MERGED_SECONDS))
+        worked = time.thread_time() - worked_before
+        await asyncio.sleep(min(worked * (SHARE + version - after), MERGED_SECONDS))
 
     async def _newest_layout(self) -> Layout:
         """A seat that is new to us: the house was edited."""

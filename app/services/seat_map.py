@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import islice
 
 from app.domain.occupancy import Occupancy
 from app.domain.seats import SeatStatus
@@ -98,8 +99,6 @@ class SeatMap:
         return full_json(self.occupancy, self._counts, chosen)
 
     def _find_free(self, near: int | None, at_most: int) -> tuple[str, ...]:
-        layout = self.texts.layout
-        free = [seat for seat in layout.seats if seat.id not in self._found.taken]
-        if (here := layout.by_id.get(near) if near else None) is not None:
-            free.sort(key=lambda seat: (seat.x - here.x) ** 2 + (seat.y - here.y) ** 2)
-        return tuple(seat.label for seat in free[:at_most])
+        seats = self.texts.layout.seats if near is None else self.texts.near(near)
+        free = (seat.label for seat in seats if seat.id not in self._found.taken)
+        return tuple(islice(free, at_most))

@@ -114,7 +114,7 @@ UNBELIEVABLE: dict[str, dict[str, Any]] = {
     "a text for the era": {"era": "0"},
     "a session that is none": {"sid": "x"},
     "a session of numbers": {"sid": [1]},
-    "an account's for as long as a guest's": {"guest": False, "exp": now() + 1_000},
+    "an account's for as long as a guest's": {"guest": False, "exp": now() + 2_000},
     "another audience": {"aud": "somebody else"},
 }
 
