@@ -23,10 +23,11 @@ LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
-"""The connection is gone, or there was none."""
+"""The connection is gone, or there was none. Speaking while PostgreSQL hangs up may raise an InternalClientError."""
 
 SATURATED = (
     asyncpg.InsufficientResourcesError,
@@ -120,10 +121,8 @@ def _patience(settings: Settings) -> float:
 def _give_up_connection(context: ExceptionContext) -> None:
     """A connection on which nothing was heard, or nothing may be written, does not go back into the pool."""
     error = context.original_exception
-    if (
-        isinstance(error, TimeoutError)
-        or getattr(error, "sqlstate", None) == asyncpg.ReadOnlySQLTransactionError.sqlstate
-    ):
+    is_read_only = getattr(error, "sqlstate", None) == asyncpg.ReadOnlySQLTransactionError.sqlstate
+    if is_read_only or isinstance(error, (TimeoutError, asyncpg.InternalClientError)):
         context.is_disconnect = True
 
 

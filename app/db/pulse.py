@@ -1,7 +1,7 @@
 """Is PostgreSQL there? One connection feels its pulse, and when it stops, every call to it is hung up.
 
-A server that hangs does not say so, and a statement may rightly wait for seconds, for a lock: only somebody who asks for
-nothing can tell the two apart. So whoever waits for a server that is gone is told within one and a half seconds.
+A server that hangs does not say so, and a statement may rightly wait for seconds, for a lock: only somebody who asks
+for nothing can tell the two apart. So whoever waits for a server that is gone is told within one and a half seconds.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 from weakref import WeakSet
 
+import asyncpg
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -55,7 +56,7 @@ class Pulse:
             except LOST:
                 self._hang_up()
                 await asyncio.sleep(EVERY_SECONDS)
-            except Exception as refused:  # it is there, if only to say that it takes no more connections
+            except asyncpg.PostgresError as refused:  # it is there, if only to say that it takes no more connections
                 log.warning("PostgreSQL refuses a connection: %s", type(refused).__name__)
                 await asyncio.sleep(EVERY_SECONDS)
 
@@ -63,8 +64,8 @@ class Pulse:
         if self.is_there:
             log.warning("PostgreSQL does not answer: everybody who waits for it is told so")
         self.is_there = False
-        for call in list(self._calls):
-            call.terminate()
+        for connection in list(self._calls):
+            connection.terminate()
 
     def _must_be_there(self) -> None:
         if not self.is_there:

@@ -30,7 +30,7 @@ def refusal_for(error: BaseException) -> Busy | None:
             return Busy(_AWAY) if error.connection_invalidated else _by_state(getattr(error.orig, "sqlstate", None))
         case asyncpg.PostgresError():
             return _by_state(error.sqlstate)
-        case asyncpg.InterfaceError() | OSError():
+        case asyncpg.InterfaceError() | asyncpg.InternalClientError() | OSError():
             return Busy(_AWAY)
     return None
 

@@ -15,7 +15,7 @@ import asyncpg
 from app.db import houses as db
 from app.db import limits, writing
 from app.db.bookings import booking_of
-from app.db.connections import Counter
+from app.db.connections import LOST, Counter
 from app.db.houses import Found, Proof, Row, Wanted
 from app.db.reservations import reservation_of
 from app.db.screenings import Defaults, screening_of
@@ -86,10 +86,10 @@ class KnownKey:
 
 @dataclass(slots=True)
 class Served:
-    """What came of a batch: an answer or a reason for each command; the state of each screening that gave an answer; and
-    the news of those that changed.
+    """What came of a batch: an answer or a reason for each command; the state of each screening that somebody got an
+    answer from; and the news of those that changed.
 
-    A repeat changes nothing and its screening is told all the same: whoever did it first may have died before telling.
+    A repeat changes nothing, and its screening is told all the same: whoever did it first may have died before telling.
     """
 
     answers: list[Answer | Exception]
@@ -242,7 +242,7 @@ class _Counter:
         return next((Proof(house.screening.id, house.version, now) for house in changed), None)
 
     def _answer_to(self, asked: Asked, now: datetime) -> Answer | Exception:
-        """What an asker is told. What fails once the house has changed fails the batch, and then the guilty one alone."""
+        """What an asker is told. What fails after the house changed fails the batch, and then the guilty one alone."""
         try:
             if replay := self._replay(asked):
                 return replay
@@ -353,7 +353,7 @@ async def _commit(connection: Counter) -> None:
         said = await connection.execute("COMMIT")
     except asyncpg.TransactionRollbackError:
         raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as broken:
+    except Exception as broken:
         raise Unclear from broken
     if said != "COMMIT":
         raise asyncpg.TransactionRollbackError("the transaction had been rolled back")
@@ -363,5 +363,5 @@ async def _roll_back(connection: Counter) -> None:
     """Leave the connection clean, or not at all: hung up, PostgreSQL rolls back by itself."""
     try:
         await connection.execute("ROLLBACK")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except (asyncpg.PostgresError, *LOST):
         connection.terminate()

@@ -84,7 +84,9 @@ def test_a_weak_secret_is_refused_and_never_shown(monkeypatch: pytest.MonkeyPatc
     assert secret not in str(refused.value).removeprefix("JWT_SECRET")
 
 
-@pytest.mark.parametrize("secret", [GOOD_SECRET, secrets.token_hex(32), secrets.token_urlsafe(32)])
+@pytest.mark.parametrize(
+    "secret", [GOOD_SECRET, secrets.token_hex(32), secrets.token_urlsafe(32)], ids=["good", "hex", "urlsafe"]
+)
 def test_a_random_secret_is_taken(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
     monkeypatch.setenv("JWT_SECRET", secret)
 

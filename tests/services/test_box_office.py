@@ -214,6 +214,39 @@ async def test_what_postgresql_undoes_again_and_again_is_given_up(box_office: Bo
     assert await taken(database) == []
 
 
+@pytest.mark.parametrize("statement", ["BEGIN", "COMMIT"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.ConnectionDoesNotExistError("closed"),
+        asyncpg.AdminShutdownError("terminating connection due to administrator command"),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
+        ConnectionResetError(),
+        TimeoutError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_a_lost_connection_looks_like_the_command_is_done_once(
+    box_office: BoxOffice, database: Connection, monkeypatch: pytest.MonkeyPatch, statement: str, error: Exception
+) -> None:
+    execute, errors = asyncpg.Connection.execute, [error]
+
+    async def lose(connection: Connection, query: str, *arguments: Any, **more: Any) -> str:
+        if query == statement and errors:
+            connection.terminate()
+            raise errors.pop()
+        return await execute(connection, query, *arguments, **more)
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", lose)
+    told = await box_office.ask(1, toggle(1, "A1"))
+
+    assert errors == []
+    assert not told.replayed
+    assert await taken(database) == [(1, 1)]
+    assert await version(database) == 1
+
+
 async def undo(database: Connection, state: str, times: int) -> None:
     """The next transactions that write events are undone by PostgreSQL, so many of them."""
     await database.execute(f"""
