@@ -26,6 +26,7 @@ SELECT s.id, s.version + s.revision + s.layout_revision
   FROM screenings s WHERE s.id = ANY(CAST(:ids AS int[]))
 """)
 
+
 async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupancy, datetime] | None:
     """The occupancy of a screening and PostgreSQL's time of reading it; None: there is no such screening."""
     row = (await connection.execute(_OCCUPANCY, {"screening_id": screening_id})).one_or_none()
@@ -51,4 +52,4 @@ async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupanc
 async def states(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, int]:
     """The state of each of these screenings that exists."""
     rows = await connection.execute(_STATES, {"ids": list(screening_ids)})
-    return {screening_id: state for screening_id, state in rows}
+    return {row[0]: row[1] for row in rows}

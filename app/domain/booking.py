@@ -53,7 +53,7 @@ def confirm(house: House, command: Confirm, now: datetime) -> Decision:
 
 
 def book(house: House, command: Book, now: datetime) -> Decision:
-    """These seats are sold to the buyer, who may hold them or nobody. Booked by the buyer together before: that booking.
+    """These seats are sold to the buyer, who may hold them or nobody. Booked together before: that booking.
 
     What the buyer held is taken out of the hold, at the price of the hold.
     """
@@ -96,9 +96,7 @@ def cancel(house: House, command: Cancel, now: datetime) -> Decision:
     return Decision(Cancelled(undone), claims=dict.fromkeys(freed), bookings={undone.id: undone}, cause=cause)
 
 
-def _direct_booking(
-    house: House, command: Book, seats: tuple[Seat, ...], taking: Taking, now: datetime
-) -> Booking:
+def _direct_booking(house: House, command: Book, seats: tuple[Seat, ...], taking: Taking, now: datetime) -> Booking:
     return Booking(
         id=command.booking_id,
         user_id=command.buyer.id,

@@ -111,6 +111,4 @@ class Close:
     booking_ids: tuple[UUID, ...]
 
 
-Command = (
-    Hold | Toggle | Release | ReleaseAll | Extend | Confirm | Book | Cancel | Expire | Block | Unblock | Close
-)
+Command = Hold | Toggle | Release | ReleaseAll | Extend | Confirm | Book | Cancel | Expire | Block | Unblock | Close

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import assert_never
 
-from app.domain.booking import book, cancel, confirm
 from app.domain.blocking import block, unblock
+from app.domain.booking import book, cancel, confirm
 from app.domain.closing import close
 from app.domain.commands import (
     Block,

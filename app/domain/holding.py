@@ -98,9 +98,7 @@ def extend(house: House, command: Extend, now: datetime) -> Decision:
     expires_at = house.screening.hold_ends(reservation.first_held_at, now)
     if expires_at <= reservation.expires_at:
         return decision
-    renewed = replace(
-        reservation, status=ReservationStatus.HELD, expires_at=expires_at, version=house.next_version
-    )
+    renewed = replace(reservation, status=ReservationStatus.HELD, expires_at=expires_at, version=house.next_version)
     _keep(renewed, decision)
     decision.outcome = Kept(renewed)
     return decision

@@ -53,6 +53,4 @@ def expire(house: House, command: Expire, now: datetime) -> Decision:
 
 def _given_back(house: House, reservation: Reservation) -> Decision:
     over = reservation.ended(ReservationStatus.RELEASED, house.next_version)
-    return Decision(
-        Kept(over), claims=dict.fromkeys(reservation.prices), reservations={reservation.id: over}
-    )
+    return Decision(Kept(over), claims=dict.fromkeys(reservation.prices), reservations={reservation.id: over})

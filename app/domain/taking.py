@@ -89,7 +89,7 @@ def ends_with(house: House, taking: Taking) -> frozenset[UUID]:
 
 def reservation_of(claim: Claim) -> UUID:
     """The reservation of a hold."""
-    assert claim.reservation_id is not None, "the constraint a_hold_has_a_reservation says so"
+    assert claim.reservation_id is not None  # noqa: S101 (the constraint a_hold_has_a_reservation says so)
     return claim.reservation_id
 
 

@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Query
-
 from app.dependencies import Asked, Desk, History, IdempotencyKey, Organizer
 from app.routers.answers import CURSOR, page, told
 from app.routers.documents import problems

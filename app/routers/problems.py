@@ -233,8 +233,8 @@ def _layout_in_use(error: refusals.LayoutInUse) -> str:
 @_says(refusals.PreconditionFailed)
 def _precondition_failed(error: refusals.PreconditionFailed) -> str:
     return (
-        f"Somebody edited it in the meantime: it is at revision {error.revision}. Read it again, apply your edit to what "
-        f'is there now, and send If-Match: "{error.revision}".'
+        f"Somebody edited it in the meantime: it is at revision {error.revision}. Read it again, apply your edit "
+        f'to what is there now, and send If-Match: "{error.revision}".'
     )
 
 

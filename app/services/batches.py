@@ -41,6 +41,7 @@ from app.domain.house import Decision, House
 from app.domain.idempotency import Key
 from app.domain.limits import Usage
 from app.domain.refusals import KeyReused, NotFound, Refusal, UnknownSeats
+from app.domain.taking import reservation_of as reservation_of_hold
 from app.services.answers import Answer, answer
 from app.services.layouts import Layouts
 from app.services.ledger import Ledger
@@ -314,9 +315,8 @@ class _Counter:
                 if claim.booking_id and is_an_askers and claim.booking_id not in house.bookings:
                     leads.bookings.add((screening_id, claim.booking_id))
                 elif claim.status is ClaimStatus.HELD and (is_an_askers or not claim.is_live(found.now)):
-                    assert claim.reservation_id is not None
-                    if claim.reservation_id not in house.reservations:
-                        leads.reservations.add((screening_id, claim.reservation_id))
+                    leads.reservations.add((screening_id, reservation_of_hold(claim)))
+            leads.reservations -= {(screening_id, known) for known in house.reservations}
             for reservation in house.reservations.values():
                 if reservation.booking_id and reservation.booking_id not in house.bookings:
                     leads.bookings.add((screening_id, reservation.booking_id))
@@ -327,13 +327,13 @@ def _want(wanted: Wanted, house: House, command: Command) -> None:
     """Add the rows that a decision about this command may look at."""
     screening_id = house.screening.id
     match command:
-        case Hold(buyer, seats) | Book(buyer, seats) | Toggle(buyer, seats) | Block(buyer, seats) | Unblock(buyer, seats):
+        case Hold(seats=seats) | Book(seats=seats) | Toggle(seats=seats) | Block(seats=seats) | Unblock(seats=seats):
             try:
                 wanted.seats.update((screening_id, seat.id) for seat in house.layout.find(seats))
             except UnknownSeats:
                 return
             if isinstance(command, Toggle):
-                wanted.users.add((screening_id, buyer.id))
+                wanted.users.add((screening_id, command.buyer.id))
         case ReleaseAll(buyer):
             wanted.users.add((screening_id, buyer.id))
         case Confirm() | Extend() | Release():

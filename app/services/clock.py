@@ -24,9 +24,9 @@ class Clock:
     def learn(self, theirs: datetime, asked_at: float) -> None:
         """Set it by PostgreSQL's time in an answer to a question put at `asked_at` (our time, in seconds).
 
-        The shortest round trip of the last minute counts: the shorter it was, the less is unknown. When PostgreSQL looked
-        at its clock is not known, so the beginning counts: a hold that ran out reads available at that very moment, and
-        whoever then asks for the seat takes a round trip, too.
+        The shortest round trip of the last minute counts: the shorter it was, the less is unknown. When PostgreSQL
+        looked at its clock is not known, so the beginning counts: a hold that ran out reads available at that very
+        moment, and whoever then asks for the seat takes a round trip, too.
         """
         answered_at = self._our_time()
         round_trip = answered_at - asked_at

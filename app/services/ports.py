@@ -48,7 +48,7 @@ class AvailabilityCache(Protocol):
         ...
 
     def doubts(self) -> int:
-        """How often it has failed, or forgotten everything. It then answers no reader until somebody trusts it again."""
+        """How often it failed, or forgot everything. It then answers no reader until somebody trusts it again."""
         ...
 
     def trust(self, doubts: int, until: float) -> None:

@@ -50,9 +50,7 @@ async def start_server(make_settings: MakeSettings) -> AsyncIterator[StartServer
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_two_hundred_buyers_for_ten_seats(
-    start_server: StartServer, database: Connection, workers: int
-) -> None:
+async def test_two_hundred_buyers_for_ten_seats(start_server: StartServer, database: Connection, workers: int) -> None:
     url = await start_server(workers)
 
     async with AsyncClient(base_url=url, limits=Limits(max_connections=BUYERS), timeout=30) as client:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from httpx import AsyncClient
 
 from app.adapters.redis_cache import RedisCache
 from app.db import occupancy
@@ -13,7 +12,6 @@ from app.domain.commands import Command
 from app.domain.refusals import NotFound
 from app.resources import Resources
 from app.services.clock import Clock
-from app.services.ports import Away
 from app.services.seat_map import SeatMap
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until_run_out

@@ -48,9 +48,7 @@ async def test_holds_that_ran_out_are_expired_and_their_seats_free(resources: Re
     assert await statuses(database) == ["expired", "expired", "held"]
     assert await taken(database) == [4, 5]
     assert await version(database) == 5  # what ran out together is one change
-    assert (await events(database))[-3:] == [
-        (5, seat, "reserved", "available", "expiry") for seat in (1, 2, 3)
-    ]
+    assert (await events(database))[-3:] == [(5, seat, "reserved", "available", "expiry") for seat in (1, 2, 3)]
 
 
 async def test_what_was_swept_is_told(resources: Resources, database: Connection) -> None:
