@@ -139,6 +139,13 @@ def test_the_tour_cancels(told: list[list[Any]]) -> None:
     assert (availability["taken"], availability["counts"]["available"]) == ([], 80)
 
 
+def test_the_tour_lets_an_organizer_take_a_seat_off_sale(told: list[list[Any]]) -> None:
+    blocked, history = told[7]
+
+    assert blocked["items"] == [{"seat_id": 80, "label": "D20", "outcome": "blocked"}]
+    assert [(one["to"], one["cause"]) for one in history["items"]] == [("blocked", "staff")]
+
+
 # --- every other command ---------------------------------------------------------------------------------------------
 
 

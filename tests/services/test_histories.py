@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -277,3 +278,34 @@ async def test_a_toggled_seat_joins_a_hold_that_the_batch_does_not_name(
 
     (reservation,) = history.model.reservations.values()
     assert reservation.prices.keys() == {1, 2}
+
+
+async def test_confirming_again_what_was_confirmed_and_cancelled_long_ago_finds_that_booking(
+    resources: Resources, database: Connection
+) -> None:
+    history = await opened(resources, database, NO_LIMITS, one_email=False)
+    await history.batch([Wish(Kind.HOLD, ANN, (1,)), Wish(Kind.CONFIRM)])
+    await history.batch([Wish(Kind.CANCEL)])
+
+    await history.batch([Wish(Kind.CONFIRM)])
+
+    assert len(history.model.bookings) == 1
+    assert history.model.claims == {}
+
+
+@pytest.mark.parametrize("limits", [(None, 1, None, None), (None, None, 1, None), (None, None, None, 1)])
+@pytest.mark.parametrize(("one_email", "seats_taken"), [(True, {1}), (False, {1, 2})])
+async def test_guests_with_the_same_email_count_together_and_others_do_not(
+    resources: Resources,
+    database: Connection,
+    limits: tuple[int | None, ...],
+    one_email: bool,
+    seats_taken: set[int],
+) -> None:
+    history = await opened(resources, database, limits, one_email)
+    kind = Kind.BOOK if limits[3] else Kind.HOLD
+    await history.batch([Wish(kind, ANN, (1,))])
+
+    await history.batch([Wish(kind, BOB, (2,))])
+
+    assert history.model.claims.keys() == seats_taken
