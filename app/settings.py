@@ -229,6 +229,10 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(5_000, ge=100, le=600_000, description="A statement ends after so long.")
     lock_timeout_ms: int = Field(2_000, ge=50, le=600_000, description="A wait for a lock ends after so long.")
 
+    postgresql_silence_seconds: Seconds = Field(
+        1.1, ge=0.2, le=60, description="How long PostgreSQL may be silent before everybody is told that it is away."
+    )
+
     # Tidying up
     sweep: bool = Field(True, description="on: this process tidies up holds that ran out and announces them.")
     reconcile_seconds: Seconds = Field(

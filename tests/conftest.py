@@ -202,6 +202,7 @@ def _settings(servers: EmbeddedServers, database: str, **changes: Any) -> Settin
             "jwt_secret": JWT_SECRET,
             "sweep": False,
             "rate_limits": False,
+            "postgresql_silence_seconds": 30,
             **changes,
         }
     )

@@ -1,7 +1,8 @@
 """Is PostgreSQL there? One connection feels its pulse, and when it stops, every call to it is hung up.
 
 A server that hangs does not say so, and a statement may rightly wait for seconds, for a lock: only somebody who asks
-for nothing can tell the two apart. So whoever waits for a server that is gone is told within one and a half seconds.
+for nothing can tell the two apart. So whoever waits for a server that is gone is told within one and a half seconds,
+or whatever POSTGRESQL_SILENCE_SECONDS makes of it: on a machine that is busy with other things, silence means less.
 """
 
 import asyncio
@@ -21,11 +22,8 @@ from app.settings import Settings
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 0.2
-BEAT_SECONDS: Final = 0.4
-"""Without an answer in this time a new connection is tried: perhaps only the old one is dead."""
-
-CALL_SECONDS: Final = 0.7
-"""Without a new connection in this time it is gone."""
+BEAT: Final = 0.35
+"""For this part of the time an answer is waited for; for the rest a new connection: perhaps only the old one is dead."""
 
 
 class Pulse:
@@ -34,6 +32,8 @@ class Pulse:
     def __init__(self, settings: Settings, engine: AsyncEngine) -> None:
         self._settings = settings
         self._calls: WeakSet[Counter] = WeakSet()
+        self._beat_seconds = BEAT * settings.postgresql_silence_seconds
+        self._call_seconds = settings.postgresql_silence_seconds - self._beat_seconds
         self.is_there = True
         event.listen(engine.sync_engine, "do_connect", lambda *_: self._must_be_there())
         event.listen(engine.sync_engine, "connect", lambda made, _: self._calls.add(made.driver_connection))
@@ -50,9 +50,9 @@ class Pulse:
         """Feel, until cancelled."""
         while True:
             try:
-                async with call(self._settings, CALL_SECONDS) as connection:
+                async with call(self._settings, self._call_seconds) as connection:
                     self.is_there = True
-                    await _feel(connection)
+                    await _feel(connection, self._beat_seconds)
             except LOST:
                 self._hang_up()
                 await asyncio.sleep(EVERY_SECONDS)
@@ -72,14 +72,23 @@ class Pulse:
             raise ConnectionRefusedError("PostgreSQL does not answer")
 
 
-async def _feel(connection: Counter) -> None:
+async def _feel(connection: Counter, beat_seconds: float) -> None:
     """Returns when there is no answer any more: the server is gone, or only this one connection."""
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         beat = asyncio.ensure_future(connection.execute("SELECT"))
-        # Twice half the time: if it was this process that was held up, the answer is there by the second.
-        for _ in range(2):
-            await asyncio.wait((beat,), timeout=BEAT_SECONDS / 2)
-        if not beat.done() or beat.exception() is not None:
+        beat.add_done_callback(_hear)
+        try:
+            # Twice half the time: if it was this process that was held up, the answer is there by the second.
+            for _ in range(2):
+                await asyncio.wait((beat,), timeout=beat_seconds / 2)
+        finally:
             beat.cancel()
+        if beat.cancelled() or not beat.done() or beat.exception() is not None:
             return
+
+
+def _hear(beat: "asyncio.Future[str]") -> None:
+    """An answer that nobody waits for any more is no error that nobody heard of."""
+    if not beat.cancelled():
+        beat.exception()

@@ -129,7 +129,9 @@ class NewPrice:
 
 Event = Wish | Passing | NewPrice
 
-PASSINGS: Final = st.sampled_from((timedelta(seconds=1), timedelta(minutes=2), HOLD, 2 * HOLD)).map(Passing)
+# Mostly less than a hold lasts.
+_TIMES: Final = (timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=3), HOLD, 2 * HOLD)
+PASSINGS: Final = st.sampled_from(_TIMES).map(Passing)
 NEW_PRICES: Final = st.integers(1, 5).map(lambda euros: NewPrice(Money(100 * euros, "EUR")))
 
 

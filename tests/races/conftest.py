@@ -110,6 +110,7 @@ async def start_process(make_settings: MakeSettings) -> AsyncIterator[StartProce
                 "JWT_SECRET": settings.jwt_secret or "",
                 "RATE_LIMITS": "off",
                 "SWEEP": "off",
+                "POSTGRESQL_SILENCE_SECONDS": str(settings.postgresql_silence_seconds),
                 "PORT": "0",
                 "WEB_CONCURRENCY": str(settings.web_concurrency),
             },
@@ -147,7 +148,8 @@ async def on_own_postgresql(own_postgresql: EmbeddedPostgreSQL, make_settings: M
     own_postgresql.start()
     name = f"test_{secrets.token_hex(6)}"
     await _execute(own_postgresql, f"CREATE DATABASE {name} TEMPLATE usher")
-    yield make_settings(database_url=own_postgresql.url.replace("/usher?", f"/{name}?"))
+    url = own_postgresql.url.replace("/usher?", f"/{name}?")
+    yield make_settings(database_url=url, postgresql_silence_seconds=1.1)
     own_postgresql.resume()
     own_postgresql.start()
     await _execute(own_postgresql, f"DROP DATABASE {name} WITH (FORCE)")

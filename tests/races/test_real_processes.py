@@ -146,6 +146,7 @@ def _environment(settings: Settings, port: int, workers: int) -> dict[str, str]:
         "REDIS_URL": settings.redis_url or "",
         "JWT_SECRET": settings.jwt_secret or "",
         "RATE_LIMITS": "off",
+        "POSTGRESQL_SILENCE_SECONDS": str(settings.postgresql_silence_seconds),
         "PORT": str(port),
         "WEB_CONCURRENCY": str(workers),
         "PYTHONUNBUFFERED": "1",

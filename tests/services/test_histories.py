@@ -220,7 +220,10 @@ def _moved_back(each: Reservation, time: timedelta) -> Reservation:
     )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(600)  # only when it fails: then the shortest evening that does is looked for
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(evening=evenings(FEW) | evenings(MANY), limits=LIMITS, one_email=st.booleans())
 async def test_whatever_is_asked_the_box_office_answers_and_writes_what_the_rules_say(
     resources: Resources,

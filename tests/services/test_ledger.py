@@ -7,7 +7,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.db.bookings import booking_of
@@ -178,14 +179,16 @@ def played(evening: Evening) -> Iterator[tuple[Books, House]]:
         yield books, before
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.timeout(600)  # only when it fails: then the shortest evening that does is looked for
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(EVENINGS)
 def test_the_tables_say_what_was_decided_whatever_was_decided_in_one_batch(evening: Evening) -> None:
     for books, _ in played(evening):
         assert books.tables.read_into(books.model) == books.model
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.timeout(600)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(EVENINGS)
 def test_the_events_tell_the_whole_story_seat_by_seat(evening: Evening) -> None:
     told: dict[int, Row] = {}
