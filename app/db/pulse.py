@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 0.2
 BEAT: Final = 0.35
-"""For this part of the time an answer is waited for; for the rest a new connection: perhaps only the old one is dead."""
+"""For this part of that time an answer is waited for, for the rest a new connection: the old one may be dead alone."""
 
 
 class Pulse:
