@@ -39,7 +39,8 @@ class Ledger:
             before = house.claims.get(seat_id)
             self._claims.setdefault(seat_id, before)
             told = _event(before, claim, decision.cause, now)
-            event = (house.screening.id, house.next_version, seat_id, now, *told, actor_id, request_id)
+            actor = None if told[-1] is Cause.EXPIRY else actor_id  # time did it, whoever came by
+            event = (house.screening.id, house.next_version, seat_id, now, *told, actor, request_id)
             self._events.append(event)
         for reservation_id in decision.reservations:
             self._reservations.setdefault(reservation_id, house.reservations.get(reservation_id))

@@ -70,6 +70,19 @@ def keeping(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 
 @pytest.fixture
+def telling(here: Resources, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Whatever the process `here` tells Valkey passes here before."""
+    gate, move = Gate(), here.cache.move
+
+    async def gated(*told: Any) -> None:
+        await gate.pass_through()
+        await move(*told)
+
+    monkeypatch.setattr(here.cache, "move", gated)
+    return gate
+
+
+@pytest.fixture
 async def here(resources: Resources) -> Resources:
     """A process that believes Valkey."""
     await resources.reconciler.look()
@@ -156,6 +169,37 @@ async def test_nobody_waits_for_a_screening_that_is_not_there(here: Resources) -
 
 
 # --- never older than what was acknowledged
+
+
+async def test_nothing_is_acknowledged_before_valkey_was_told(
+    here: Resources, there: Resources, telling: Gate, database: Connection
+) -> None:
+    telling.close()
+    changing = asyncio.ensure_future(change(here, hold(1, "A1")))
+    await telling.reached.wait()
+    committed = await database.fetchval("SELECT version FROM screenings WHERE id = 1")
+    was_acknowledged = changing.done()
+    telling.is_open.set()
+    await changing
+
+    assert (committed, was_acknowledged) == (1, False)
+    assert taken(await there.availability.of(1)) == 1
+
+
+async def test_a_process_that_tells_late_brings_no_old_state_back(
+    here: Resources, there: Resources, telling: Gate
+) -> None:
+    await there.availability.of(1)
+    telling.close()
+    late = asyncio.ensure_future(change(here, hold(1, "A1")))
+    await telling.reached.wait()
+    await change(there, hold(2, "A2"))
+    (before,) = await there.cache.states([1])
+    telling.is_open.set()
+    await late
+
+    assert await there.cache.states([1]) == [before]
+    assert taken(await there.availability.of(1)) == taken(await here.availability.of(1)) == 2
 
 
 async def test_a_slow_reader_cannot_put_an_old_map_back(here: Resources, there: Resources, keeping: Gate) -> None:

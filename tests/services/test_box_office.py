@@ -308,8 +308,8 @@ async def test_whose_deadline_passes_in_the_queue_is_told_so_at_once_and_nothing
 
 
 async def test_when_it_stops_everybody_is_told(make_settings: MakeSettings, database: Connection) -> None:
-    async with locked(database, 1):
-        async with serving(make_settings()) as client:
+    async with asyncio.timeout(20), locked(database, 1):
+        async with serving(make_settings(command_deadline_seconds=60)) as client:
             box_office = resources_of(client).box_office
             being_served = told(box_office.ask(1, hold(1, "A1")))
             await until_waiting(database)
