@@ -106,6 +106,7 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
             operation["description"] += f"\n\nAn API key needs the scope `{scope.value}`."
             if signed_in not in asks_for:
                 operation["security"].insert(0, {})
+        _fill_in(operation)
         if "requestBody" in operation:
             _may_answer(operation, "unsupported-media-type", "payload-too-large")
             _show_examples(operation["requestBody"], schemas)
@@ -156,6 +157,13 @@ def _show_examples(body: dict[str, Any], schemas: Mapping[str, Any]) -> None:
         content["examples"] = {
             "-".join(value) or "nothing": {"summary": ", ".join(value) or "nothing", "value": value} for value in shown
         }
+
+
+def _fill_in(operation: dict[str, Any]) -> None:
+    """Examples of what a path needs, where Swagger UI looks for them: it fills its form with those of the parameter."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path" and (examples := parameter["schema"].get("examples")):
+            parameter["example"] = examples[0]
 
 
 def _take_a_key(operation: dict[str, Any]) -> None:

@@ -1,0 +1,26 @@
+"""Swagger UI at /docs, in a real browser and without internet."""
+
+from playwright.async_api import Page, expect
+
+from tests.races.conftest import StartProcess
+
+HOLD = "#operations-reservations-holdSeats"
+
+
+async def test_a_seat_can_be_held_from_the_documentation(start_process: StartProcess, page: Page) -> None:
+    server = await start_process()
+    elsewhere: list[str] = []
+    complaints: list[str] = []
+    page.on(
+        "request", lambda asked: None if asked.url.startswith((server.url, "data:")) else elsewhere.append(asked.url)
+    )
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+
+    await page.goto(f"{server.url}/docs")
+    await page.locator(f"{HOLD} .opblock-summary").click()
+    await page.locator(f"{HOLD} button.execute").click()
+
+    await expect(page.locator(f"{HOLD} .live-responses-table tbody .response-col_status").first).to_contain_text("201")
+    await expect(page.locator(f"{HOLD} .live-responses-table")).to_contain_text("guest_token")
+    assert elsewhere == []
+    assert complaints == []
