@@ -10,7 +10,7 @@ from app.adapters.embedded import EmbeddedPostgreSQL, postgresql
 from app.db.connections import NotDurable
 from app.settings import Settings
 from tests.conftest import MakeSettings, serving
-from tests.order import Connection, locked, until, until_so, until_waiting
+from tests.order import Connection, let_run_out, locked, until, until_so, until_waiting
 from tests.races.buyers import Buyer, codes, seats, sent, somebody
 from tests.races.conftest import connected
 
@@ -87,6 +87,26 @@ async def test_a_server_that_hangs_in_the_middle_of_a_batch(
         await until_so(database, goes_on)
         assert all_say_come_again(answers)
         assert await rival.fetchval("SELECT count(*) FROM seat_claims") == 1
+
+
+async def test_the_sweeper_goes_on_when_it_returns(
+    on_own_postgresql: Settings, own_postgresql: EmbeddedPostgreSQL
+) -> None:
+    async with serving(on_own_postgresql.model_copy(update={"sweep": True})) as client:
+        buyer = await somebody(client)
+        await buyer.hold("A1", "A2")
+
+        own_postgresql.kill()
+        refused = await buyer.hold("A3")
+        own_postgresql.start()
+        async with connected(on_own_postgresql) as admin:
+            await let_run_out(admin)
+            await until(admin, "count(*) = 0 FROM seat_claims")
+
+            causes = await admin.fetchval("SELECT array_agg(cause) FROM seat_events WHERE to_status = 'available'")
+
+    assert all_say_come_again([refused])
+    assert causes == ["expiry", "expiry"]
 
 
 async def test_the_loss_of_one_idle_connection_disturbs_nobody(buyer: Buyer, on_own_postgresql: Settings) -> None:
