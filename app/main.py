@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Final
@@ -95,6 +95,11 @@ ROUTERS: Final = (
     existing_clients.router,
 )
 
+Loop = Callable[[], Coroutine[Any, Any, None]]
+
+PAUSE_SECONDS: Final = 0.2
+"""Between the end of a loop that must not end and its beginning anew."""
+
 EXPOSED: Final = (
     "ETag",
     "Location",
@@ -175,7 +180,7 @@ async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[dict[str,
     async with AsyncExitStack() as stack:
         app.state.resources = await _open(settings, stack)
         loops = await stack.enter_async_context(asyncio.TaskGroup())
-        running = [loops.create_task(loop) for loop in _loops(app.state.resources)]
+        running = [loops.create_task(_for_good(loop)) for loop in _loops(app.state.resources)]
         # The server calls this when it is told to stop: streams end only when they are told to.
         yield {"stopping": app.state.resources.live.stop}
         await _end(running)
@@ -218,17 +223,27 @@ async def _end(running: Collection[asyncio.Task[None]]) -> None:
         _, running = await asyncio.wait(running, timeout=0.1)
 
 
-def _loops(resources: Resources) -> Sequence[Coroutine[Any, Any, None]]:
+async def _for_good(loop: Loop) -> None:
+    """A loop that a mistake of ours broke begins anew: without it the process would live on and serve nobody."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("a loop in the background broke off, and begins anew")
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _loops(resources: Resources) -> Sequence[Loop]:
     """What runs in the background as long as the process serves."""
     loops = [
-        resources.pulse.run(),
-        resources.box_office.run(),
-        resources.announcer.run(),
-        resources.reconciler.run(),
-        resources.live.run(),
-        resources.endings.run(),
+        resources.pulse.run,
+        resources.box_office.run,
+        resources.announcer.run,
+        resources.reconciler.run,
+        resources.live.run,
+        resources.endings.run,
     ]
-    return [*loops, resources.sweeper.run()] if resources.settings.sweep else loops
+    return [*loops, resources.sweeper.run] if resources.settings.sweep else loops
 
 
 def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:

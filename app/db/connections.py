@@ -122,7 +122,8 @@ def _give_up_connection(context: ExceptionContext) -> None:
     """A connection on which nothing was heard, or nothing may be written, does not go back into the pool."""
     error = context.original_exception
     is_read_only = getattr(error, "sqlstate", None) == asyncpg.ReadOnlySQLTransactionError.sqlstate
-    if is_read_only or isinstance(error, (TimeoutError, asyncpg.InternalClientError)):
+    is_broken = isinstance(error.__cause__ or error, (TimeoutError, asyncpg.InternalClientError))
+    if is_read_only or is_broken:
         context.is_disconnect = True
 
 

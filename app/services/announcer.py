@@ -56,6 +56,7 @@ class Announcer:
     async def run(self) -> None:
         """Announce until cancelled; then call back whoever still waits: their commit stands."""
         announced: list[_Announcement] = []
+        self._has_ended = False
         try:
             while True:
                 await self._arrival.wait()

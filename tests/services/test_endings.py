@@ -111,8 +111,4 @@ async def test_it_looks_again_and_again(endings: Endings, monkeypatch: pytest.Mo
 
 
 async def test_every_process_looks(resources: Resources) -> None:
-    loops = _loops(resources)
-
-    assert "Endings.run" in [loop.__qualname__ for loop in loops]
-    for loop in loops:
-        loop.close()
+    assert resources.endings.run in _loops(resources)
