@@ -70,10 +70,7 @@ class RedisCache:
         if life is None:
             await self._ask(self._redis.set(_LIFE, secrets.token_hex(8), nx=True))
             return await self.known_states()
-        if life != self._life:
-            if self._life:
-                self._doubt()
-            self._life = life
+        self._begin(life)
         pairs: Sequence[tuple[bytes, float]] = await self._ask(
             cast(Awaitable[Any], self._redis.zrange(self._states, 0, -1, withscores=True))
         )
@@ -82,17 +79,19 @@ class RedisCache:
     async def move(self, states: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
         if time.monotonic() < self._rests_until:
             raise Away
-        scores = {str(each): state for each, state in states.items()}
-        if not news:
-            await self._ask(self._redis.zadd(self._states, scores, gt=True))
-            return
         async with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zadd(self._states, scores, gt=True)
+            pipeline.zadd(self._states, {str(each): state for each, state in states.items()}, gt=True)
+            pipeline.get(_LIFE)
             for screening_id, published in news:
                 pipeline.publish(channel_of(self._database, screening_id), published)
-            moved, *_ = await self._ask(pipeline.execute(raise_on_error=False))
-        if isinstance(moved, RedisError):
-            raise self._failed() from moved
+            moved, life, *_ = await self._ask(pipeline.execute(raise_on_error=False))
+        for answer in (moved, life):
+            if isinstance(answer, RedisError):
+                raise self._failed() from answer
+        # None: it has forgotten everything, and whoever begins its new life asks PostgreSQL before they believe it.
+        if life is not None and life != self._life:
+            self._begin(life)
+            await self.move(states)
 
     async def facts(self, screening_id: int) -> bytes | None:
         self._must_be_trusted()
@@ -143,6 +142,12 @@ class RedisCache:
     def _must_be_trusted(self) -> None:
         if time.monotonic() >= self._trusted_until:
             raise Away
+
+    def _begin(self, life: bytes) -> None:
+        """From now on this is its life."""
+        if self._life and life != self._life:
+            self._doubt()
+        self._life = life
 
     def _doubt(self) -> None:
         self._failures += 1

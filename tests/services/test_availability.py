@@ -233,6 +233,21 @@ async def test_a_slow_reader_cannot_put_an_old_map_into_an_empty_cache(
     assert taken(await here.availability.of(1)) == 1
 
 
+async def test_a_process_that_missed_that_valkey_forgot_everything_is_heard_all_the_same(
+    here: Resources, there: Resources
+) -> None:
+    await here.availability.of(1)
+    await here.cache._redis.flushall()
+    await here.reconciler.look()  # it begins a new life, of which the other process does not know yet
+    await here.reconciler.look()
+    await here.availability.of(1)
+
+    await change(there, hold(1, "A1"))
+
+    assert taken(await here.availability.of(1)) == 1
+    assert taken(await there.availability.of(1)) == 1
+
+
 async def test_who_asks_after_a_change_is_not_answered_by_an_older_question(here: Resources, reading: Gate) -> None:
     reading.close()
     before = asyncio.ensure_future(here.availability.of(1))
