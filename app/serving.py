@@ -27,6 +27,7 @@ from uvicorn.supervisors import Multiprocess
 from app.adapters.embedded import EmbeddedError, EmbeddedServers, jwt_secret, running_process, start_servers
 from app.adapters.embedded.process import die_with_parent
 from app.db.migrations import upgrade
+from app.garbage import Sparing
 from app.http_protocol import BoundedHttp
 from app.settings import EXIT_BAD_SETTING, Settings, read_settings
 from app.websocket_protocol import LiveSocket
@@ -70,7 +71,9 @@ def worker() -> FastAPI:
         die_with_parent(signal.SIGTERM, parent.pid)
     from app.main import create_app  # here, and not above: the parent never needs the application
 
-    return create_app()
+    app = create_app()
+    Sparing().start()
+    return app
 
 
 class _OneWorker(Server):

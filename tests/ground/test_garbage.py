@@ -1,0 +1,75 @@
+"""The collector leaves alone what lives long, and cycles are freed all the same."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from app import garbage
+from app.garbage import Sparing
+
+
+class Thing:
+    """May be part of a cycle, and may be watched."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+@pytest.fixture
+def sparing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sparing]:
+    monkeypatch.setattr(garbage, "LONG_SECONDS", 0.0)  # every look at everything is a long one
+    sparing = Sparing()
+    sparing.start()
+    yield sparing
+    sparing.stop()
+
+
+def is_looked_at(thing: object) -> bool:
+    return any(each is thing for each in gc.get_objects())
+
+
+def test_what_survives_a_long_look_is_not_looked_at_again(sparing: Sparing) -> None:
+    thing = Thing()
+    assert is_looked_at(thing)
+
+    gc.collect()
+
+    assert not is_looked_at(thing)
+
+
+def test_short_looks_freeze_nothing(sparing: Sparing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "LONG_SECONDS", 3600.0)
+    thing = Thing()
+
+    gc.collect()
+
+    assert is_looked_at(thing)
+
+
+def test_a_frozen_cycle_is_freed_when_as_much_has_been_frozen_again(sparing: Sparing) -> None:
+    thing = Thing()
+    watched = weakref.ref(thing)
+    gc.collect()
+    del thing
+    gc.collect()
+    assert watched() is not None
+
+    many = [[] for _ in range(2 * gc.get_freeze_count())]
+    gc.collect()
+    gc.collect()
+
+    assert watched() is None
+    assert many
+
+
+def test_afterwards_everything_is_as_before() -> None:
+    callbacks = list(gc.callbacks)
+    sparing = Sparing()
+
+    sparing.start()
+    sparing.stop()
+
+    assert gc.callbacks == callbacks
+    assert gc.get_freeze_count() == 0
