@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, logs
 from app.adapters.dummy_payments import DummyPayments
@@ -126,6 +126,18 @@ messages and close codes are in [/asyncapi.json](/asyncapi.json).
 
 class Usher(FastAPI):
     """FastAPI with one layer around its router, the edge, and a document that says what all operations share."""
+
+    @cached_property
+    def _is_observed(self) -> bool:
+        """Was OpenTelemetry set up? FastAPI asks the environment before each request, here it is asked at the first."""
+        return self._native_telemetry.enabled()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.middleware_stack is None or scope["type"] == "lifespan" or self._is_observed:
+            await super().__call__(scope, receive, send)
+        else:
+            scope["app"] = self
+            await self.middleware_stack(scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
         """The edge alone does what FastAPI's seven layers do; those that were added by hand go around it."""
