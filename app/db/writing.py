@@ -4,44 +4,74 @@ Claims are inserted when the box office saw none and changed when it saw one, ne
 the lock, the primary key refuses a second owner and the batch fails, instead of a seat changing hands silently.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import orjson
+
 from app.db.connections import Counter
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """One kind of row to write. `columns` are names and PostgreSQL types; the `{rows}` of `sql` are the rows."""
+    """One kind of row to write, by the names of its `columns`; the `{rows}` of `sql` are the rows.
+
+    Rows travel as JSON, one parameter for each part: a third of the work that arrays take here, where all of a batch is
+    written by one thread, and a little more in PostgreSQL, which has others (*measured*: 1.2 instead of 3.6
+    microseconds for a row of twelve columns). JSON has no bytes, so they go as hexadecimal digits.
+    """
 
     name: str
-    columns: tuple[tuple[str, str], ...]
+    columns: tuple[str, ...]
     sql: str
 
 
-def _columns(declared: str) -> tuple[tuple[str, str], ...]:
-    return tuple((name, kind) for name, kind in (each.split() for each in declared.split(",")))
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    kind: str
+
+    @property
+    def in_json(self) -> str:
+        """How a row of JSON declares it."""
+        return f"{self.name} {'text' if self.kind == 'bytea' else self.kind}"
+
+    @property
+    def value(self) -> str:
+        """Its value in a row of JSON."""
+        return f"decode(w.{self.name}, 'hex')" if self.kind == "bytea" else f"w.{self.name}"
+
+
+def _columns(declared: str) -> tuple[_Column, ...]:
+    return tuple(_Column(*each.split()) for each in declared.split(","))
+
+
+def _part(name: str, columns: tuple[_Column, ...], sql: str) -> Part:
+    rows = f"json_to_recordset({{parameter}}) AS w({', '.join(column.in_json for column in columns)})"
+    return Part(name, tuple(column.name for column in columns), sql.format(rows=rows))
 
 
 def _insert(name: str, table: str, declared: str) -> Part:
     columns = _columns(declared)
-    names = ", ".join(column for column, _ in columns)
-    return Part(name, columns, f"INSERT INTO {table} ({names}) SELECT {names} FROM {{rows}}")  # noqa: S608 - our own names
+    names, values = (", ".join(each) for each in zip(*((column.name, column.value) for column in columns), strict=True))
+    return _part(name, columns, f"INSERT INTO {table} ({names}) SELECT {values} FROM {{rows}}")  # noqa: S608 - our own names
 
 
 def _change(name: str, table: str, key: str, declared: str) -> Part:
     keys, columns = _columns(key), _columns(declared)
-    changes = ", ".join(f"{column} = w.{column}" for column, _ in columns)
-    same = " AND ".join(f"t.{column} = w.{column}" for column, _ in keys)
-    return Part(name, keys + columns, f"UPDATE {table} t SET {changes} FROM {{rows}} WHERE {same}")  # noqa: S608
+    changes = ", ".join(f"{column.name} = {column.value}" for column in columns)
+    return _part(name, keys + columns, f"UPDATE {table} t SET {changes} FROM {{rows}} WHERE {_same(keys)}")  # noqa: S608
 
 
 def _delete(name: str, table: str, key: str) -> Part:
     keys = _columns(key)
-    same = " AND ".join(f"t.{column} = w.{column}" for column, _ in keys)
-    return Part(name, keys, f"DELETE FROM {table} t USING {{rows}} WHERE {same}")  # noqa: S608
+    return _part(name, keys, f"DELETE FROM {table} t USING {{rows}} WHERE {_same(keys)}")  # noqa: S608
+
+
+def _same(keys: tuple[_Column, ...]) -> str:
+    return " AND ".join(f"t.{key.name} = {key.value}" for key in keys)
 
 
 _SEAT = "screening_id int, seat_id int"
@@ -124,11 +154,11 @@ class Writes:
     """The rows that a batch writes, by kind."""
 
     def __init__(self) -> None:
-        self._rows: dict[Part, list[tuple[Any, ...]]] = {}
+        self._rows: defaultdict[Part, list[tuple[Any, ...]]] = defaultdict(list)
 
     def add(self, part: Part, *row: Any) -> None:
         """One more row, its values in the order of the part's columns."""
-        self._rows.setdefault(part, []).append(row)
+        self._rows[part].append(row)
 
     def __bool__(self) -> bool:
         return bool(self._rows)
@@ -138,27 +168,29 @@ class Writes:
         """The kinds of rows there are, always in the same order, so that the statement is prepared once."""
         return tuple(sorted(self._rows, key=lambda part: part.name))
 
-    def columns(self) -> list[Sequence[Any]]:
-        """The rows as the statement takes them: one array for each column of each part."""
-        return [column for part in self.parts for column in zip(*self._rows[part], strict=True)]
+    def rows_of(self, part: Part) -> list[dict[str, Any]]:
+        """The rows of one kind, by the names of their columns."""
+        return [dict(zip(part.columns, row, strict=True)) for row in self._rows[part]]
 
 
 async def write(connection: Counter, writes: Writes) -> None:
     """Write everything in one statement. Raises asyncpg's errors; the transaction is then to be rolled back."""
-    await connection.fetch(_statement(writes.parts), *writes.columns())
+    parts = writes.parts
+    await connection.fetch(_statement(parts), *(_json(writes.rows_of(part)) for part in parts))
 
 
 @cache
 def _statement(parts: tuple[Part, ...]) -> str:
-    """One statement that writes all of the parts; its parameters are the columns of the parts in order."""
-    written: list[str] = []
-    parameter = 0
-    for part in parts:
-        arrays: list[str] = []
-        for _, kind in part.columns:
-            parameter += 1
-            arrays.append(f"${parameter}::{kind}[]")
-        names = ", ".join(name for name, _ in part.columns)
-        rows = f"unnest({', '.join(arrays)}) AS w({names})"
-        written.append(f"{part.name} AS ({part.sql.format(rows=rows)})")
+    """One statement that writes all of the parts; its parameters are their rows, in the same order."""
+    written = [
+        f"{part.name} AS ({part.sql.format(parameter=f'${number}::json')})" for number, part in enumerate(parts, 1)
+    ]
     return f"WITH {', '.join(written)} SELECT 1"
+
+
+def _json(rows: list[dict[str, Any]]) -> str:
+    return orjson.dumps(rows, default=_text).decode()
+
+
+def _text(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

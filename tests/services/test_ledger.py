@@ -51,13 +51,10 @@ class Tables:
 
         The parts of one statement have no order. The worst for the unique index is that rows are made first.
         """
-        columns = iter(writes.columns())
-        parts = [(part, [next(columns) for _ in part.columns]) for part in writes.parts]
-        for part, arrays in sorted(parts, key=lambda each: not each[0].name.endswith("_made")):
+        for part in sorted(writes.parts, key=lambda each: not each.name.endswith("_made")):
             table, _, verb = part.name.rpartition("_")
             touched: set[tuple[Any, ...]] = set()
-            for values in zip(*arrays, strict=True):
-                row = dict(zip((name for name, _ in part.columns), values, strict=True))
+            for row in writes.rows_of(part):
                 key = tuple(row[column] for column in KEYS[table])
                 assert key not in touched
                 touched.add(key)
