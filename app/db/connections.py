@@ -78,8 +78,13 @@ async def counter(settings: Settings) -> AsyncIterator[Counter]:
     And they are index probes even when made while the tables are empty: a plan that reads a whole table would be kept
     while the table grows (*measured*: from 1,894 to 960 holds/s within 9 s).
     """
-    never = {f"enable_{way}": "off" for way in ("seqscan", "hashjoin", "mergejoin")}
-    async with call(settings, plan_cache_mode="force_generic_plan", **never) as connection:
+    async with call(
+        settings,
+        plan_cache_mode="force_generic_plan",
+        enable_seqscan="off",
+        enable_hashjoin="off",
+        enable_mergejoin="off",
+    ) as connection:
         yield connection
 
 
