@@ -46,12 +46,13 @@ class Asked(Request):
     """A request as the edge has read it.
 
     `headers_once` has each header's last value by its lower-case name; `path` is the canonical one, whatever alias was
-    used; `raw_body` is the body, read before the operation starts.
+    used; `raw_body` is the body, read before the operation starts; `resources` is what this process has open.
     """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
         self.request_id = ""
+        self.resources: Resources = scope["app"].state.resources
         self.headers_once: dict[bytes, bytes] = dict(scope["headers"])
         self.raw_body = b""
         self._content: Any = _UNREAD
@@ -65,11 +66,6 @@ class Asked(Request):
     def needs(self) -> KeyScope | None:
         """The scope that an API key must have for this operation; None: no API key will do."""
         return cast("KeyScope | None", self.scope.get("usher.needs"))
-
-    @property
-    def resources(self) -> Resources:
-        """What this process has open."""
-        return cast("Resources", self.scope["app"].state.resources)
 
     def content(self) -> Any:
         """What the body says, None when there is none. Raises UnsupportedMediaType or Malformed: no strict JSON."""

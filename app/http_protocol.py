@@ -20,10 +20,12 @@ BODY_SECONDS: Final = 30.0  # from the headers to the end of the body; a layout 
 class BoundedHttp(HttpToolsProtocol):
     """One connection. Too large a head: 431. Too slow: closed. Not HTTP: 400. Always as a problem, then closed."""
 
-    _deadline: TimerHandle | None = None
+    _deadline: TimerHandle | None = None  # only a message that came in part has one
+    _in_part = False
     _in_head = True
     _only_head = False  # what came last was part of a head and nothing else
     _head_size = 0
+    _size = 0  # of all that came since nothing was left over: no head is larger
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn asks for less
@@ -41,33 +43,41 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head and self._deadline is None:
-            self._within(HEAD_SECONDS)
+        self._size = self._size + len(data) if self._in_part else len(data)
+        self._in_part = True
         self._only_head = self._in_head
         super().data_received(data)
+        if self._in_part and self._deadline is None and not self.transport.is_closing():
+            self._within(HEAD_SECONDS if self._in_head else BODY_SECONDS)
         if self._only_head and not self.transport.is_closing():
             self._head_size += len(data)
             if self._head_size > HEAD_MAX:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "Send smaller headers.")
 
+    def on_message_begin(self) -> None:
+        self._in_part = True
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_MAX:
+        if self._size > HEAD_MAX and self._is_head_too_large():
             self._head_size = HEAD_MAX + 1
             raise ValueError("the head is too large")  # the parser stops, and send_400_response is called
         self._in_head = False
         self._only_head = False
         self._head_size = 0
-        self._within(BODY_SECONDS)
+        self._in_time()
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # one of our own
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        self._in_part = False
         self._in_head = True
         self._in_time()
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        self._in_time()  # from here on the socket's own protocol keeps the time
+        self._in_part = False  # from here on the socket's own protocol keeps the time
+        self._in_time()
         super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
@@ -95,8 +105,10 @@ class BoundedHttp(HttpToolsProtocol):
         )
         self.transport.close()
 
+    def _is_head_too_large(self) -> bool:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_MAX
+
     def _within(self, seconds: float) -> None:
-        self._in_time()
         self._deadline = self.loop.call_later(seconds, self._too_late)
 
     def _in_time(self) -> None:

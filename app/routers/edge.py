@@ -5,10 +5,10 @@ body, and turns whatever was raised into a problem.
 """
 
 import logging
-import os
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from random import getrandbits
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -90,7 +90,7 @@ class Edge:
         scope.setdefault("state", {})["request_id"] = name
         request_id_of_this_task.set(name)
         signed = _Signed(send, [(b"x-request-id", name.encode())])
-        instance = _instance(scope)
+        asked_path = scope["path"]
         try:
             _must_be_sound(asked)
             scope["path"] = canonical(scope["path"])
@@ -102,13 +102,13 @@ class Edge:
             if signed.status:
                 log.error("broke off", exc_info=error)
                 return
-            reply = problem(self._translated(error), instance, name)
+            reply = problem(self._translated(error), _instance(scope, asked_path), name)
         if type(reply) is Reply:
             await signed.reply(reply, with_body=scope["method"] != "HEAD")
         elif reply is not None:
             await reply(scope, receive, signed)
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s %s %d", scope["method"], instance, signed.status)
+            log.debug("%s %s %d", scope["method"], _instance(scope, asked_path), signed.status)
 
     async def _reply(self, asked: Asked, signed: "_Signed") -> Response | None:
         """The operation's reply; None when the inner application has sent its own."""
@@ -248,12 +248,12 @@ def _request_id(sent: bytes | None) -> str:
     """The caller's own, if it is 1 to 128 visible ASCII characters; else a new one."""
     if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent.decode()
-    return os.urandom(16).hex()
+    return f"{getrandbits(128):032x}"  # nobody gains anything by guessing it
 
 
-def _instance(scope: Scope) -> str:
+def _instance(scope: Scope, path: str) -> str:
     """The path as it was asked for, cut where no honest path is that long."""
-    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    raw: bytes = scope.get("raw_path") or quote(path).encode()
     return raw[:1024].decode("latin-1")
 
 

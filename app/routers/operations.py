@@ -134,7 +134,7 @@ class Operation:
         query = _query(asked) if self._reads_query and asked.scope["query_string"] else {}
         found: list[Any] = []
         for step in self._steps:
-            arguments = _arguments(step, asked, path, query)
+            arguments = _arguments(step, asked, path, query) if step.parameters or step.body else {}
             if step.asked_as:
                 arguments[step.asked_as] = asked
             for argument, number in step.needs:

@@ -63,8 +63,17 @@ class Table(Generic[T]):
 
 
 def _walk(node: _Node[T], segments: list[str], at: int, values: tuple[str, ...]) -> Found[T] | None:
-    if at == len(segments):
-        return Found(node.methods, values) if node.methods else None
+    while at < len(segments):
+        child = node.literal.get(segments[at])
+        if child is None or node.parameter:
+            return _try(node, segments, at, values)
+        node = child
+        at += 1
+    return Found(node.methods, values) if node.methods else None
+
+
+def _try(node: _Node[T], segments: list[str], at: int, values: tuple[str, ...]) -> Found[T] | None:
+    """Where there is more than one way: the literal first, then the parameters."""
     segment = segments[at]
     if (child := node.literal.get(segment)) and (found := _walk(child, segments, at + 1, values)):
         return found

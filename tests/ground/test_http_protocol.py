@@ -87,6 +87,17 @@ async def test_a_large_body_in_one_piece_with_its_head_is_no_large_head(port: in
     assert answer.endswith(b"00200000")
 
 
+async def test_a_large_head_that_begins_right_behind_another_request_is_refused(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na" + HEAD + b"A: " + b"a" * 40_000)
+    await reader.readuntil(b"00000001")
+    writer.write(b"a" * 40_000 + b"\r\n\r\n")
+
+    assert code_of(await reader.read()) == "headers-too-large"
+    writer.close()
+
+
 async def test_what_is_not_http_gets_a_problem(port: int) -> None:
     answer = await say(port, b"\x16\x03\x01 hello\r\n\r\n")
 
