@@ -61,6 +61,7 @@ from app.services.desk import Desk
 from app.services.endings import Endings
 from app.services.health import Health
 from app.services.history import History
+from app.services.houses import Houses
 from app.services.importing import import_layout
 from app.services.layouts import Layouts
 from app.services.live import Live
@@ -314,8 +315,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     announcer = Announcer(cache, reconciler.warn)
     box_office = BoxOffice(
         pulse.counter,
-        layouts,
-        defaults,
+        Houses(layouts, defaults),
         announcer.announce,
         batch_max=settings.batch_max,
         queue_max=settings.queue_max,

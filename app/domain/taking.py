@@ -69,8 +69,8 @@ def prices_for(house: House, seats: Iterable[Seat], taking: Taking) -> dict[int,
     for reservation_id, seat_ids in taking.mine.items():
         older = house.reservations[reservation_id]
         agreed.update((seat_id, older.prices[seat_id]) for seat_id in seat_ids)
-    in_order = sorted(seats, key=lambda seat: seat.id)
-    return {seat.id: agreed.get(seat.id) or house.screening.price_of(seat.category) for seat in in_order}
+    prices = {seat.id: agreed.get(seat.id) or house.screening.price_of(seat.category) for seat in seats}
+    return dict(sorted(prices.items())) if len(prices) > 1 else prices
 
 
 def held_first_at(house: House, taking: Taking, now: datetime) -> datetime:

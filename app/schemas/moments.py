@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 import orjson
@@ -12,8 +13,9 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-
 _EXAMPLE = "2026-11-20T19:30:00.000Z"
 
 
+@lru_cache(maxsize=4096)
 def moment(at: datetime) -> str:
-    """A time as text, `2026-11-20T19:30:00.000Z`."""
+    """A time as text, `2026-11-20T19:30:00.000Z`. What is done together has the same times: they are written once."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -18,7 +17,6 @@ from app.db.bookings import booking_of
 from app.db.connections import LOST, Counter
 from app.db.houses import Found, Proof, Row, Wanted
 from app.db.reservations import reservation_of
-from app.db.screenings import Defaults, screening_of
 from app.db.writing import Writes
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.commands import (
@@ -43,7 +41,7 @@ from app.domain.limits import Usage
 from app.domain.refusals import KeyReused, NotFound, Refusal, UnknownSeats
 from app.domain.taking import reservation_of as reservation_of_hold
 from app.services.answers import Answer, answer
-from app.services.layouts import Layouts
+from app.services.houses import Houses
 from app.services.ledger import Ledger
 from app.services.news import News
 
@@ -60,19 +58,19 @@ class Asked:
     request_id: str | None
     deadline: float
     answer: asyncio.Future[Answer]
+    asker_id: int | None = field(init=False)
+    """Whose command it is; nobody's when time asks."""
 
-    @property
-    def asker_id(self) -> int | None:
-        """Whose command it is; nobody's when time asks."""
+    def __post_init__(self) -> None:
         match self.command:
             case Expire():
-                return None
+                self.asker_id = None
             case Close(by):
-                return by.id if by else None
+                self.asker_id = by.id if by else None
             case Block(by) | Unblock(by):
-                return by.id
+                self.asker_id = by.id
             case command:
-                return command.buyer.id
+                self.asker_id = command.buyer.id
 
 
 @dataclass(slots=True)
@@ -115,14 +113,14 @@ async def happened(connection: Counter, broke: CommitBroke) -> bool:
         return await db.is_written(connection, broke.proof)
 
 
-async def serve(connection: Counter, batch: Sequence[Asked], layouts: Layouts, defaults: Defaults) -> Served:
+async def serve(connection: Counter, batch: Sequence[Asked], houses: Houses) -> Served:
     """One transaction for the whole batch.
 
     Raises asyncpg's errors when nothing of it happened, and CommitBroke when that is not known.
     """
     await connection.execute("BEGIN")
     try:
-        counter = _Counter(layouts, defaults)
+        counter = _Counter(houses)
         await counter.open_houses(connection, batch)
         now = await counter.look(connection, batch)
         served = counter.decide(batch, now)
@@ -145,9 +143,8 @@ class Unclear(Exception):
 class _Counter:
     """The houses and keys of one batch."""
 
-    def __init__(self, layouts: Layouts, defaults: Defaults) -> None:
-        self._layouts = layouts
-        self._defaults = defaults
+    def __init__(self, houses: Houses) -> None:
+        self._houses = houses
         self._ledgers: dict[int, Ledger] = {}
         self._states: dict[int, int] = {}
         self._keys: dict[tuple[int, str], KnownKey] = {}
@@ -157,12 +154,9 @@ class _Counter:
     async def open_houses(self, connection: Counter, batch: Sequence[Asked]) -> None:
         """Lock the screenings. From here on nobody else changes them until the transaction ends."""
         for record in await db.lock(connection, sorted({asked.screening_id for asked in batch})):
-            layout = await self._layouts.at(record["theater_id"], record["layout_revision"])
-            timezone = ZoneInfo(record["timezone"])
-            house = House(screening_of(record, self._defaults), layout, record["version"], timezone)
+            house, beside_version = await self._houses.open(record)
+            self._states[house.screening.id] = beside_version
             self._ledgers[house.screening.id] = Ledger(house)
-            # Every part only grows, so their sum moves whenever one of them does.
-            self._states[house.screening.id] = record["revision"] + record["layout_revision"]
 
     async def look(self, connection: Counter, batch: Sequence[Asked]) -> datetime:
         """Read what the batch names, and once more what that leads to. Returns the time for all of its decisions."""

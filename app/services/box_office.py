@@ -16,13 +16,12 @@ from typing import Final
 import asyncpg
 
 from app.db.connections import LOST, SATURATED, Counter
-from app.db.screenings import Defaults
 from app.domain.commands import Command
 from app.domain.idempotency import Key
 from app.domain.refusals import Busy, KeyInUse
 from app.services.answers import Answer
 from app.services.batches import Asked, CommitBroke, Served, happened, serve
-from app.services.layouts import Layouts
+from app.services.houses import Houses
 from app.services.news import News
 
 log = logging.getLogger(__name__)
@@ -40,8 +39,7 @@ class BoxOffice:
     def __init__(
         self,
         connect: Callable[[], AbstractAsyncContextManager[Counter]],
-        layouts: Layouts,
-        defaults: Defaults,
+        houses: Houses,
         announce: Announce,
         *,
         batch_max: int,
@@ -50,8 +48,7 @@ class BoxOffice:
         one_screening_a_batch: bool = False,
     ) -> None:
         self._connect = connect
-        self._layouts = layouts
-        self._defaults = defaults
+        self._houses = houses
         self._announce = announce
         self._batch_max = batch_max
         self._queue_max = queue_max
@@ -186,7 +183,7 @@ class BoxOffice:
                 if broke and await happened(connection, broke):
                     return broke.served
                 broke = None
-                return await serve(connection, batch, self._layouts, self._defaults)
+                return await serve(connection, batch, self._houses)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
                 continue
             except CommitBroke as unknown:
