@@ -83,6 +83,11 @@ class BoxOffice:
         answer.add_done_callback(partial(self._forget_key, owner))
         return await asyncio.shield(answer)
 
+    @property
+    def has_waiting(self) -> bool:
+        """Does anybody wait for the next batch?"""
+        return bool(self._queue)
+
     async def run(self) -> None:
         """Serve the queue, batch by batch, until cancelled; then whoever still waits is told to come again."""
         try:

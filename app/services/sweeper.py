@@ -20,8 +20,11 @@ from app.services.closing import Closing
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 500
-"""Holds that one command expires at most, so that buyers are not kept waiting."""
+AT_ONCE: Final = 100
+"""Holds that are expired at once, at most, so that buyers are not kept waiting."""
+
+RESTS: Final = 2.0
+"""While buyers wait, it rests for so many times as long as it swept: seats that ran out are theirs already."""
 
 LOOK_SECONDS: Final = 0.5
 """It looks at least so often, with one question: somebody may have made a hold that ends sooner than all that it knows.
@@ -62,7 +65,9 @@ class Sweeper:
     async def sweep(self) -> int:
         """Expire every hold that has run out; how many there were. Raises what the box office raises."""
         count = 0
+        loop = asyncio.get_running_loop()
         while True:
+            began = loop.time()
             async with self._engine.connect() as connection:
                 run_out = await sweeping.run_out(connection, AT_ONCE)
             # All at once, so that one screening that somebody keeps locked does not keep the others waiting.
@@ -72,6 +77,8 @@ class Sweeper:
             count += len(run_out)
             if len(run_out) < AT_ONCE:
                 return count
+            if self._box_office.has_waiting:
+                await asyncio.sleep(RESTS * (loop.time() - began))
 
     async def tidy(self) -> None:
         """Finish closings that were interrupted; delete old keys and events, and sessions that are over."""
