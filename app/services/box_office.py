@@ -10,7 +10,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from typing import Final
 
 import asyncpg
@@ -77,11 +76,9 @@ class BoxOffice:
         if len(self._queue) >= self._queue_max:
             raise Busy("Too many requests are waiting.")
         answer = self._enqueue(screening_id, command, key, request_id)
-        if owner is None:
-            return await answer
-        self._with_key[owner] = answer
-        answer.add_done_callback(partial(self._forget_key, owner))
-        return await asyncio.shield(answer)
+        if owner:
+            self._with_key[owner] = answer
+        return await answer
 
     @property
     def has_waiting(self) -> bool:
@@ -98,7 +95,7 @@ class BoxOffice:
                     await self._serve(batch)
                 except Exception:  # a mistake of ours must not leave anybody without an answer
                     log.exception("a batch was not served to its end")
-                    _settle_all(batch, [Busy(outcome_unknown=True)] * len(batch))
+                    self._settle_all(batch, [Busy(outcome_unknown=True)] * len(batch))
                 if not self._queue:
                     self._arrival.clear()
         finally:
@@ -118,10 +115,6 @@ class BoxOffice:
             self._alarm = loop.call_at(asked.deadline, self._ring)
         return asked.answer
 
-    def _forget_key(self, owner: tuple[int, str], answer: asyncio.Future[Answer]) -> None:
-        if self._with_key.get(owner) is answer:
-            del self._with_key[owner]
-
     def _ring(self) -> None:
         """Whoever's deadline passes in the queue is told so at that moment, however long the counter is held up."""
         self._queue = deque(self._still_in_time(self._queue))
@@ -131,7 +124,7 @@ class BoxOffice:
     def _send_away(self, busy: Busy) -> None:
         """Tell everybody in the queue to come again."""
         while self._queue:
-            _settle(self._queue.popleft(), busy)
+            self._settle(self._queue.popleft(), busy)
 
     def _next_batch(self) -> list[Asked]:
         """Whoever waits, in order of arrival."""
@@ -150,20 +143,20 @@ class BoxOffice:
         try:
             served = await self._transact(batch)
         except Busy as busy:
-            _settle_all(batch, [busy] * len(batch))
+            self._settle_all(batch, [busy] * len(batch))
         except asyncpg.LockNotAvailableError:
             await self._serve_apart(batch, by=lambda asked: asked.screening_id)
         except asyncio.CancelledError:
-            _settle_all(batch, [Busy("Usher is stopping.", outcome_unknown=True)] * len(batch))
+            self._settle_all(batch, [Busy("Usher is stopping.", outcome_unknown=True)] * len(batch))
             raise
         except Exception as failed:  # the write failed: served one by one, only the guilty command fails
             if len(batch) == 1:
                 log.exception("a command failed", extra={"request_id": batch[0].request_id})
-                _settle(batch[0], failed)
+                self._settle(batch[0], failed)
             else:
                 await self._serve_apart(batch, by=id)
         else:
-            self._announce(served.states, lambda: _settle_all(batch, served.answers), served.news)
+            self._announce(served.states, lambda: self._settle_all(batch, served.answers), served.news)
 
     async def _serve_apart(self, batch: list[Asked], by: Callable[[Asked], int]) -> None:
         """Serve the parts of a batch that failed as a whole, each in a transaction of its own."""
@@ -171,7 +164,7 @@ class BoxOffice:
         for asked in batch:
             parts.setdefault(by(asked), []).append(asked)
         if len(parts) == 1:
-            _settle_all(batch, [Busy("Somebody else is changing this screening for too long.")] * len(batch))
+            self._settle_all(batch, [Busy("Somebody else is changing this screening for too long.")] * len(batch))
             return
         for part in parts.values():
             await self._serve(self._still_in_time(part))
@@ -226,20 +219,22 @@ class BoxOffice:
             if asked.deadline > now:
                 in_time.append(asked)
             else:
-                _settle(asked, Busy("Your turn did not come in time; nothing was done."))
+                self._settle(asked, Busy("Your turn did not come in time; nothing was done."))
         return in_time
 
+    def _settle(self, asked: Asked, told: Answer | Exception) -> None:
+        """Give a command its answer, unless its caller has gone away."""
+        if key := asked.key:
+            owner = (key.owner_id, key.value)
+            if self._with_key.get(owner) is asked.answer:
+                del self._with_key[owner]
+        if asked.answer.done():
+            return
+        if isinstance(told, Exception):
+            asked.answer.set_exception(told)
+        else:
+            asked.answer.set_result(told)
 
-def _settle(asked: Asked, told: Answer | Exception) -> None:
-    """Give a command its answer, unless its caller has gone away."""
-    if asked.answer.done():
-        return
-    if isinstance(told, Exception):
-        asked.answer.set_exception(told)
-    else:
-        asked.answer.set_result(told)
-
-
-def _settle_all(batch: Sequence[Asked], answers: Sequence[Answer | Exception]) -> None:
-    for asked, told in zip(batch, answers, strict=True):
-        _settle(asked, told)
+    def _settle_all(self, batch: Sequence[Asked], answers: Sequence[Answer | Exception]) -> None:
+        for asked, told in zip(batch, answers, strict=True):
+            self._settle(asked, told)

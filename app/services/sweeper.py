@@ -78,7 +78,7 @@ class Sweeper:
             if len(run_out) < AT_ONCE:
                 return count
             if self._box_office.has_waiting:
-                await asyncio.sleep(RESTS * (loop.time() - began))
+                await asyncio.sleep(min(RESTS * (loop.time() - began), LOOK_SECONDS))
 
     async def tidy(self) -> None:
         """Finish closings that were interrupted; delete old keys and events, and sessions that are over."""
