@@ -1,13 +1,13 @@
-"""What a batch reads: it locks its screenings, then looks at the clock and at just the rows that it names.
+"""What a batch reads: its screenings, the clock, and just the rows that it names; under a lock, or all of one moment.
 
-Two statements, or three when a named seat leads to a reservation or booking that nobody named; never more, whatever the
-size of the batch.
+One statement and the lock, or one more when a named seat leads to a reservation or booking that nobody named; never
+more, whatever the size of the batch.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from app.db import bookings, reservations
@@ -15,21 +15,28 @@ from app.db.connections import Counter
 
 Row = tuple[Any, ...]
 
+SCREENING: Final = (
+    "id", "theater_id", "layout_revision", "timezone", "starts_at", "sales_open_at", "sales_close_at", "cancelled_at",
+    "hold_seconds", "max_hold_seconds", "prices", "max_seats_per_reservation", "max_seats_per_user",
+    "max_active_reservations_per_user", "bookings_per_user_per_day", "revision", "version",
+)  # fmt: skip
+"""What is read of a screening, in this order; the version, which every change moves, is the last."""
+
+_SCREENING = ", ".join("t.timezone" if name == "timezone" else f"s.{name}" for name in SCREENING)
+
 # Whoever waits for a row reads that row anew when it gets it, but nothing joined to it: what must be as new as the lock
 # is of `s`. That is why the layout's revision is written there too.
-_LOCK = """
-SELECT s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
-       s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
-       s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.version
+_LOCK = f"""
+SELECT {_SCREENING}
   FROM screenings s JOIN theaters t ON t.id = s.theater_id
  WHERE s.id = ANY($1::int[]) ORDER BY s.id
    FOR NO KEY UPDATE OF s
-"""
+"""  # noqa: S608 - our own names
 
 _CLAIM = "c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at, c.reason"
 
-# Only screenings that are locked first are read, so nothing here can change between this statement and COMMIT. Its time
-# is asked for here, after the wait for the lock: now() stopped at BEGIN. OFFSET 0 keeps each look-up an index probe.
+# All of one moment. The time is asked for here, after the wait for a lock: now() stopped at BEGIN. OFFSET 0 keeps each
+# look-up an index probe.
 _READ = f"""
 SELECT clock_timestamp() AS now,
   ARRAY(SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at,
@@ -61,7 +68,10 @@ SELECT clock_timestamp() AS now,
                                    AND i.seat_id = s.seat_id AND i.booking_id = s.booking_id OFFSET 0) c
                           WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NULL))
           FROM unnest($9::int[], $10::uuid[]) AS w(screening_id, id), LATERAL (
-               SELECT * FROM bookings i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) b) AS bookings
+               SELECT * FROM bookings i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) b) AS bookings,
+  ARRAY(SELECT ROW({_SCREENING})
+          FROM screenings s JOIN theaters t ON t.id = s.theater_id
+         WHERE s.id = ANY($11::int[]) ORDER BY s.id) AS screenings
 """  # noqa: S608 - our own names
 
 _IS_WRITTEN = "SELECT EXISTS (SELECT FROM seat_events WHERE screening_id = $1 AND version = $2 AND at = $3)"
@@ -83,7 +93,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Found:
-    """What was there at `now` (UTC, PostgreSQL's clock, after the lock), as rows in the order of `_READ`."""
+    """What was there at `now` (UTC, PostgreSQL's clock), as rows in the order of `_READ`; screenings by their ids."""
 
     now: datetime
     keys: list[Row]
@@ -91,6 +101,7 @@ class Found:
     claims_of_users: list[Row]
     reservations: list[Row]
     bookings: list[Row]
+    screenings: list[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +113,16 @@ class Proof:
     at: datetime
 
 
-async def lock(connection: Counter, screening_ids: Sequence[int]) -> list[Any]:
+async def lock(connection: Counter, screening_ids: Sequence[int]) -> list[Row]:
     """Lock these screenings until the transaction ends, in the order of their ids, so that no two batches deadlock.
 
-    Waits for rivals: a batch of another process, or an organizer's edit. Returns one record for each that exists.
+    Waits for rivals: a batch of another process, or an organizer's edit. Returns `SCREENING` of each that exists.
     """
-    return await connection.fetch(_LOCK, screening_ids)
+    return [tuple(record) for record in await connection.fetch(_LOCK, screening_ids)]
 
 
-async def read(connection: Counter, wanted: Wanted) -> Found:
-    """The clock, and the rows that a batch names. Ask after locking."""
+async def read(connection: Counter, wanted: Wanted, screening_ids: Sequence[int] = ()) -> Found:
+    """The clock, the rows that a batch names, and `SCREENING` of those of these screenings that exist."""
     record = await connection.fetchrow(
         _READ,
         *_columns(wanted.keys),
@@ -119,9 +130,15 @@ async def read(connection: Counter, wanted: Wanted) -> Found:
         *_columns(wanted.users),
         *_columns(wanted.reservations),
         *_columns(wanted.bookings),
+        screening_ids,
     )
     assert record is not None  # noqa: S101 (a SELECT without FROM gives one row)
     return Found(*record.values())
+
+
+async def fence(connection: Counter, screening_ids: Sequence[int]) -> None:
+    """Nothing that was read before is written after this: it finds screenings that were edited meanwhile."""
+    await connection.execute("UPDATE screenings SET revision = revision + 1 WHERE id = ANY($1::int[])", screening_ids)
 
 
 async def is_written(connection: Counter, proof: Proof) -> bool:

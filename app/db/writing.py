@@ -5,6 +5,7 @@ the lock, the primary key refuses a second owner and the batch fails, instead of
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -147,14 +148,21 @@ EVENTS_MADE = _insert(
     "screening_id int, version bigint, seat_id int, at timestamptz, from_status text, to_status text, user_id bigint, "
     "previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint, request_id text",
 )
-VERSIONS_MOVED = _change("versions_moved", "screenings", "id int", "version bigint")
+# What was read of a screening is still so, or else nothing is written: a version cannot be null. `edits` is the sum of
+# both revisions, which only grow. It comes first, so that rivals wait for each other here, in the order of the ids.
+VERSIONS_MOVED = _part(
+    "versions_moved",
+    _columns("id int, version bigint, version_before bigint, edits int"),
+    "UPDATE screenings t SET version = CASE WHEN t.version = w.version_before AND t.revision + t.layout_revision"
+    " = w.edits THEN w.version END FROM {rows} WHERE t.id = w.id RETURNING t.id",
+)
 
 
 class Writes:
     """The rows that a batch writes, by kind."""
 
-    def __init__(self) -> None:
-        self._rows: defaultdict[Part, list[tuple[Any, ...]]] = defaultdict(list)
+    def __init__(self, rows: Mapping[Part, list[tuple[Any, ...]]] | None = None) -> None:
+        self._rows = defaultdict(list, rows or {})
 
     def add(self, part: Part, *row: Any) -> None:
         """One more row, its values in the order of the part's columns."""
@@ -162,6 +170,17 @@ class Writes:
 
     def __bool__(self) -> bool:
         return bool(self._rows)
+
+    def by_statement(self) -> list["Writes"]:
+        """What may be written in one statement, in this order: none, one or two.
+
+        A seat that is cancelled and sold again in one batch would have two live bookings for a moment, and the index
+        one_live_booking_per_seat allows none: seats that leave bookings come before those that join others.
+        """
+        if BOOKING_SEATS_CHANGED not in self._rows or BOOKING_SEATS_MADE not in self._rows:
+            return [self] if self else []
+        rest = {part: rows for part, rows in self._rows.items() if part is not BOOKING_SEATS_CHANGED}
+        return [Writes({BOOKING_SEATS_CHANGED: self._rows[BOOKING_SEATS_CHANGED]}), Writes(rest)]
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -174,7 +193,11 @@ class Writes:
 
 
 async def write(connection: Counter, writes: Writes) -> None:
-    """Write everything in one statement. Raises asyncpg's errors; the transaction is then to be rolled back."""
+    """Write everything in one statement.
+
+    Raises asyncpg's errors: NotNullViolationError when a screening is not as it was read. Then nothing was written, and
+    if there is a transaction, it is to be rolled back.
+    """
     parts = writes.parts
     await connection.fetch(_statement(parts), *(_json(writes.rows_of(part)) for part in parts))
 
@@ -185,7 +208,8 @@ def _statement(parts: tuple[Part, ...]) -> str:
     written = [
         f"{part.name} AS ({part.sql.format(parameter=f'${number}::json')})" for number, part in enumerate(parts, 1)
     ]
-    return f"WITH {', '.join(written)} SELECT 1"
+    first = f"(SELECT count(*) FROM {VERSIONS_MOVED.name})" if VERSIONS_MOVED in parts else "0"  # noqa: S608 - our own names
+    return f"WITH {', '.join(written)} SELECT {first}"
 
 
 def _json(rows: list[dict[str, Any]]) -> str:

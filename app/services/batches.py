@@ -1,11 +1,12 @@
-"""One batch: lock its screenings, look at the clock and its rows, decide command by command, write, commit.
+"""One batch: look at the clock and its rows, decide command by command, write. A refusal touches nobody else in it.
 
-In that order, in view, in one transaction. A refusal touches nobody else in the batch.
+With rivals about, its screenings are locked first and all is one transaction, in that order, in view. Without, looking
+is one statement and writing another, which finds out whether anybody came between: then nothing is written.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -35,10 +36,11 @@ from app.domain.commands import (
     Unblock,
 )
 from app.domain.decide import decide
-from app.domain.house import Decision, House
+from app.domain.house import Decision
 from app.domain.idempotency import Key
 from app.domain.limits import Usage
 from app.domain.refusals import KeyReused, NotFound, Refusal, UnknownSeats
+from app.domain.seats import Layout
 from app.domain.taking import reservation_of as reservation_of_hold
 from app.services.answers import Answer, answer
 from app.services.houses import Houses
@@ -104,13 +106,24 @@ class CommitBroke(Exception):
     proof: Proof | None
 
 
+class Overtaken(Exception):
+    """What was read is not so any more, and nothing was written."""
+
+
+class NeedsLock(Exception):
+    """This batch cannot be served without a lock; nothing was written."""
+
+
 async def happened(connection: Counter, broke: CommitBroke) -> bool:
-    """Had a broken COMMIT happened? Waits until the old transaction has ended, one way or the other."""
+    """Had a broken COMMIT happened? If not, it never will: whoever still has it to say finds the screenings edited."""
     if broke.proof is None:
         return False
     async with connection.transaction():
-        await db.lock(connection, [broke.proof.screening_id])
-        return await db.is_written(connection, broke.proof)
+        await db.lock(connection, sorted(broke.served.states))
+        if await db.is_written(connection, broke.proof):
+            return True
+        await db.fence(connection, sorted(broke.served.states))
+        return False
 
 
 async def serve(connection: Counter, batch: Sequence[Asked], houses: Houses) -> Served:
@@ -121,10 +134,10 @@ async def serve(connection: Counter, batch: Sequence[Asked], houses: Houses) -> 
     await connection.execute("BEGIN")
     try:
         counter = _Counter(houses)
-        await counter.open_houses(connection, batch)
+        await counter.open_locked(connection, batch)
         now = await counter.look(connection, batch)
         served = counter.decide(batch, now)
-        for writes in counter.writes(batch, now):
+        for writes in counter.writes(now).by_statement():
             await writing.write(connection, writes)
     except BaseException:
         await _roll_back(connection)
@@ -134,6 +147,34 @@ async def serve(connection: Counter, batch: Sequence[Asked], houses: Houses) -> 
     except Unclear as unclear:
         raise CommitBroke(served, counter.proof(now)) from unclear
     return served
+
+
+async def serve_unlocked(connection: Counter, batch: Sequence[Asked], houses: Houses) -> Served:
+    """As `serve`, with one statement that reads and one that writes.
+
+    Raises Overtaken or NeedsLock when it is to be served with a lock instead.
+    """
+    counter = _Counter(houses)
+    now = await counter.look_unlocked(connection, batch)
+    served = counter.decide(batch, now)
+    match counter.writes(now).by_statement():
+        case []:
+            return served
+        case [writes]:
+            await _write_at_once(connection, writes, served, counter.proof(now))
+            return served
+        case _:
+            raise NeedsLock
+
+
+async def _write_at_once(connection: Counter, writes: Writes, served: Served, proof: Proof | None) -> None:
+    """Write, which commits too."""
+    try:
+        await asyncio.shield(writing.write(connection, writes))
+    except LOST as lost:
+        raise CommitBroke(served, proof) from lost
+    except asyncpg.IntegrityConstraintViolationError as overtaken:
+        raise Overtaken from overtaken
 
 
 class Unclear(Exception):
@@ -146,34 +187,47 @@ class _Counter:
     def __init__(self, houses: Houses) -> None:
         self._houses = houses
         self._ledgers: dict[int, Ledger] = {}
-        self._states: dict[int, int] = {}
         self._keys: dict[tuple[int, str], KnownKey] = {}
         self._stored: list[tuple[Key, KnownKey]] = []
         self._replayed: set[tuple[int, int, str]] = set()
 
-    async def open_houses(self, connection: Counter, batch: Sequence[Asked]) -> None:
+    async def open_locked(self, connection: Counter, batch: Sequence[Asked]) -> None:
         """Lock the screenings. From here on nobody else changes them until the transaction ends."""
-        for record in await db.lock(connection, sorted({asked.screening_id for asked in batch})):
-            house, beside_version = await self._houses.open(record)
-            self._states[house.screening.id] = beside_version
-            self._ledgers[house.screening.id] = Ledger(house)
+        for row in await db.lock(connection, _screenings_of(batch)):
+            self._ledgers[row[0]] = await self._houses.open(row)
 
     async def look(self, connection: Counter, batch: Sequence[Asked]) -> datetime:
         """Read what the batch names, and once more what that leads to. Returns the time for all of its decisions."""
-        wanted = Wanted()
-        for asked in batch:
-            if asked.key:
-                wanted.keys.add((asked.key.owner_id, asked.key.value))
-            if ledger := self._ledgers.get(asked.screening_id):
-                _want(wanted, ledger.house, asked.command)
+        wanted = _wanted(batch, {each: ledger.house.layout for each, ledger in self._ledgers.items()})
         buyers = await self._lock_buyers(connection, batch, wanted)
         found = await db.read(connection, wanted)
         self._take_in(found)
-        askers = {(asked.screening_id, asked.asker_id) for asked in batch}
-        if leads := self._leads_of(found, askers):
+        if leads := self._leads_of(found, batch):
             self._take_in(await db.read(connection, leads))
         if buyers:
             await self._count(connection, buyers)
+        return found.now
+
+    async def look_unlocked(self, connection: Counter, batch: Sequence[Asked]) -> datetime:
+        """As `look`, with the screenings themselves: nobody is kept from changing them.
+
+        Raises NeedsLock when they are not known well enough, Overtaken when they changed between the readings.
+        """
+        screening_ids = _screenings_of(batch)
+        layouts = {each: layout for each in screening_ids if (layout := self._houses.layout_without_lock(each))}
+        if len(layouts) < len(screening_ids):
+            raise NeedsLock
+        found = await db.read(connection, _wanted(batch, layouts), screening_ids)
+        for row in found.screenings:
+            ledger = self._ledgers[row[0]] = await self._houses.open(row)
+            if ledger.house.layout is not layouts[row[0]] or ledger.house.screening.counts_buyers:
+                raise NeedsLock
+        self._take_in(found)
+        if leads := self._leads_of(found, batch):
+            more = await db.read(connection, leads, screening_ids)
+            if more.screenings != found.screenings:
+                raise Overtaken
+            self._take_in(more)
         return found.now
 
     async def _lock_buyers(
@@ -212,14 +266,14 @@ class _Counter:
         answers = [self._answer_to(asked, now) for asked in batch]
         answered = {asked.screening_id for asked, told in zip(batch, answers, strict=True) if isinstance(told, Answer)}
         told = {screening_id: ledger for screening_id, ledger in self._ledgers.items() if screening_id in answered}
-        states = {each: ledger.house.version + self._states[each] for each, ledger in told.items()}
+        states = {each: ledger.state for each, ledger in told.items()}
         return Served(answers, states, {each: ledger.news() for each, ledger in told.items() if ledger.has_changed})
 
-    def writes(self, batch: Sequence[Asked], now: datetime) -> list[Writes]:
-        """The rows that differ from what was read, and the keys; what comes first is to be written first."""
-        endings, writes = Writes(), Writes()
+    def writes(self, now: datetime) -> Writes:
+        """The rows that differ from what was read, and the keys."""
+        writes = Writes()
         for ledger in self._ledgers.values():
-            ledger.write_to(writes, endings, now)
+            ledger.write_to(writes, now)
         for key, known in self._stored:
             told = known.answer
             writes.add(
@@ -229,7 +283,7 @@ class _Counter:
             )
         for replayed in self._replayed:
             writes.add(writing.KEYS_REPLAYED, *replayed, now)
-        return [each for each in (endings, writes) if each]
+        return writes
 
     def proof(self, now: datetime) -> Proof | None:
         """What is written if the batch is, and only then; None when nothing changed."""
@@ -299,9 +353,10 @@ class _Counter:
                 seat_id, ClaimStatus(status), user_id, reservation_id, booking_id, expires_at, reason
             )
 
-    def _leads_of(self, found: Found, askers: set[tuple[int, int | None]]) -> Wanted:
+    def _leads_of(self, found: Found, batch: Sequence[Asked]) -> Wanted:
         """Reservations and bookings that the rows lead to: holds that ran out, and whatever an asker has."""
         leads = Wanted()
+        askers = {(asked.screening_id, asked.asker_id) for asked in batch}
         for screening_id, ledger in self._ledgers.items():
             house = ledger.house
             for claim in house.claims.values():
@@ -317,13 +372,26 @@ class _Counter:
         return leads
 
 
-def _want(wanted: Wanted, house: House, command: Command) -> None:
-    """Add the rows that a decision about this command may look at."""
-    screening_id = house.screening.id
+def _screenings_of(batch: Sequence[Asked]) -> list[int]:
+    return sorted({asked.screening_id for asked in batch})
+
+
+def _wanted(batch: Sequence[Asked], layouts: Mapping[int, Layout]) -> Wanted:
+    """The rows that the decisions of a batch may look at, as far as they are named."""
+    wanted = Wanted()
+    for asked in batch:
+        if asked.key:
+            wanted.keys.add((asked.key.owner_id, asked.key.value))
+        if layout := layouts.get(asked.screening_id):
+            _want(wanted, asked.screening_id, layout, asked.command)
+    return wanted
+
+
+def _want(wanted: Wanted, screening_id: int, layout: Layout, command: Command) -> None:
     match command:
         case Hold(seats=seats) | Book(seats=seats) | Toggle(seats=seats) | Block(seats=seats) | Unblock(seats=seats):
             try:
-                wanted.seats.update((screening_id, seat.id) for seat in house.layout.find(seats))
+                wanted.seats.update((screening_id, seat.id) for seat in layout.find(seats))
             except UnknownSeats:
                 return
             if isinstance(command, Toggle):

@@ -19,13 +19,14 @@ from app.domain.commands import Command
 from app.domain.idempotency import Key
 from app.domain.refusals import Busy, KeyInUse
 from app.services.answers import Answer
-from app.services.batches import Asked, CommitBroke, Served, happened, serve
+from app.services.batches import Asked, CommitBroke, NeedsLock, Overtaken, Served, happened, serve, serve_unlocked
 from app.services.houses import Houses
 from app.services.news import News
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 3
+LOCKS_FIRST: Final = 32
 SAME_KEY_WAITS_SECONDS: Final = 2.0
 
 Announce = Callable[[Mapping[int, int], Callable[[], None], Mapping[int, News]], None]
@@ -53,6 +54,8 @@ class BoxOffice:
         self._queue_max = queue_max
         self._deadline_seconds = deadline_seconds
         self._one_screening_a_batch = one_screening_a_batch
+        self.locks_first = 0
+        """So many batches are served with a lock: somebody else sells the same screenings."""
         self._queue: deque[Asked] = deque()
         self._arrival = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -181,7 +184,7 @@ class BoxOffice:
                 if broke and await happened(connection, broke):
                     return broke.served
                 broke = None
-                return await serve(connection, batch, self._houses)
+                return await self._attempt(connection, batch)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
                 continue
             except CommitBroke as unknown:
@@ -200,6 +203,19 @@ class BoxOffice:
                     raise Busy(outcome_unknown=True) from unforeseen
                 raise
         raise Busy(outcome_unknown=broke is not None)
+
+    async def _attempt(self, connection: Counter, batch: Sequence[Asked]) -> Served:
+        """Without a lock, unless rivals were met lately."""
+        if self.locks_first > 0:
+            self.locks_first -= 1
+        else:
+            try:
+                return await serve_unlocked(connection, batch, self._houses)
+            except Overtaken:
+                self.locks_first = LOCKS_FIRST
+            except NeedsLock:
+                pass
+        return await serve(connection, batch, self._houses)
 
     async def _connected(self) -> Counter:
         if self._connection is None or self._connection.is_closed():

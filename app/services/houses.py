@@ -1,18 +1,20 @@
-"""From the locked row of a screening to the house that the box office decides about.
+"""From the row of a screening to the house that the box office decides about.
 
 A row seldom says anything new but its version: what it means is worked out once, as long as it says the same.
 """
 
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from app.db.houses import Row
+from app.db.houses import SCREENING, Row
 from app.db.screenings import Defaults, screening_of
 from app.domain.house import House
 from app.domain.screenings import Screening
+from app.domain.seats import Layout
 from app.services.layouts import Layouts
+from app.services.ledger import Ledger
 
 SCREENINGS_KEPT: Final = 10_000
 
@@ -23,6 +25,7 @@ class _Known:
 
     row: Row
     screening: Screening
+    layout_revision: int
     timezone: tzinfo
 
 
@@ -34,21 +37,35 @@ class Houses:
         self._defaults = defaults
         self._known: dict[int, _Known] = {}
 
-    async def open(self, record: Any) -> tuple[House, int]:
-        """The house of a record of `db.houses.lock`, and what its state is beside its version."""
-        *row, version = record
-        known = self._known.get(record["id"])
-        if known is None or known.row != tuple(row):
-            known = self._read(record, tuple(row))
-        screening = known.screening
-        layout = await self._layouts.at(screening.theater_id, record["layout_revision"])
-        # Every part only grows, so their sum moves whenever one of them does.
-        return House(screening, layout, version, known.timezone), screening.revision + record["layout_revision"]
+    async def open(self, row: Row) -> Ledger:
+        """The house of a row, as `db.houses.SCREENING` has it."""
+        known = self._known.get(row[0])
+        if known is None or known.row != row[:-1]:
+            known = self._take_in(row)
+        layout = await self._layouts.at(known.screening.theater_id, known.layout_revision)
+        house = House(known.screening, layout, row[-1], known.timezone)
+        return Ledger(house, known.screening.revision + known.layout_revision)
 
-    def _read(self, record: Any, row: Row) -> _Known:
-        known = _Known(row, screening_of(record, self._defaults), ZoneInfo(record["timezone"]))
-        self._known.pop(record["id"], None)
-        self._known[record["id"]] = known
+    def layout_without_lock(self, screening_id: int) -> Layout | None:
+        """The layout, as last seen, of a screening that can do without a lock.
+
+        None: it was not seen lately, or it counts buyers, who may be buying elsewhere at the same time.
+        """
+        known = self._known.get(screening_id)
+        if known is None or known.screening.counts_buyers:
+            return None
+        return self._layouts.at_hand(known.screening.theater_id, known.layout_revision)
+
+    def _take_in(self, row: Row) -> _Known:
+        columns = dict(zip(SCREENING, row, strict=True))
+        known = _Known(
+            row=row[:-1],
+            screening=screening_of(columns, self._defaults),
+            layout_revision=columns["layout_revision"],
+            timezone=ZoneInfo(columns["timezone"]),
+        )
+        self._known.pop(row[0], None)
+        self._known[row[0]] = known
         if len(self._known) > SCREENINGS_KEPT:
             del self._known[next(iter(self._known))]
         return known

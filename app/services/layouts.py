@@ -28,23 +28,24 @@ class Layouts:
 
         Raises NotFound when there is no such theater.
         """
-        known = self._at_hand(theater_id, revision)
+        known = self.at_hand(theater_id, revision)
         if known is not None:
             return known
         async with self._loading.setdefault(theater_id, asyncio.Lock()):
-            known = self._at_hand(theater_id, revision)
+            known = self.at_hand(theater_id, revision)
             return known or await self._load(theater_id)
 
-    def theater_of(self, seat_id: int) -> int | None:
-        """The theater of a seat, if a layout at hand has it: a seat never moves to another house."""
-        return next((layout.theater_id for layout in self._known.values() if seat_id in layout.by_id), None)
-
-    def _at_hand(self, theater_id: int, revision: int) -> Layout | None:
+    def at_hand(self, theater_id: int, revision: int) -> Layout | None:
+        """As `at`, if it was read already."""
         layout = self._known.get(theater_id)
         if layout is None or layout.revision < revision:
             return None
         self._known.move_to_end(theater_id)
         return layout
+
+    def theater_of(self, seat_id: int) -> int | None:
+        """The theater of a seat, if a layout at hand has it: a seat never moves to another house."""
+        return next((layout.theater_id for layout in self._known.values() if seat_id in layout.by_id), None)
 
     async def _load(self, theater_id: int) -> Layout:
         async with self._engine.connect() as connection:

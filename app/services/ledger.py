@@ -20,13 +20,20 @@ from app.services.news import News
 class Ledger:
     """One house and its changes. Whatever happens between two batches, only the difference is written."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, edits: int) -> None:
+        """`edits`: the sum of the revisions of the screening and its layout."""
         self.house = house
+        self.edits = edits
         self.version_before = house.version
         self._claims: dict[int, Claim | None] = {}
         self._reservations: dict[UUID, Reservation | None] = {}
         self._bookings: dict[UUID, Booking | None] = {}
         self._events: list[tuple[Any, ...]] = []
+
+    @property
+    def state(self) -> int:
+        """Grows with every change of the seats, the prices or the layout."""
+        return self.house.version + self.edits
 
     @property
     def has_changed(self) -> bool:
@@ -56,16 +63,12 @@ class Ledger:
         )
         return News(self.version_before, self.house.version, changes)
 
-    def write_to(self, writes: Writes, endings: Writes, now: datetime) -> None:
-        """Add the rows that differ from what was read.
-
-        `endings` are to be written first: a seat that is cancelled and sold again in one batch would else have two live
-        bookings for a moment, and the index one_live_booking_per_seat allows none.
-        """
+    def write_to(self, writes: Writes, now: datetime) -> None:
+        """Add the rows that differ from what was read."""
         if not self.has_changed:
             return
         screening_id = self.house.screening.id
-        writes.add(writing.VERSIONS_MOVED, screening_id, self.house.version)
+        writes.add(writing.VERSIONS_MOVED, screening_id, self.house.version, self.version_before, self.edits)
         for event in self._events:
             writes.add(writing.EVENTS_MADE, *event)
         for seat_id, claim_before in self._claims.items():
@@ -73,7 +76,7 @@ class Ledger:
         for reservation_id, reservation_before in self._reservations.items():
             _write_reservation(writes, screening_id, reservation_before, self.house.reservations[reservation_id], now)
         for booking_id, booking_before in self._bookings.items():
-            _write_booking(writes, endings, screening_id, booking_before, self.house.bookings[booking_id], now)
+            _write_booking(writes, screening_id, booking_before, self.house.bookings[booking_id], now)
 
 
 def _event(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[Any, ...]:
@@ -118,9 +121,7 @@ def _write_reservation(
     _write_seats(make, change, screening_id, before, after, None, now)
 
 
-def _write_booking(
-    writes: Writes, endings: Writes, screening_id: int, before: Booking | None, after: Booking, now: datetime
-) -> None:
+def _write_booking(writes: Writes, screening_id: int, before: Booking | None, after: Booking, now: datetime) -> None:
     payment, when = after.payment, after.cancelled_at
     if before is None:
         sold = (after.status, payment.status, payment.reference, after.created_at, when, after.version)
@@ -128,7 +129,7 @@ def _write_booking(
     else:
         writes.add(writing.BOOKINGS_CHANGED, screening_id, after.id, after.status, payment.status, when, after.version)
     make = partial(writes.add, writing.BOOKING_SEATS_MADE)
-    change = partial(endings.add, writing.BOOKING_SEATS_CHANGED)
+    change = partial(writes.add, writing.BOOKING_SEATS_CHANGED)
     _write_seats(make, change, screening_id, before, after, when, now)
 
 

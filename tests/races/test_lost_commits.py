@@ -1,18 +1,36 @@
-"""A COMMIT whose answer is lost happened, or it did not: either way once, and the caller hears what is true."""
+"""A COMMIT whose answer is lost happened, or it did not: either way once, and the caller hears what is true.
+
+With a lock it is a word of its own, without one the statement that writes is its own commit.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from asyncpg import NotNullViolationError
 from httpx import AsyncClient
 
-from tests.conftest import OpenApp
+from app.db import writing
+from app.db.connections import counter
+from app.db.writing import Writes
+from app.resources import Resources
+from app.services import batches
+from app.settings import Settings
+from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until, until_waiting
 from tests.races.buyers import Buyer, codes, seats, sent, somebody
 from tests.races.lines import Fate, Line
+from tests.services.counter import hold, toggle
 
 COMMIT = b"COMMIT\0"
+WRITE = b'"from_status":'
+
+
+@pytest.fixture(params=[COMMIT, WRITE], ids=["with a lock", "without a lock"])
+def last_word(request: pytest.FixtureRequest) -> bytes:
+    word: bytes = request.param
+    return word
 
 
 @pytest.fixture
@@ -27,8 +45,12 @@ def line(to_postgresql: tuple[Line, str]) -> Line:
 
 
 @pytest.fixture
-async def buyer(client: AsyncClient) -> Buyer:
-    return await somebody(client)
+async def buyer(client: AsyncClient, last_word: bytes) -> Buyer:
+    buyer = await somebody(client)
+    if last_word == WRITE:
+        for screening in (1, 2):  # what was never seen is locked
+            await buyer.hold("nowhere", screening=screening)
+    return buyer
 
 
 async def events(database: Connection) -> list[tuple[int, int, str]]:
@@ -37,8 +59,10 @@ async def events(database: Connection) -> list[tuple[int, int, str]]:
 
 
 @pytest.mark.parametrize("fate", [Fate.CUT_BEFORE, Fate.CUT_AFTER])
-async def test_a_toggle_without_a_key_happens_once(buyer: Buyer, line: Line, database: Connection, fate: Fate) -> None:
-    line.when(COMMIT, fate)
+async def test_a_toggle_without_a_key_happens_once(
+    buyer: Buyer, line: Line, database: Connection, last_word: bytes, fate: Fate
+) -> None:
+    line.when(last_word, fate)
 
     answer = await buyer.toggle("A1")
 
@@ -51,9 +75,9 @@ async def test_a_toggle_without_a_key_happens_once(buyer: Buyer, line: Line, dat
 
 @pytest.mark.parametrize("fate", [Fate.CUT_BEFORE, Fate.CUT_AFTER])
 async def test_with_postgresql_away_the_outcome_is_unknown_and_the_key_settles_it(
-    buyer: Buyer, line: Line, database: Connection, fate: Fate
+    buyer: Buyer, line: Line, database: Connection, last_word: bytes, fate: Fate
 ) -> None:
-    line.when(COMMIT, fate, closes_then=True)
+    line.when(last_word, fate, closes_then=True)
 
     broken = await buyer.book("A1", key="k")
     line.is_closed = False
@@ -99,11 +123,19 @@ async def test_a_backend_that_is_ended_in_the_middle_of_commit_is_replaced(buyer
 
 
 @pytest.mark.parametrize("screenings", [(1,), (1, 2)])
+@pytest.mark.parametrize("locks_first", [0, 1], ids=["without a lock", "with a lock"])
 async def test_what_is_still_committing_when_the_line_is_lost_is_not_done_again(
-    open_app: OpenApp, to_postgresql: tuple[Line, str], database: Connection, screenings: tuple[int, ...]
+    open_app: OpenApp,
+    to_postgresql: tuple[Line, str],
+    database: Connection,
+    screenings: tuple[int, ...],
+    locks_first: int,
 ) -> None:
     client = await open_app(database_url=to_postgresql[1], lock_timeout_ms=50)
     buyer = await somebody(client)
+    for screening in screenings:
+        await buyer.hold("nowhere", screening=screening)
+    resources_of(client).box_office.locks_first = locks_first
 
     async with commits_waiting(database):
         toggling = sent(*(buyer.toggle("A1", screening=screening) for screening in screenings))
@@ -117,3 +149,51 @@ async def test_what_is_still_committing_when_the_line_is_lost_is_not_done_again(
     assert all("unknown" in answer.json()["detail"] for answer in answers)
     assert codes([afterwards]) == [200]
     assert [label for seat in afterwards.json()["reservation"]["seats"] if (label := seat["label"])] == ["A1", "A2"]
+
+
+async def test_what_was_written_off_is_never_written(
+    resources: Resources, database: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line is lost before the statement arrives; it arrives after all, when everything was done anew."""
+    late: list[Writes] = []
+
+    async def lost(connection: object, writes: Writes) -> None:
+        late.append(writes)
+        monkeypatch.undo()
+        raise ConnectionResetError
+
+    await resources.box_office.ask(1, hold(2, "A1"))
+    monkeypatch.setattr(batches.writing, "write", lost)
+    await resources.box_office.ask(1, toggle(1, "A2"))
+    await resources.box_office.ask(1, toggle(1, "A2"))
+    before = await events(database)
+
+    async with counter(settings) as connection:
+        with pytest.raises(NotNullViolationError):
+            await writing.write(connection, late[0])
+
+    assert [status for _, _, status in before] == ["reserved", "reserved", "available"]
+    assert await events(database) == before
+
+
+async def test_what_was_written_off_is_not_written_even_if_nothing_was_done_since(
+    resources: Resources, database: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[tuple[Writes, batches.CommitBroke]] = []
+
+    async def lost(connection: object, writes: Writes, served: batches.Served, proof: batches.Proof | None) -> None:
+        late.append((writes, batches.CommitBroke(served, proof)))
+        raise NotImplementedError
+
+    await resources.box_office.ask(1, hold(2, "A1"))
+    monkeypatch.setattr(batches, "_write_at_once", lost)
+    with pytest.raises(NotImplementedError):
+        await resources.box_office.ask(1, toggle(1, "A2"))
+    [(writes, broke)] = late
+
+    async with counter(settings) as connection:
+        assert not await batches.happened(connection, broke)
+        with pytest.raises(NotNullViolationError):
+            await writing.write(connection, writes)
+
+    assert [status for _, _, status in await events(database)] == ["reserved"]

@@ -96,6 +96,7 @@ async def test_a_hold_that_waited_past_a_rivals_end_gets_the_seat(client: AsyncC
     """Its transaction began, and asked for the lock, while the rival still held the seat: that time does not count."""
     first, second = await somebody(client), await somebody(client)
     await first.hold("A1", "A2")
+    resources_of(client).box_office.locks_first = 1
 
     async with locked(database, 1):
         holding = asyncio.ensure_future(second.hold("A1"))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import uuid_utils.compat as uuid_utils
 
-from app.domain.commands import Book, Hold, ReleaseAll, Toggle
+from app.domain.commands import Book, Hold, Toggle
 from app.domain.idempotency import Key
 from app.domain.people import Person
 from app.domain.seats import SeatNames
@@ -39,7 +39,7 @@ def key(value: str, user_id: int = 1, sent_for: str = "this") -> Key:
 async def busy(box_office: BoxOffice, database: Connection) -> AsyncIterator[None]:
     """The box office is kept waiting until the block ends: whoever asks meanwhile is served together, in one batch."""
     async with locked(database, PARKED):
-        first = asyncio.ensure_future(box_office.ask(PARKED, ReleaseAll(Person(1))))
+        first = asyncio.ensure_future(box_office.ask(PARKED, toggle(1, "A1")))
         await until_waiting(database)
         yield
     await first

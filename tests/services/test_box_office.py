@@ -409,3 +409,20 @@ async def test_one_key_sent_many_times_at_once_is_one_effect(box_office: BoxOffi
     assert [each.replayed for each in answers if isinstance(each, Answer)] == [False] + [True] * 19
     assert await taken(database) == [(1, 1)]
     assert await version(database) == 1
+
+
+async def test_who_was_overtaken_serves_with_locks_for_a_while(
+    resources: Resources, open_app: OpenApp, database: Connection
+) -> None:
+    rival = resources_of(await open_app())
+    for each in (resources, rival):
+        await each.box_office.ask(1, ReleaseAll(Person(1)))
+
+    async with locked(database, 1):
+        holding = told(resources.box_office.ask(1, hold(1, "A1")), rival.box_office.ask(1, hold(2, "A2")))
+        await until_waiting(database, 2)
+    answers = await holding
+
+    assert all(isinstance(answer, Answer) for answer in answers)
+    assert sorted(each.box_office.locks_first for each in (resources, rival)) == [0, module.LOCKS_FIRST]
+    assert await database.fetchval("SELECT version FROM screenings WHERE id = 1") == 2

@@ -79,6 +79,7 @@ class History:
     database: Connection
     model: House
     buyers: dict[int, Person]
+    with_locks: bool = False
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @property
@@ -88,6 +89,7 @@ class History:
     async def batch(self, wishes: Sequence[Wish]) -> None:
         """Ask for all of it at once, in one batch, and hold every answer against what the model decides."""
         commands = self.commands_for(wishes)
+        self.resources.box_office.locks_first = int(self.with_locks)
         ask = self.resources.box_office.ask
         clock, *told = await asyncio.gather(
             *(ask(self.screening_id, command) for command in (CLOCK, *commands)), return_exceptions=True
@@ -224,15 +226,17 @@ def _moved_back(each: Reservation, time: timedelta) -> Reservation:
 @settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(evening=evenings(FEW) | evenings(MANY), limits=LIMITS, one_email=st.booleans())
+@given(evening=evenings(FEW) | evenings(MANY), limits=LIMITS, one_email=st.booleans(), with_locks=st.booleans())
 async def test_whatever_is_asked_the_box_office_answers_and_writes_what_the_rules_say(
     resources: Resources,
     database: Connection,
     evening: list[tuple[Passing | NewPrice, list[Wish]]],
     limits: tuple[int | None, ...],
     one_email: bool,
+    with_locks: bool,
 ) -> None:
     history = await opened(resources, database, limits, one_email)
+    history.with_locks = with_locks
 
     for between, wishes in evening:
         if isinstance(between, Passing):

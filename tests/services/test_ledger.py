@@ -70,6 +70,8 @@ class Tables:
         elif verb == "freed":
             del rows[key]
         else:
+            assert row.pop("version_before", None) == (rows[key]["version"] if table == "versions" else None)
+            assert row.pop("edits", 2) == 2
             changed = rows[key] | row
             assert changed != rows[key]
             rows[key] = changed
@@ -122,7 +124,7 @@ class Books:
 
     def batch(self, *asked: Wish | Command) -> set[str]:
         """One batch: read, decide, write. Gives the kinds of rows that it wrote."""
-        ledger = Ledger(self.tables.read_into(self.model))
+        ledger = Ledger(self.tables.read_into(self.model), edits=2)
         for each in asked:
             command = each.as_command(ledger.house, self.new_id()) if isinstance(each, Wish) else each
             try:
@@ -132,12 +134,12 @@ class Books:
             asker = command.buyer.id if isinstance(command, Hold | Toggle | Book) else None
             ledger.enter(decision, self.now, asker, "a request")
             self.model.apply(decision)
-        writes, endings = Writes(), Writes()
-        ledger.write_to(writes, endings, self.now)
+        writes = Writes()
+        ledger.write_to(writes, self.now)
         assert bool(writes) == ledger.has_changed
-        self.tables.write(endings)
-        self.tables.write(writes)
-        return {part.name for part in (*endings.parts, *writes.parts)}
+        for each in writes.by_statement():
+            self.tables.write(each)
+        return {part.name for part in writes.parts}
 
     def wait(self, time: timedelta) -> None:
         self.now += time
