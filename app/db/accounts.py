@@ -69,7 +69,7 @@ _DELETE = text(f"""
 """)  # noqa: S608 - our own names
 _ERAS = text("""
     SELECT id, era, spared_session_id FROM users
-     WHERE era_began_at > clock_timestamp() - make_interval(secs => :seconds)
+     WHERE era_began_at > statement_timestamp() - make_interval(secs => :seconds)
 """)
 
 

@@ -6,6 +6,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.sweeping import PORTION
+
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
@@ -35,14 +37,15 @@ _ROTATE = text("""
 _END = text("UPDATE sessions SET ended_at = clock_timestamp() WHERE id = :id AND ended_at IS NULL RETURNING id")
 
 _ENDED = text("""
-    SELECT id FROM sessions WHERE ended_at > clock_timestamp() - make_interval(secs => :seconds)
+    SELECT id FROM sessions WHERE ended_at > statement_timestamp() - make_interval(secs => :seconds)
 """)
 
 # Ended ones stay for as long as an access token of theirs might be about.
 _FORGET = text("""
     DELETE FROM sessions WHERE ctid = ANY(ARRAY(
            SELECT ctid FROM sessions
-            WHERE expires_at < clock_timestamp() OR ended_at < clock_timestamp() - interval '2 days' LIMIT 10000))
+            WHERE expires_at < statement_timestamp() OR ended_at < statement_timestamp() - interval '2 days'
+            LIMIT :at_most))
 """)
 
 
@@ -73,5 +76,5 @@ async def ended_in_the_last(connection: AsyncConnection, seconds: float) -> list
 
 async def forget(connection: AsyncConnection) -> None:
     """Delete sessions that nobody can go on with."""
-    while (await connection.execute(_FORGET)).rowcount:
+    while (await connection.execute(_FORGET, {"at_most": PORTION})).rowcount == PORTION:
         pass

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from app.db import sweeping
 from app.domain.refusals import Busy
 from app.resources import Resources
 from app.services import sweeper as module
@@ -142,6 +143,41 @@ async def test_old_keys_and_old_events_go(resources: Resources, database: Connec
 
     assert await database.fetchval("SELECT array_agg(key) FROM idempotency_keys") == ["2"]
     assert await database.fetchval("SELECT array_agg(version) FROM seat_events") == [2]
+
+
+async def test_it_does_not_stay_with_keys_that_grow_old_while_it_deletes(
+    resources: Resources, database: Connection
+) -> None:
+    """The next one is old as soon as one is deleted, as on a day after a busy day."""
+    await resources.box_office.ask(1, hold(1, "A1"), key=key("1"))
+    await database.execute("UPDATE idempotency_keys SET created_at = now() - interval '25 hours'")
+    await database.execute("""
+        CREATE FUNCTION grow_old() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            OLD.key := OLD.key || '1';
+            INSERT INTO idempotency_keys SELECT OLD.*;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER grow_old AFTER DELETE ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION grow_old()
+    """)
+
+    await resources.sweeper.tidy()
+
+    assert await database.fetchval("SELECT array_agg(key) FROM idempotency_keys") == ["11"]
+
+
+async def test_what_is_too_much_for_one_portion_goes_in_several(
+    resources: Resources, database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "PORTION", 2)
+    for user in range(1, 6):
+        await resources.box_office.ask(1, hold(user, f"A{user}"), key=key(f"{user}", user))
+    await database.execute("UPDATE idempotency_keys SET created_at = now() - interval '25 hours'")
+    await database.execute("UPDATE seat_events SET at = now() - interval '8 days'")
+
+    await resources.sweeper.tidy()
+
+    assert await database.fetchval("SELECT count(*) FROM idempotency_keys") == 0
+    assert await database.fetchval("SELECT count(*) FROM seat_events") == 0
 
 
 async def test_it_sweeps_by_itself_and_goes_on_when_postgresql_returns(
