@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test bench lint format types imports migrations openapi lock upgrade ci clean reset
+.PHONY: help run test bench plans lint format types imports migrations openapi lock upgrade ci clean reset
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +29,10 @@ test: $(TOOLS) ## run the tests on real servers; ARGS="tests/domain -x" chooses
 bench: $(RUNTIME) ## how fast it is, and the machine; CASES=hold,replay ROUNDS=3 SECONDS=4 for less (needs wrk)
 	@exec $(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS))
+
+plans: $(RUNTIME) ## how PostgreSQL carries out each hot statement; BOOKINGS=100000 SCREENINGS=100 for less, ABOUT=holds
+	@exec $(BIN)/python -m benchmarks.plans $(if $(BOOKINGS),--bookings $(BOOKINGS)) \
+		$(if $(SCREENINGS),--screenings $(SCREENINGS)) $(if $(ABOUT),--about "$(ABOUT)")
 
 lint: $(TOOLS) ## ruff: rules and format
 	$(BIN)/python -m ruff check .

@@ -1,12 +1,19 @@
 """The benchmarks can be read and their figures understood. No load here: `make bench` measures."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from app.adapters.embedded import EmbeddedServers
+from benchmarks import houses
 from benchmarks.cases import CASES, Aim, Faster, Prompt, Side, chosen
+from benchmarks.houses import House
 from benchmarks.load import LUA, CannotMeasure, Measured, parse, parse_pgbench
+from benchmarks.past import give_past
+from benchmarks.plans import NOT_SOLD, explain_all
 from benchmarks.report import Result
+from tests.conftest import EMPTY, MakeDatabase
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,6 +119,42 @@ def test_a_ratio_is_taken_round_by_round_and_a_bar_is_met_or_not() -> None:
         (0.5, False),
         (1_000, None),
     ]
+
+
+@pytest.fixture
+async def sold(servers: EmbeddedServers, make_database: MakeDatabase) -> House:
+    """Three screenings with a past of 30 bookings each, in a database where nobody reads a table that has an index."""
+    url = (servers.database_url or "").replace("/usher?", f"/{(name := await make_database(EMPTY))}?")
+
+    def build() -> House:
+        houses.execute(url, f"ALTER DATABASE {name} SET enable_seqscan = off")
+        house = houses.build(url, houses.invite(url), seats=30 + NOT_SOLD, screenings=3)
+        give_past(house, 90)
+        return house
+
+    return await asyncio.to_thread(build)
+
+
+async def test_every_hot_statement_is_explained_and_has_an_index(sold: House) -> None:
+    plans = await explain_all(sold, sold=30)
+
+    told = {plan.about: plan for plan in plans}
+    for about in ("32 holds", "32 confirmed", "32 released", "the map", "my bookings", "where a key was used"):
+        assert "(actual time=" in told[about].text
+    assert [plan for plan in plans if "Seq Scan" in plan.text] == []
+    assert "Index Cond: (expires_at <= statement_timestamp())" in told["the holds that have run out"].text
+    assert "Trigger for constraint" in told["32 confirmed"].text
+
+
+async def test_what_is_explained_is_taken_back(sold: House) -> None:
+    def old_events() -> str:
+        return houses.ask(sold.database_url, "SELECT count(*) FROM seat_events WHERE at < now() - interval '19 hours'")
+
+    before = await asyncio.to_thread(old_events)
+    plans = await explain_all(sold, sold=30)
+
+    assert f"rows={before}.00" in next(plan.text for plan in plans if plan.about == "old events")
+    assert await asyncio.to_thread(old_events) == before != "0"
 
 
 def _sides_of(bars: tuple[object, ...]) -> list[str]:
