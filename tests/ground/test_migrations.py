@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.adapters.embedded import EmbeddedServers
 from app.db.migrations import ADVISORY_LOCK, check, current_and_head, downgrade, head, upgrade, with_migration_lock
+from app.db.schema import metadata
 
 
 @pytest.fixture
@@ -69,3 +70,34 @@ async def test_a_migration_gives_up_on_a_table_that_stays_locked(url: str, monke
         await with_migration_lock(url, lambda own: own.execute(text("ALTER TABLE busy ADD m int")) and None)
 
     await rival.close()
+
+
+async def test_primary_keys_have_their_columns_in_the_order_of_the_schema(url: str) -> None:
+    """Alembic does not compare this."""
+    await upgrade(url)
+
+    connection = await connect(url)
+    rows = await connection.fetch(
+        "SELECT conrelid::regclass::text AS table, array_agg(a.attname::text ORDER BY k.place) AS columns"
+        "  FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY AS k(number, place), pg_attribute a"
+        " WHERE c.contype = 'p' AND c.connamespace = 'public'::regnamespace"
+        "   AND a.attrelid = c.conrelid AND a.attnum = k.number GROUP BY 1"
+    )
+    await connection.close()
+    made = {row["table"]: row["columns"] for row in rows if row["table"] != "alembic_version"}
+    assert made == {name: [column.name for column in table.primary_key] for name, table in metadata.tables.items()}
+
+
+async def test_indexes_that_an_interrupted_migration_left_are_built_again(url: str) -> None:
+    await upgrade(url, "0004")
+    connection = await connect(url)
+    for left in ("idempotency_keys_by_age_new", "seat_events_by_age_new"):
+        await connection.execute(f"CREATE INDEX {left} ON {left.partition('_by_')[0]} (user_id)")
+    await connection.execute("DROP INDEX seat_events_by_age")
+
+    await upgrade(url)
+
+    await check(url)
+    left = await connection.fetchval("SELECT array_agg(relname::text) FROM pg_class WHERE relname LIKE '%\\_new'")
+    await connection.close()
+    assert left is None
