@@ -72,20 +72,28 @@ async def test_a_migration_gives_up_on_a_table_that_stays_locked(url: str, monke
     await rival.close()
 
 
-async def test_primary_keys_have_their_columns_in_the_order_of_the_schema(url: str) -> None:
-    """Alembic does not compare this."""
+async def test_what_alembic_does_not_compare_is_as_in_the_schema_too(url: str) -> None:
+    """The order of a primary key's columns, how an index is built, and how full a page may be."""
     await upgrade(url)
 
     connection = await connect(url)
-    rows = await connection.fetch(
+    keys = await connection.fetch(
         "SELECT conrelid::regclass::text AS table, array_agg(a.attname::text ORDER BY k.place) AS columns"
         "  FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY AS k(number, place), pg_attribute a"
-        " WHERE c.contype = 'p' AND c.connamespace = 'public'::regnamespace"
-        "   AND a.attrelid = c.conrelid AND a.attnum = k.number GROUP BY 1"
+        " WHERE c.contype = 'p' AND a.attrelid = c.conrelid AND a.attnum = k.number GROUP BY 1"
     )
+    methods = await connection.fetch(
+        "SELECT c.relname, m.amname FROM pg_class c JOIN pg_am m ON m.oid = c.relam WHERE c.relkind = 'i'"
+    )
+    options = await connection.fetch("SELECT relname, reloptions FROM pg_class WHERE relkind = 'r'")
     await connection.close()
-    made = {row["table"]: row["columns"] for row in rows if row["table"] != "alembic_version"}
-    assert made == {name: [column.name for column in table.primary_key] for name, table in metadata.tables.items()}
+    columns_of, method_of, options_of = ({row[0]: row[1] for row in rows} for rows in (keys, methods, options))
+    for name, table in metadata.tables.items():
+        assert columns_of[name] == [column.name for column in table.primary_key]
+        asked = table.dialect_options["postgresql"]["with"] or {}
+        assert options_of[name] == ([f"{option}={value}" for option, value in asked.items()] or None)
+        for index in table.indexes:
+            assert method_of[index.name] == (index.dialect_options["postgresql"]["using"] or "btree")
 
 
 async def test_indexes_that_an_interrupted_migration_left_are_built_again(url: str) -> None:
