@@ -316,6 +316,9 @@ class _Counter:
         told = known.answer
         return replace(told, replayed=True)
 
+    def _is_known(self, key: Key | None) -> bool:
+        return key is not None and (key.owner_id, key.value) in self._keys
+
     def _ledger_of(self, asked: Asked) -> Ledger:
         ledger = self._ledgers.get(asked.screening_id)
         if ledger is None:
@@ -356,7 +359,7 @@ class _Counter:
     def _leads_of(self, found: Found, batch: Sequence[Asked]) -> Wanted:
         """Reservations and bookings that the rows lead to: holds that ran out, and whatever an asker has."""
         leads = Wanted()
-        askers = {(asked.screening_id, asked.asker_id) for asked in batch}
+        askers = {(asked.screening_id, asked.asker_id) for asked in batch if not self._is_known(asked.key)}
         for screening_id, ledger in self._ledgers.items():
             house = ledger.house
             for claim in house.claims.values():
