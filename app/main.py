@@ -256,7 +256,7 @@ def _loops(resources: Resources) -> Sequence[Loop]:
         resources.live.run,
         resources.endings.run,
     ]
-    return [*loops, resources.sweeper.run] if resources.settings.sweep else loops
+    return [*loops, resources.sweeper.run, resources.sweeper.keep_tidy] if resources.settings.sweep else loops
 
 
 def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:

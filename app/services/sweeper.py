@@ -49,18 +49,22 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep as holds run out, until cancelled."""
-        loop = asyncio.get_running_loop()
-        tidied_at = float("-inf")
         while True:
             pause = LOOK_SECONDS
             try:
                 pause = await self._sweep_and_look_ahead()
-                if loop.time() - tidied_at > TIDY_SECONDS:
-                    await self.tidy()
-                    tidied_at = loop.time()
             except Exception as error:  # PostgreSQL will be back; a mistake of ours must not end the loop either
                 log.warning("could not sweep: %s", type(error).__name__, exc_info=_is_ours(error))
             await asyncio.sleep(pause)
+
+    async def keep_tidy(self) -> None:
+        """Tidy now and then, until cancelled. Apart from the sweeping: much that is old must not keep it waiting."""
+        while True:
+            try:
+                await self.tidy()
+            except Exception as error:
+                log.warning("could not tidy: %s", type(error).__name__, exc_info=_is_ours(error))
+            await asyncio.sleep(TIDY_SECONDS)
 
     async def sweep(self) -> int:
         """Expire every hold that has run out; how many there were. Raises what the box office raises."""
