@@ -6,7 +6,7 @@ is one statement and writing another, which finds out whether anybody came betwe
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -75,6 +75,10 @@ class Asked:
                 self.asker_id = command.buyer.id
 
 
+Latecomers = Callable[[Collection[int]], list[Asked]]
+"""Whoever waits with a command for one of these screenings, and waits no more: they are served now."""
+
+
 @dataclass(slots=True)
 class KnownKey:
     """What is stored under a key."""
@@ -126,15 +130,15 @@ async def happened(connection: Counter, broke: CommitBroke) -> bool:
         return False
 
 
-async def serve(connection: Counter, batch: Sequence[Asked], houses: Houses) -> Served:
-    """One transaction for the whole batch.
+async def serve(connection: Counter, batch: list[Asked], houses: Houses, latecomers: Latecomers) -> Served:
+    """One transaction for the whole batch. Whoever came for the same screenings while it waited for them joins it.
 
     Raises asyncpg's errors when nothing of it happened, and CommitBroke when that is not known.
     """
     await connection.execute("BEGIN")
     try:
         counter = _Counter(houses)
-        await counter.open_locked(connection, batch)
+        batch += latecomers(await counter.open_locked(connection, batch))
         now = await counter.look(connection, batch)
         served = counter.decide(batch, now)
         for writes in counter.writes(now).by_statement():
@@ -191,10 +195,11 @@ class _Counter:
         self._stored: list[tuple[Key, KnownKey]] = []
         self._replayed: set[tuple[int, int, str]] = set()
 
-    async def open_locked(self, connection: Counter, batch: Sequence[Asked]) -> None:
-        """Lock the screenings. From here on nobody else changes them until the transaction ends."""
+    async def open_locked(self, connection: Counter, batch: Sequence[Asked]) -> Collection[int]:
+        """Lock the screenings. From here on nobody else changes them until the transaction ends. Returns their ids."""
         for row in await db.lock(connection, _screenings_of(batch)):
             self._ledgers[row[0]] = await self._houses.open(row)
+        return self._ledgers.keys()
 
     async def look(self, connection: Counter, batch: Sequence[Asked]) -> datetime:
         """Read what the batch names, and once more what that leads to. Returns the time for all of its decisions."""

@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Final
 
 import asyncpg
@@ -139,6 +140,16 @@ class BoxOffice:
             waiting = [asked for asked in waiting if asked.screening_id == first]
         return self._still_in_time(waiting)
 
+    def _latecomers(self, count: int, screening_ids: Collection[int]) -> list[Asked]:
+        """Whoever waits for these screenings, and still fits into a batch of so many."""
+        joining: list[Asked] = []
+        staying: deque[Asked] = deque()
+        for asked in self._queue:
+            fits = asked.screening_id in screening_ids and count + len(joining) < self._batch_max
+            (joining if fits else staying).append(asked)
+        self._queue = staying
+        return self._still_in_time(joining)
+
     async def _serve(self, batch: list[Asked]) -> None:
         """Serve a batch and settle every one of its commands, whatever happens."""
         if not batch:
@@ -204,7 +215,7 @@ class BoxOffice:
                 raise
         raise Busy(outcome_unknown=broke is not None)
 
-    async def _attempt(self, connection: Counter, batch: Sequence[Asked]) -> Served:
+    async def _attempt(self, connection: Counter, batch: list[Asked]) -> Served:
         """Without a lock, unless rivals were met lately."""
         if self.locks_first > 0:
             self.locks_first -= 1
@@ -215,7 +226,7 @@ class BoxOffice:
                 self.locks_first = LOCKS_FIRST
             except NeedsLock:
                 pass
-        return await serve(connection, batch, self._houses)
+        return await serve(connection, batch, self._houses, partial(self._latecomers, len(batch)))
 
     async def _connected(self) -> Counter:
         if self._connection is None or self._connection.is_closed():
