@@ -312,7 +312,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     clock = Clock()
     availability = Availability(engine, cache, layouts, clock)
     reconciler = Reconciler(engine, cache, clock, settings.reconcile_seconds)
-    announcer = Announcer(cache, reconciler.warn)
+    announcer = Announcer(cache, reconciler.warn, availability.take_in)
     box_office = BoxOffice(
         pulse.counter,
         Houses(layouts, defaults),

@@ -1,4 +1,4 @@
-"""Availability as PostgreSQL knows it: every claim of a screening, and its state, all of one moment."""
+"""Availability as PostgreSQL knows it: every claim of a screening, or what changed, and its state, of one moment."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.screenings import prices_of
+from app.db.seat_events import SeatChange
 from app.domain.claims import SEEN_AS, ClaimStatus
 from app.domain.occupancy import Occupancy, Taken
 
@@ -19,6 +20,17 @@ SELECT s.id, s.theater_id, s.layout_revision, s.revision, s.version, s.prices, c
               array_agg(i.user_id) AS user_ids
          FROM seat_claims i WHERE i.screening_id = s.id) c
  WHERE s.id = :screening_id
+""")
+
+# Young events only: one that is about to be deleted for its age is not counted on.
+_CHANGED = text("""
+SELECT s.version + s.revision + s.layout_revision AS state, s.version,
+       ARRAY(SELECT ROW(e.version, e.seat_id, e.to_status, e.expires_at, e.user_id, e.previous_user_id)
+               FROM seat_events e
+              WHERE e.screening_id = s.id AND e.version > :after
+                AND e.at > clock_timestamp() - interval '30 minutes'
+              ORDER BY e.version, e.seat_id LIMIT :at_most) AS changes
+  FROM screenings s WHERE s.id = :screening_id
 """)
 
 _STATES = text("""
@@ -53,3 +65,20 @@ async def states(connection: AsyncConnection, screening_ids: Sequence[int]) -> d
     """The state of each of these screenings that exists."""
     rows = await connection.execute(_STATES, {"ids": list(screening_ids)})
     return {row[0]: row[1] for row in rows}
+
+
+async def changed(
+    connection: AsyncConnection, screening_id: int, after: int, at_most: int
+) -> tuple[int, int, tuple[SeatChange, ...]] | None:
+    """The state and the version of a screening, and every change after an earlier version, in order.
+
+    None when that cannot be told: there were more than `at_most`, or some of them are long ago.
+    """
+    given = {"screening_id": screening_id, "after": after, "at_most": at_most + 1}
+    row = (await connection.execute(_CHANGED, given)).one_or_none()
+    if row is None or len(row.changes) > at_most:
+        return None
+    changes = tuple(SeatChange(*change) for change in row.changes)
+    if row.version - after != len({change.version for change in changes}):
+        return None
+    return row.state, row.version, changes

@@ -1,6 +1,7 @@
 """Seats side by side: consecutive numbers in one row of a section, with no aisle between them."""
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import hypot
@@ -49,17 +50,9 @@ class Runs:
             self._sections.append((name, start, len(house)))
         self._empty_house = bytes(house)
 
-    def __contains__(self, seat_id: int) -> bool:
-        """Does the seat stand in this layout?"""
-        return seat_id in self._position
-
-    def left(self, taken: Iterable[int]) -> tuple[SectionLeft, ...]:
-        """What is left of each section when the seats with these ids are gone; ids of other houses do not matter."""
-        house = self._without(taken)
-        return tuple(
-            SectionLeft(name, house.count(1, start, end), _longest(house[start:end]))
-            for name, start, end in self._sections
-        )
+    def left(self, taken: Iterable[int]) -> "Left":
+        """What is left when the seats with these ids are gone; ids of other houses do not matter."""
+        return Left(self._position, self._sections, self._without(taken))
 
     def largest_block(self, taken: Iterable[int]) -> int:
         """The most seats side by side anywhere in the house when the seats with these ids are gone."""
@@ -72,6 +65,35 @@ class Runs:
             if position is not None:
                 house[position] = 0
         return house
+
+
+class Left:
+    """What is left of each section of one house. Seats come and go; only sections that change are counted anew."""
+
+    def __init__(self, position: Mapping[int, int], sections: Sequence[tuple[str, int, int]], house: bytearray) -> None:
+        self._position = position
+        self._house = house
+        self._bounds = sections
+        self._starts = [start for _, start, _ in sections]
+        self._sections = [self._count(number) for number in range(len(sections))]
+        self._stale: set[int] = set()
+
+    def mark(self, seat_id: int, is_free: bool) -> None:
+        """The seat, which is of this layout, is free, or is not."""
+        position = self._position[seat_id]
+        self._house[position] = is_free
+        self._stale.add(bisect_right(self._starts, position) - 1)
+
+    def sections(self) -> Sequence[SectionLeft]:
+        """Section by section."""
+        while self._stale:
+            number = self._stale.pop()
+            self._sections[number] = self._count(number)
+        return self._sections
+
+    def _count(self, number: int) -> SectionLeft:
+        name, start, end = self._bounds[number]
+        return SectionLeft(name, self._house.count(1, start, end), _longest(self._house[start:end]))
 
 
 def _longest(house: bytearray) -> int:

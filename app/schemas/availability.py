@@ -5,20 +5,23 @@ is then put together from those texts, with new ones for the seats that are take
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import Final
 
 import orjson
 
 from app.domain.money import Money
-from app.domain.occupancy import Conclusions, Occupancy, Taken
-from app.domain.runs import Runs
+from app.domain.nearness import Nearness
+from app.domain.occupancy import Taken
+from app.domain.runs import Runs, SectionLeft
 from app.domain.seats import Layout, Seat, SeatStatus
 from app.schemas.moments import moment
 from app.schemas.money import money_json
 
-ORDERS_KEPT: Final = 2_000_000
-"""How many places in orders of nearness a house may keep: about 16 MB."""
+_BLOCK: Final = 64
+"""Seats whose text is written anew when one of them changes."""
 
 
 class SeatTexts:
@@ -29,65 +32,82 @@ class SeatTexts:
         self.prices = prices
         self.position = {seat.id: position for position, seat in enumerate(layout.seats)}
         self.runs = Runs(layout)
-        self._near: dict[int, list[Seat]] = {}
+        self._ids = [seat.id for seat in layout.seats]
         self._facts = [orjson.dumps(_seat_out(seat, prices))[:-1] for seat in layout.seats]
         self._available = [facts + _ending(SeatStatus.AVAILABLE, None, is_mine=False) for facts in self._facts]
 
-    def near(self, seat_id: int) -> Sequence[Seat]:
-        """All seats, the nearest to this one first. A house does not move: each order is worked out once."""
-        here = self.layout.by_id.get(seat_id)
-        if here is None:
-            return self.layout.seats
-        if (known := self._near.get(seat_id)) is None:
-            if len(self._near) * len(self.layout.seats) > ORDERS_KEPT:
-                self._near.clear()
-            known = self._near[seat_id] = sorted(
-                self.layout.seats, key=lambda seat: (seat.x - here.x) ** 2 + (seat.y - here.y) ** 2
-            )
-        return known
+    @cached_property
+    def nearness(self) -> Nearness:
+        """Finds what is near; made when somebody asks for it."""
+        return Nearness(self.layout)
 
-    def of(self, taken: Mapping[int, Taken], me: int | None = None) -> list[bytes]:
-        """The texts of all seats in their order. With `me`, as that user sees them."""
-        texts = self._available.copy()
-        for seat_id, claim in taken.items():
-            position = self.position.get(seat_id)
-            if position is not None:
-                texts[position] = self._facts[position] + _taken_ending(claim, me)
+    def of(self, taken: Mapping[int, Taken], me: int | None = None, among: slice = slice(None)) -> list[bytes]:
+        """The texts of all seats in their order, or of those among them. With `me`, as that user sees them."""
+        texts, facts = self._available[among], self._facts[among]
+        for place, seat_id in enumerate(self._ids[among]):
+            if (claim := taken.get(seat_id)) is not None:
+                texts[place] = facts[place] + _taken_ending(claim, me)
         return texts
 
+    def taken_of(self, taken: Mapping[int, Taken], among: slice) -> list[bytes]:
+        """The short texts of those among the seats that are taken, in their order."""
+        claims = [claim for seat_id in self._ids[among] if (claim := taken.get(seat_id)) is not None]
+        return [b'[%d,"%b",%b]' % (each.seat_id, each.status.encode(), _end(each.expires_at)) for each in claims]
 
-def full_json(occupancy: Occupancy, counts: Mapping[str, int], seats: Iterable[bytes]) -> bytes:
+
+class Pieces:
+    """A long text of many seats, kept in blocks: only those with a seat that changed are written anew.
+
+    `write` gives the texts of a slice of the seats.
+    """
+
+    def __init__(self, seats: int, write: Callable[[slice], list[bytes]]) -> None:
+        self._write = write
+        self._blocks = [b""] * -(-seats // _BLOCK)
+        self._stale = set(range(len(self._blocks)))
+
+    def change(self, position: int) -> None:
+        """The seat at this position of the layout changed."""
+        self._stale.add(position // _BLOCK)
+
+    def blocks(self) -> Sequence[bytes]:
+        """All of it; there is to be a comma between any two."""
+        while self._stale:
+            block = self._stale.pop()
+            self._blocks[block] = b",".join(self._write(slice(block * _BLOCK, (block + 1) * _BLOCK)))
+        return self._blocks
+
+
+def full_json(screening_id: int, version: int, counts: Mapping[str, int], seats: Iterable[bytes]) -> bytes:
     """The map with every seat written out, or with some of them."""
-    head = {"screening_id": occupancy.screening_id, "version": occupancy.version, "counts": counts}
-    return orjson.dumps(head)[:-1] + b',"seats":[' + b",".join(seats) + b"]}"
+    return _map_json({"screening_id": screening_id, "version": version, "counts": counts}, b"seats", seats)
 
 
-def compact_json(occupancy: Occupancy, counts: Mapping[str, int], found: Conclusions, runs: Runs) -> bytes:
+def compact_json(
+    screening_id: int, version: int, counts: Mapping[str, int], left: Iterable[SectionLeft], taken: Iterable[bytes]
+) -> bytes:
     """The map for large houses: a seat that is not listed is available."""
-    return orjson.dumps(
-        {
-            "screening_id": occupancy.screening_id,
-            "version": occupancy.version,
-            "counts": counts,
-            "sections": [
-                {"name": left.name, "available": left.available, "largest_block": left.largest_block}
-                for left in runs.left(found.taken)
-            ],
-            "taken": [
-                [claim.seat_id, claim.status, moment(claim.expires_at) if claim.expires_at else None]
-                for claim in found.taken.values()
-                if claim.seat_id in runs
-            ],
-        }
-    )
+    sections = [{"name": one.name, "available": one.available, "largest_block": one.largest_block} for one in left]
+    head = {"screening_id": screening_id, "version": version, "counts": counts, "sections": sections}
+    return _map_json(head, b"taken", taken)
 
 
-def counts_of(layout: Layout, found: Conclusions) -> dict[str, int]:
+def counts_of(layout: Layout, taken: Mapping[int, Taken]) -> dict[str, int]:
     """How many seats of the house are what."""
-    taken = Counter(claim.status for seat_id, claim in found.taken.items() if seat_id in layout.by_id)
-    reserved, booked, blocked = taken[SeatStatus.RESERVED], taken[SeatStatus.BOOKED], taken[SeatStatus.BLOCKED]
+    statuses = Counter(claim.status for seat_id, claim in taken.items() if seat_id in layout.by_id)
+    reserved, booked, blocked = (
+        statuses[each] for each in (SeatStatus.RESERVED, SeatStatus.BOOKED, SeatStatus.BLOCKED)
+    )
     available = len(layout.seats) - reserved - booked - blocked
     return {"available": available, "reserved": reserved, "booked": booked, "blocked": blocked}
+
+
+def _map_json(head: Mapping[str, object], name: bytes, texts: Iterable[bytes]) -> bytes:
+    """A map's head and its seats. They may be megabytes: they are copied once."""
+    parts = list(filter(None, texts)) or [b""]
+    parts[0] = b'%b,"%b":[%b' % (orjson.dumps(head)[:-1], name, parts[0])
+    parts[-1] += b"]}"
+    return b",".join(parts)
 
 
 def _seat_out(seat: Seat, prices: Mapping[str, Money]) -> dict[str, object]:
@@ -115,8 +135,19 @@ def status_for(claim: Taken | None, me: int | None) -> SeatStatus:
 
 def _taken_ending(claim: Taken, me: int | None) -> bytes:
     is_mine = me is not None and claim.user_id == me
-    return _ending(status_for(claim, me), moment(claim.expires_at) if claim.expires_at else None, is_mine=is_mine)
+    return _ending(status_for(claim, me), claim.expires_at, is_mine=is_mine)
 
 
-def _ending(status: SeatStatus, expires_at: str | None, *, is_mine: bool) -> bytes:
-    return b"," + orjson.dumps({"status": status, "is_mine": is_mine, "expires_at": expires_at})[1:]
+@lru_cache(maxsize=4096)
+def _ending(status: SeatStatus, expires_at: datetime | None, *, is_mine: bool) -> bytes:
+    """How a seat's text ends. Seats of one hold end alike, and so do all that were sold."""
+    return b',"status":"%b","is_mine":%b,"expires_at":%b}' % (
+        status.encode(),
+        b"true" if is_mine else b"false",
+        _end(expires_at),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _end(expires_at: datetime | None) -> bytes:
+    return b'"%b"' % moment(expires_at).encode() if expires_at else b"null"

@@ -1,17 +1,18 @@
 """Lists in the shapes that existing clients know (api.md, section 10)."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import orjson
 
-from app.domain.occupancy import Conclusions, Occupancy
+from app.domain.money import Money
+from app.domain.occupancy import Taken
 from app.domain.seats import Seat, SeatStatus
 from app.schemas.availability import status_for
 from app.schemas.moments import moment
 from app.schemas.money import money_json
 
 
-def bare_list_json(seats: Iterable[Seat], occupancy: Occupancy) -> bytes:
+def bare_list_json(screening_id: int, seats: Iterable[Seat], prices: Mapping[str, Money]) -> bytes:
     """Free seats, with their labels in `seat`."""
     return orjson.dumps(
         [
@@ -22,22 +23,21 @@ def bare_list_json(seats: Iterable[Seat], occupancy: Occupancy) -> bytes:
                 "row": seat.row,
                 "number": seat.number,
                 "category": seat.category,
-                "price": money_json(price) if (price := occupancy.prices.get(seat.category)) else None,
+                "price": money_json(price) if (price := prices.get(seat.category)) else None,
                 "status": SeatStatus.AVAILABLE,
-                "screening_id": occupancy.screening_id,
+                "screening_id": screening_id,
             }
             for seat in seats
         ]
     )
 
 
-def personal_list_json(seats: Iterable[Seat], found: Conclusions, me: int, lost: Collection[int]) -> bytes:
+def personal_list_json(seats: Iterable[Seat], taken: Mapping[int, Taken], me: int, lost: Collection[int]) -> bytes:
     """All seats as one user sees them; `lost` are those whose last change took them from this user."""
-    return orjson.dumps([_personal(seat, found, me, seat.id in lost) for seat in seats])
+    return orjson.dumps([_personal(seat, taken.get(seat.id), me, seat.id in lost) for seat in seats])
 
 
-def _personal(seat: Seat, found: Conclusions, me: int, was_mine: bool) -> dict[str, object]:
-    claim = found.taken.get(seat.id)
+def _personal(seat: Seat, claim: Taken | None, me: int, was_mine: bool) -> dict[str, object]:
     return {
         "seat": {"id": seat.id, "label": seat.label, "row": seat.row, "number": seat.number},
         "status": status_for(claim, me),

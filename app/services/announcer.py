@@ -24,12 +24,19 @@ class _Announcement(NamedTuple):
 class Announcer:
     """One per process. `announce` never blocks and never fails.
 
+    The maps of this process `take_in` the news at once, before anybody hears of them.
     When Redis cannot be told, `warn` sees to it that nobody believes what it says; listeners notice what they miss.
     """
 
-    def __init__(self, cache: AvailabilityCache, warn: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        cache: AvailabilityCache,
+        warn: Callable[[], Awaitable[None]],
+        take_in: Callable[[int, News, int], None],
+    ) -> None:
         self._cache = cache
         self._warn = warn
+        self._take_in = take_in
         self._waiting: list[_Announcement] = []
         self._arrival = asyncio.Event()
         self._has_ended = False
@@ -41,6 +48,8 @@ class Announcer:
 
         Without any there is nothing to tell, and after the end there is nobody to do it.
         """
+        for screening_id, one in (news or {}).items():
+            self._take_in(screening_id, one, states[screening_id])
         if self._has_ended or not (states or self._waiting):
             then()
             return

@@ -1,11 +1,12 @@
 """Reading availability: never older than an acknowledged write, and fast while everybody looks at once.
 
-Redis says which state a screening is in; a map of that state that this process has at hand goes out as it is. Otherwise
-one reader fetches the facts, from Redis or from PostgreSQL, while the others wait for it. PostgreSQL answers when Redis
-does not.
+Redis says which state a screening is in; a map of that state that this process has at hand goes out as it is, and a map
+at hand goes on with whatever this process changes. Otherwise one reader asks PostgreSQL what changed since, or fetches
+all the facts from Redis or PostgreSQL, while the others wait for it. PostgreSQL answers when Redis does not.
 """
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -25,11 +26,20 @@ from app.schemas.availability import SeatTexts
 from app.schemas.facts import facts_from, facts_json
 from app.services.clock import Clock
 from app.services.layouts import Layouts
+from app.services.news import News
 from app.services.ports import AvailabilityCache, Away
 from app.services.seat_map import SeatMap
 from app.services.shared import Shared
 
+log = logging.getLogger(__name__)
+
 MAPS_KEPT: Final = 256
+SEATS_KEPT: Final = 2_000_000
+"""Of all maps together, about 600 MB if each is asked for in full. The newest stays, however large it is."""
+
+CHANGES_AT_MOST: Final = 1_000
+"""A map that is further behind is read anew."""
+
 TEXTS_KEPT: Final = 32
 
 
@@ -53,6 +63,7 @@ class Availability:
         self._texts: OrderedDict[tuple[int, int, frozenset[tuple[str, Money]]], SeatTexts] = OrderedDict()
         self._rebuilding: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._from_postgresql: Shared[int, SeatMap] = Shared(self._read_map)
+        self._up_to_date: Shared[int, SeatMap] = Shared(self._bring_up_to_date)
         self._round = _Round()
         self._asking = asyncio.Lock()
 
@@ -63,10 +74,26 @@ class Availability:
         """
         try:
             state = await self._state_of(screening_id)
-            seat_map = self._at_hand(screening_id, state) or await self._rebuilt(screening_id, state)
         except Away:
-            seat_map = await self._from_postgresql.ask(screening_id)
+            seat_map = await self._up_to_date.ask(screening_id)
+        else:
+            seat_map = self._at_hand(screening_id, state) or await self._rebuilt(screening_id, state)
         return seat_map.as_of(self._clock.now())
+
+    async def at_least(self, screening_id: int, state: int) -> SeatMap:
+        """As `of`, in this state or a later one: for whoever knows it, no question to Redis is needed."""
+        seat_map = self._at_hand(screening_id, state) or await self._rebuilt(screening_id, state)
+        return seat_map.as_of(self._clock.now())
+
+    def take_in(self, screening_id: int, news: News, state: int) -> None:
+        """This process changed a screening: a map at hand goes on to that state, if it was true until now."""
+        if (seat_map := self._maps.get(screening_id)) is None:
+            return
+        try:
+            seat_map.take_in(news, state)
+        except Exception:  # a mistake of ours must not keep anybody waiting whose commit stands
+            log.exception("a map could not take in what changed; it is read anew")
+            del self._maps[screening_id]
 
     async def with_owners(self, screening_id: int) -> SeatMap:
         """The map of a screening with everybody's ids in it, always from PostgreSQL: for one person's own view.
@@ -89,7 +116,7 @@ class Availability:
 
     def _at_hand(self, screening_id: int, state: int | None) -> SeatMap | None:
         seat_map = self._maps.get(screening_id)
-        if seat_map is None or state is None or seat_map.occupancy.state < state:
+        if seat_map is None or state is None or seat_map.state < state:
             return None
         self._maps.move_to_end(screening_id)
         return seat_map
@@ -100,11 +127,27 @@ class Availability:
         async with self._rebuilding.setdefault(screening_id, asyncio.Lock()):
             if (built_meanwhile := self._at_hand(screening_id, state)) is not None:
                 return built_meanwhile
-            if kept := await self._cache.facts(screening_id):
-                facts = facts_from(kept)
-                if facts.state >= state:
-                    return self._keep_at_hand(await self._map_of(facts))
+            if screening_id in self._maps:
+                return await self._up_to_date.ask(screening_id)
+            with suppress(Away):
+                if kept := await self._cache.facts(screening_id):
+                    facts = facts_from(kept)
+                    if facts.state >= state:
+                        return self._keep_at_hand(await self._map_of(facts))
             return await self._from_postgresql.ask(screening_id)
+
+    async def _bring_up_to_date(self, screening_id: int) -> SeatMap:
+        """The map at hand takes in what changed since it was true; without one, or if that is too much, it is read."""
+        if (seat_map := self._maps.get(screening_id)) is not None:
+            after = seat_map.version
+            async with self._engine.connect() as connection:
+                changed = await db.changed(connection, screening_id, after, CHANGES_AT_MOST)
+            if changed is not None:
+                state, version, changes = changed
+                self.take_in(screening_id, News(after, version, changes), state)
+                if (up_to_date := self._at_hand(screening_id, state)) is not None:
+                    return up_to_date
+        return await self._from_postgresql.ask(screening_id)
 
     async def _read_map(self, screening_id: int) -> SeatMap:
         """Read from PostgreSQL, and let Redis and this process know."""
@@ -138,12 +181,15 @@ class Availability:
         return texts
 
     def _keep_at_hand(self, seat_map: SeatMap) -> SeatMap:
-        screening_id = seat_map.occupancy.screening_id
+        screening_id = seat_map.screening_id
         at_hand = self._maps.get(screening_id)
-        if at_hand is not None and at_hand.occupancy.state > seat_map.occupancy.state:
+        if at_hand is not None and at_hand.state > seat_map.state:
             return at_hand
         self._maps[screening_id] = seat_map
         self._maps.move_to_end(screening_id)
-        while len(self._maps) > MAPS_KEPT:
+        while len(self._maps) > 1 and (len(self._maps) > MAPS_KEPT or self._seats_kept() > SEATS_KEPT):
             self._maps.popitem(last=False)
         return seat_map
+
+    def _seats_kept(self) -> int:
+        return sum(len(seat_map.texts.layout.seats) for seat_map in self._maps.values())

@@ -6,7 +6,7 @@ from datetime import datetime
 from app.domain.bookings import Booking, BookingStatus
 from app.domain.claims import ClaimStatus
 from app.domain.house import House
-from app.domain.occupancy import Occupancy, Taken
+from app.domain.occupancy import Seating, Taken
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import SeatStatus
 
@@ -71,7 +71,8 @@ def every_sale_has_exactly_its_claims(house: House) -> None:
 
 def counts_add_up(house: House, now: datetime) -> None:
     """Available, reserved, booked and blocked seats are all the seats there are."""
-    taken = occupancy_of(house).at(now).taken
+    facts = (Taken(each.seat_id, each.seen_as, each.expires_at) for each in house.claims.values())
+    taken = Seating(facts, now).taken
     counts = Counter(each.status for each in taken.values())
     available = sum(house.claims.get(seat.id) is None for seat in house.layout.seats)
     run_out = sum(not claim.is_live(now) for claim in house.claims.values())
@@ -114,12 +115,6 @@ def usage_is_counted_right(house: House) -> None:
         sales = [each for each in house.bookings.values() if each.user_id in group]
         assert usage.holds == {each.id: each.expires_at for each in holds}
         assert usage.bookings == {each.id: each.created_at for each in sales if each.status is BookingStatus.CONFIRMED}
-
-
-def occupancy_of(house: House) -> Occupancy:
-    """What everybody may know of the house."""
-    claims = tuple(Taken(each.seat_id, each.seen_as, each.expires_at, each.user_id) for each in house.claims.values())
-    return Occupancy(house.screening.id, house.layout.theater_id, house.layout.revision, 0, house.version, {}, claims)
 
 
 def _is_allowed(count: int, allowed: int | None) -> bool:

@@ -71,14 +71,14 @@ def test_each_section_tells_what_is_left_of_it() -> None:
         layout_of(SectionPlan("Stalls", [RowPlan("A", 5)]), SectionPlan("Circle", [RowPlan("B", 2), RowPlan("C", 3)]))
     )
 
-    assert runs.left({2, 8}) == (SectionLeft("Stalls", 4, 3), SectionLeft("Circle", 4, 2))
+    assert runs.left({2, 8}).sections() == [SectionLeft("Stalls", 4, 3), SectionLeft("Circle", 4, 2)]
     assert runs.largest_block({2, 8}) == 3
 
 
 def test_a_sold_out_section_has_no_block() -> None:
     runs = Runs(layout_of(SectionPlan("Stalls", [RowPlan("A", 2)])))
 
-    assert runs.left({1, 2}) == (SectionLeft("Stalls", 0, 0),)
+    assert runs.left({1, 2}).sections() == [SectionLeft("Stalls", 0, 0)]
 
 
 def test_seats_of_other_houses_do_not_matter() -> None:
@@ -90,7 +90,7 @@ def test_seats_of_other_houses_do_not_matter() -> None:
 def test_a_theater_without_seats_has_nothing_left() -> None:
     runs = Runs(Layout(1, 1, ()))
 
-    assert runs.left({1}) == ()
+    assert runs.left({1}).sections() == []
     assert runs.largest_block({1}) == 0
 
 
@@ -105,12 +105,31 @@ def test_what_is_left_is_what_counting_seat_by_seat_finds(sections: list[list[in
         )
     )
 
-    left = Runs(layout).left(taken)
+    left = Runs(layout).left(taken).sections()
 
-    assert left == tuple(
+    assert left == [
         SectionLeft(name, sum(seat.id not in taken for seat in seats), _longest_by_walking(seats, taken))
         for name, seats in ((name, list(group)) for name, group in groupby(layout.seats, lambda seat: seat.section))
-    )
+    ]
+
+
+HOUSE = layout_of(*(SectionPlan(f"S{at}", [RowPlan(f"{at}.{row}.", 5) for row in range(2)]) for at in range(3)))
+SEATS = st.integers(1, len(HOUSE.seats))
+
+
+@given(st.sets(SEATS), st.lists(st.lists(st.tuples(SEATS, st.booleans()), max_size=4), max_size=6))
+def test_as_seats_come_and_go_what_is_left_is_what_counting_anew_finds(
+    taken: set[int], rounds: list[list[tuple[int, bool]]]
+) -> None:
+    runs = Runs(HOUSE)
+    left = runs.left(taken)
+
+    for changes in rounds:
+        for seat_id, is_free in changes:
+            left.mark(seat_id, is_free)
+            taken = taken - {seat_id} if is_free else taken | {seat_id}
+
+        assert left.sections() == runs.left(taken).sections()
 
 
 def _longest_by_walking(seats: list[Seat], taken: set[int]) -> int:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from app.services.announcer import Announcer
+from app.services.news import News
 from app.services.ports import Away
 
 
@@ -15,6 +16,7 @@ class Cache:
 
     def __init__(self) -> None:
         self.happened: list[object] = []
+        self.taken_in: list[tuple[int, int, list[object]]] = []
         self.asked = asyncio.Event()
         self.is_open = asyncio.Event()
         self.is_open.set()
@@ -27,6 +29,9 @@ class Cache:
             raise Away
         self.happened.append(dict(states))
 
+    def take_in(self, screening_id: int, news: News, state: int) -> None:
+        self.taken_in.append((screening_id, state, list(self.happened)))
+
     async def warn(self) -> None:
         self.happened.append("everybody was warned")
 
@@ -37,11 +42,23 @@ class Cache:
 
 @asynccontextmanager
 async def announcing(cache: Cache) -> AsyncIterator[Announcer]:
-    announcer = Announcer(cache, cache.warn)  # type: ignore[arg-type]  # it needs no more than this
+    announcer = Announcer(cache, cache.warn, cache.take_in)  # type: ignore[arg-type]  # it needs no more than this
     running = asyncio.ensure_future(announcer.run())
     yield announcer
     running.cancel()
     await asyncio.wait((running,))
+
+
+async def test_our_own_maps_know_before_anybody() -> None:
+    cache = Cache()
+    async with announcing(cache) as announcer:
+        cache.is_open.clear()
+        announcer.announce({1: 5, 2: 7}, cache.told("the caller"), {1: News(2, 3, ())})
+        taken_in = list(cache.taken_in)
+        cache.is_open.set()
+        await announcer.tell({9: 1})
+
+    assert taken_in == [(1, 5, [])]
 
 
 async def test_the_world_is_told_before_the_caller() -> None:

@@ -11,6 +11,7 @@ from app.db import occupancy
 from app.domain.commands import Command
 from app.domain.refusals import NotFound
 from app.resources import Resources
+from app.schemas.screenings import ScreeningPatch
 from app.services.clock import Clock
 from app.services.seat_map import SeatMap
 from tests.conftest import OpenApp, resources_of
@@ -97,8 +98,29 @@ async def there(here: Resources, open_app: OpenApp) -> Resources:
     return resources
 
 
+@pytest.fixture
+def catching_up(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Everybody who has asked PostgreSQL what changed since a map was true passes here before they do anything."""
+    gate, changed = Gate(), occupancy.changed
+
+    async def gated(*asked: Any) -> Any:
+        found = await changed(*asked)
+        await gate.pass_through()
+        return found
+
+    monkeypatch.setattr(occupancy, "changed", gated)
+    return gate
+
+
 def taken(seat_map: SeatMap) -> int:
-    return seat_map.occupancy.version
+    return seat_map.version
+
+
+def said(seat_map: SeatMap, now: datetime) -> tuple[object, ...]:
+    """All that a map says to everybody at this moment."""
+    seat_map.as_of(now)
+    labels = [seat_map.free_labels(near) for near in (None, 1, 30)]
+    return seat_map.etag, seat_map.counts, seat_map.full(), seat_map.compact(), labels
 
 
 async def change(resources: Resources, command: Command) -> None:
@@ -123,14 +145,17 @@ async def test_of_all_who_wait_one_reads(here: Resources, reading: Gate, databas
     assert len({id(seat_map) for seat_map in maps}) <= 3
 
 
-async def test_after_a_change_one_reads_for_all(here: Resources, there: Resources, reading: Gate) -> None:
+async def test_after_a_change_elsewhere_one_asks_for_all(
+    here: Resources, there: Resources, reading: Gate, catching_up: Gate
+) -> None:
     await there.availability.of(1)
     before = reading.count
     await change(here, hold(1, "A1"))
 
     maps = await asyncio.gather(*(there.availability.of(1) for _ in range(100)))
 
-    assert reading.count == before + 1
+    assert reading.count == before
+    assert catching_up.count == 1
     assert {taken(seat_map) for seat_map in maps} == {1}
 
 
@@ -213,7 +238,7 @@ async def test_a_slow_reader_cannot_put_an_old_map_back(here: Resources, there: 
     assert taken(await here.availability.of(1)) == 1
     assert taken(await there.availability.of(1)) == 1
     (state,) = await here.cache.states([1])
-    assert state == (await here.availability.of(1)).occupancy.state
+    assert state == (await here.availability.of(1)).state
 
 
 async def test_a_slow_reader_cannot_put_an_old_map_into_an_empty_cache(
@@ -260,6 +285,22 @@ async def test_who_asks_after_a_change_is_not_answered_by_an_older_question(here
     assert taken(await after) == 1
 
 
+async def test_who_asks_after_a_change_is_not_answered_by_an_older_question_about_changes(
+    here: Resources, there: Resources, catching_up: Gate
+) -> None:
+    await there.availability.of(1)
+    await change(here, hold(1, "A1"))
+    catching_up.close()
+    before = asyncio.ensure_future(there.availability.of(1))
+    await catching_up.reached.wait()
+    await change(here, hold(2, "A2"))
+    after = asyncio.ensure_future(there.availability.of(1))
+    catching_up.is_open.set()
+
+    assert taken(await before) in (1, 2)
+    assert taken(await after) == 2
+
+
 async def test_who_asks_after_a_change_without_valkey_is_not_answered_by_an_older_question(
     open_app: OpenApp, reading: Gate
 ) -> None:
@@ -304,6 +345,162 @@ async def test_readers_of_another_process_never_see_less_than_was_acknowledged(
     assert acknowledged == 80
     assert behind == []
     assert all(counts)
+
+
+# --- maps that go on
+
+
+async def test_what_this_process_changes_its_map_takes_in(here: Resources, reading: Gate, catching_up: Gate) -> None:
+    before = await here.availability.of(1)
+    await change(here, hold(1, "A1"))
+    await change(here, book(2, "A2"))
+
+    after = await here.availability.of(1)
+
+    assert after is before
+    assert (taken(after), after.counts["reserved"], after.counts["booked"]) == (2, 1, 1)
+    assert (reading.count, catching_up.count) == (1, 0)
+
+
+async def test_a_map_knows_a_change_before_it_is_acknowledged(here: Resources, telling: Gate) -> None:
+    seat_map = await here.availability.of(1)
+    telling.close()
+    changing = asyncio.ensure_future(change(here, hold(1, "A1")))
+    await telling.reached.wait()
+    known = taken(seat_map)
+    telling.is_open.set()
+    await changing
+
+    assert known == 1
+
+
+async def test_changes_by_turns_of_two_processes_are_taken_in_by_both(
+    here: Resources, there: Resources, reading: Gate
+) -> None:
+    for process in (here, there):
+        await process.availability.of(1)
+    read = reading.count
+    for seat in range(1, 9):
+        await change((here, there)[seat % 2], hold(seat, f"A{seat}"))
+        if seat % 3 == 0:
+            await here.availability.of(1)
+
+    ours, theirs = await here.availability.of(1), await there.availability.of(1)
+
+    now = datetime.now(UTC)
+    assert reading.count == read
+    anew = await here.availability.with_owners(1)
+    assert taken(ours) == 8
+    assert said(ours, now) == said(theirs, now) == said(anew, now)
+
+
+async def test_a_change_of_ours_while_we_ask_for_theirs_is_taken_in_once(
+    here: Resources, there: Resources, reading: Gate, catching_up: Gate
+) -> None:
+    await here.availability.of(1)
+    await change(there, hold(1, "A1"))
+    catching_up.close()
+    asking_for_theirs = asyncio.ensure_future(here.availability.of(1))
+    await catching_up.reached.wait()
+    await change(here, hold(2, "A2"))
+    catching_up.is_open.set()
+    await asking_for_theirs
+
+    seat_map = await here.availability.of(1)
+
+    now = datetime.now(UTC)
+    assert reading.count == 1
+    assert (taken(seat_map), seat_map.counts["reserved"]) == (2, 2)
+    assert said(seat_map, now) == said(await here.availability.with_owners(1), now)
+
+
+async def test_a_mistake_of_ours_on_the_way_costs_no_answer_and_leaves_no_map_that_knows_half_of_it(
+    here: Resources, reading: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.availability.of(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(SeatMap, "_forget_bytes", lambda _: 1 / 0)
+        await change(here, hold(1, "A1", "A2"))
+
+    seat_map = await here.availability.of(1)
+
+    assert (taken(seat_map), seat_map.counts["reserved"]) == (1, 2)
+    assert reading.count == 2
+
+
+async def test_a_map_that_is_far_behind_is_read_anew(
+    here: Resources, there: Resources, reading: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.availability.CHANGES_AT_MOST", 2)
+    await there.availability.of(1)
+    read = reading.count
+    for seat in (1, 2, 3):
+        await change(here, hold(seat, f"A{seat}"))
+
+    assert taken(await there.availability.of(1)) == 3
+    assert reading.count == read + 1
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "DELETE FROM seat_events WHERE version = 1",
+        "DELETE FROM seat_events WHERE version = 2",
+        "UPDATE seat_events SET at = at - interval '1 hour' WHERE version = 1",
+    ],
+)
+async def test_a_map_is_read_anew_when_events_are_no_longer_kept_or_soon_will_not_be(
+    here: Resources, there: Resources, reading: Gate, database: Connection, loss: str
+) -> None:
+    await there.availability.of(1)
+    read = reading.count
+    await change(here, hold(1, "A1"))
+    await change(here, hold(2, "A2"))
+    await database.execute(loss)
+
+    seat_map = await there.availability.of(1)
+
+    assert (taken(seat_map), seat_map.counts["reserved"]) == (2, 2)
+    assert reading.count == read + 1
+
+
+async def test_after_an_edit_of_prices_a_map_is_read_anew(here: Resources, there: Resources) -> None:
+    for process in (here, there):
+        await process.availability.of(1)
+    patch = ScreeningPatch.model_validate_json('{"prices": {"standard": {"amount_minor": 77700, "currency": "EUR"}}}')
+    await here.organizing.change_screening(1, patch, by=None)
+    await change(here, hold(1, "A1"))
+
+    ours, theirs = await here.availability.of(1), await there.availability.of(1)
+
+    assert b"77700" in ours.full()
+    assert ours.full() == theirs.full()
+    assert ours.etag == theirs.etag
+
+
+async def test_without_valkey_a_map_at_hand_goes_on_with_what_postgresql_says(
+    here: Resources, open_app: OpenApp, reading: Gate
+) -> None:
+    alone = resources_of(await open_app(redis_url="redis://127.0.0.1:1"))
+    await alone.availability.of(1)
+    await change(here, hold(1, "A1"))
+
+    assert taken(await alone.availability.of(1)) == 1
+    assert reading.count == 1
+
+
+async def test_the_maps_at_hand_are_bounded_by_number_and_by_seats(
+    here: Resources, reading: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.availability.SEATS_KEPT", 1)
+    for screening_id in (1, 2, 1):
+        await here.availability.at_least(screening_id, 0)
+    monkeypatch.setattr("app.services.availability.SEATS_KEPT", 10_000)
+    monkeypatch.setattr("app.services.availability.MAPS_KEPT", 2)
+    for screening_id in (2, 3, 1):
+        await here.availability.at_least(screening_id, 0)
+
+    assert list(here.availability._maps) == [3, 1]
 
 
 # --- time

@@ -28,6 +28,9 @@ from app.domain.refusals import Refusal
 from app.domain.reservations import HOLDING, Reservation
 from app.resources import Resources
 from app.services.answers import Answer, answer
+from app.services.availability import Availability
+from app.services.clock import Clock
+from app.services.seat_map import SeatMap
 from tests.domain.houses import ANN, BOB, HOLD, ORGANIZER, picture_of
 from tests.domain.promises import check_house
 from tests.domain.wishes import BUYERS, FEW, MANY, NEW_PRICES, PASSINGS, Kind, NewPrice, Passing, Wish, Wishes
@@ -79,6 +82,7 @@ class History:
     database: Connection
     model: House
     buyers: dict[int, Person]
+    elsewhere: Availability
     with_locks: bool = False
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -99,6 +103,23 @@ class History:
             assert said(heard) == said(decided(self.model, command, clock.at))
         assert await self.tables() == self.model
         check_house(self.model, clock.at)
+        await self.compare_maps()
+
+    async def look_at_maps(self) -> None:
+        """Have a map at hand that is true now, here and in another process."""
+        await self.resources.cache.forget([self.screening_id])
+        for availability in (self.resources.availability, self.elsewhere):
+            availability._maps.pop(self.screening_id, None)
+            await availability.at_least(self.screening_id, 0)
+
+    async def compare_maps(self) -> None:
+        """The map at hand took in what changed; another process asks what did. Both are as if they were read anew."""
+        here, anew = self.resources.availability, await self.elsewhere.with_owners(self.screening_id)
+        ours, theirs = here._maps[self.screening_id], self.elsewhere._maps[self.screening_id]
+        assert ours.version == self.model.version
+        assert await self.elsewhere.at_least(self.screening_id, ours.state) is theirs
+        now = here._clock.now()
+        assert everything(ours.as_of(now)) == everything(theirs.as_of(now)) == everything(anew.as_of(now))
 
     def commands_for(self, wishes: Sequence[Wish]) -> list[Command]:
         """What the wishes mean one after the other: the second may be about what the first one made."""
@@ -123,6 +144,7 @@ class History:
             holding = [each for each in model.reservations.values() if each.status in HOLDING]
             group = model.buyer(user_id)
             usage.holds = {each.id: each.expires_at for each in holding if each.user_id in group}
+        await self.look_at_maps()
 
     async def change_price(self, price: NewPrice) -> None:
         """For the seats that wishes are about."""
@@ -131,6 +153,7 @@ class History:
         column = json.dumps({each: asdict(money) for each, money in prices.items()})
         await self.database.execute("UPDATE screenings SET prices = $2 WHERE id = $1", self.screening_id, column)
         self.model.screening = replace(self.model.screening, prices=prices)
+        await self.look_at_maps()
 
     async def close(self) -> None:
         """The screening is cancelled, and everything in it undone."""
@@ -142,6 +165,7 @@ class History:
         heard = await self.resources.box_office.ask(self.screening_id, closing)
         assert said(heard) == said(decided(self.model, closing, heard.at))
         assert await self.tables() == self.model
+        await self.compare_maps()
 
     async def tables(self) -> House:
         """The house as PostgreSQL has it."""
@@ -183,7 +207,16 @@ async def opened(
         usage={user_id: shared if one_email else Usage() for user_id in group},
         same_buyer=dict.fromkeys(group, group) if one_email else {},
     )
-    return History(resources, database, model, buyers)
+    elsewhere = Availability(resources.engine, resources.cache, resources.layouts, Clock())
+    history = History(resources, database, model, buyers, elsewhere)
+    await history.look_at_maps()
+    return history
+
+
+def everything(seat_map: SeatMap) -> tuple[object, ...]:
+    """All that a map says to everybody."""
+    labels = [seat_map.free_labels(near) for near in (None, 1)]
+    return seat_map.etag, seat_map.counts, seat_map.full(), seat_map.compact(), labels
 
 
 def decided(house: House, command: Command, now: datetime) -> Answer | Refusal:

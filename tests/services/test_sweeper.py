@@ -60,8 +60,8 @@ async def test_what_was_swept_is_told(resources: Resources, database: Connection
     await resources.sweeper.sweep()
 
     seat_map = await resources.availability.of(1)
-    assert seat_map.occupancy.version == 2
-    assert seat_map.occupancy.claims == ()
+    assert seat_map.version == 2
+    assert seat_map.counts["reserved"] == 0
 
 
 async def test_there_may_be_nothing_to_sweep(resources: Resources, database: Connection) -> None:

@@ -1,0 +1,171 @@
+"""A map that goes on: whatever happens, it says to the byte what one that is read anew would say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.db.seat_events import SeatChange
+from app.domain.layouts import RowPlan, SectionPlan, lay_out
+from app.domain.money import Money
+from app.domain.occupancy import Occupancy, Taken
+from app.domain.seats import Layout, Seat, SeatStatus
+from app.schemas.availability import SeatTexts
+from app.services.news import News
+from app.services.seat_map import SeatMap
+from tests.domain.houses import HOLD, NOON
+
+GONE = 999
+"""A seat that was taken out of the house. Somebody may still have a claim to it."""
+
+REVISIONS = 2
+
+
+def house() -> Layout:
+    """More seats than are written in one go, and a last few."""
+    plans = [SectionPlan(name, [RowPlan(f"{name}{row}", 15) for row in range(5)]) for name in ("Stalls", "Circle")]
+    seats = (
+        Seat(at, each.label, each.section, each.row, each.number, each.category, x=each.x, y=each.y)
+        for at, each in enumerate(lay_out(plans), start=1)
+    )
+    return Layout(1, 1, tuple(seats))
+
+
+LAYOUT = house()
+TEXTS = SeatTexts(LAYOUT, {"standard": Money(2500, "EUR")})
+
+SEATS = st.integers(1, 12) | st.integers(1, len(LAYOUT.seats)) | st.just(GONE)
+STATUSES = st.sampled_from((SeatStatus.AVAILABLE, SeatStatus.RESERVED, SeatStatus.BOOKED, SeatStatus.BLOCKED))
+
+
+@dataclass(slots=True)
+class Truth:
+    """What PostgreSQL would have."""
+
+    claims: dict[int, Taken] = field(default_factory=dict)
+    version: int = 0
+    now: datetime = NOON
+
+    def change(self, commands: Sequence[Sequence[tuple[int, SeatStatus, int]]]) -> News:
+        """A batch: each command changes some seats, or none; holds end after so many seconds."""
+        after, changes = self.version, list[SeatChange]()
+        for seats in commands:
+            self.version += 1
+            for seat_id, status, seconds in seats:
+                end = self.now + timedelta(seconds=seconds) if status is SeatStatus.RESERVED else None
+                changes.append(SeatChange(self.version, seat_id, status, end, 1, None))
+                self.claims[seat_id] = Taken(seat_id, status, end)
+                if status is SeatStatus.AVAILABLE:
+                    del self.claims[seat_id]
+        return News(after, self.version, tuple(changes))
+
+    @property
+    def state(self) -> int:
+        return self.version + REVISIONS
+
+    def read_anew(self) -> SeatMap:
+        claims = tuple(self.claims.values())
+        return SeatMap(Occupancy(1, 1, 1, self.state, self.version, TEXTS.prices, claims), TEXTS, self.now)
+
+
+def said(seat_map: SeatMap) -> tuple[object, ...]:
+    """All that it says to everybody."""
+    return (
+        seat_map.etag,
+        seat_map.counts,
+        seat_map.full(),
+        seat_map.compact(),
+        seat_map.filtered(SeatStatus.AVAILABLE, "Circle"),
+        seat_map.free_list(),
+        [seat_map.free_labels(near) for near in (None, 1, 77, GONE)],
+    )
+
+
+BATCHES = st.lists(
+    st.lists(st.tuples(SEATS, STATUSES, st.integers(1, 10)), max_size=4, unique_by=lambda change: change[0]), max_size=3
+)
+
+
+@given(st.lists(st.tuples(BATCHES, st.integers(0, 6), st.booleans()), max_size=10), st.booleans())
+def test_a_map_that_goes_on_says_what_one_that_is_read_anew_says(
+    evening: list[tuple[list[list[tuple[int, SeatStatus, int]]], int, bool]], is_asked_at_once: bool
+) -> None:
+    truth = Truth()
+    seat_map = truth.read_anew()
+    if is_asked_at_once:
+        said(seat_map)
+
+    for commands, seconds, is_asked in evening:
+        assert seat_map.take_in(truth.change(commands), truth.state)
+        truth.now += timedelta(seconds=seconds)
+        if is_asked:
+            assert said(seat_map.as_of(truth.now)) == said(truth.read_anew())
+
+    assert said(seat_map.as_of(truth.now)) == said(truth.read_anew())
+
+
+@given(st.lists(BATCHES, min_size=2, max_size=6), st.data())
+def test_news_that_are_known_in_part_are_taken_in_from_there(
+    batches: list[list[list[tuple[int, SeatStatus, int]]]], data: st.DataObject
+) -> None:
+    truth = Truth()
+    seat_map, seen_at = truth.read_anew(), data.draw(st.integers(0, len(batches) - 1))
+    told: list[News] = []
+    for number, commands in enumerate(batches):
+        told.append(truth.change(commands))
+        if number < seen_at:
+            seat_map.take_in(told[-1], truth.state)
+
+    all_of_it = News(0, truth.version, tuple(change for news in told for change in news.changes))
+
+    assert seat_map.take_in(all_of_it, truth.state)
+    assert said(seat_map) == said(truth.read_anew())
+
+
+def test_news_that_do_not_join_on_are_not_taken_in() -> None:
+    truth = Truth()
+    seat_map = truth.read_anew()
+    before = said(seat_map)
+    truth.change([[(1, SeatStatus.BOOKED, 0)]])
+
+    was_taken_in = seat_map.take_in(truth.change([[(2, SeatStatus.BOOKED, 0)]]), truth.state)
+
+    assert not was_taken_in
+    assert said(seat_map) == before
+
+
+def test_news_after_an_edit_are_not_taken_in() -> None:
+    truth = Truth()
+    seat_map = truth.read_anew()
+    before = said(seat_map)
+
+    was_taken_in = seat_map.take_in(truth.change([[(1, SeatStatus.BOOKED, 0)]]), truth.state + 1)
+
+    assert not was_taken_in
+    assert said(seat_map) == before
+
+
+def test_news_that_are_older_than_the_map_change_nothing() -> None:
+    truth = Truth()
+    news = truth.change([[(1, SeatStatus.RESERVED, 300)]])
+    old_state = truth.state
+    truth.change([[(1, SeatStatus.BOOKED, 0)]])
+    seat_map = truth.read_anew()
+
+    assert not seat_map.take_in(news, old_state)
+    assert said(seat_map) == said(truth.read_anew())
+
+
+def test_a_hold_that_ran_out_moves_the_tag_and_frees_its_seat() -> None:
+    truth = Truth()
+    seat_map = truth.read_anew()
+    seat_map.take_in(truth.change([[(1, SeatStatus.RESERVED, int(HOLD.total_seconds()))]]), truth.state)
+    tag = seat_map.etag
+
+    seat_map.as_of(NOON + HOLD)
+
+    assert seat_map.etag != tag
+    assert seat_map.counts["available"] == len(LAYOUT.seats)
+    assert seat_map.free_labels(near=1)[0] == LAYOUT.by_id[1].label
