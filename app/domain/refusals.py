@@ -1,6 +1,6 @@
 """Refusals: a rule said no. Expected, never logged as an error. `code` names the problem of api.md, section 3."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
@@ -59,20 +59,28 @@ class NotFound(Refusal):
 
 @dataclass(slots=True, eq=False)
 class UnknownSeats(Refusal):
-    """Seats that the theater does not have, as the caller wrote them. The desk adds labels that are free."""
+    """Seats that the theater does not have, as the caller wrote them.
+
+    The box office adds the screening's state after the batch; the desk, labels that are free.
+    """
 
     code: ClassVar[str] = "unknown-seats"
     unknown: tuple[int | str, ...]
     available_seats: tuple[str, ...] = ()
+    state: int | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True, eq=False)
 class SeatsUnavailable(Refusal):
-    """Every seat that stood in the way, with its reason. The desk adds labels that are free, nearest first."""
+    """Every seat that stood in the way, with its reason.
+
+    The box office adds the screening's state after the batch; the desk, labels that are free, nearest first.
+    """
 
     code: ClassVar[str] = "seats-unavailable"
     seats: tuple[SeatInTheWay, ...]
     available_seats: tuple[str, ...] = ()
+    state: int | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True, eq=False)

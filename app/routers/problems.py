@@ -40,6 +40,7 @@ _NOT_MEMBERS: Final = {
     "methods",
     "revision",
     "standing",
+    "state",
 }
 
 

@@ -39,7 +39,7 @@ from app.domain.decide import decide
 from app.domain.house import Decision
 from app.domain.idempotency import Key
 from app.domain.limits import Usage
-from app.domain.refusals import KeyReused, NotFound, Refusal, UnknownSeats
+from app.domain.refusals import KeyReused, NotFound, Refusal, SeatsUnavailable, UnknownSeats
 from app.domain.seats import Layout
 from app.domain.taking import reservation_of as reservation_of_hold
 from app.services.answers import Answer, answer
@@ -269,6 +269,9 @@ class _Counter:
     def decide(self, batch: Sequence[Asked], now: datetime) -> Served:
         """Command by command, in the order of arrival; each sees what the ones before it changed."""
         answers = [self._answer_to(asked, now) for asked in batch]
+        for asked, refusal in zip(batch, answers, strict=True):
+            if isinstance(refusal, SeatsUnavailable | UnknownSeats):
+                refusal.state = self._ledgers[asked.screening_id].state
         answered = {asked.screening_id for asked, told in zip(batch, answers, strict=True) if isinstance(told, Answer)}
         told = {screening_id: ledger for screening_id, ledger in self._ledgers.items() if screening_id in answered}
         states = {each: ledger.state for each, ledger in told.items()}

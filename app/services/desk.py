@@ -203,18 +203,23 @@ class Desk:
             return await self._ask(screening_id, command, request)
         except SeatsUnavailable as refusal:
             taken = {seat.label for seat in refusal.seats}
-            free = await self._free_labels(screening_id, near=refusal.seats[0].seat_id)
+            free = await self._free_labels(screening_id, refusal.seats[0].seat_id, refusal.state)
             refusal.available_seats = tuple(label for label in free if label not in taken)
             raise
         except UnknownSeats as refusal:
-            refusal.available_seats = await self._free_labels(screening_id, near=None)
+            refusal.available_seats = await self._free_labels(screening_id, None, refusal.state)
             raise
 
     async def _ask(self, screening_id: int, command: Command, request: Request) -> Answer:
         return await self._box_office.ask(screening_id, command, key=request.key, request_id=request.request_id)
 
-    async def _free_labels(self, screening_id: int, near: int | None) -> tuple[str, ...]:
-        return (await self._availability.of(screening_id)).free_labels(near)
+    async def _free_labels(self, screening_id: int, near: int | None, state: int | None = None) -> tuple[str, ...]:
+        """What is free in a state that is known, or in a later one; otherwise what is free now."""
+        if state is None:
+            seat_map = await self._availability.of(screening_id)
+        else:
+            seat_map = await self._availability.at_least(screening_id, state)
+        return seat_map.free_labels(near)
 
     async def _free_labels_anywhere(self) -> tuple[str, ...]:
         """What GET /seats lists: seats of the next screening on sale, if there is one."""

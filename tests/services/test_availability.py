@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from httpx import AsyncClient
 
 from app.adapters.redis_cache import RedisCache
 from app.db import occupancy
@@ -109,6 +110,19 @@ def catching_up(monkeypatch: pytest.MonkeyPatch) -> Gate:
         return found
 
     monkeypatch.setattr(occupancy, "changed", gated)
+    return gate
+
+
+@pytest.fixture
+def asking(here: Resources, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Whoever of the process `here` asks Valkey for states passes here before."""
+    gate, states = Gate(), here.cache.states
+
+    async def gated(screening_ids: Any) -> Any:
+        await gate.pass_through()
+        return await states(screening_ids)
+
+    monkeypatch.setattr(here.cache, "states", gated)
     return gate
 
 
@@ -501,6 +515,39 @@ async def test_the_maps_at_hand_are_bounded_by_number_and_by_seats(
         await here.availability.at_least(screening_id, 0)
 
     assert list(here.availability._maps) == [3, 1]
+
+
+# --- refusals
+
+
+async def test_a_refusal_asks_valkey_nothing(here: Resources, client: AsyncClient, asking: Gate) -> None:
+    await client.post("/screenings/1/reservations", json={"seats": ["A1"]})
+    first = await client.post("/screenings/1/reservations", json={"seats": ["A1"]})
+    await client.post("/screenings/1/reservations", json={"seats": ["A2"]})
+    await change(here, book(7, "B1"))
+
+    second = await client.post("/screenings/1/reservations", json={"seats": ["A1"]})
+    unknown = await client.post("/screenings/1/reservations", json={"seats": ["Z99"]})
+
+    assert (first.status_code, second.status_code, unknown.status_code) == (409, 409, 404)
+    assert "A2" in first.json()["available_seats"]
+    for answer in (second, unknown):
+        assert {"A1", "A2", "B1"}.isdisjoint(answer.json()["available_seats"])
+        assert "A3" in answer.json()["available_seats"]
+    assert asking.count == 0
+
+
+async def test_a_refusal_knows_what_another_process_has_just_sold(
+    here: Resources, there: Resources, client: AsyncClient, telling: Gate
+) -> None:
+    await client.post("/screenings/1/reservations", json={"seats": ["A1"]})
+    await client.post("/screenings/1/reservations", json={"seats": ["A1"]})  # its map is at hand from now on
+    await change(there, book(7, "A2", "B1"))
+
+    refused = await client.post("/screenings/1/reservations", json={"seats": ["A2"]})
+
+    assert refused.status_code == 409
+    assert {"A1", "A2", "B1"}.isdisjoint(refused.json()["available_seats"])
 
 
 # --- time
