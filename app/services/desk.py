@@ -204,7 +204,9 @@ class Desk:
         except SeatsUnavailable as refusal:
             taken = {seat.label for seat in refusal.seats}
             free = await self._free_labels(screening_id, refusal.seats[0].seat_id, refusal.state)
-            refusal.available_seats = tuple(label for label in free if label not in taken)
+            refusal.available_seats = (
+                free if taken.isdisjoint(free) else tuple(each for each in free if each not in taken)
+            )
             raise
         except UnknownSeats as refusal:
             refusal.available_seats = await self._free_labels(screening_id, None, refusal.state)
