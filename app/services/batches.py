@@ -306,7 +306,7 @@ class _Counter:
             ledger = self._ledger_of(asked)
             decision = decide(ledger.house, asked.command, now)
         except Refusal as refusal:
-            return refusal
+            return refusal.with_traceback(None)  # it would lead here, and from here to the refusal: a circle to collect
         except Exception as unforeseen:  # a mistake of ours in one decision is no reason to fail the others
             log.exception("a decision failed", extra={"request_id": asked.request_id})
             return unforeseen

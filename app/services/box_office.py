@@ -82,7 +82,10 @@ class BoxOffice:
         answer = self._enqueue(screening_id, command, key, request_id)
         if owner:
             self._with_key[owner] = answer
-        return await answer
+        try:
+            return await answer
+        finally:
+            del answer  # a refusal leads here by its traceback, and would from here to itself: a circle to collect
 
     @property
     def has_waiting(self) -> bool:

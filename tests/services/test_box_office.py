@@ -1,6 +1,8 @@
 """The box office: many in one transaction, and nobody in anybody's way."""
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import asyncpg
@@ -409,6 +411,21 @@ async def test_one_key_sent_many_times_at_once_is_one_effect(box_office: BoxOffi
     assert [each.replayed for each in answers if isinstance(each, Answer)] == [False] + [True] * 19
     assert await taken(database) == [(1, 1)]
     assert await version(database) == 1
+
+
+async def test_nothing_of_a_refusal_is_left_to_the_garbage_collector(box_office: BoxOffice) -> None:
+    await box_office.ask(1, book(1, "A1"))
+
+    gc.disable()
+    refused = await told(box_office.ask(1, hold(2, "A1")), box_office.ask(1, hold(3, "A1"), key=key("theirs", 3)))
+    kinds, still_there = [type(each) for each in refused], [weakref.ref(each) for each in refused]
+    del refused
+    await box_office.ask(1, ReleaseAll(Person(4)))  # the batch after that one
+    left = [each() for each in still_there]
+    gc.enable()
+
+    assert kinds == [SeatsUnavailable, SeatsUnavailable]
+    assert left == [None, None]
 
 
 async def test_who_was_overtaken_serves_with_locks_for_a_while(
