@@ -49,12 +49,11 @@ class SeatMap:
         """
         if not news.after <= self.version <= news.version or state - news.version != self.state - self.version:
             return False
-        for change in news.changes:
-            if change.version > self.version:
+        if news.version > self.version:
+            for change in news.changes:  # of one seat the last one counts, also when the first are known already
                 status = SeatStatus(change.status)
                 is_free = status is SeatStatus.AVAILABLE
                 self._change(change.seat_id, None if is_free else Taken(change.seat_id, status, change.expires_at))
-        if news.version > self.version:
             self.version, self.state = news.version, state
             self._forget_bytes()
         return True
