@@ -13,6 +13,9 @@ from typing import Any, Final
 LONG_SECONDS: Final = 0.005
 """A look that takes longer than this is one too many, when it is always at the same things."""
 
+YOUNG: Final = 10_000
+"""So many new objects are there before the young ones are looked at: those of a batch of requests are gone by then."""
+
 _OLDEST: Final = 2
 
 
@@ -22,17 +25,21 @@ class Sparing:
     def __init__(self) -> None:
         self._began = 0.0
         self._looked_at = 0
+        self._thresholds = gc.get_threshold()
 
     def start(self) -> None:
         """From now on. What is there already is taken for what stays."""
         gc.collect()
         gc.freeze()
         self._looked_at = gc.get_freeze_count()
+        self._thresholds = gc.get_threshold()
+        gc.set_threshold(YOUNG, *self._thresholds[1:])
         gc.callbacks.append(self._watch)
 
     def stop(self) -> None:
         """As it was before."""
         gc.callbacks.remove(self._watch)
+        gc.set_threshold(*self._thresholds)
         gc.unfreeze()
 
     def _watch(self, phase: str, info: dict[str, Any]) -> None:

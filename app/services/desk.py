@@ -6,8 +6,8 @@ free.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
@@ -42,16 +42,14 @@ from app.services.tokens import Tokens
 PLACES_KEPT: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What every command comes with: the key that makes a retry safe, if any, and the id that its log lines carry."""
 
     key: Key | None = None
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Meant:
+class Meant(NamedTuple):
     """What a caller said of the screening: its id, or only its theater's, or nothing."""
 
     screening_id: int | None = None

@@ -42,7 +42,8 @@ class Houses:
         known = self._known.get(row[0])
         if known is None or known.row != row[:-1]:
             known = self._take_in(row)
-        layout = await self._layouts.at(known.screening.theater_id, known.layout_revision)
+        meant = known.screening.theater_id, known.layout_revision
+        layout = self._layouts.at_hand(*meant) or await self._layouts.at(*meant)
         house = House(known.screening, layout, row[-1], known.timezone)
         return Ledger(house, known.screening.revision + known.layout_revision)
 
