@@ -287,7 +287,7 @@ class _Counter:
             writes.add(
                 writing.KEYS_MADE,
                 *(known.screening_id, key.owner_id, key.value, key.fingerprint),
-                *(told.user_id, told.created, told.location, told.body, now),
+                *(told.user_id, told.created, told.location, told.body.decode(), now),
             )
         for replayed in self._replayed:
             writes.add(writing.KEYS_REPLAYED, *replayed, now)
