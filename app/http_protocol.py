@@ -5,9 +5,9 @@ somewhat too large goes through and gets its answer from the application; here i
 """
 
 import json
-from asyncio import BaseTransport, TimerHandle
+from asyncio import AbstractEventLoop, BaseTransport, TimerHandle, Transport
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,6 +15,45 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_MAX: Final = 64 * 1024
 HEAD_SECONDS: Final = 4.0  # from the connection, or the first byte of a later request, to the end of its headers
 BODY_SECONDS: Final = 30.0  # from the headers to the end of the body; a layout has 8 MiB
+
+
+class InOnePiece:
+    """A transport that sends the head of an answer together with its body: uvicorn writes one after the other.
+
+    That saves a system call and a packet. A head that is not followed by anything at once goes alone.
+    """
+
+    __slots__ = ("_call_soon", "_head", "_transport", "_write")
+
+    def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
+        self._transport = transport
+        self._write = transport.write
+        self._call_soon = loop.call_soon
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        """As asyncio.Transport.write."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._call_soon(self.flush)
+            return
+        self._write(data)
+
+    def flush(self) -> None:
+        """Send what is held back."""
+        if self._head and not self._transport.is_closing():
+            head, self._head = self._head, b""
+            self._write(head)
+
+    def close(self) -> None:
+        """As asyncio.Transport.close."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -28,7 +67,8 @@ class BoundedHttp(HttpToolsProtocol):
     _size = 0  # of all that came since nothing was left over: no head is larger
 
     def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn asks for less
+        self._plain_transport = cast(Transport, transport)
+        super().connection_made(cast(Transport, InOnePiece(self._plain_transport, self.loop)))
         self._extensions = {"usher.abort": self.transport.abort}
         self._within(HEAD_SECONDS)
 
@@ -76,8 +116,9 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        self._in_part = False  # from here on the socket's own protocol keeps the time
+        self._in_part = False  # from here on the socket's own protocol keeps the time, and writes for itself
         self._in_time()
+        self.transport = self._plain_transport
         super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:

@@ -75,11 +75,15 @@ def prices_for(house: House, seats: Iterable[Seat], taking: Taking) -> dict[int,
 
 def held_first_at(house: House, taking: Taking, now: datetime) -> datetime:
     """When the earliest of my holds that these seats come from began: re-holding is no free extension of the cap."""
-    return min((house.reservations[reservation_id].first_held_at for reservation_id in taking.mine), default=now)
+    if not taking.mine:
+        return now
+    return min(house.reservations[reservation_id].first_held_at for reservation_id in taking.mine)
 
 
 def ends_with(house: House, taking: Taking) -> frozenset[UUID]:
     """Which of my holds end because they lose all of their seats."""
+    if not taking.mine:
+        return frozenset()
     return frozenset(
         reservation_id
         for reservation_id, seat_ids in taking.mine.items()

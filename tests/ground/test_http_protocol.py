@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -138,3 +139,55 @@ async def test_whoever_is_too_slow_with_a_body_is_hung_up_on(port: int, monkeypa
     monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.05)
 
     assert await say(port, HEAD + b"Content-Length: 100\r\n\r\nabc") == b""
+
+
+class Packets(asyncio.Transport):
+    """Keeps what would be sent, packet by packet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+        self.is_closed = False
+
+    def write(self, data: Any) -> None:
+        self.sent.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+async def test_head_and_body_are_sent_in_one_piece_and_what_follows_as_it_comes() -> None:
+    packets = Packets()
+    transport = http_protocol.InOnePiece(packets, asyncio.get_running_loop())
+
+    for data in (b"HTTP/1.1 200 OK\r\n\r\n", b"body", b"more"):
+        transport.write(data)
+
+    assert packets.sent == [b"HTTP/1.1 200 OK\r\n\r\nbody", b"more"]
+
+
+async def test_a_head_that_nothing_follows_goes_alone() -> None:
+    packets = Packets()
+    transport = http_protocol.InOnePiece(packets, asyncio.get_running_loop())
+
+    transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    held_back = list(packets.sent)
+    await asyncio.sleep(0)
+    transport.write(b"body")
+
+    assert held_back == []
+    assert packets.sent == [b"HTTP/1.1 200 OK\r\n\r\n", b"body"]
+
+
+async def test_a_head_is_sent_before_the_end() -> None:
+    packets = Packets()
+    transport = http_protocol.InOnePiece(packets, asyncio.get_running_loop())
+
+    transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    transport.close()
+
+    assert packets.sent == [b"HTTP/1.1 400 Bad Request\r\n\r\n"]
+    assert packets.is_closed
