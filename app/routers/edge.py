@@ -41,6 +41,7 @@ from app.schemas.faults import (
     mistake,
 )
 from app.services.api_keys import PREFIX as API_KEY_PREFIX
+from app.services.rates import Rates
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,8 @@ class Edge:
         try:
             _must_be_sound(asked)
             scope["path"] = canonical(scope["path"])
-            signed.headers += await _admitted(asked)
+            if asked.resources.rates is not None:
+                signed.headers += await _admitted(asked, asked.resources.rates)
             reply = await self._reply(asked, signed)
         except _Gone:
             return
@@ -162,14 +164,14 @@ class _Signed:
         await self._send({"type": "http.response.body", "body": reply.body if with_body else b""})
 
 
-async def _admitted(asked: Asked) -> Sequence[Header]:
+async def _admitted(asked: Asked, rates: Rates) -> Sequence[Header]:
     """Where the caller stands, for the answer. Raises RateLimited when this was one request too many."""
     resources = asked.resources
-    if resources.rates is None or (bucket := _bucket_of(asked)) is None:
+    if (bucket := _bucket_of(asked)) is None:
         return ()
     forwarded = asked.headers_once.get(b"x-forwarded-for")
     address = client_address(asked.scope.get("client"), forwarded, resources.settings.trusted_proxies)
-    standing = await resources.rates.admit(bucket, address, _user_id(asked))
+    standing = await rates.admit(bucket, address, _user_id(asked))
     return () if standing is None else rate_headers(standing)
 
 

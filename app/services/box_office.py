@@ -20,7 +20,17 @@ from app.domain.commands import Command
 from app.domain.idempotency import Key
 from app.domain.refusals import Busy, KeyInUse
 from app.services.answers import Answer
-from app.services.batches import Asked, CommitBroke, NeedsLock, Overtaken, Served, happened, serve, serve_unlocked
+from app.services.batches import (
+    Asked,
+    CommitBroke,
+    Latecomers,
+    NeedsLock,
+    Overtaken,
+    Served,
+    happened,
+    serve,
+    serve_unlocked,
+)
 from app.services.houses import Houses
 from app.services.news import News
 
@@ -153,12 +163,13 @@ class BoxOffice:
         self._queue = staying
         return self._still_in_time(joining)
 
-    async def _serve(self, batch: list[Asked]) -> None:
+    async def _serve(self, batch: list[Asked], *, may_grow: bool = True) -> None:
         """Serve a batch and settle every one of its commands, whatever happens."""
         if not batch:
             return
+        latecomers = partial(self._latecomers, len(batch)) if may_grow else _nobody
         try:
-            served = await self._transact(batch)
+            served = await self._transact(batch, latecomers)
         except Busy as busy:
             self._settle_all(batch, [busy] * len(batch))
         except asyncpg.LockNotAvailableError:
@@ -184,9 +195,9 @@ class BoxOffice:
             self._settle_all(batch, [Busy("Somebody else is changing this screening for too long.")] * len(batch))
             return
         for part in parts.values():
-            await self._serve(self._still_in_time(part))
+            await self._serve(self._still_in_time(part), may_grow=False)
 
-    async def _transact(self, batch: list[Asked]) -> Served:
+    async def _transact(self, batch: list[Asked], latecomers: Latecomers) -> Served:
         """Serve in one transaction. What PostgreSQL undid by itself is done again, a lost connection opened again.
 
         Raises Busy when PostgreSQL is away or saturated, or when it cannot be known whether the transaction happened.
@@ -198,7 +209,7 @@ class BoxOffice:
                 if broke and await happened(connection, broke):
                     return broke.served
                 broke = None
-                return await self._attempt(connection, batch)
+                return await self._attempt(connection, batch, latecomers)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
                 continue
             except CommitBroke as unknown:
@@ -218,7 +229,7 @@ class BoxOffice:
                 raise
         raise Busy(outcome_unknown=broke is not None)
 
-    async def _attempt(self, connection: Counter, batch: list[Asked]) -> Served:
+    async def _attempt(self, connection: Counter, batch: list[Asked], latecomers: Latecomers) -> Served:
         """Without a lock, unless rivals were met lately."""
         if self.locks_first > 0:
             self.locks_first -= 1
@@ -229,7 +240,7 @@ class BoxOffice:
                 self.locks_first = LOCKS_FIRST
             except NeedsLock:
                 pass
-        return await serve(connection, batch, self._houses, partial(self._latecomers, len(batch)))
+        return await serve(connection, batch, self._houses, latecomers)
 
     async def _connected(self) -> Counter:
         if self._connection is None or self._connection.is_closed():
@@ -268,3 +279,7 @@ class BoxOffice:
     def _settle_all(self, batch: Sequence[Asked], answers: Sequence[Answer | Exception]) -> None:
         for asked, told in zip(batch, answers, strict=True):
             self._settle(asked, told)
+
+
+def _nobody(_: Collection[int]) -> list[Asked]:
+    return []

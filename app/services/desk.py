@@ -86,7 +86,7 @@ class Desk:
         Raises what domain.holding.hold raises, NotFound, ScreeningRequired and Busy.
         """
         screening_id = await self._screening(meant, seats, request)
-        person = await self._people.guest_for(buyer, email)
+        person = buyer.person or await self._people.guest_for(buyer, email)
         reservation_id = uuid_utils.uuid7()
         answer = await self._take(screening_id, Hold(person, seats, reservation_id), request)
         self._remember(reservation_id, screening_id)

@@ -443,3 +443,20 @@ async def test_who_was_overtaken_serves_with_locks_for_a_while(
     assert all(isinstance(answer, Answer) for answer in answers)
     assert sorted(each.box_office.locks_first for each in (resources, rival)) == [0, module.LOCKS_FIRST]
     assert await database.fetchval("SELECT version FROM screenings WHERE id = 1") == 2
+
+
+async def test_whoever_comes_while_a_batch_waits_for_its_lock_joins_it(
+    box_office: BoxOffice, database: Connection
+) -> None:
+    box_office.locks_first = 1
+
+    async with locked(database, 1):
+        first = told(box_office.ask(1, hold(1, "A1")))
+        await until_waiting(database)
+        others = told(box_office.ask(1, hold(2, "A2")), box_office.ask(2, hold(3, "A1")))
+        await asyncio.sleep(0)
+    answers = [*await first, *await others]
+
+    assert all(isinstance(answer, Answer) for answer in answers)
+    here, joined, elsewhere = (answer.at for answer in answers if isinstance(answer, Answer))
+    assert here == joined != elsewhere
