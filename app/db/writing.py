@@ -1,7 +1,8 @@
 """What a batch writes, in one statement: a set-based part for each kind of row, and only for the kinds that it has.
 
-Claims are inserted when the box office saw none and changed when it saw one, never "upserted": if a rival ever got past
-the lock, the primary key refuses a second owner and the batch fails, instead of a seat changing hands silently.
+Nothing is written when a screening is not as it was read. And claims are inserted when the box office saw none and
+changed when it saw one, never "upserted": if a rival ever got past all that, the primary key refuses a second owner and
+the batch fails, instead of a seat changing hands silently.
 """
 
 from collections import defaultdict

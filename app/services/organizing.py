@@ -1,7 +1,8 @@
 """What organizers do: theaters, their seats, and what is on there (api.md, sections 4 and 5).
 
 Every story locks the theater, then its screenings in the order of their ids, looks, decides, writes and commits; then
-whoever reads a seat map is told. The box office takes the same locks of screenings: nobody gets a seat in between.
+whoever reads a seat map is told. The box office takes the same locks of screenings, or finds before it writes that a
+revision has moved: nobody gets a seat in between.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ from app.domain.commands import Cancel, Command, ReleaseAll
 from app.domain.decide import decide
 from app.domain.house import House
 from app.domain.people import Person
-from app.domain.refusals import Busy, KeyInUse, KeyReused, NotFound, SeatsUnavailable
+from app.domain.refusals import Busy, KeyInUse, KeyReused, NotFound, SalesClosed, SeatsUnavailable
 from app.resources import Resources
 from app.services import batches
 from app.services import box_office as module
@@ -454,9 +454,24 @@ async def test_whoever_comes_while_a_batch_waits_for_its_lock_joins_it(
         first = told(box_office.ask(1, hold(1, "A1")))
         await until_waiting(database)
         others = told(box_office.ask(1, hold(2, "A2")), box_office.ask(2, hold(3, "A1")))
-        await asyncio.sleep(0)
     answers = [*await first, *await others]
 
     assert all(isinstance(answer, Answer) for answer in answers)
     here, joined, elsewhere = (answer.at for answer in answers if isinstance(answer, Answer))
     assert here == joined != elsewhere
+
+
+async def test_a_screening_that_is_cancelled_between_looking_and_writing_sells_nothing(
+    box_office: BoxOffice, database: Connection
+) -> None:
+    await box_office.ask(1, ReleaseAll(Person(1)))
+
+    async with locked(database, 1):
+        holding = told(box_office.ask(1, hold(1, "A1")))
+        await until_waiting(database)
+        await database.execute("UPDATE screenings SET cancelled_at = now(), revision = revision + 1 WHERE id = 1")
+    [answer] = await holding
+
+    assert isinstance(answer, SalesClosed)
+    assert box_office.locks_first == module.LOCKS_FIRST  # it had looked, was overtaken, and looked again
+    assert await taken(database) == []
