@@ -1,6 +1,6 @@
 """`usher serve`: start what was not given, bring the schema up to date, listen, and stop in good order what it started.
 
-The parent process owns the socket and the embedded servers; workers are its children and end with it. Settings reach
+The parent process owns the address and the embedded servers; workers are its children and end with it. Settings reach
 them through the environment, which this module alone may write.
 """
 
@@ -29,6 +29,7 @@ from app.adapters.embedded.process import die_with_parent
 from app.db.migrations import upgrade
 from app.garbage import Sparing
 from app.http_protocol import BoundedHttp
+from app.listening import bound, for_workers
 from app.settings import EXIT_BAD_SETTING, Settings, read_settings
 from app.websocket_protocol import LiveSocket
 
@@ -141,7 +142,7 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
         backlog=2048,
     )
     if settings.web_concurrency > 1:
-        workers = _ManyWorkers(config, [listener], banner)
+        workers = _ManyWorkers(config, [for_workers(listener)], banner)
         workers.run()
         ended_badly = workers.failed or any(process.exitcode == EXIT_BAD_SETTING for process in workers.processes)
         return EXIT_BAD_SETTING if ended_badly else 0
@@ -155,14 +156,11 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
 def _listening(settings: Settings) -> Iterator[socket.socket]:
     """The address to listen on, taken before anything else is started; nobody is answered yet."""
     host, port = settings.host, settings.port
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except socket.gaierror as error:
-        raise CannotServe(f"HOST={host} is not allowed: {error.strerror}", EXIT_BAD_SETTING) from None
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with contextlib.ExitStack() as stack:
         try:
-            listener.bind(address)
+            listener = stack.enter_context(bound(host, port))
+        except socket.gaierror as error:
+            raise CannotServe(f"HOST={host} is not allowed: {error.strerror}", EXIT_BAD_SETTING) from None
         except PermissionError:
             raise CannotServe(f"Port {port} is for root only. Choose another: PORT=8000 make run") from None
         except OSError as error:
@@ -171,7 +169,6 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
             raise CannotServe(
                 f"Port {port} on {host} cannot be had ({error.strerror}). Choose another: PORT={port + 1} make run"
             ) from None
-        listener.set_inheritable(True)
         yield listener
 
 
