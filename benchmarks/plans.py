@@ -108,6 +108,10 @@ class ExplainedCounter:
         await self._explainer.explain(self._connection, statement, values)
         return await self._connection.fetchrow(statement, *values)
 
+    async def fetchval(self, statement: str, *values: Any) -> Any:
+        await self._explainer.explain(self._connection, statement, values)
+        return await self._connection.fetchval(statement, *values)
+
 
 async def explain_all(house: House, sold: int) -> list[Plan]:
     """Every hot statement, in a house of whose screenings the first so many seats are sold."""

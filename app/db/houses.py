@@ -74,7 +74,13 @@ SELECT clock_timestamp() AS now,
          WHERE s.id = ANY($11::int[]) ORDER BY s.id) AS screenings
 """  # noqa: S608 - our own names
 
-_IS_WRITTEN = "SELECT EXISTS (SELECT FROM seat_events WHERE screening_id = $1 AND version = $2 AND at = $3)"
+_WRITTEN = """
+SELECT w.screening_id, e.version - w.version
+  FROM unnest($1::int[], $2::bigint[], $3::int[], $4::timestamptz[]) AS w(screening_id, version, seat_id, at), LATERAL (
+       SELECT i.version FROM seat_events i
+        WHERE i.screening_id = w.screening_id AND i.version >= w.version AND i.seat_id = w.seat_id AND i.at = w.at
+        ORDER BY i.version LIMIT 1) e
+"""
 
 
 @dataclass(slots=True)
@@ -106,10 +112,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """An event that a batch writes: the last version of one of its screenings, at the time of the batch."""
+    """An event that a batch writes in one of its screenings, at the time of the batch; with this version or a higher
+    one. No other batch changes the same seat at that very time: one of the two would have read what the other wrote.
+    """
 
     screening_id: int
     version: int
+    seat_id: int
     at: datetime
 
 
@@ -141,10 +150,13 @@ async def fence(connection: Counter, screening_ids: Sequence[int]) -> None:
     await connection.execute("UPDATE screenings SET revision = revision + 1 WHERE id = ANY($1::int[])", screening_ids)
 
 
-async def is_written(connection: Counter, proof: Proof) -> bool:
-    """Was the batch of this proof committed? Ask with its screening locked."""
-    found = await connection.fetchval(_IS_WRITTEN, proof.screening_id, proof.version, proof.at)
-    return bool(found)
+async def written(connection: Counter, proofs: Sequence[Proof]) -> dict[int, int]:
+    """What there is of these proofs: screenings, and how much higher their versions are than was expected.
+
+    Ask with the screenings locked.
+    """
+    columns = zip(*((each.screening_id, each.version, each.seat_id, each.at) for each in proofs), strict=True)
+    return {row[0]: row[1] for row in await connection.fetch(_WRITTEN, *columns)}
 
 
 def _columns(pairs: set[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:

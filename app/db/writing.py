@@ -1,13 +1,17 @@
 """What a batch writes, in one statement: a set-based part for each kind of row, and only for the kinds that it has.
 
-Nothing is written when a screening is not as it was read. And claims are inserted when the box office saw none and
-changed when it saw one, never "upserted": if a rival ever got past all that, the primary key refuses a second owner and
-the batch fails, instead of a seat changing hands silently.
+Nothing is written when what was decided about is not as it was read. A claim where there was none, a key that was not
+known: the primary key refuses the second. A reservation or booking that changes still has the version that it had. And
+the screening was not edited; where more than that was looked at, nothing at all happened in it.
+
+So two processes that sell other seats of one screening do not disturb each other. Their versions are handed out here,
+where the screenings' rows are locked, and only until the statement has committed: whoever decided on version 12 for an
+event, and finds that somebody else had it first, writes 13.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
@@ -22,8 +26,10 @@ class Part:
 
     Rows travel as JSON, one parameter for each part: a third of the work that arrays take here, where all of a batch is
     written by one thread, and a little more in PostgreSQL, which has others (*measured*: 1.2 instead of 3.6
-    microseconds for a row of twelve columns). JSON has no bytes: a `utf8` column is text that is stored as its bytes, a
-    `bytea` goes as hexadecimal digits.
+    microseconds for a row of twelve columns).
+
+    In its `sql`, `{parameter}` stands for that parameter, and `{shift}` for how much further on the screening at the
+    row's `place` was than its version said (0: nobody came between).
     """
 
     name: str
@@ -31,7 +37,23 @@ class Part:
     sql: str
 
 
-_AS_TEXT: Final = {"bytea": "decode(w.{name}, 'hex')", "utf8": "convert_to(w.{name}, 'UTF8')"}
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a column travels, and what is stored then; no value: it says something about the others."""
+
+    in_json: str
+    value: str | None
+
+
+# JSON has no bytes: they go as hexadecimal digits, or as the text that they are. A `body` may lack its end, a version
+# that is handed out by this statement: `"version":` and nothing more.
+_KINDS: Final = {
+    "bytea": _Kind("text", "decode(w.{name}, 'hex')"),
+    "version": _Kind("bigint", "w.{name} + {shift}"),
+    "body": _Kind("text", "convert_to(w.{name} || coalesce((w.version + {shift}) || '}}', ''), 'UTF8')"),
+    "its_version": _Kind("bigint", None),
+    "place": _Kind("int", None),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +64,13 @@ class _Column:
     @property
     def in_json(self) -> str:
         """How a row of JSON declares it."""
-        return f"{self.name} {'text' if self.kind in _AS_TEXT else self.kind}"
+        return f"{self.name} {_KINDS[self.kind].in_json if self.kind in _KINDS else self.kind}"
 
     @property
-    def value(self) -> str:
-        """Its value in a row of JSON."""
-        return _AS_TEXT.get(self.kind, "w.{name}").format(name=self.name)
+    def value(self) -> str | None:
+        """What a row of JSON says that is to be stored."""
+        value = _KINDS[self.kind].value if self.kind in _KINDS else "w.{name}"
+        return value and value.replace("{name}", self.name)
 
 
 def _columns(declared: str) -> tuple[_Column, ...]:
@@ -56,19 +79,27 @@ def _columns(declared: str) -> tuple[_Column, ...]:
 
 def _part(name: str, columns: tuple[_Column, ...], sql: str) -> Part:
     rows = f"json_to_recordset({{parameter}}) AS w({', '.join(column.in_json for column in columns)})"
-    return Part(name, tuple(column.name for column in columns), sql.format(rows=rows))
+    return Part(name, tuple(column.name for column in columns), sql.replace("{rows}", rows))
 
 
 def _insert(name: str, table: str, declared: str) -> Part:
     columns = _columns(declared)
-    names, values = (", ".join(each) for each in zip(*((column.name, column.value) for column in columns), strict=True))
+    stored = [(column.name, column.value) for column in columns if column.value]
+    names, values = (", ".join(each) for each in zip(*stored, strict=True))
     return _part(name, columns, f"INSERT INTO {table} ({names}) SELECT {values} FROM {{rows}}")  # noqa: S608 - our own names
 
 
 def _change(name: str, table: str, key: str, declared: str) -> Part:
     keys, columns = _columns(key), _columns(declared)
-    changes = ", ".join(f"{column.name} = {column.value}" for column in columns)
+    changes = ", ".join(f"{column.name} = {column.value}" for column in columns if column.value)
     return _part(name, keys + columns, f"UPDATE {table} t SET {changes} FROM {{rows}} WHERE {_same(keys)}")  # noqa: S608
+
+
+def _change_as_read(name: str, table: str, key: str, declared: str) -> Part:
+    """As `_change`, if its version is still the `version_before`; else nothing: a version cannot be null."""
+    changed = _change(name, table, key, f"{declared}, version_before its_version, version version, place place")
+    was_read = "version = CASE WHEN t.version = w.version_before THEN w.version + {shift} END"
+    return replace(changed, sql=changed.sql.replace("version = w.version + {shift}", was_read))
 
 
 def _delete(name: str, table: str, key: str) -> Part:
@@ -92,13 +123,13 @@ RESERVATIONS_MADE = _insert(
     "reservations_made",
     "reservations",
     "screening_id int, id uuid, user_id bigint, status text, created_at timestamptz, first_held_at timestamptz, "
-    "expires_at timestamptz, booking_id uuid, version bigint",
+    "expires_at timestamptz, booking_id uuid, version version, place place",
 )
-RESERVATIONS_CHANGED = _change(
+RESERVATIONS_CHANGED = _change_as_read(
     "reservations_changed",
     "reservations",
     "screening_id int, id uuid",
-    "status text, expires_at timestamptz, booking_id uuid, version bigint",
+    "status text, expires_at timestamptz, booking_id uuid",
 )
 RESERVATION_SEATS_MADE = _insert(
     "reservation_seats_made",
@@ -116,13 +147,13 @@ BOOKINGS_MADE = _insert(
     "bookings_made",
     "bookings",
     "screening_id int, id uuid, user_id bigint, reservation_id uuid, status text, payment_status text, "
-    "payment_reference text, created_at timestamptz, cancelled_at timestamptz, version bigint",
+    "payment_reference text, created_at timestamptz, cancelled_at timestamptz, version version, place place",
 )
-BOOKINGS_CHANGED = _change(
+BOOKINGS_CHANGED = _change_as_read(
     "bookings_changed",
     "bookings",
     "screening_id int, id uuid",
-    "status text, payment_status text, cancelled_at timestamptz, version bigint",
+    "status text, payment_status text, cancelled_at timestamptz",
 )
 BOOKING_SEATS_MADE = _insert(
     "booking_seats_made",
@@ -140,7 +171,7 @@ KEYS_MADE = _insert(
     "keys_made",
     "idempotency_keys",
     "screening_id int, owner_id bigint, key text, fingerprint bytea, user_id bigint, created bool, location text, "
-    "body utf8, created_at timestamptz",
+    "body body, created_at timestamptz, version its_version, place place",
 )
 # A replay writes too, so that its COMMIT waits for a synchronous standby as the first one should have.
 KEYS_REPLAYED = _change(
@@ -150,17 +181,19 @@ KEYS_REPLAYED = _change(
 EVENTS_MADE = _insert(
     "events_made",
     "seat_events",
-    "screening_id int, version bigint, seat_id int, at timestamptz, from_status text, to_status text, user_id bigint, "
-    "previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint, request_id text",
+    "screening_id int, version version, seat_id int, at timestamptz, from_status text, to_status text, user_id bigint, "
+    "previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint, request_id text, place place",
 )
-# What was read of a screening is still so, or else nothing is written: a version cannot be null. `edits` is the sum of
-# both revisions, which only grow. It comes first, so that rivals wait for each other here, in the order of the ids.
+# `edits` is the sum of both revisions, which only grow. A version cannot be null: then nothing is written. This comes
+# first, so that rivals wait for each other here, in the order of the ids. `place` counts from 1.
 VERSIONS_MOVED = _part(
     "versions_moved",
-    _columns("id int, version bigint, version_before bigint, edits int"),
-    "UPDATE screenings t SET version = CASE WHEN t.version = w.version_before AND t.revision + t.layout_revision"
-    " = w.edits THEN w.version END FROM {rows} WHERE t.id = w.id RETURNING t.id",
+    _columns("place int, id int, version_before bigint, moves int, edits int, must_be_as_read bool"),
+    "UPDATE screenings t SET version = CASE WHEN t.revision + t.layout_revision = w.edits"
+    " AND NOT (w.must_be_as_read AND t.version <> w.version_before) THEN t.version + w.moves END"
+    " FROM {rows} WHERE t.id = w.id RETURNING w.place, t.version - w.moves - w.version_before AS shift",
 )
+_SHIFTS: Final = "shifts AS MATERIALIZED (SELECT array_agg(shift ORDER BY place) AS shifts FROM versions_moved)"
 
 
 class Writes:
@@ -168,6 +201,10 @@ class Writes:
 
     def __init__(self, rows: Mapping[Part, list[tuple[Any, ...]]] | None = None) -> None:
         self._rows = defaultdict(list, rows or {})
+
+    def count(self, part: Part) -> int:
+        """How many rows of one kind there are."""
+        return len(self._rows[part]) if part in self._rows else 0
 
     def add(self, part: Part, *row: Any) -> None:
         """One more row, its values in the order of the part's columns."""
@@ -190,31 +227,39 @@ class Writes:
     @property
     def parts(self) -> tuple[Part, ...]:
         """The kinds of rows there are, always in the same order, so that the statement is prepared once."""
-        return tuple(sorted(self._rows, key=lambda part: part.name))
+        return tuple(sorted(self._rows, key=lambda part: (part is not VERSIONS_MOVED, part.name)))
 
     def rows_of(self, part: Part) -> list[dict[str, Any]]:
         """The rows of one kind, by the names of their columns."""
         return [dict(zip(part.columns, row, strict=True)) for row in self._rows[part]]
 
 
-async def write(connection: Counter, writes: Writes) -> None:
+async def write(connection: Counter, writes: Writes) -> list[int]:
     """Write everything in one statement.
 
-    Raises asyncpg's errors: NotNullViolationError when a screening is not as it was read. Then nothing was written, and
-    if there is a transaction, it is to be rolled back.
+    Returns, in the order of VERSIONS_MOVED, how much further on each screening was than it was read: so much higher are
+    all of its versions that were written.
+
+    Raises asyncpg's errors: IntegrityConstraintViolationError when something is not as it was read. Then nothing was
+    written, and if there is a transaction, it is to be rolled back.
     """
     parts = writes.parts
-    await connection.fetch(_statement(parts), *(_json(writes.rows_of(part)) for part in parts))
+    shifts = await connection.fetchval(_statement(parts), *(_json(writes.rows_of(part)) for part in parts))
+    return shifts or []
 
 
 @cache
 def _statement(parts: tuple[Part, ...]) -> str:
     """One statement that writes all of the parts; its parameters are their rows, in the same order."""
+    moves = VERSIONS_MOVED in parts
+    shift = "coalesce((SELECT shifts FROM shifts)[w.place], 0)" if moves else "0"
     written = [
-        f"{part.name} AS ({part.sql.format(parameter=f'${number}::json')})" for number, part in enumerate(parts, 1)
+        f"{part.name} AS ({part.sql.format(parameter=f'${number}::json', shift=shift)})"
+        for number, part in enumerate(parts, 1)
     ]
-    first = f"(SELECT count(*) FROM {VERSIONS_MOVED.name})" if VERSIONS_MOVED in parts else "0"  # noqa: S608 - our own names
-    return f"WITH {', '.join(written)} SELECT {first}"
+    if moves:
+        written.insert(1, _SHIFTS)
+    return f"WITH {', '.join(written)} SELECT {'shifts FROM shifts' if moves else 'NULL::bigint[]'}"  # noqa: S608 - our own names
 
 
 def _json(rows: list[dict[str, Any]]) -> str:

@@ -1,7 +1,8 @@
 """What a caller is told, as bytes: the very bytes that are stored with an idempotency key and replayed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from app.domain.house import House
 from app.domain.outcomes import Blocked, Booked, Cancelled, Closed, Expired, Held, Kept, Outcome, ReleasedAll, Toggled
@@ -15,6 +16,7 @@ class Answer:
     """`created`: something is there now that was not (201).
 
     `user_id` is whom it is for, with an anonymous key the guest who was made for it; `at` is when it was decided (UTC).
+    `version` is the number that its body ends with, if it does: that of the change that it tells.
     """
 
     body: bytes
@@ -22,29 +24,43 @@ class Answer:
     at: datetime
     created: bool = False
     location: str | None = None
+    version: int | None = field(default=None, compare=False)
     replayed: bool = False
+
+    def before_version(self) -> bytes:
+        """The body up to its version."""
+        return self.body[: -len(b"%d}" % self.version)] if self.version is not None else self.body
+
+    def later(self, shift: int) -> "Answer":
+        """The same when so many changes came before this one."""
+        if self.version is None or not shift:
+            return self
+        version = self.version + shift
+        return replace(self, body=b"%b%d}" % (self.before_version(), version), version=version)
 
 
 def answer(outcome: Outcome, house: House, user_id: int, now: datetime) -> Answer:
     """The answer to a command, told from the house as it is after its decision was taken in."""
+    told = partial(Answer, user_id=user_id, at=now)
     match outcome:
         case Held(reservation, created):
             location = f"/api/v1/reservations/{reservation.id}" if created else None
-            return Answer(
-                reservation_json(reservation, house.screening, house.layout, now), user_id, now, created, location
-            )
+            body = reservation_json(reservation, house.screening, house.layout, now)
+            return told(body, created=created, location=location, version=reservation.version)
         case Kept(reservation):
-            return Answer(reservation_json(reservation, house.screening, house.layout, now), user_id, now)
+            body = reservation_json(reservation, house.screening, house.layout, now)
+            return told(body, version=reservation.version)
         case Toggled():
-            return Answer(toggled_json(outcome, house, now), user_id, now)
+            return told(toggled_json(outcome, house, now))
         case ReleasedAll(seat_ids):
-            return Answer(released_json(seat_ids, house), user_id, now)
+            return told(released_json(seat_ids, house))
         case Booked(booking, created):
             location = f"/api/v1/bookings/{booking.id}" if created else None
-            return Answer(booking_json(booking, house.screening, house.layout), user_id, now, created, location)
+            body = booking_json(booking, house.screening, house.layout)
+            return told(body, created=created, location=location, version=booking.version)
         case Cancelled(booking):
-            return Answer(booking_json(booking, house.screening, house.layout), user_id, now)
+            return told(booking_json(booking, house.screening, house.layout), version=booking.version)
         case Blocked(seats):
-            return Answer(blocked_json(seats, house.layout), user_id, now)
+            return told(blocked_json(seats, house.layout))
         case Expired() | Closed():
-            return Answer(b"", user_id, now)
+            return told(b"")

@@ -1,14 +1,17 @@
 """One batch: look at the clock and its rows, decide command by command, write. A refusal touches nobody else in it.
 
 With rivals about, its screenings are locked first and all is one transaction, in that order, in view. Without, looking
-is one statement and writing another, which finds out whether anybody came between: then nothing is written.
+is one statement and writing another, which finds out whether anybody came between to the rows that were decided about:
+then nothing is written. Whoever came between to others only had the versions first: then ours are as much higher.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import Final
 
 import asyncpg
 
@@ -16,67 +19,29 @@ from app.db import houses as db
 from app.db import limits, writing
 from app.db.bookings import booking_of
 from app.db.connections import LOST, Counter
-from app.db.houses import Found, Proof, Row, Wanted
+from app.db.houses import Found, Row, Wanted
 from app.db.reservations import reservation_of
 from app.db.writing import Writes
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.commands import (
-    Block,
-    Book,
-    Cancel,
-    Close,
-    Command,
-    Confirm,
-    Expire,
-    Extend,
-    Hold,
-    Release,
-    ReleaseAll,
-    Toggle,
-    Unblock,
-)
+from app.domain.commands import Block, Close, ReleaseAll, Toggle, Unblock
 from app.domain.decide import decide
 from app.domain.house import Decision
 from app.domain.idempotency import Key
 from app.domain.limits import Usage
 from app.domain.refusals import KeyReused, NotFound, Refusal, SeatsUnavailable, UnknownSeats
-from app.domain.seats import Layout
 from app.domain.taking import reservation_of as reservation_of_hold
 from app.services.answers import Answer, answer
+from app.services.asked import Asked, Latecomers, screenings_of, wanted
+from app.services.commits import CommitBroke, Served, Shifts, Unclear, commit, roll_back
 from app.services.houses import Houses
 from app.services.ledger import Ledger
-from app.services.news import News
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(slots=True, eq=False)
-class Asked:
-    """A command that waits for its answer. `deadline` is in the event loop's time."""
-
-    screening_id: int
-    command: Command
-    key: Key | None
-    request_id: str | None
-    deadline: float
-    answer: asyncio.Future[Answer]
-    asker_id: int | None = field(init=False)
-    """Whose command it is; nobody's when time asks."""
-
-    def __post_init__(self) -> None:
-        match self.command:
-            case Expire():
-                self.asker_id = None
-            case Close(by):
-                self.asker_id = by.id if by else None
-            case Block(by) | Unblock(by):
-                self.asker_id = by.id
-            case command:
-                self.asker_id = command.buyer.id
-
-
-Latecomers = Callable[[Collection[int]], list[Asked]]
-"""Whoever waits with a command for one of these screenings, and waits no more: they are served now."""
+_LOOK_FURTHER: Final = (Toggle, ReleaseAll, Block, Unblock, Close)
+"""Commands that are decided by more than the rows that they change: by all that somebody holds, by a seat that is in no
+reservation. All others change a reservation or a booking, whose version shows whether it is as it was read, and make
+claims where there are none, which the primary key sees to."""
 
 
 @dataclass(slots=True)
@@ -89,45 +54,12 @@ class KnownKey:
     is_stored: bool = True
 
 
-@dataclass(slots=True)
-class Served:
-    """What came of a batch: an answer or a reason for each command; the state of each screening that somebody got an
-    answer from; and the news of those that changed.
-
-    A repeat changes nothing, and its screening is told all the same: whoever did it first may have died before telling.
-    """
-
-    answers: list[Answer | Exception]
-    states: dict[int, int] = field(default_factory=dict)
-    news: dict[int, News] = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
-class CommitBroke(Exception):
-    """The connection was lost during COMMIT: it may have happened. `proof` is an event that is there if it did."""
-
-    served: Served
-    proof: Proof | None
-
-
 class Overtaken(Exception):
     """What was read is not so any more, and nothing was written."""
 
 
 class NeedsLock(Exception):
     """This batch cannot be served without a lock; nothing was written."""
-
-
-async def happened(connection: Counter, broke: CommitBroke) -> bool:
-    """Had a broken COMMIT happened? If not, it never will: whoever still has it to say finds the screenings edited."""
-    if broke.proof is None:
-        return False
-    async with connection.transaction():
-        await db.lock(connection, sorted(broke.served.states))
-        if await db.is_written(connection, broke.proof):
-            return True
-        await db.fence(connection, sorted(broke.served.states))
-        return False
 
 
 async def serve(connection: Counter, batch: list[Asked], houses: Houses, latecomers: Latecomers) -> Served:
@@ -140,17 +72,17 @@ async def serve(connection: Counter, batch: list[Asked], houses: Houses, latecom
         counter = _Counter(houses)
         batch += latecomers(await counter.open_locked(connection, batch))
         now = await counter.look(connection, batch)
-        served = counter.decide(batch, now)
+        answers = counter.decide(batch, now)
         for writes in counter.writes(now).by_statement():
             await writing.write(connection, writes)
     except BaseException:
-        await _roll_back(connection)
+        await roll_back(connection)
         raise
     try:
-        await asyncio.shield(_commit(connection))
+        await asyncio.shield(commit(connection))
     except Unclear as unclear:
-        raise CommitBroke(served, counter.proof(now)) from unclear
-    return served
+        raise counter.commit_broke(batch, answers) from unclear
+    return counter.served(batch, answers)
 
 
 async def serve_unlocked(connection: Counter, batch: Sequence[Asked], houses: Houses) -> Served:
@@ -160,29 +92,23 @@ async def serve_unlocked(connection: Counter, batch: Sequence[Asked], houses: Ho
     """
     counter = _Counter(houses)
     now = await counter.look_unlocked(connection, batch)
-    served = counter.decide(batch, now)
+    answers = counter.decide(batch, now)
     match counter.writes(now).by_statement():
         case []:
-            return served
+            return counter.served(batch, answers)
         case [writes]:
-            await _write_at_once(connection, writes, served, counter.proof(now))
-            return served
+            try:
+                shifts = await asyncio.shield(writing.write(connection, writes))
+            except LOST as lost:
+                raise counter.commit_broke(batch, answers) from lost
+            except asyncpg.IntegrityConstraintViolationError as overtaken:
+                raise Overtaken from overtaken
+            return counter.served(batch, answers, counter.by_screening(shifts))
         case _:
             raise NeedsLock
 
 
-async def _write_at_once(connection: Counter, writes: Writes, served: Served, proof: Proof | None) -> None:
-    """Write, which commits too."""
-    try:
-        await asyncio.shield(writing.write(connection, writes))
-    except LOST as lost:
-        raise CommitBroke(served, proof) from lost
-    except asyncpg.IntegrityConstraintViolationError as overtaken:
-        raise Overtaken from overtaken
-
-
-class Unclear(Exception):
-    """PostgreSQL did not say what became of a COMMIT."""
+_NONE: Final[Shifts] = {}
 
 
 class _Counter:
@@ -197,15 +123,15 @@ class _Counter:
 
     async def open_locked(self, connection: Counter, batch: Sequence[Asked]) -> Collection[int]:
         """Lock the screenings. From here on nobody else changes them until the transaction ends. Returns their ids."""
-        for row in await db.lock(connection, _screenings_of(batch)):
+        for row in await db.lock(connection, screenings_of(batch)):
             self._ledgers[row[0]] = await self._houses.open(row)
         return self._ledgers.keys()
 
     async def look(self, connection: Counter, batch: Sequence[Asked]) -> datetime:
         """Read what the batch names, and once more what that leads to. Returns the time for all of its decisions."""
-        wanted = _wanted(batch, {each: ledger.house.layout for each, ledger in self._ledgers.items()})
-        buyers = await self._lock_buyers(connection, batch, wanted)
-        found = await db.read(connection, wanted)
+        named = wanted(batch, {each: ledger.house.layout for each, ledger in self._ledgers.items()})
+        buyers = await self._lock_buyers(connection, batch, named)
+        found = await db.read(connection, named)
         self._take_in(found)
         if leads := self._leads_of(found, batch):
             self._take_in(await db.read(connection, leads))
@@ -218,11 +144,11 @@ class _Counter:
 
         Raises NeedsLock when they are not known well enough, Overtaken when they changed between the readings.
         """
-        screening_ids = _screenings_of(batch)
+        screening_ids = screenings_of(batch)
         layouts = {each: layout for each in screening_ids if (layout := self._houses.layout_without_lock(each))}
         if len(layouts) < len(screening_ids):
             raise NeedsLock
-        found = await db.read(connection, _wanted(batch, layouts), screening_ids)
+        found = await db.read(connection, wanted(batch, layouts), screening_ids)
         for row in found.screenings:
             ledger = self._ledgers[row[0]] = await self._houses.open(row)
             if ledger.house.layout is not layouts[row[0]] or ledger.house.screening.counts_buyers:
@@ -236,7 +162,7 @@ class _Counter:
         return found.now
 
     async def _lock_buyers(
-        self, connection: Counter, batch: Sequence[Asked], wanted: Wanted
+        self, connection: Counter, batch: Sequence[Asked], named: Wanted
     ) -> dict[int, frozenset[int]]:
         """Who is one buyer with whom, for those commands that a limit counts; nobody where there is no such limit."""
         counted = [
@@ -250,7 +176,7 @@ class _Counter:
         buyers = await limits.lock_buyers(connection, asker_ids)
         for house, asker_id in counted:
             if asker_id is not None:
-                wanted.users.update((house.screening.id, member) for member in buyers[asker_id])
+                named.users.update((house.screening.id, member) for member in buyers[asker_id])
         return buyers
 
     async def _count(self, connection: Counter, buyers: dict[int, frozenset[int]]) -> None:
@@ -266,16 +192,9 @@ class _Counter:
             ledger.house.usage = usage
             ledger.house.same_buyer = buyers
 
-    def decide(self, batch: Sequence[Asked], now: datetime) -> Served:
+    def decide(self, batch: Sequence[Asked], now: datetime) -> list[Answer | Exception]:
         """Command by command, in the order of arrival; each sees what the ones before it changed."""
-        answers = [self._answer_to(asked, now) for asked in batch]
-        for asked, refusal in zip(batch, answers, strict=True):
-            if isinstance(refusal, SeatsUnavailable | UnknownSeats):
-                refusal.state = self._ledgers[asked.screening_id].state
-        answered = {asked.screening_id for asked, told in zip(batch, answers, strict=True) if isinstance(told, Answer)}
-        told = {screening_id: ledger for screening_id, ledger in self._ledgers.items() if screening_id in answered}
-        states = {each: ledger.state for each, ledger in told.items()}
-        return Served(answers, states, {each: ledger.news() for each, ledger in told.items() if ledger.has_changed})
+        return [self._answer_to(asked, now) for asked in batch]
 
     def writes(self, now: datetime) -> Writes:
         """The rows that differ from what was read, and the keys."""
@@ -287,16 +206,39 @@ class _Counter:
             writes.add(
                 writing.KEYS_MADE,
                 *(known.screening_id, key.owner_id, key.value, key.fingerprint),
-                *(told.user_id, told.created, told.location, told.body.decode(), now),
+                *(told.user_id, told.created, told.location, told.before_version().decode(), now),
+                *(told.version, self._ledgers[known.screening_id].place),
             )
         for replayed in self._replayed:
             writes.add(writing.KEYS_REPLAYED, *replayed, now)
         return writes
 
-    def proof(self, now: datetime) -> Proof | None:
-        """What is written if the batch is, and only then; None when nothing changed."""
-        changed = (each.house for each in self._ledgers.values() if each.has_changed)
-        return next((Proof(house.screening.id, house.version, now) for house in changed), None)
+    def by_screening(self, shifts: Sequence[int]) -> Shifts:
+        """The shifts that were found in writing."""
+        return {each: shifts[ledger.place - 1] for each, ledger in self._ledgers.items() if ledger.place}
+
+    def served(self, batch: Sequence[Asked], answers: Sequence[Answer | Exception], shifts: Shifts = _NONE) -> Served:
+        """What came of it, once it is written, with the versions that were written."""
+        if any(shifts.values()):
+            answers = [
+                told.later(shifts.get(asked.screening_id, 0)) if isinstance(told, Answer) else told
+                for asked, told in zip(batch, answers, strict=True)
+            ]
+            for screening_id, shift in shifts.items():
+                self._ledgers[screening_id].move(shift)
+        for asked, refusal in zip(batch, answers, strict=True):
+            if isinstance(refusal, SeatsUnavailable | UnknownSeats):
+                refusal.state = self._ledgers[asked.screening_id].state
+        answered = {asked.screening_id for asked, told in zip(batch, answers, strict=True) if isinstance(told, Answer)}
+        to_tell = {screening_id: ledger for screening_id, ledger in self._ledgers.items() if screening_id in answered}
+        states = {each: ledger.state for each, ledger in to_tell.items()}
+        news = {each: ledger.news() for each, ledger in to_tell.items() if ledger.has_changed}
+        return Served(list(answers), states, news)
+
+    def commit_broke(self, batch: Sequence[Asked], answers: Sequence[Answer | Exception]) -> CommitBroke:
+        """For a connection that was lost while this was being written."""
+        proofs = [proof for ledger in self._ledgers.values() if (proof := ledger.proof())]
+        return CommitBroke(sorted(self._ledgers), proofs, partial(self.served, batch, answers))
 
     def _answer_to(self, asked: Asked, now: datetime) -> Answer | Exception:
         """What an asker is told. What fails after the house changed fails the batch, and then the guilty one alone."""
@@ -334,8 +276,12 @@ class _Counter:
         return ledger
 
     def _enter(self, asked: Asked, ledger: Ledger, decision: Decision, now: datetime) -> Answer:
+        if isinstance(asked.command, _LOOK_FURTHER):
+            ledger.must_be_as_read = True
         ledger.enter(decision, now, asked.asker_id, asked.request_id)
         told = answer(decision.outcome, ledger.house, asked.asker_id or 0, now)
+        if told.version is not None and told.version <= ledger.version_before:
+            told = replace(told, version=None)  # it tells what was so before this batch: no version that we hand out
         if key := asked.key:
             known = KnownKey(asked.screening_id, key.fingerprint, told, is_stored=False)
             self._keys[key.owner_id, key.value] = known
@@ -381,60 +327,3 @@ class _Counter:
                 if reservation.booking_id and reservation.booking_id not in house.bookings:
                     leads.bookings.add((screening_id, reservation.booking_id))
         return leads
-
-
-def _screenings_of(batch: Sequence[Asked]) -> list[int]:
-    return sorted({asked.screening_id for asked in batch})
-
-
-def _wanted(batch: Sequence[Asked], layouts: Mapping[int, Layout]) -> Wanted:
-    """The rows that the decisions of a batch may look at, as far as they are named."""
-    wanted = Wanted()
-    for asked in batch:
-        if asked.key:
-            wanted.keys.add((asked.key.owner_id, asked.key.value))
-        if layout := layouts.get(asked.screening_id):
-            _want(wanted, asked.screening_id, layout, asked.command)
-    return wanted
-
-
-def _want(wanted: Wanted, screening_id: int, layout: Layout, command: Command) -> None:
-    match command:
-        case Hold(seats=seats) | Book(seats=seats) | Toggle(seats=seats) | Block(seats=seats) | Unblock(seats=seats):
-            try:
-                wanted.seats.update((screening_id, seat.id) for seat in layout.find(seats))
-            except UnknownSeats:
-                return
-            if isinstance(command, Toggle):
-                wanted.users.add((screening_id, command.buyer.id))
-        case ReleaseAll(buyer):
-            wanted.users.add((screening_id, buyer.id))
-        case Confirm() | Extend() | Release():
-            wanted.reservations.add((screening_id, command.reservation_id))
-        case Cancel():
-            wanted.bookings.add((screening_id, command.booking_id))
-        case Close():
-            wanted.reservations.update((screening_id, each) for each in command.reservation_ids)
-            wanted.bookings.update((screening_id, each) for each in command.booking_ids)
-        case Expire(reservation_ids):
-            wanted.reservations.update((screening_id, reservation_id) for reservation_id in reservation_ids)
-
-
-async def _commit(connection: Counter) -> None:
-    """Raises Unclear unless PostgreSQL said in so many words what became of it."""
-    try:
-        said = await connection.execute("COMMIT")
-    except asyncpg.TransactionRollbackError:
-        raise
-    except Exception as broken:
-        raise Unclear from broken
-    if said != "COMMIT":
-        raise asyncpg.TransactionRollbackError("the transaction had been rolled back")
-
-
-async def _roll_back(connection: Counter) -> None:
-    """Leave the connection clean, or not at all: hung up, PostgreSQL rolls back by itself."""
-    try:
-        await connection.execute("ROLLBACK")
-    except (asyncpg.PostgresError, *LOST):
-        connection.terminate()

@@ -20,17 +20,9 @@ from app.domain.commands import Command
 from app.domain.idempotency import Key
 from app.domain.refusals import Busy, KeyInUse
 from app.services.answers import Answer
-from app.services.batches import (
-    Asked,
-    CommitBroke,
-    Latecomers,
-    NeedsLock,
-    Overtaken,
-    Served,
-    happened,
-    serve,
-    serve_unlocked,
-)
+from app.services.asked import Asked, Latecomers
+from app.services.batches import NeedsLock, Overtaken, serve, serve_unlocked
+from app.services.commits import CommitBroke, Served, happened
 from app.services.houses import Houses
 from app.services.news import News
 
@@ -206,8 +198,8 @@ class BoxOffice:
         for _ in range(ATTEMPTS):
             try:
                 connection = await self._connected()
-                if broke and await happened(connection, broke):
-                    return broke.served
+                if broke and (served := await happened(connection, broke)):
+                    return served
                 broke = None
                 return await self._attempt(connection, batch, latecomers)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.db import writing
+from app.db.houses import Proof
 from app.db.seat_events import SeatChange
 from app.db.writing import Writes
 from app.domain.bookings import Booking
@@ -25,6 +26,10 @@ class Ledger:
         self.house = house
         self.edits = edits
         self.version_before = house.version
+        self.must_be_as_read = False
+        """Something was decided by more than the rows that it changes: the screening may not have changed at all."""
+        self.place: int | None = None
+        """Which of the screenings that a batch changes it is, from 1, once it is written down."""
         self._claims: dict[int, Claim | None] = {}
         self._reservations: dict[UUID, Reservation | None] = {}
         self._bookings: dict[UUID, Booking | None] = {}
@@ -55,6 +60,12 @@ class Ledger:
             self._bookings.setdefault(booking_id, house.bookings.get(booking_id))
         house.apply(decision)
 
+    def proof(self) -> Proof | None:
+        """What is written if the changes are, and only then."""
+        for _, version, seat_id, at, *_ in self._events:
+            return Proof(self.house.screening.id, version, seat_id, at)
+        return None
+
     def news(self) -> News:
         """The events, for whoever watches this screening."""
         changes = tuple(
@@ -63,20 +74,30 @@ class Ledger:
         )
         return News(self.version_before, self.house.version, changes)
 
+    def move(self, shift: int) -> None:
+        """All of it comes so much later: others changed the screening first."""
+        self.house.version += shift
+        self.version_before += shift
+        self._events = [(screening_id, version + shift, *rest) for screening_id, version, *rest in self._events]
+
     def write_to(self, writes: Writes, now: datetime) -> None:
         """Add the rows that differ from what was read."""
         if not self.has_changed:
             return
         screening_id = self.house.screening.id
-        writes.add(writing.VERSIONS_MOVED, screening_id, self.house.version, self.version_before, self.edits)
+        self.place = place = writes.count(writing.VERSIONS_MOVED) + 1
+        moves = self.house.version - self.version_before
+        must_be_as_read = self.must_be_as_read or not self._events  # without an event there would be no proof
+        writes.add(writing.VERSIONS_MOVED, place, screening_id, self.version_before, moves, self.edits, must_be_as_read)
         for event in self._events:
-            writes.add(writing.EVENTS_MADE, *event)
+            writes.add(writing.EVENTS_MADE, *event, place)
         for seat_id, claim_before in self._claims.items():
             _write_claim(writes, screening_id, seat_id, claim_before, self.house.claims.get(seat_id))
         for reservation_id, reservation_before in self._reservations.items():
-            _write_reservation(writes, screening_id, reservation_before, self.house.reservations[reservation_id], now)
+            after = self.house.reservations[reservation_id]
+            _write_reservation(writes, screening_id, place, reservation_before, after, now)
         for booking_id, booking_before in self._bookings.items():
-            _write_booking(writes, screening_id, booking_before, self.house.bookings[booking_id], now)
+            _write_booking(writes, screening_id, place, booking_before, self.house.bookings[booking_id], now)
 
 
 def _event(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[Any, ...]:
@@ -108,26 +129,29 @@ def _write_claim(writes: Writes, screening_id: int, seat_id: int, before: Claim 
 
 
 def _write_reservation(
-    writes: Writes, screening_id: int, before: Reservation | None, after: Reservation, now: datetime
+    writes: Writes, screening_id: int, place: int, before: Reservation | None, after: Reservation, now: datetime
 ) -> None:
     if before is None:
         held = (after.created_at, after.first_held_at, after.expires_at, after.booking_id, after.version)
-        writes.add(writing.RESERVATIONS_MADE, screening_id, after.id, after.user_id, after.status, *held)
+        writes.add(writing.RESERVATIONS_MADE, screening_id, after.id, after.user_id, after.status, *held, place)
     else:
-        kept = (after.status, after.expires_at, after.booking_id, after.version)
-        writes.add(writing.RESERVATIONS_CHANGED, screening_id, after.id, *kept)
+        kept = (after.status, after.expires_at, after.booking_id)
+        writes.add(writing.RESERVATIONS_CHANGED, screening_id, after.id, *kept, before.version, after.version, place)
     make = partial(writes.add, writing.RESERVATION_SEATS_MADE)
     change = partial(writes.add, writing.RESERVATION_SEATS_CHANGED)
     _write_seats(make, change, screening_id, before, after, None, now)
 
 
-def _write_booking(writes: Writes, screening_id: int, before: Booking | None, after: Booking, now: datetime) -> None:
+def _write_booking(
+    writes: Writes, screening_id: int, place: int, before: Booking | None, after: Booking, now: datetime
+) -> None:
     payment, when = after.payment, after.cancelled_at
     if before is None:
         sold = (after.status, payment.status, payment.reference, after.created_at, when, after.version)
-        writes.add(writing.BOOKINGS_MADE, screening_id, after.id, after.user_id, after.reservation_id, *sold)
+        writes.add(writing.BOOKINGS_MADE, screening_id, after.id, after.user_id, after.reservation_id, *sold, place)
     else:
-        writes.add(writing.BOOKINGS_CHANGED, screening_id, after.id, after.status, payment.status, when, after.version)
+        kept = (after.status, payment.status, when)
+        writes.add(writing.BOOKINGS_CHANGED, screening_id, after.id, *kept, before.version, after.version, place)
     make = partial(writes.add, writing.BOOKING_SEATS_MADE)
     change = partial(writes.add, writing.BOOKING_SEATS_CHANGED)
     _write_seats(make, change, screening_id, before, after, when, now)

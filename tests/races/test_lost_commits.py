@@ -12,13 +12,15 @@ from asyncpg import NotNullViolationError
 from httpx import AsyncClient
 
 from app.db import writing
-from app.db.connections import counter
+from app.db.connections import Counter, counter
 from app.db.writing import Writes
+from app.domain.refusals import Busy
 from app.resources import Resources
-from app.services import batches
+from app.services import batches, box_office
+from app.services.commits import CommitBroke, happened
 from app.settings import Settings
 from tests.conftest import OpenApp, resources_of
-from tests.order import Connection, until, until_waiting
+from tests.order import Connection, locked, until, until_waiting
 from tests.races.buyers import Buyer, codes, seats, sent, somebody
 from tests.races.lines import Fate, Line
 from tests.services.counter import hold, toggle
@@ -179,21 +181,47 @@ async def test_what_was_written_off_is_never_written(
 async def test_what_was_written_off_is_not_written_even_if_nothing_was_done_since(
     resources: Resources, database: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late: list[tuple[Writes, batches.CommitBroke]] = []
+    late: list[Writes] = []
 
-    async def lost(connection: object, writes: Writes, served: batches.Served, proof: batches.Proof | None) -> None:
-        late.append((writes, batches.CommitBroke(served, proof)))
+    async def lost(connection: object, writes: Writes) -> None:
+        late.append(writes)
+        raise ConnectionResetError
+
+    async def only_look(connection: Counter, broke: CommitBroke) -> None:
+        assert await happened(connection, broke) is None
         raise NotImplementedError
 
     await resources.box_office.ask(1, hold(2, "A1"))
-    monkeypatch.setattr(batches, "_write_at_once", lost)
-    with pytest.raises(NotImplementedError):
+    monkeypatch.setattr(batches.writing, "write", lost)
+    monkeypatch.setattr(box_office, "happened", only_look)
+    with pytest.raises(Busy) as busy:
         await resources.box_office.ask(1, toggle(1, "A2"))
-    [(writes, broke)] = late
+    monkeypatch.undo()
 
     async with counter(settings) as connection:
-        assert not await batches.happened(connection, broke)
         with pytest.raises(NotNullViolationError):
-            await writing.write(connection, writes)
+            await writing.write(connection, late[0])
 
+    assert busy.value.outcome_unknown
     assert [status for _, _, status in await events(database)] == ["reserved"]
+
+
+@pytest.mark.parametrize("others_first", [0, 5], ids=["nobody came between", "others came between"])
+async def test_whoever_learns_that_it_happened_is_told_the_version_that_was_written(
+    buyer: Buyer, line: Line, database: Connection, last_word: bytes, others_first: int
+) -> None:
+    """Others changed other seats between looking and writing, and then the answer to the write was lost."""
+    line.when(last_word, Fate.CUT_AFTER)
+
+    async with locked(database, 1):
+        holding = sent(buyer.hold("A1", key="k"))
+        await until_waiting(database)
+        await database.execute("UPDATE screenings SET version = version + $1 WHERE id = 1", others_first)
+    [answer] = await holding
+    replay = await buyer.hold("A1", key="k")
+
+    assert line.happened.is_set()
+    assert answer.json()["version"] == others_first + 1
+    assert await events(database) == [(others_first + 1, 1, "reserved")]
+    assert replay.content == answer.content
+    assert replay.headers["idempotent-replayed"] == "true"

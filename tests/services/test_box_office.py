@@ -436,9 +436,9 @@ async def test_who_was_overtaken_serves_with_locks_for_a_while(
         await each.box_office.ask(1, ReleaseAll(Person(1)))
 
     async with locked(database, 1):
-        holding = told(resources.box_office.ask(1, hold(1, "A1")), rival.box_office.ask(1, hold(2, "A2")))
+        toggling = told(resources.box_office.ask(1, toggle(1, "A1")), rival.box_office.ask(1, toggle(2, "A2")))
         await until_waiting(database, 2)
-    answers = await holding
+    answers = await toggling
 
     assert all(isinstance(answer, Answer) for answer in answers)
     assert sorted(each.box_office.locks_first for each in (resources, rival)) == [0, module.LOCKS_FIRST]

@@ -69,12 +69,15 @@ class Tables:
             rows[key] = row
         elif verb == "freed":
             del rows[key]
+        elif table == "versions":
+            assert (row["version_before"], row["edits"]) == (rows[key]["version"], 2)
+            assert row["moves"] > 0
+            rows[key]["version"] += row["moves"]
         else:
-            assert row.pop("version_before", None) == (rows[key]["version"] if table == "versions" else None)
-            assert row.pop("edits", 2) == 2
-            changed = rows[key] | row
-            assert changed != rows[key]
-            rows[key] = changed
+            before = rows[key]
+            assert row.pop("version_before", before.get("version")) == before.get("version")
+            assert before | row != before
+            rows[key] = before | row
 
     def of(self, table: str) -> list[Row]:
         return list(self.rows[table].values())

@@ -98,9 +98,9 @@ async def test_a_hold_that_is_extended_at_the_last_moment_is_not_swept(
     async with locked(database, 1):
         sweeping = asyncio.ensure_future(resources.sweeper.sweep())
         await until_waiting(database)
-        for table in ("reservations", "seat_claims"):
-            await database.execute(f"UPDATE {table} SET expires_at = now() + interval '1 hour'")  # noqa: S608
-        await database.execute("UPDATE screenings SET version = version + 1 WHERE id = 1")
+        await database.execute("UPDATE seat_claims SET expires_at = now() + interval '1 hour'")
+        await database.execute("UPDATE reservations SET expires_at = now() + interval '1 hour', version = 2")
+        await database.execute("UPDATE screenings SET version = 2 WHERE id = 1")
     await sweeping
 
     assert await statuses(database) == ["held"]

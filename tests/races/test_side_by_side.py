@@ -1,0 +1,263 @@
+"""Two processes sell one screening at the same moment: both have looked before either of them writes.
+
+Whoever changes other rows is not disturbed and has the version after the other's; of two who change the same, one looks
+again.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+
+from app.db.connections import counter
+from app.domain.commands import Block, Cancel, Command, Confirm, Expire, Extend, Release, ReleaseAll, Unblock
+from app.domain.people import Person, Role
+from app.domain.refusals import ReservationEnded, SeatsUnavailable
+from app.domain.seats import SeatNames
+from app.resources import Resources
+from app.services import box_office as module
+from app.services.answers import Answer
+from app.services.box_office import BoxOffice
+from app.settings import Settings
+from tests.conftest import OpenApp, resources_of
+from tests.order import Connection, let_run_out, locked, until_waiting
+from tests.services.counter import book, busy, hold, key, toggle, told
+
+ORGANIZER = Person(9, Role.ORGANIZER)
+
+
+@pytest.fixture
+async def here(resources: Resources) -> BoxOffice:
+    """A box office that has seen screening 1, and looks without a lock."""
+    await resources.box_office.ask(1, ReleaseAll(Person(1)))
+    return resources.box_office
+
+
+@pytest.fixture
+async def there(open_app: OpenApp) -> BoxOffice:
+    """That of another process."""
+    box_office = resources_of(await open_app()).box_office
+    await box_office.ask(1, ReleaseAll(Person(1)))
+    return box_office
+
+
+async def side_by_side(database: Connection, *asked: Coroutine[Any, Any, Answer]) -> Sequence[Answer | BaseException]:
+    """What each is told. All have looked and wait to write; they do so in the order in which they are given."""
+    async with locked(database, 1):
+        asking = []
+        for count, each in enumerate(asked, 1):
+            asking.append(told(each))
+            await until_waiting(database, count)
+    return [answer for [answer] in await asyncio.gather(*asking)]
+
+
+def was_overtaken(box_office: BoxOffice) -> bool:
+    return box_office.locks_first == module.LOCKS_FIRST
+
+
+async def one(database: Connection, question: str, *values: object) -> Any:
+    return await database.fetchval(question, *values)
+
+
+async def reservation(box_office: BoxOffice, user_id: int, *labels: str) -> UUID:
+    """One that the user has, with these seats."""
+    return UUID(orjson.loads((await box_office.ask(1, hold(user_id, *labels))).body)["id"])
+
+
+async def booking(box_office: BoxOffice, user_id: int, *labels: str) -> UUID:
+    return UUID(orjson.loads((await box_office.ask(1, book(user_id, *labels))).body)["id"])
+
+
+async def test_other_seats_are_sold_side_by_side_each_with_a_version_of_its_own(
+    here: BoxOffice, there: BoxOffice, database: Connection
+) -> None:
+    answers = await side_by_side(
+        database,
+        here.ask(1, hold(1, "A1", "A2"), key=key("one")),
+        there.ask(1, hold(2, "A3", "A4"), key=key("two", 2)),
+    )
+    replays = [
+        await here.ask(1, toggle(user_id, "A9"), key=key(name, user_id)) for user_id, name in [(1, "one"), (2, "two")]
+    ]
+
+    bodies = [orjson.loads(answer.body) for answer in answers if isinstance(answer, Answer)]
+    assert [body["version"] for body in bodies] == [1, 2]
+    assert not was_overtaken(here)
+    assert not was_overtaken(there)
+    rows = await database.fetch("SELECT version, seat_id, user_id FROM seat_events ORDER BY version, seat_id")
+    assert [tuple(row) for row in rows] == [(1, 1, 1), (1, 2, 1), (2, 3, 2), (2, 4, 2)]
+    for body in bodies:
+        stored = await one(database, "SELECT version FROM reservations WHERE id = $1", UUID(body["id"]))
+        assert stored == body["version"]
+    assert await one(database, "SELECT version FROM screenings WHERE id = 1") == 2
+    assert [replay.body for replay in replays] == [answer.body for answer in answers if isinstance(answer, Answer)]
+    assert all(replay.replayed for replay in replays)
+
+
+async def test_every_answer_of_a_batch_that_came_second_tells_the_version_that_is_stored(
+    here: BoxOffice, there: BoxOffice, database: Connection, settings: Settings
+) -> None:
+    """Among them one that only names what an answer before it made, and one that names what was there before."""
+    before = hold(3, "B1")
+    await there.ask(1, before)
+
+    async with counter(settings) as rival, locked(database, 1):
+        first = told(here.ask(1, hold(1, "A1")))
+        await until_waiting(database)
+        async with busy(there, rival):
+            batch = told(
+                there.ask(1, hold(2, "A2")),
+                there.ask(1, hold(2, "A2")),
+                there.ask(1, hold(3, "B1")),
+                there.ask(1, hold(4, "A2")),
+                there.ask(1, hold(4, "A3")),
+            )
+            await rival.execute("SELECT")  # they come to the counter
+        await until_waiting(database, 2)
+    made, same, known, refused, last = await batch
+    await first
+
+    told_versions = [
+        orjson.loads(each.body)["version"] for each in (made, same, known, last) if isinstance(each, Answer)
+    ]
+    assert told_versions == [3, 3, 1, 4]
+    assert isinstance(refused, SeatsUnavailable)
+    edits = await one(database, "SELECT revision + layout_revision FROM screenings WHERE id = 1")
+    assert refused.state == edits + 4
+
+
+@pytest.mark.parametrize("taking", [hold, book])
+async def test_of_two_who_want_the_same_seat_the_second_looks_again_and_is_refused(
+    here: BoxOffice, there: BoxOffice, database: Connection, taking: Any
+) -> None:
+    won, lost = await side_by_side(
+        database, here.ask(1, taking(1, "A1", "A2")), there.ask(1, taking(2, "A3", "A2"), key=key("k", 2))
+    )
+
+    assert isinstance(won, Answer)
+    assert isinstance(lost, SeatsUnavailable)
+    assert [seat.label for seat in lost.seats] == ["A2"]
+    assert was_overtaken(there)
+    rows = await database.fetch("SELECT seat_id, user_id FROM seat_claims ORDER BY seat_id")
+    assert [tuple(row) for row in rows] == [(1, 1), (2, 1)]
+    assert await one(database, "SELECT count(*) FROM idempotency_keys") == 0
+
+
+async def test_one_key_in_two_processes_is_one_effect(here: BoxOffice, there: BoxOffice, database: Connection) -> None:
+    first, second = await side_by_side(
+        database, here.ask(1, hold(1, "A1"), key=key("k")), there.ask(1, hold(1, "A2"), key=key("k"))
+    )
+
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert second.replayed
+    assert second.body == first.body
+    assert await one(database, "SELECT count(*) FROM seat_claims") == 1
+
+
+def commands_on(reservation_id: UUID, booking_id: UUID, user_id: int) -> dict[str, Command]:
+    """What may become of a reservation or a booking of this user."""
+    return {
+        "confirm": Confirm(Person(user_id), reservation_id, UUID(int=user_id), "paid"),
+        "extend": Extend(Person(user_id), reservation_id),
+        "release": Release(Person(user_id), reservation_id),
+        "cancel": Cancel(Person(user_id), booking_id),
+    }
+
+
+@pytest.mark.parametrize("how", ["confirm", "extend", "release", "cancel"])
+async def test_what_becomes_of_two_papers_side_by_side_is_undisturbed(
+    here: BoxOffice, there: BoxOffice, database: Connection, how: str
+) -> None:
+    papers = {
+        user_id: (await reservation(here, user_id, f"A{user_id}"), await booking(here, user_id, f"B{user_id}"))
+        for user_id in (1, 2)
+    }
+    first, second = (commands_on(*papers[user_id], user_id)[how] for user_id in (1, 2))
+
+    answers = await side_by_side(database, here.ask(1, first), there.ask(1, second))
+
+    assert [orjson.loads(each.body)["version"] for each in answers if isinstance(each, Answer)] == [5, 6]
+    assert not was_overtaken(there)
+    stored = await database.fetch("SELECT version FROM reservations UNION SELECT version FROM bookings ORDER BY 1")
+    assert [row["version"] for row in stored][-2:] == [5, 6]
+
+
+async def test_a_reservation_that_was_released_meanwhile_is_not_sold(
+    here: BoxOffice, there: BoxOffice, database: Connection
+) -> None:
+    mine = await reservation(here, 1, "A1")
+
+    released, refused = await side_by_side(
+        database,
+        here.ask(1, Release(Person(1), mine)),
+        there.ask(1, Confirm(Person(1), mine, UUID(int=1), "paid")),
+    )
+
+    assert isinstance(released, Answer)
+    assert isinstance(refused, ReservationEnded)
+    assert was_overtaken(there)
+    assert await one(database, "SELECT count(*) FROM bookings") == 0
+    assert await one(database, "SELECT count(*) FROM seat_claims") == 0
+
+
+async def test_a_booking_is_undone_once(here: BoxOffice, there: BoxOffice, database: Connection) -> None:
+    sold = await booking(here, 1, "A1")
+
+    answers = await side_by_side(database, here.ask(1, Cancel(Person(1), sold)), there.ask(1, Cancel(Person(1), sold)))
+
+    assert [orjson.loads(each.body)["version"] for each in answers if isinstance(each, Answer)] == [2, 2]
+    assert was_overtaken(there)
+    assert await one(database, "SELECT count(*) FROM seat_events") == 2
+
+
+async def test_a_hold_that_ran_out_is_taken_over_by_one_and_not_tidied_up_again(
+    here: BoxOffice, there: BoxOffice, database: Connection
+) -> None:
+    over = await reservation(here, 1, "A1", "A2")
+    await let_run_out(database)
+
+    taken, swept = await side_by_side(database, here.ask(1, hold(2, "A1")), there.ask(1, Expire((over,))))
+
+    assert isinstance(taken, Answer)
+    assert isinstance(swept, Answer)
+    assert was_overtaken(there)
+    rows = await database.fetch("SELECT seat_id, user_id FROM seat_claims")
+    assert [tuple(row) for row in rows] == [(1, 2)]
+    assert await one(database, "SELECT count(*) FROM seat_events WHERE version > 1") == 2
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        toggle(1, "A2"),
+        ReleaseAll(Person(1)),
+        Block(ORGANIZER, SeatNames(labels=("A2",))),
+        Unblock(ORGANIZER, SeatNames(labels=("C1",))),
+    ],
+    ids=["toggle", "release all", "block", "unblock"],
+)
+async def test_what_looks_further_than_it_changes_looks_again_after_any_change(
+    here: BoxOffice, there: BoxOffice, database: Connection, further: Command
+) -> None:
+    await here.ask(1, Block(ORGANIZER, SeatNames(labels=("C1",))))
+    await here.ask(1, hold(1, "A3"))
+
+    first, second = await side_by_side(database, here.ask(1, hold(1, "A1")), there.ask(1, further))
+
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert was_overtaken(there)
+    assert await one(database, "SELECT version FROM screenings WHERE id = 1") == 4
+
+
+async def test_a_toggle_joins_the_hold_that_was_made_meanwhile(
+    here: BoxOffice, there: BoxOffice, database: Connection
+) -> None:
+    await side_by_side(database, here.ask(1, hold(1, "A1")), there.ask(1, toggle(1, "A2")))
+
+    assert await one(database, "SELECT count(*) FROM reservations") == 1
+    assert await one(database, "SELECT count(*) FROM seat_claims WHERE user_id = 1") == 2
