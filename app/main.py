@@ -51,7 +51,7 @@ from app.services.announcer import Announcer
 from app.services.api_keys import ApiKeys
 from app.services.availability import Availability
 from app.services.bookings import Bookings
-from app.services.box_office import BoxOffice
+from app.services.box_office import LINGER_SECONDS, BoxOffice
 from app.services.catalogue import Catalogue
 from app.services.changes import ChangesFeed
 from app.services.clock import Clock
@@ -321,6 +321,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         queue_max=settings.queue_max,
         deadline_seconds=settings.command_deadline_seconds,
         one_screening_a_batch=settings.batch_per_screening,
+        linger_seconds=LINGER_SECONDS if settings.web_concurrency > 1 else 0.0,
     )
     closing = Closing(engine, box_office, announcer)
     return Resources(

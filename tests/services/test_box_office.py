@@ -475,3 +475,68 @@ async def test_a_screening_that_is_cancelled_between_looking_and_writing_sells_n
     assert isinstance(answer, SalesClosed)
     assert box_office.locks_first == module.LOCKS_FIRST  # it had looked, was overtaken, and looked again
     assert await taken(database) == []
+
+
+# --- a crowd
+
+
+@pytest.fixture
+async def with_siblings(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> BoxOffice:
+    """The box office of one of several processes, which would linger for an hour."""
+    monkeypatch.setattr("app.main.LINGER_SECONDS", 3600.0)
+    return resources_of(await open_app(web_concurrency=2)).box_office
+
+
+async def crowd(box_office: BoxOffice, database: Connection) -> int:
+    """A crowd comes while one is served, and that one comes again. How many they are."""
+    async with busy(box_office, database):
+        asked = told(*(box_office.ask(1, toggle(user_id, f"A{user_id}")) for user_id in range(1, module.CROWD + 1)))
+        await database.execute("SELECT")  # they come to the counter
+    await box_office.ask(2, hold(1, "A1"))
+    await asked
+    return module.CROWD + 1
+
+
+async def test_after_a_crowd_a_batch_waits_until_as_many_are_there_again(
+    with_siblings: BoxOffice, database: Connection
+) -> None:
+    count = await crowd(with_siblings, database)
+
+    early = told(*(with_siblings.ask(1, hold(9, f"B{number}")) for number in range(1, count)))
+    await database.execute("SELECT")  # they come to the counter
+    still_waiting = with_siblings.has_waiting
+    last = await with_siblings.ask(1, hold(9, "C1"))
+    answers = await early
+
+    assert still_waiting
+    assert [answer.at for answer in answers if isinstance(answer, Answer)] == [last.at] * (count - 1)
+
+
+async def test_whoever_comes_alone_waits_for_nobody(with_siblings: BoxOffice, database: Connection) -> None:
+    for number in range(1, 4):
+        await with_siblings.ask(1, hold(1, f"A{number}"))
+
+    assert len(await taken(database)) == 3
+
+
+async def test_a_crowd_that_does_not_come_again_is_not_waited_for_in_vain(
+    open_app: OpenApp, database: Connection
+) -> None:
+    box_office = resources_of(await open_app(web_concurrency=2)).box_office
+    await crowd(box_office, database)
+
+    await box_office.ask(1, hold(9, "B1"))
+
+    assert len(await taken(database)) == module.CROWD + 1
+
+
+async def test_a_process_that_has_no_siblings_never_lingers(
+    open_app: OpenApp, database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.main.LINGER_SECONDS", 3600.0)
+    box_office = resources_of(await open_app(web_concurrency=1)).box_office
+    await crowd(box_office, database)
+
+    await box_office.ask(1, hold(9, "B1"))
+
+    assert len(await taken(database)) == module.CROWD + 1
