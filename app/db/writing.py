@@ -12,6 +12,7 @@ event, and finds that somebody else had it first, writes 13.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
@@ -22,32 +23,36 @@ from app.db.connections import Counter
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """One kind of row to write, by the names of its `columns`; the `{rows}` of `sql` are the rows.
+    """One kind of row to write, by the names of its `columns`, and the statements that write it, each with a name.
 
     Rows travel as JSON, one parameter for each part: a third of the work that arrays take here, where all of a batch is
     written by one thread, and a little more in PostgreSQL, which has others (*measured*: 1.2 instead of 3.6
-    microseconds for a row of twelve columns).
+    microseconds for a row of twelve columns). What there takes the time is understanding them (*measured*: a third of
+    it): so nothing is said twice that is the same for all.
 
-    In its `sql`, `{parameter}` stands for that parameter, and `{shift}` for how much further on the screening at the
-    row's `place` was than its version said (0: nobody came between).
+    In the statements, `{parameter}` stands for that parameter, and `{shift}` for how much further on the screening at
+    the row's `place` was than its version said (0: nobody came between).
     """
 
     name: str
     columns: tuple[str, ...]
-    sql: str
+    statements: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How a column travels, and what is stored then; no value: it says something about the others."""
+    """How a column travels, if it does, and what is stored, if it is: some only say something about the others."""
 
-    in_json: str
+    in_json: str | None
     value: str | None
 
 
+_NOW: Final = "(SELECT now FROM moment)"
 # JSON has no bytes: they go as hexadecimal digits, or as the text that they are. A `body` may lack its end, a version
-# that is handed out by this statement: `"version":` and nothing more.
+# that is handed out by this statement: `"version":` and nothing more. No time `since` is the time of the batch.
 _KINDS: Final = {
+    "now": _Kind(None, _NOW),
+    "since": _Kind("timestamptz", f"coalesce(w.{{name}}, {_NOW})"),
     "bytea": _Kind("text", "decode(w.{name}, 'hex')"),
     "version": _Kind("bigint", "w.{name} + {shift}"),
     "body": _Kind("text", "convert_to(w.{name} || coalesce((w.version + {shift}) || '}}', ''), 'UTF8')"),
@@ -62,9 +67,9 @@ class _Column:
     kind: str
 
     @property
-    def in_json(self) -> str:
-        """How a row of JSON declares it."""
-        return f"{self.name} {_KINDS[self.kind].in_json if self.kind in _KINDS else self.kind}"
+    def in_json(self) -> str | None:
+        """The type that a row of JSON has it in."""
+        return _KINDS[self.kind].in_json if self.kind in _KINDS else self.kind
 
     @property
     def value(self) -> str | None:
@@ -77,9 +82,11 @@ def _columns(declared: str) -> tuple[_Column, ...]:
     return tuple(_Column(*each.split()) for each in declared.split(","))
 
 
-def _part(name: str, columns: tuple[_Column, ...], sql: str) -> Part:
-    rows = f"json_to_recordset({{parameter}}) AS w({', '.join(column.in_json for column in columns)})"
-    return Part(name, tuple(column.name for column in columns), sql.replace("{rows}", rows))
+def _part(name: str, columns: tuple[_Column, ...], sql: str, *more: tuple[str, str]) -> Part:
+    """`{rows}` in the `sql` are the rows. The statements after it may read what it gives, by its name."""
+    sent = [column for column in columns if column.in_json]
+    rows = f"json_to_recordset({{parameter}}) AS w({', '.join(f'{each.name} {each.in_json}' for each in sent)})"
+    return Part(name, tuple(each.name for each in sent), ((name, sql.replace("{rows}", rows)), *more))
 
 
 def _insert(name: str, table: str, declared: str) -> Part:
@@ -87,6 +94,12 @@ def _insert(name: str, table: str, declared: str) -> Part:
     stored = [(column.name, column.value) for column in columns if column.value]
     names, values = (", ".join(each) for each in zip(*stored, strict=True))
     return _part(name, columns, f"INSERT INTO {table} ({names}) SELECT {values} FROM {{rows}}")  # noqa: S608 - our own names
+
+
+def _insert_too(rows: str, table: str, same: str, **others: str) -> tuple[str, str]:
+    """One more statement for a part: into a table, from its rows; columns of the `same` name, and expressions."""
+    names, values = ", ".join((same, *others)), ", ".join((same, *others.values()))
+    return f"{rows}_in_{table}", f"INSERT INTO {table} ({names}) SELECT {values} FROM {rows}"  # noqa: S608 - our own names
 
 
 def _change(name: str, table: str, key: str, declared: str) -> Part:
@@ -99,7 +112,8 @@ def _change_as_read(name: str, table: str, key: str, declared: str) -> Part:
     """As `_change`, if its version is still the `version_before`; else nothing: a version cannot be null."""
     changed = _change(name, table, key, f"{declared}, version_before its_version, version version, place place")
     was_read = "version = CASE WHEN t.version = w.version_before THEN w.version + {shift} END"
-    return replace(changed, sql=changed.sql.replace("version = w.version + {shift}", was_read))
+    [(_, sql)] = changed.statements
+    return replace(changed, statements=((name, sql.replace("version = w.version + {shift}", was_read)),))
 
 
 def _delete(name: str, table: str, key: str) -> Part:
@@ -122,7 +136,7 @@ CLAIMS_FREED = _delete("claims_freed", "seat_claims", _SEAT)
 RESERVATIONS_MADE = _insert(
     "reservations_made",
     "reservations",
-    "screening_id int, id uuid, user_id bigint, status text, created_at timestamptz, first_held_at timestamptz, "
+    "screening_id int, id uuid, user_id bigint, status text, created_at now, first_held_at since, "
     "expires_at timestamptz, booking_id uuid, version version, place place",
 )
 RESERVATIONS_CHANGED = _change_as_read(
@@ -147,7 +161,7 @@ BOOKINGS_MADE = _insert(
     "bookings_made",
     "bookings",
     "screening_id int, id uuid, user_id bigint, reservation_id uuid, status text, payment_status text, "
-    "payment_reference text, created_at timestamptz, cancelled_at timestamptz, version version, place place",
+    "payment_reference text, created_at now, cancelled_at timestamptz, version version, place place",
 )
 BOOKINGS_CHANGED = _change_as_read(
     "bookings_changed",
@@ -171,7 +185,7 @@ KEYS_MADE = _insert(
     "keys_made",
     "idempotency_keys",
     "screening_id int, owner_id bigint, key text, fingerprint bytea, user_id bigint, created bool, location text, "
-    "body body, created_at timestamptz, version its_version, place place",
+    "body body, created_at now, version its_version, place place",
 )
 # A replay writes too, so that its COMMIT waits for a synchronous standby as the first one should have.
 KEYS_REPLAYED = _change(
@@ -181,9 +195,33 @@ KEYS_REPLAYED = _change(
 EVENTS_MADE = _insert(
     "events_made",
     "seat_events",
-    "screening_id int, version version, seat_id int, at timestamptz, from_status text, to_status text, user_id bigint, "
+    "screening_id int, version version, seat_id int, at now, from_status text, to_status text, user_id bigint, "
     "previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint, request_id text, place place",
 )
+# What a plain hold says of a seat that nobody had: its claim, its price and its event have most of it in common.
+_HELD = "screening_id, reservation_id, seat_id"
+SEATS_HELD = _part(
+    "seats_held",
+    _columns(
+        "screening_id int, seat_id int, user_id bigint, reservation_id uuid, expires_at timestamptz, "
+        "amount_minor bigint, currency text, version version, request_id text, place place"
+    ),
+    "SELECT w.*, w.version + {shift} AS its_version FROM {rows}",
+    _insert_too("seats_held", "seat_claims", f"{_HELD}, user_id, expires_at", status="'held'"),
+    _insert_too("seats_held", "reservation_seats", f"{_HELD}, amount_minor, currency"),
+    _insert_too(
+        "seats_held",
+        "seat_events",
+        "screening_id, seat_id, user_id, expires_at, request_id",
+        version="its_version",
+        at=_NOW,
+        from_status="'available'",
+        to_status="'reserved'",
+        cause="'api'",
+        actor_id="user_id",
+    ),
+)
+
 # `edits` is the sum of both revisions, which only grow. A version cannot be null: then nothing is written. This comes
 # first, so that rivals wait for each other here, in the order of the ids. `place` counts from 1.
 VERSIONS_MOVED = _part(
@@ -197,9 +235,10 @@ _SHIFTS: Final = "shifts AS MATERIALIZED (SELECT array_agg(shift ORDER BY place)
 
 
 class Writes:
-    """The rows that a batch writes, by kind."""
+    """The rows that a batch writes, by kind, and the time of all its decisions (UTC)."""
 
-    def __init__(self, rows: Mapping[Part, list[tuple[Any, ...]]] | None = None) -> None:
+    def __init__(self, at: datetime, rows: Mapping[Part, list[tuple[Any, ...]]] | None = None) -> None:
+        self.at = at
         self._rows = defaultdict(list, rows or {})
 
     def count(self, part: Part) -> int:
@@ -222,7 +261,8 @@ class Writes:
         if BOOKING_SEATS_CHANGED not in self._rows or BOOKING_SEATS_MADE not in self._rows:
             return [self] if self else []
         rest = {part: rows for part, rows in self._rows.items() if part is not BOOKING_SEATS_CHANGED}
-        return [Writes({BOOKING_SEATS_CHANGED: self._rows[BOOKING_SEATS_CHANGED]}), Writes(rest)]
+        first = {BOOKING_SEATS_CHANGED: self._rows[BOOKING_SEATS_CHANGED]}
+        return [Writes(self.at, first), Writes(self.at, rest)]
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -244,21 +284,22 @@ async def write(connection: Counter, writes: Writes) -> list[int]:
     written, and if there is a transaction, it is to be rolled back.
     """
     parts = writes.parts
-    shifts = await connection.fetchval(_statement(parts), *(_json(writes.rows_of(part)) for part in parts))
+    rows = (_json(writes.rows_of(part)) for part in parts)
+    shifts = await connection.fetchval(_statement(parts), writes.at, *rows)
     return shifts or []
 
 
 @cache
 def _statement(parts: tuple[Part, ...]) -> str:
-    """One statement that writes all of the parts; its parameters are their rows, in the same order."""
+    """One statement that writes all of the parts; its parameters are the time, and their rows in the same order."""
     moves = VERSIONS_MOVED in parts
     shift = "coalesce((SELECT shifts FROM shifts)[w.place], 0)" if moves else "0"
-    written = [
-        f"{part.name} AS ({part.sql.format(parameter=f'${number}::json', shift=shift)})"
-        for number, part in enumerate(parts, 1)
-    ]
-    if moves:
-        written.insert(1, _SHIFTS)
+    written = ["moment AS (SELECT $1::timestamptz AS now)"]
+    for number, part in enumerate(parts, 2):
+        for name, sql in part.statements:
+            written.append(f"{name} AS ({sql.format(parameter=f'${number}::json', shift=shift)})")
+        if part is VERSIONS_MOVED:
+            written.append(_SHIFTS)
     return f"WITH {', '.join(written)} SELECT {'shifts FROM shifts' if moves else 'NULL::bigint[]'}"  # noqa: S608 - our own names
 
 

@@ -81,7 +81,7 @@ async def serve(connection: Counter, batch: list[Asked], houses: Houses, latecom
     try:
         await asyncio.shield(commit(connection))
     except Unclear as unclear:
-        raise counter.commit_broke(batch, answers) from unclear
+        raise counter.commit_broke(batch, answers, now) from unclear
     return counter.served(batch, answers)
 
 
@@ -100,7 +100,7 @@ async def serve_unlocked(connection: Counter, batch: Sequence[Asked], houses: Ho
             try:
                 shifts = await asyncio.shield(writing.write(connection, writes))
             except LOST as lost:
-                raise counter.commit_broke(batch, answers) from lost
+                raise counter.commit_broke(batch, answers, now) from lost
             except asyncpg.IntegrityConstraintViolationError as overtaken:
                 raise Overtaken from overtaken
             return counter.served(batch, answers, counter.by_screening(shifts))
@@ -198,15 +198,15 @@ class _Counter:
 
     def writes(self, now: datetime) -> Writes:
         """The rows that differ from what was read, and the keys."""
-        writes = Writes()
+        writes = Writes(now)
         for ledger in self._ledgers.values():
-            ledger.write_to(writes, now)
+            ledger.write_to(writes)
         for key, known in self._stored:
             told = known.answer
             writes.add(
                 writing.KEYS_MADE,
                 *(known.screening_id, key.owner_id, key.value, key.fingerprint),
-                *(told.user_id, told.created, told.location, told.before_version().decode(), now),
+                *(told.user_id, told.created, told.location, told.before_version().decode()),
                 *(told.version, self._ledgers[known.screening_id].place),
             )
         for replayed in self._replayed:
@@ -235,9 +235,9 @@ class _Counter:
         news = {each: ledger.news() for each, ledger in to_tell.items() if ledger.has_changed}
         return Served(list(answers), states, news)
 
-    def commit_broke(self, batch: Sequence[Asked], answers: Sequence[Answer | Exception]) -> CommitBroke:
+    def commit_broke(self, batch: Sequence[Asked], answers: Sequence[Answer | Exception], now: datetime) -> CommitBroke:
         """For a connection that was lost while this was being written."""
-        proofs = [proof for ledger in self._ledgers.values() if (proof := ledger.proof())]
+        proofs = [proof for ledger in self._ledgers.values() if (proof := ledger.proof(now))]
         return CommitBroke(sorted(self._ledgers), proofs, partial(self.served, batch, answers))
 
     def _answer_to(self, asked: Asked, now: datetime) -> Answer | Exception:

@@ -1,6 +1,6 @@
 """What the decisions of a batch changed in one house since it was read: the rows to write, and the events to tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,8 +13,10 @@ from app.db.writing import Writes
 from app.domain.bookings import Booking
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.house import Cause, Decision, House
+from app.domain.outcomes import Held
 from app.domain.reservations import Reservation
 from app.domain.seats import SeatStatus
+from app.domain.taking import reservation_of
 from app.services.news import News
 
 
@@ -34,6 +36,8 @@ class Ledger:
         self._reservations: dict[UUID, Reservation | None] = {}
         self._bookings: dict[UUID, Booking | None] = {}
         self._events: list[tuple[Any, ...]] = []
+        self._just_held: dict[int, tuple[Any, ...]] = {}
+        """The event of each seat that nobody had, and that a hold took, and nothing more."""
 
     @property
     def state(self) -> int:
@@ -47,30 +51,36 @@ class Ledger:
     def enter(self, decision: Decision, now: datetime, actor_id: int | None, request_id: str | None) -> None:
         """Take a decision into the house, remembering what was there before."""
         house = self.house
+        is_hold = isinstance(decision.outcome, Held)
         for seat_id, claim in decision.claims.items():
             before = house.claims.get(seat_id)
+            is_first = seat_id not in self._claims
             self._claims.setdefault(seat_id, before)
             told = _event(before, claim, decision.cause, now)
             actor = None if told[-1] is Cause.EXPIRY else actor_id  # time did it, whoever came by
-            event = (house.screening.id, house.next_version, seat_id, now, *told, actor, request_id)
+            event = (house.screening.id, house.next_version, seat_id, *told, actor, request_id)
             self._events.append(event)
+            if is_hold and is_first and before is None:
+                self._just_held[seat_id] = event
+            else:
+                self._just_held.pop(seat_id, None)
         for reservation_id in decision.reservations:
             self._reservations.setdefault(reservation_id, house.reservations.get(reservation_id))
         for booking_id in decision.bookings:
             self._bookings.setdefault(booking_id, house.bookings.get(booking_id))
         house.apply(decision)
 
-    def proof(self) -> Proof | None:
+    def proof(self, now: datetime) -> Proof | None:
         """What is written if the changes are, and only then."""
-        for _, version, seat_id, at, *_ in self._events:
-            return Proof(self.house.screening.id, version, seat_id, at)
+        for _, version, seat_id, *_ in self._events:
+            return Proof(self.house.screening.id, version, seat_id, now)
         return None
 
     def news(self) -> News:
         """The events, for whoever watches this screening."""
         changes = tuple(
             SeatChange(version, seat_id, status, expires_at, user_id, previous_user_id)
-            for _, version, seat_id, _, _, status, user_id, previous_user_id, expires_at, *_ in self._events
+            for _, version, seat_id, _, status, user_id, previous_user_id, expires_at, *_ in self._events
         )
         return News(self.version_before, self.house.version, changes)
 
@@ -80,7 +90,7 @@ class Ledger:
         self.version_before += shift
         self._events = [(screening_id, version + shift, *rest) for screening_id, version, *rest in self._events]
 
-    def write_to(self, writes: Writes, now: datetime) -> None:
+    def write_to(self, writes: Writes) -> None:
         """Add the rows that differ from what was read."""
         if not self.has_changed:
             return
@@ -90,14 +100,27 @@ class Ledger:
         must_be_as_read = self.must_be_as_read or not self._events  # without an event there would be no proof
         writes.add(writing.VERSIONS_MOVED, place, screening_id, self.version_before, moves, self.edits, must_be_as_read)
         for event in self._events:
-            writes.add(writing.EVENTS_MADE, *event, place)
+            if event is not self._just_held.get(event[2]):
+                writes.add(writing.EVENTS_MADE, *event, place)
         for seat_id, claim_before in self._claims.items():
-            _write_claim(writes, screening_id, seat_id, claim_before, self.house.claims.get(seat_id))
+            claim = self.house.claims.get(seat_id)
+            if claim and seat_id in self._just_held:
+                self._write_held(writes, place, claim)
+            else:
+                _write_claim(writes, screening_id, seat_id, claim_before, claim)
         for reservation_id, reservation_before in self._reservations.items():
-            after = self.house.reservations[reservation_id]
-            _write_reservation(writes, screening_id, place, reservation_before, after, now)
+            reservation = self.house.reservations[reservation_id]
+            _write_reservation(writes, screening_id, place, reservation_before, reservation, self._just_held.keys())
         for booking_id, booking_before in self._bookings.items():
-            _write_booking(writes, screening_id, place, booking_before, self.house.bookings[booking_id], now)
+            _write_booking(writes, screening_id, place, booking_before, self.house.bookings[booking_id])
+
+    def _write_held(self, writes: Writes, place: int, claim: Claim) -> None:
+        """A seat that was only held: claim, price and event in one."""
+        reservation_id = reservation_of(claim)
+        price = self.house.reservations[reservation_id].prices[claim.seat_id]
+        screening_id, version, *_, request_id = self._just_held[claim.seat_id]
+        held = (screening_id, claim.seat_id, claim.user_id, reservation_id, claim.expires_at)
+        writes.add(writing.SEATS_HELD, *held, price.amount_minor, price.currency, version, request_id, place)
 
 
 def _event(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[Any, ...]:
@@ -129,32 +152,37 @@ def _write_claim(writes: Writes, screening_id: int, seat_id: int, before: Claim 
 
 
 def _write_reservation(
-    writes: Writes, screening_id: int, place: int, before: Reservation | None, after: Reservation, now: datetime
+    writes: Writes,
+    screening_id: int,
+    place: int,
+    before: Reservation | None,
+    after: Reservation,
+    written: Collection[int],
 ) -> None:
+    """`written`: seats that are written down already."""
     if before is None:
-        held = (after.created_at, after.first_held_at, after.expires_at, after.booking_id, after.version)
-        writes.add(writing.RESERVATIONS_MADE, screening_id, after.id, after.user_id, after.status, *held, place)
+        first_held_at = None if after.first_held_at == writes.at else after.first_held_at
+        held = (after.user_id, after.status, first_held_at, after.expires_at, after.booking_id, after.version)
+        writes.add(writing.RESERVATIONS_MADE, screening_id, after.id, *held, place)
     else:
         kept = (after.status, after.expires_at, after.booking_id)
         writes.add(writing.RESERVATIONS_CHANGED, screening_id, after.id, *kept, before.version, after.version, place)
     make = partial(writes.add, writing.RESERVATION_SEATS_MADE)
     change = partial(writes.add, writing.RESERVATION_SEATS_CHANGED)
-    _write_seats(make, change, screening_id, before, after, None, now)
+    _write_seats(make, change, screening_id, before, after, None, writes.at, written)
 
 
-def _write_booking(
-    writes: Writes, screening_id: int, place: int, before: Booking | None, after: Booking, now: datetime
-) -> None:
+def _write_booking(writes: Writes, screening_id: int, place: int, before: Booking | None, after: Booking) -> None:
     payment, when = after.payment, after.cancelled_at
     if before is None:
-        sold = (after.status, payment.status, payment.reference, after.created_at, when, after.version)
+        sold = (after.status, payment.status, payment.reference, when, after.version)
         writes.add(writing.BOOKINGS_MADE, screening_id, after.id, after.user_id, after.reservation_id, *sold, place)
     else:
         kept = (after.status, payment.status, when)
         writes.add(writing.BOOKINGS_CHANGED, screening_id, after.id, *kept, before.version, after.version, place)
     make = partial(writes.add, writing.BOOKING_SEATS_MADE)
     change = partial(writes.add, writing.BOOKING_SEATS_CHANGED)
-    _write_seats(make, change, screening_id, before, after, when, now)
+    _write_seats(make, change, screening_id, before, after, when, writes.at)
 
 
 def _write_seats(
@@ -165,10 +193,13 @@ def _write_seats(
     after: Reservation | Booking,
     ended_at: datetime | None,
     now: datetime,
+    written: Collection[int] = (),
 ) -> None:
     """Its seats, and those that left it. `ended_at`: when its seats, too, ceased to be taken (a cancelled booking)."""
     prices_before, left_before = (before.prices, before.left) if before else ({}, {})
     for seat_id, price in after.prices.items():
+        if seat_id in written:
+            continue
         row = (screening_id, after.id, seat_id, price.amount_minor, price.currency, ended_at)
         if seat_id not in prices_before and seat_id not in left_before:
             make(*row)

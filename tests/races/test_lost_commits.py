@@ -26,7 +26,7 @@ from tests.races.lines import Fate, Line
 from tests.services.counter import hold, toggle
 
 COMMIT = b"COMMIT\0"
-WRITE = b'"from_status":'
+WRITE = b'"must_be_as_read":'
 
 
 @pytest.fixture(params=[COMMIT, WRITE], ids=["with a lock", "without a lock"])
