@@ -7,6 +7,8 @@ more, whatever the size of the batch.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from itertools import chain, count
 from typing import Any, Final
 from uuid import UUID
 
@@ -35,44 +37,48 @@ SELECT {_SCREENING}
 
 _CLAIM = "c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at, c.reason"
 
-# All of one moment. The time is asked for here, after the wait for a lock: now() stopped at BEGIN. OFFSET 0 keeps each
-# look-up an index probe.
-_READ = f"""
-SELECT clock_timestamp() AS now,
-  ARRAY(SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at,
-                   k.screening_id)
-          FROM unnest($1::bigint[], $2::text[]) AS w(owner_id, key), LATERAL (
-               SELECT * FROM idempotency_keys i WHERE i.owner_id = w.owner_id AND i.key = w.key OFFSET 0) k) AS keys,
-  ARRAY(SELECT ROW({_CLAIM})
-          FROM unnest($3::int[], $4::int[]) AS w(screening_id, seat_id), LATERAL (
-               SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id OFFSET 0) c
-        ) AS claims,
-  ARRAY(SELECT ROW({_CLAIM})
-          FROM unnest($5::int[], $6::bigint[]) AS w(screening_id, user_id), LATERAL (
-               SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id OFFSET 0) c
-        ) AS claims_of_users,
-  ARRAY(SELECT ROW({reservations.COLUMNS}, {reservations.SEATS},
-                   ARRAY(SELECT ROW({_CLAIM})
-                           FROM reservation_seats s, LATERAL (
-                                SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
-                                   AND i.seat_id = s.seat_id OFFSET 0) c
-                          WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id
-                            AND s.released_at IS NULL))
-          FROM unnest($7::int[], $8::uuid[]) AS w(screening_id, id), LATERAL (
-               SELECT * FROM reservations i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) r
-        ) AS reservations,
-  ARRAY(SELECT ROW({bookings.COLUMNS}, {bookings.SEATS},
-                   ARRAY(SELECT ROW({_CLAIM})
-                           FROM booking_seats s, LATERAL (
-                                SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
-                                   AND i.seat_id = s.seat_id AND i.booking_id = s.booking_id OFFSET 0) c
-                          WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NULL))
-          FROM unnest($9::int[], $10::uuid[]) AS w(screening_id, id), LATERAL (
-               SELECT * FROM bookings i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) b) AS bookings,
-  ARRAY(SELECT ROW({_SCREENING})
-          FROM screenings s JOIN theaters t ON t.id = s.theater_id
-         WHERE s.id = ANY($11::int[]) ORDER BY s.id) AS screenings
-"""  # noqa: S608 - our own names
+# What may be read, by the member of Wanted that names it. OFFSET 0 keeps each look-up an index probe.
+_PARTS: Final = {
+    "keys": """
+SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at, k.screening_id)
+  FROM unnest({0}::bigint[], {1}::text[]) AS w(owner_id, key), LATERAL (
+       SELECT * FROM idempotency_keys i WHERE i.owner_id = w.owner_id AND i.key = w.key OFFSET 0) k""",
+    "seats": """
+SELECT ROW({claim})
+  FROM unnest({0}::int[], {1}::int[]) AS w(screening_id, seat_id), LATERAL (
+       SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id OFFSET 0) c""",
+    "users": """
+SELECT ROW({claim})
+  FROM unnest({0}::int[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL (
+       SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id OFFSET 0) c""",
+    "reservations": """
+SELECT ROW({reservation},
+           ARRAY(SELECT ROW({claim})
+                   FROM reservation_seats s, LATERAL (
+                        SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
+                           AND i.seat_id = s.seat_id OFFSET 0) c
+                  WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL))
+  FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id), LATERAL (
+       SELECT * FROM reservations i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) r""",
+    "bookings": """
+SELECT ROW({booking},
+           ARRAY(SELECT ROW({claim})
+                   FROM booking_seats s, LATERAL (
+                        SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
+                           AND i.seat_id = s.seat_id AND i.booking_id = s.booking_id OFFSET 0) c
+                  WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NULL))
+  FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id), LATERAL (
+       SELECT * FROM bookings i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) b""",
+    "screenings": """
+SELECT ROW({screening})
+  FROM screenings s JOIN theaters t ON t.id = s.theater_id WHERE s.id = ANY({0}::int[]) ORDER BY s.id""",
+}
+_ROWS: Final = {
+    "claim": _CLAIM,
+    "reservation": f"{reservations.COLUMNS}, {reservations.SEATS}",
+    "booking": f"{bookings.COLUMNS}, {bookings.SEATS}",
+    "screening": _SCREENING,
+}
 
 _WRITTEN = """
 SELECT w.screening_id, e.version - w.version
@@ -94,20 +100,30 @@ class Wanted:
     bookings: set[tuple[int, UUID]] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.keys or self.seats or self.users or self.reservations or self.bookings)
+        return any(self.by_kind().values())
+
+    def by_kind(self) -> dict[str, set[tuple[Any, Any]]]:
+        """What is named, under the names of `_PARTS`."""
+        return {
+            "keys": self.keys,
+            "seats": self.seats,
+            "users": self.users,
+            "reservations": self.reservations,
+            "bookings": self.bookings,
+        }
 
 
 @dataclass(slots=True)
 class Found:
-    """What was there at `now` (UTC, PostgreSQL's clock), as rows in the order of `_READ`; screenings by their ids."""
+    """What was there at `now` (UTC, PostgreSQL's clock), as rows in the order of `_PARTS`; screenings by their ids."""
 
     now: datetime
-    keys: list[Row]
-    claims: list[Row]
-    claims_of_users: list[Row]
-    reservations: list[Row]
-    bookings: list[Row]
-    screenings: list[Row]
+    keys: list[Row] = field(default_factory=list)
+    seats: list[Row] = field(default_factory=list)
+    users: list[Row] = field(default_factory=list)
+    reservations: list[Row] = field(default_factory=list)
+    bookings: list[Row] = field(default_factory=list)
+    screenings: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +148,26 @@ async def lock(connection: Counter, screening_ids: Sequence[int]) -> list[Row]:
 
 async def read(connection: Counter, wanted: Wanted, screening_ids: Sequence[int] = ()) -> Found:
     """The clock, the rows that a batch names, and `SCREENING` of those of these screenings that exist."""
-    record = await connection.fetchrow(
-        _READ,
-        *_columns(wanted.keys),
-        *_columns(wanted.seats),
-        *_columns(wanted.users),
-        *_columns(wanted.reservations),
-        *_columns(wanted.bookings),
-        screening_ids,
-    )
+    named = {kind: _columns(pairs) for kind, pairs in wanted.by_kind().items() if pairs}
+    if screening_ids:
+        named["screenings"] = (screening_ids,)
+    record = await connection.fetchrow(_reading(tuple(named)), *chain.from_iterable(named.values()))
     assert record is not None  # noqa: S101 (a SELECT without FROM gives one row)
-    return Found(*record.values())
+    return Found(**dict(record.items()))
+
+
+@cache
+def _reading(kinds: tuple[str, ...]) -> str:
+    """One statement that reads just these parts: what nobody names costs nothing.
+
+    All of one moment. The time is asked for here, after the wait for a lock: now() stopped at BEGIN.
+    """
+    numbers = count(1)
+    parts = []
+    for kind in kinds:
+        parameters = [f"${next(numbers)}" for _ in range(1 if kind == "screenings" else 2)]
+        parts.append(f"ARRAY({_PARTS[kind].format(*parameters, **_ROWS)}) AS {kind}")
+    return f"SELECT {', '.join(('clock_timestamp() AS now', *parts))}"
 
 
 async def fence(connection: Counter, screening_ids: Sequence[int]) -> None:
@@ -159,5 +184,5 @@ async def written(connection: Counter, proofs: Sequence[Proof]) -> dict[int, int
     return {row[0]: row[1] for row in await connection.fetch(_WRITTEN, *columns)}
 
 
-def _columns(pairs: set[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
+def _columns(pairs: set[tuple[Any, Any]]) -> tuple[Sequence[Any], ...]:
     return [first for first, _ in pairs], [second for _, second in pairs]

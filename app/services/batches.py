@@ -301,8 +301,8 @@ class _Counter:
             booking = booking_of(row)
             self._ledgers[row[0]].house.bookings[booking.id] = booking
             self._take_in_claims(row[11])
-        self._take_in_claims(found.claims)
-        self._take_in_claims(found.claims_of_users)
+        self._take_in_claims(found.seats)
+        self._take_in_claims(found.users)
 
     def _take_in_claims(self, rows: Iterable[Row]) -> None:
         for screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason in rows:

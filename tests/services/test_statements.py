@@ -7,7 +7,7 @@ import pytest
 import uuid_utils.compat as uuid_utils
 from asyncpg.connection import LoggedQuery
 
-from app.db.houses import _LOCK, _READ
+from app.db.houses import _LOCK
 from app.domain.commands import Cancel, Command, Confirm, Expire, Extend, Hold, ReleaseAll
 from app.domain.people import Person
 from app.domain.seats import SeatNames
@@ -40,11 +40,12 @@ def statements(box_office: BoxOffice) -> Iterator[list[str]]:
     assert connection is not None, "it has not spoken yet"
 
     def note(query: LoggedQuery) -> None:
-        said.append({_LOCK: LOCK, _READ: READ}.get(query.query, query.query))
+        said.append(LOCK if query.query == _LOCK else query.query)
 
     with connection.query_logger(note):
         yield said
-    said[:] = [WRITE if each.startswith("WITH ") else each for each in said]
+    kinds = {"WITH ": WRITE, "SELECT clock_timestamp() AS now": READ}
+    said[:] = [next((kind for start, kind in kinds.items() if each.startswith(start)), each) for each in said]
 
 
 @pytest.fixture
@@ -56,7 +57,11 @@ async def in_use(box_office: BoxOffice) -> BoxOffice:
     """It has sold before: its connection is there, and knows PostgreSQL's types; it has seen every screening."""
     for screening in (1, 2, 3, HALL):
         await box_office.ask(screening, ReleaseAll(Person(1)))
-    await box_office.ask(2, hold(1, "A1"), key=key("first"))
+    held, booked = hold(1, "A1"), book(1, "A2")
+    await box_office.ask(2, held, key=key("first"))
+    await box_office.ask(2, Extend(held.buyer, held.reservation_id))
+    await box_office.ask(2, booked)
+    await box_office.ask(2, Cancel(booked.buyer, booked.booking_id))
     return box_office
 
 
