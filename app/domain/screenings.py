@@ -1,7 +1,7 @@
 """A screening: one showing in a theater. Seats are sold per screening."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.domain.money import Money
@@ -33,6 +33,18 @@ class Screening:
     prices: Mapping[str, Money]
     limits: Limits
     revision: int = 1
+    # What follows from the above, worked out once: every decision asks for it.
+    counts_buyers: bool = field(init=False, repr=False, compare=False)
+    """Has it a limit that asks what a buyer has here or elsewhere?"""
+    hold_time: timedelta = field(init=False, repr=False, compare=False)
+    longest_hold: timedelta = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        limits = self.limits
+        counted = (limits.max_seats_per_user, limits.max_active_reservations_per_user, limits.bookings_per_user_per_day)
+        object.__setattr__(self, "counts_buyers", any(limit is not None for limit in counted))
+        object.__setattr__(self, "hold_time", timedelta(seconds=self.hold_seconds))
+        object.__setattr__(self, "longest_hold", timedelta(seconds=max(self.max_hold_seconds, self.hold_seconds)))
 
     @property
     def closes_at(self) -> datetime:
@@ -58,20 +70,10 @@ class Screening:
         """What a seat of this category costs now; a category without a price is free."""
         return self.prices.get(category) or Money(0, self.currency)
 
-    @property
-    def counts_buyers(self) -> bool:
-        """Has it a limit that asks what a buyer has here or elsewhere?"""
-        limits = self.limits
-        return (
-            limits.max_seats_per_user is not None
-            or limits.max_active_reservations_per_user is not None
-            or limits.bookings_per_user_per_day is not None
-        )
-
     def hold_ends(self, first_held_at: datetime, now: datetime) -> datetime:
         """When a hold taken or renewed now ends: after a full hold time, never past the cap counted from the first."""
-        return min(now + timedelta(seconds=self.hold_seconds), self.latest_end(first_held_at))
+        return min(now + self.hold_time, self.latest_end(first_held_at))
 
     def latest_end(self, first_held_at: datetime) -> datetime:
         """The moment past which no hold that began at `first_held_at` can be extended."""
-        return first_held_at + timedelta(seconds=max(self.max_hold_seconds, self.hold_seconds))
+        return first_held_at + self.longest_hold

@@ -1,7 +1,7 @@
 """Reservations in JSON (api.md, section 7)."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -38,7 +38,7 @@ def reservation_out(reservation: Reservation, screening: Screening, layout: Layo
         "expires_at": moment(reservation.expires_at),
         "expires_in_seconds": int((reservation.expires_at - now).total_seconds()) if holding else 0,
         "server_time": moment(now),
-        "extensions_left": to_the_cap // timedelta(seconds=screening.hold_seconds) if holding else 0,
+        "extensions_left": to_the_cap // screening.hold_time if holding else 0,
         "booking_id": str(reservation.booking_id) if reservation.booking_id else None,
         "version": reservation.version,
     }

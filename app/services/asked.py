@@ -40,15 +40,13 @@ class Asked:
     """Whose command it is; nobody's when time asks."""
 
     def __post_init__(self) -> None:
-        match self.command:
-            case Expire():
-                self.asker_id = None
-            case Close(by):
-                self.asker_id = by.id if by else None
-            case Block(by) | Unblock(by):
-                self.asker_id = by.id
-            case command:
-                self.asker_id = command.buyer.id
+        command = self.command
+        if isinstance(command, Expire):
+            self.asker_id = None
+        elif isinstance(command, Block | Unblock | Close):
+            self.asker_id = command.by.id if command.by else None
+        else:
+            self.asker_id = command.buyer.id
 
 
 Latecomers = Callable[[Collection[int]], list[Asked]]

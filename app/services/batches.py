@@ -109,6 +109,7 @@ async def serve_unlocked(connection: Counter, batch: Sequence[Asked], houses: Ho
 
 
 _NONE: Final[Shifts] = {}
+_TELLS_STATE: Final = (SeatsUnavailable, UnknownSeats)
 
 
 class _Counter:
@@ -226,14 +227,16 @@ class _Counter:
             ]
             for screening_id, shift in shifts.items():
                 self._ledgers[screening_id].move(shift)
-        for asked, refusal in zip(batch, answers, strict=True):
-            if isinstance(refusal, SeatsUnavailable | UnknownSeats):
-                refusal.state = self._ledgers[asked.screening_id].state
-        answered = {asked.screening_id for asked, told in zip(batch, answers, strict=True) if isinstance(told, Answer)}
-        to_tell = {screening_id: ledger for screening_id, ledger in self._ledgers.items() if screening_id in answered}
-        states = {each: ledger.state for each, ledger in to_tell.items()}
-        news = {each: ledger.news() for each, ledger in to_tell.items() if ledger.has_changed}
-        return Served(list(answers), states, news)
+        served = Served(list(answers))
+        for asked, told in zip(batch, answers, strict=True):
+            if isinstance(told, Answer):
+                served.states[asked.screening_id] = self._ledgers[asked.screening_id].state
+            elif isinstance(told, _TELLS_STATE):
+                told.state = self._ledgers[asked.screening_id].state
+        for screening_id in served.states:
+            if (ledger := self._ledgers[screening_id]).has_changed:
+                served.news[screening_id] = ledger.news()
+        return served
 
     def commit_broke(self, batch: Sequence[Asked], answers: Sequence[Answer | Exception], now: datetime) -> CommitBroke:
         """For a connection that was lost while this was being written."""

@@ -1,6 +1,6 @@
 """What the decisions of a batch changed in one house since it was read: the rows to write, and the events to tell."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -157,7 +157,7 @@ def _write_reservation(
     place: int,
     before: Reservation | None,
     after: Reservation,
-    written: Collection[int],
+    written: Set[int],
 ) -> None:
     """`written`: seats that are written down already."""
     if before is None:
@@ -167,9 +167,10 @@ def _write_reservation(
     else:
         kept = (after.status, after.expires_at, after.booking_id)
         writes.add(writing.RESERVATIONS_CHANGED, screening_id, after.id, *kept, before.version, after.version, place)
-    make = partial(writes.add, writing.RESERVATION_SEATS_MADE)
-    change = partial(writes.add, writing.RESERVATION_SEATS_CHANGED)
-    _write_seats(make, change, screening_id, before, after, None, writes.at, written)
+    if before or after.left or not after.prices.keys() <= written:
+        make = partial(writes.add, writing.RESERVATION_SEATS_MADE)
+        change = partial(writes.add, writing.RESERVATION_SEATS_CHANGED)
+        _write_seats(make, change, screening_id, before, after, None, writes.at, written)
 
 
 def _write_booking(writes: Writes, screening_id: int, place: int, before: Booking | None, after: Booking) -> None:
