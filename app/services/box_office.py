@@ -71,7 +71,7 @@ class BoxOffice:
         """So many were served or waited a moment ago; most of them, it may be hoped, come again."""
         self._enough: asyncio.Future[None] | None = None
         self.locks_first = 0
-        """So many batches are served with a lock: somebody else sells the same screenings."""
+        """So many batches are served with a lock: somebody else wants the same seats."""
         self._queue: deque[Asked] = deque()
         self._arrival = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
