@@ -6,16 +6,18 @@ again.
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from random import Random
 from typing import Any
 from uuid import UUID
 
 import orjson
 import pytest
+import uuid_utils.compat as uuid_utils
 
 from app.db.connections import counter
-from app.domain.commands import Block, Cancel, Command, Confirm, Expire, Extend, Release, ReleaseAll, Unblock
+from app.domain.commands import Block, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Unblock
 from app.domain.people import Person, Role
-from app.domain.refusals import ReservationEnded, SeatsUnavailable
+from app.domain.refusals import Busy, Refusal, ReservationEnded, SeatsUnavailable
 from app.domain.seats import SeatNames
 from app.resources import Resources
 from app.services import box_office as module
@@ -261,3 +263,61 @@ async def test_a_toggle_joins_the_hold_that_was_made_meanwhile(
 
     assert await one(database, "SELECT count(*) FROM reservations") == 1
     assert await one(database, "SELECT count(*) FROM seat_claims WHERE user_id = 1") == 2
+
+
+# --- a storm of everything, after which the books are checked
+
+
+async def wander(offices: Sequence[BoxOffice], user_id: int, steps: int) -> None:
+    """Somebody who holds, toggles, books, gives back and undoes, at one process or the other."""
+    dice = Random(user_id)  # noqa: S311 - the same walk every time
+    held: list[UUID] = []
+    booked: list[UUID] = []
+    for step in range(steps):
+        seats = [f"{dice.choice('AB')}{dice.randint(1, 6)}" for _ in range(dice.randint(1, 2))]
+        names = list(dict.fromkeys(seats))
+        command: Command = dice.choice((hold, hold, toggle, book))(user_id, *names)
+        if held and dice.random() < 0.4:
+            paper = held.pop()
+            new = uuid_utils.uuid7()
+            command = dice.choice((Release(Person(user_id), paper), Confirm(Person(user_id), paper, new, "paid")))
+        elif booked and dice.random() < 0.5:
+            command = Cancel(Person(user_id), booked.pop())
+        [answer] = await told(dice.choice(offices).ask(1, command, key=key(f"{step}", user_id)))
+        if isinstance(answer, Answer) and answer.created:
+            paper = UUID(orjson.loads(answer.body)["id"])
+            (held if isinstance(command, Hold) else booked).append(paper)
+        else:
+            assert isinstance(answer, Answer | Refusal)
+            assert not isinstance(answer, Busy)
+
+
+async def test_after_a_storm_every_version_is_one_change_and_the_books_agree(
+    here: BoxOffice, there: BoxOffice, database: Connection
+) -> None:
+    await asyncio.gather(*(wander((here, there), user_id, 25) for user_id in range(1, 21)))
+
+    versions = [row[0] for row in await database.fetch("SELECT DISTINCT version FROM seat_events ORDER BY 1")]
+    assert versions == list(range(1, await one(database, "SELECT version FROM screenings WHERE id = 1") + 1))
+    assert len(versions) > 100
+    wrong = {
+        "a paper whose version is no change": """
+            SELECT count(*) FROM (SELECT version FROM reservations UNION ALL SELECT version FROM bookings) paper
+             WHERE version NOT IN (SELECT version FROM seat_events)""",
+        "a stored answer whose version is no change": """
+            SELECT count(*) FROM idempotency_keys WHERE created
+               AND (convert_from(body, 'UTF8')::json->>'version')::bigint NOT IN (SELECT version FROM seat_events)""",
+        "an event that does not begin where the last one of its seat ended": """
+            SELECT count(*) FROM (SELECT from_status, lag(to_status, 1, 'available')
+                                    OVER (PARTITION BY seat_id ORDER BY version) AS before FROM seat_events) step
+             WHERE from_status <> before""",
+        "a claim that is not as its seat's last event": """
+            SELECT count(*) FROM (SELECT DISTINCT ON (seat_id) * FROM seat_events ORDER BY seat_id, version DESC) e
+              FULL JOIN seat_claims c USING (seat_id)
+             WHERE coalesce(replace(c.status, 'held', 'reserved'), 'available') <> coalesce(e.to_status, 'available')
+                OR c.user_id IS DISTINCT FROM e.user_id""",
+        "a claim whose reservation is not held": """
+            SELECT count(*) FROM seat_claims c JOIN reservations r ON r.id = c.reservation_id
+             WHERE (c.status = 'held') <> (r.status = 'held')""",
+    }
+    assert {what: await one(database, question) for what, question in wrong.items()} == dict.fromkeys(wrong, 0)
