@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 
 from app.domain.house import House
 from app.domain.outcomes import Blocked, Booked, Cancelled, Closed, Expired, Held, Kept, Outcome, ReleasedAll, Toggled
@@ -41,27 +40,25 @@ class Answer:
 
 def answer(outcome: Outcome, house: House, user_id: int, now: datetime) -> Answer:
     """The answer to a command, told from the house as it is after its decision was taken in."""
-    if isinstance(outcome, Held):  # most of them are: the quickest way
-        reservation, created = outcome.reservation, outcome.created
-        location = f"/api/v1/reservations/{reservation.id}" if created else None
-        body = reservation_json(reservation, house.screening, house.layout, now)
-        return Answer(body, user_id, now, created, location, reservation.version)
-    told = partial(Answer, user_id=user_id, at=now)
     match outcome:
+        case Held(reservation, created):
+            location = f"/api/v1/reservations/{reservation.id}" if created else None
+            body = reservation_json(reservation, house.screening, house.layout, now)
+            return Answer(body, user_id, now, created, location, reservation.version)
         case Kept(reservation):
             body = reservation_json(reservation, house.screening, house.layout, now)
-            return told(body, version=reservation.version)
+            return Answer(body, user_id, now, version=reservation.version)
         case Toggled():
-            return told(toggled_json(outcome, house, now))
+            return Answer(toggled_json(outcome, house, now), user_id, now)
         case ReleasedAll(seat_ids):
-            return told(released_json(seat_ids, house))
+            return Answer(released_json(seat_ids, house), user_id, now)
         case Booked(booking, created):
             location = f"/api/v1/bookings/{booking.id}" if created else None
             body = booking_json(booking, house.screening, house.layout)
-            return told(body, created=created, location=location, version=booking.version)
+            return Answer(body, user_id, now, created, location, booking.version)
         case Cancelled(booking):
-            return told(booking_json(booking, house.screening, house.layout), version=booking.version)
+            return Answer(booking_json(booking, house.screening, house.layout), user_id, now, version=booking.version)
         case Blocked(seats):
-            return told(blocked_json(seats, house.layout))
+            return Answer(blocked_json(seats, house.layout), user_id, now)
         case Expired() | Closed():
-            return told(b"")
+            return Answer(b"", user_id, now)
