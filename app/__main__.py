@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, urls_of
 from app.db.migrations import current_and_head, downgrade, upgrade
-from app.doctor import examine
 from app.domain.refusals import Refusal
-from app.serving import serve
+from app.server.doctor import examine
+from app.server.serving import serve
 from app.settings import Settings, settings_or_exit
 
 Command = Callable[[Settings, argparse.Namespace], int]
@@ -81,7 +81,7 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _demo(settings: Settings, _: argparse.Namespace) -> int:
-    from app.services.demo import load_demo
+    from app.services.house.demo import load_demo
 
     async def load() -> None:
         engine = create_async_engine(_database_url(settings))
@@ -99,7 +99,7 @@ def _create_organizer(settings: Settings, arguments: argparse.Namespace) -> int:
     from app.domain.people import Role
     from app.domain.refusals import UsernameTaken
     from app.schemas.people import RegisterIn
-    from app.services.accounts import appoint
+    from app.services.people.accounts import appoint
 
     async def make(wanted: RegisterIn) -> None:
         engine = create_async_engine(_database_url(settings))
@@ -140,8 +140,8 @@ def _sweep(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.http.problems import advice
     from app.main import import_once
-    from app.routers.problems import advice
     from app.schemas.imports import FileWrong, read_layout_file
 
     if arguments.theater is not None and (arguments.name or arguments.timezone):

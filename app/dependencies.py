@@ -18,22 +18,22 @@ from app.domain.idempotency import ANONYMOUS, Key
 from app.domain.people import KeyScope, Person
 from app.domain.refusals import Forbidden, KeyInvalid, Unauthenticated
 from app.resources import Resources
-from app.schemas import strict
-from app.schemas.faults import mistake
-from app.services import accounts as services_accounts
-from app.services import api_keys as services_api_keys
-from app.services import availability as services_availability
+from app.schemas.format import strict
+from app.schemas.format.faults import mistake
 from app.services import bookings as services_bookings
-from app.services import catalogue as services_catalogue
-from app.services import changes as services_changes
 from app.services import closing as services_closing
 from app.services import desk as services_desk
 from app.services import health as services_health
-from app.services import history as services_history
-from app.services import organizing as services_organizing
-from app.services import people
 from app.services import reservations as services_reservations
-from app.services import sessions as services_sessions
+from app.services.house import catalogue as services_catalogue
+from app.services.house import history as services_history
+from app.services.house import organizing as services_organizing
+from app.services.live import changes as services_changes
+from app.services.people import accounts as services_accounts
+from app.services.people import api_keys as services_api_keys
+from app.services.people import people
+from app.services.people import sessions as services_sessions
+from app.services.seat_maps import availability as services_availability
 from app.settings import Settings
 
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e]{1,255}")

@@ -8,7 +8,7 @@ import logging
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-from app.schemas.moments import moment
+from app.schemas.format.moments import moment
 from app.settings import LogFormat, Settings
 
 request_id_of_this_task: ContextVar[str] = ContextVar("request_id", default="-")
@@ -24,7 +24,7 @@ def set_up(settings: Settings) -> None:
 
 
 class TextLines(logging.Formatter):
-    """`2026-11-20T19:30:00.000Z warning app.routers.edge [request id] what happened`."""
+    """`2026-11-20T19:30:00.000Z warning app.http.edge [request id] what happened`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback below it if there is one."""

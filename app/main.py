@@ -19,11 +19,15 @@ from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
 from app.adapters.redis_feed import RedisFeed
 from app.db.connections import must_be_durable, open_engine
-from app.db.pulse import Pulse
+from app.db.errors import refusal_for
+from app.db.heartbeat import Pulse
 from app.db.revision import newest_revision, revision
 from app.db.screenings import Defaults
-from app.db.trouble import refusal_for
 from app.domain.rates import Bucket, Policy
+from app.http import openapi as documents
+from app.http import problems
+from app.http.edge import Edge
+from app.http.routes import operation_id
 from app.resources import Resources
 from app.routers import (
     api_keys,
@@ -31,49 +35,45 @@ from app.routers import (
     blocks,
     bookings,
     docs,
-    documents,
     existing_clients,
     health,
     live,
     people,
-    problems,
     reservations,
     screenings,
     seats,
     sockets,
     theaters,
 )
-from app.routers.edge import Edge
-from app.routers.routes import operation_id
 from app.schemas.imports import LayoutFile
-from app.services.accounts import Accounts
-from app.services.announcer import Announcer
-from app.services.api_keys import ApiKeys
-from app.services.availability import Availability
 from app.services.bookings import Bookings
-from app.services.box_office import LINGER_SECONDS, BoxOffice
-from app.services.catalogue import Catalogue
-from app.services.changes import ChangesFeed
-from app.services.clock import Clock
+from app.services.box_office.office import LINGER_SECONDS, BoxOffice
+from app.services.box_office.opening import Houses
 from app.services.closing import Closing
-from app.services.crowd import Crowd
 from app.services.desk import Desk
-from app.services.endings import Endings
 from app.services.health import Health
-from app.services.history import History
-from app.services.houses import Houses
-from app.services.importing import import_layout
+from app.services.house.catalogue import Catalogue
+from app.services.house.history import History
+from app.services.house.importing import import_layout
+from app.services.house.organizing import Organizing
 from app.services.layouts import Layouts
-from app.services.live import Live
-from app.services.organizing import Organizing
-from app.services.passwords import Passwords
-from app.services.people import People
+from app.services.live.changes import ChangesFeed
+from app.services.live.listener_limits import Crowd
+from app.services.live.live import Live
+from app.services.people.accounts import Accounts
+from app.services.people.api_keys import ApiKeys
+from app.services.people.passwords import Passwords
+from app.services.people.people import People
+from app.services.people.revocations import Endings
+from app.services.people.sessions import Sessions
+from app.services.people.tokens import Tokens
 from app.services.rates import Rates
-from app.services.reconciler import Reconciler
 from app.services.reservations import Reservations
-from app.services.sessions import Sessions
+from app.services.seat_maps.announcer import Announcer
+from app.services.seat_maps.availability import Availability
+from app.services.seat_maps.clock import Clock
+from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
-from app.services.tokens import Tokens
 from app.settings import Settings, settings_or_exit
 
 log = logging.getLogger(__name__)

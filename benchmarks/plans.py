@@ -19,27 +19,20 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.embedded import EmbeddedError
-from app.db import (
-    bookings,
-    closing,
-    history,
-    idempotency_keys,
-    limits,
-    occupancy,
-    reservations,
-    seat_events,
-    sweeping,
-    users,
-)
+from app.db import bookings, history, reservations
+from app.db.box_office import buyers as limits
+from app.db.box_office import closing, idempotency_keys, sweeping
 from app.db.connections import Counter, counter, open_engine
+from app.db.people import users
 from app.db.screenings import Defaults
-from app.domain.commands import Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
+from app.db.seat_maps import occupancy, seat_events
+from app.domain.box_office.commands import Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
 from app.domain.idempotency import Key
 from app.domain.people import Person
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import SeatNames
-from app.services.box_office import BoxOffice
-from app.services.houses import Houses
+from app.services.box_office.office import BoxOffice
+from app.services.box_office.opening import Houses
 from app.services.layouts import Layouts
 from app.settings import Settings
 from benchmarks import houses

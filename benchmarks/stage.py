@@ -27,8 +27,8 @@ import redis
 from app.adapters.embedded import EmbeddedServers, remove_data, start_servers
 from app.db.migrations import upgrade
 from app.domain.people import Person
-from app.services.endings import Origin
-from app.services.tokens import Tokens
+from app.services.people.revocations import Origin
+from app.services.people.tokens import Tokens
 from benchmarks import houses
 from benchmarks.houses import BUYERS, House, Sale
 from benchmarks.load import CannotMeasure, Load, Measured, pgbench, start

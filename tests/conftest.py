@@ -25,7 +25,7 @@ from app.db.connections import open_engine
 from app.db.migrations import upgrade
 from app.main import create_app
 from app.resources import Resources
-from app.services.demo import load_demo
+from app.services.house.demo import load_demo
 from app.settings import Settings
 
 JWT_SECRET = secrets.token_hex(32)

@@ -15,11 +15,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from app.http_protocol import BoundedHttp
 from app.main import create_app
 from app.resources import Resources
+from app.server.http_protocol import BoundedHttp
+from app.server.websocket_protocol import LiveSocket
 from app.settings import Settings
-from app.websocket_protocol import LiveSocket
 
 Json: TypeAlias = dict[str, Any]
 

@@ -6,14 +6,14 @@ from typing import Annotated
 from fastapi import Path
 
 from app.dependencies import Admin, ApiKeys, Asked
-from app.routers.answers import CURSOR, UNCHANGED, cacheable, created, page, tag_of
-from app.routers.documents import problems
-from app.routers.replies import Reply
-from app.routers.routes import BASE, api_router
+from app.http.answers import CURSOR, UNCHANGED, cacheable, created, page, tag_of
+from app.http.openapi import problems
+from app.http.replies import Reply
+from app.http.routes import BASE, api_router
 from app.schemas.api_keys import ApiKeyIn, ApiKeyOut, ApiKeysOut, NewApiKeyOut
-from app.schemas.ids import LARGEST_INTEGER
-from app.schemas.moments import encoded
-from app.schemas.pages import IdCursor, Limit
+from app.schemas.format.ids import LARGEST_INTEGER
+from app.schemas.format.moments import encoded
+from app.schemas.format.pages import IdCursor, Limit
 
 router = api_router("people")
 

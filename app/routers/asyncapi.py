@@ -10,9 +10,9 @@ from pydantic.json_schema import models_json_schema
 
 from app import __version__
 from app.dependencies import Asked
+from app.http.replies import ALWAYS_ASKED, Reply
+from app.http.routes import BASE, AskedRoute
 from app.routers.docs import tagged
-from app.routers.replies import ALWAYS_ASKED, Reply
-from app.routers.routes import BASE, AskedRoute
 from app.routers.sockets import Close
 from app.schemas.live import ANSWERED, HEARD, TOLD
 

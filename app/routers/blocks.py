@@ -3,14 +3,14 @@
 from typing import Annotated
 
 from app.dependencies import Asked, Desk, History, IdempotencyKey, Organizer
-from app.routers.answers import CURSOR, page, told
-from app.routers.documents import problems
-from app.routers.replies import Reply
-from app.routers.routes import api_router
+from app.http.answers import CURSOR, page, told
+from app.http.openapi import problems
+from app.http.replies import Reply
+from app.http.routes import api_router
 from app.schemas.blocks import BlockedOut, BlockIn
+from app.schemas.format.ids import ScreeningId, SeatId
+from app.schemas.format.pages import IdCursor, Limit, page_json
 from app.schemas.history import HistoryOut, history_out
-from app.schemas.ids import ScreeningId, SeatId
-from app.schemas.pages import IdCursor, Limit, page_json
 from app.services.desk import Request
 
 router = api_router("seats")

@@ -6,13 +6,13 @@ from fastapi import Query
 
 from app.dependencies import Asked, Bookings, Buyer, Desk, IdempotencyKey, SignedIn, key_for, must_be_known
 from app.domain.bookings import BookingStatus
-from app.routers.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
-from app.routers.documents import problems
-from app.routers.replies import Reply
-from app.routers.routes import api_router
-from app.schemas.ids import BookingId, ScreeningId, SeatId, UserId
-from app.schemas.moments import encoded
-from app.schemas.pages import Limit, UuidCursor, page_json
+from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
+from app.http.openapi import problems
+from app.http.replies import Reply
+from app.http.routes import api_router
+from app.schemas.format.ids import BookingId, ScreeningId, SeatId, UserId
+from app.schemas.format.moments import encoded
+from app.schemas.format.pages import Limit, UuidCursor, page_json
 from app.schemas.shapes import BookingOut, BookingsOut
 from app.schemas.wanted import BookingIn, PaymentIn
 from app.services.desk import Meant, Request

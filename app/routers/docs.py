@@ -10,8 +10,8 @@ from fastapi import APIRouter
 
 from app.dependencies import Asked
 from app.domain.refusals import NotFound
-from app.routers.replies import ALWAYS_ASKED, PAGE_HEADERS, Header, Reply, matches, unchanged
-from app.routers.routes import AskedRoute
+from app.http.replies import ALWAYS_ASKED, PAGE_HEADERS, Header, Reply, matches, unchanged
+from app.http.routes import AskedRoute
 
 router = APIRouter(route_class=AskedRoute, include_in_schema=False)
 

@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import Query
 
 from app.dependencies import Asked, Availability, Buyer, Catalogue, Changes, Desk, IdempotencyKey, SignedIn
-from app.routers.answers import cacheable, tag_of, told
-from app.routers.replies import Reply
-from app.routers.routes import api_router
-from app.schemas.ids import ScreeningId, TheaterId
+from app.http.answers import cacheable, tag_of, told
+from app.http.replies import Reply
+from app.http.routes import api_router
+from app.schemas.format.ids import ScreeningId, TheaterId
 from app.schemas.wanted import ConfirmAsTheyDoIn, SeatAtOnceIn, ToggleAsTheyDoIn
 from app.services.desk import Meant, Request
 

@@ -6,10 +6,10 @@ from fastapi import APIRouter
 
 from app import __version__
 from app.dependencies import Health
-from app.routers.replies import Reply
-from app.routers.routes import AskedRoute
+from app.http.replies import Reply
+from app.http.routes import AskedRoute
+from app.schemas.format.moments import encoded
 from app.schemas.health import HealthOut
-from app.schemas.moments import encoded
 from app.services.health import Condition, Report
 
 router = APIRouter(prefix="/health", tags=["operators"], route_class=AskedRoute)

@@ -13,14 +13,14 @@ from starlette.types import Receive, Scope, Send
 
 from app.dependencies import Asked, Caller
 from app.domain.refusals import Refusal
-from app.routers.client_address import client_address
-from app.routers.credentials import Credential
-from app.routers.documents import problems
-from app.routers.replies import NEVER_STORED
-from app.routers.routes import api_router
-from app.schemas.ids import ScreeningId, Since
+from app.http.client_address import client_address
+from app.http.credentials import Credential
+from app.http.openapi import problems
+from app.http.replies import NEVER_STORED
+from app.http.routes import api_router
+from app.schemas.format.ids import ScreeningId, Since
 from app.schemas.live import resync_json
-from app.services.broadcast import Ending, Message
+from app.services.live.broadcast import Ending, Message
 
 router = api_router("seats")
 

@@ -3,13 +3,13 @@
 from dataclasses import asdict
 
 from app.dependencies import Accounts, Asked, Caller, People, SessionId, Sessions, SignedIn
-from app.routers.answers import UNCHANGED, cacheable, created, tag_of
-from app.routers.documents import problems
-from app.routers.replies import Reply
-from app.routers.routes import BASE, api_router
-from app.schemas.moments import encoded
+from app.http.answers import UNCHANGED, cacheable, created, tag_of
+from app.http.openapi import problems
+from app.http.replies import Reply
+from app.http.routes import BASE, api_router
+from app.schemas.format.moments import encoded
 from app.schemas.people import GuestIn, LeaveIn, LoginIn, MeOut, PasswordIn, RefreshIn, RegisterIn, TokensOut
-from app.services.sessions import Welcome
+from app.services.people.sessions import Welcome
 
 router = api_router("people")
 

@@ -6,13 +6,13 @@ from fastapi import Query
 
 from app.dependencies import Asked, Buyer, Desk, IdempotencyKey, Reservations, SignedIn
 from app.domain.reservations import ReservationStatus
-from app.routers.answers import CURSOR, UNCHANGED, cacheable, page, tag_of_moving, told
-from app.routers.documents import problems
-from app.routers.replies import Reply
-from app.routers.routes import api_router
-from app.schemas.ids import ReservationId, ScreeningId, SeatId
-from app.schemas.moments import encoded
-from app.schemas.pages import Limit, UuidCursor, page_json
+from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of_moving, told
+from app.http.openapi import problems
+from app.http.replies import Reply
+from app.http.routes import api_router
+from app.schemas.format.ids import ReservationId, ScreeningId, SeatId
+from app.schemas.format.moments import encoded
+from app.schemas.format.pages import Limit, UuidCursor, page_json
 from app.schemas.seats import SeatsWanted
 from app.schemas.shapes import BookingOut, ReleasedOut, ReservationOut, ReservationsOut, ToggledOut
 from app.schemas.wanted import ConfirmIn, NothingIn, PaymentIn

@@ -6,13 +6,13 @@ from fastapi import Query
 
 from app.dependencies import Asked, Catalogue, Closing, IfMatch, Organizer, Organizing
 from app.domain.catalogue import ScreeningFilter
-from app.routers.answers import CURSOR, UNCHANGED, cacheable, edited, page, tag_of_revision
-from app.routers.documents import problems
-from app.routers.replies import Reply
-from app.routers.routes import api_router
-from app.schemas.ids import ScreeningId, TheaterId
-from app.schemas.moments import MomentIn
-from app.schemas.pages import Limit, MomentCursor
+from app.http.answers import CURSOR, UNCHANGED, cacheable, edited, page, tag_of_revision
+from app.http.openapi import problems
+from app.http.replies import Reply
+from app.http.routes import api_router
+from app.schemas.format.ids import ScreeningId, TheaterId
+from app.schemas.format.moments import MomentIn
+from app.schemas.format.pages import Limit, MomentCursor
 from app.schemas.screenings import ScreeningOut, ScreeningPatch, ScreeningsOut, screening_json, screenings_json
 
 router = api_router("screenings")

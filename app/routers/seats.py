@@ -17,11 +17,11 @@ from app.dependencies import (
     key_for,
 )
 from app.domain.seats import SeatStatus
-from app.routers.answers import UNCHANGED, cacheable, tag_of, told
-from app.routers.documents import problems
-from app.routers.replies import Reply
-from app.routers.routes import api_router
-from app.schemas.ids import ScreeningId, Since, TheaterId
+from app.http.answers import UNCHANGED, cacheable, tag_of, told
+from app.http.openapi import problems
+from app.http.replies import Reply
+from app.http.routes import api_router
+from app.schemas.format.ids import ScreeningId, Since, TheaterId
 from app.schemas.shapes import BookingOut, ChangesOut, CompactMapOut, ReservationOut, SeatMapOut
 from app.schemas.wanted import TheaterSeatsIn
 from app.services.desk import Meant, Request

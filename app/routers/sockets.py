@@ -17,14 +17,14 @@ from starlette.types import Receive, Scope, Send
 
 from app.domain.rates import Bucket
 from app.domain.refusals import Busy, Forbidden, NotFound, RateLimited, Refusal, Unauthenticated
+from app.http.client_address import client_address
+from app.http.credentials import Credential, credential
+from app.http.routes import BASE
 from app.logs import request_id_of_this_task
 from app.resources import Resources
-from app.routers.client_address import client_address
-from app.routers.credentials import Credential, credential
-from app.routers.routes import BASE
-from app.schemas.ids import LARGEST_BIGINT, LARGEST_INTEGER
+from app.schemas.format.ids import LARGEST_BIGINT, LARGEST_INTEGER
 from app.schemas.live import PONG, misunderstood_json
-from app.services.broadcast import Broadcast, Ending, Message
+from app.services.live.broadcast import Broadcast, Ending, Message
 
 log = logging.getLogger(__name__)
 

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from app.dependencies import Asked, Catalogue, IfMatch, Organizer, Organizing
 from app.domain.catalogue import Theater
-from app.routers.answers import CURSOR, UNCHANGED, cacheable, created, edited, page, tag_of_revision
-from app.routers.documents import problems
-from app.routers.replies import Reply
-from app.routers.routes import BASE, api_router
-from app.schemas.ids import TheaterId
+from app.http.answers import CURSOR, UNCHANGED, cacheable, created, edited, page, tag_of_revision
+from app.http.openapi import problems
+from app.http.replies import Reply
+from app.http.routes import BASE, api_router
+from app.schemas.format.ids import TheaterId
+from app.schemas.format.pages import IdCursor, Limit, MomentCursor
 from app.schemas.layouts import LayoutIn, LayoutOut, layout_json
-from app.schemas.pages import IdCursor, Limit, MomentCursor
 from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, screening_json, screenings_json
 from app.schemas.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
 

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from app.domain.people import KeyScope, Role
-from app.schemas.moments import MomentOut
-from app.schemas.requests import Line, Strict
+from app.schemas.format.moments import MomentOut
+from app.schemas.format.requests import Line, Strict
 
 
 def _each_once(scopes: list[KeyScope]) -> list[KeyScope]:

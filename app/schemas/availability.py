@@ -13,12 +13,12 @@ from typing import Final
 import orjson
 
 from app.domain.money import Money
-from app.domain.nearness import Nearness
-from app.domain.occupancy import Taken
-from app.domain.runs import Runs, SectionLeft
+from app.domain.seat_maps.nearness import Nearness
+from app.domain.seat_maps.occupancy import Taken
+from app.domain.seat_maps.runs import Runs, SectionLeft
 from app.domain.seats import Layout, Seat, SeatStatus
-from app.schemas.moments import moment
-from app.schemas.money import money_json
+from app.schemas.format.moments import moment
+from app.schemas.format.money import money_json
 
 _BLOCK: Final = 64
 """Seats whose text is written anew when one of them changes."""

@@ -6,9 +6,9 @@ from typing import Annotated
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.domain.blocking import BlockOutcome
+from app.domain.box_office.blocking import BlockOutcome
 from app.domain.seats import Layout
-from app.schemas.requests import Id, Label, Line
+from app.schemas.format.requests import Id, Label, Line
 from app.schemas.seats import SeatsWanted
 
 MOST_SEATS = 10_000

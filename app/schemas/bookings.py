@@ -8,8 +8,8 @@ from app.domain.bookings import Booking
 from app.domain.money import total
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
-from app.schemas.moments import moment
-from app.schemas.money import money_json
+from app.schemas.format.moments import moment
+from app.schemas.format.money import money_json
 from app.schemas.reservations import priced_seats_out
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import orjson
 
 from app.domain.seats import Layout, SeatStatus
-from app.schemas.moments import moment
+from app.schemas.format.moments import moment
 
 
 class Change(Protocol):

@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Mapping
 import orjson
 
 from app.domain.money import Money
-from app.domain.occupancy import Taken
+from app.domain.seat_maps.occupancy import Taken
 from app.domain.seats import Seat, SeatStatus
 from app.schemas.availability import status_for
-from app.schemas.moments import moment
-from app.schemas.money import money_json
+from app.schemas.format.moments import moment
+from app.schemas.format.money import money_json
 
 
 def bare_list_json(screening_id: int, seats: Iterable[Seat], prices: Mapping[str, Money]) -> bytes:

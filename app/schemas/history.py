@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, Field
 
-from app.domain.house import Cause
+from app.domain.box_office.screening_state import Cause
 from app.domain.seats import SeatStatus
-from app.schemas.moments import MomentOut, moment
+from app.schemas.format.moments import MomentOut, moment
 
 
 class HappeningOut(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from app.domain.layouts import MAX_SEATS, RowPlan, SeatPlan, SectionPlan
 from app.domain.seats import Layout, Seat
-from app.schemas.requests import Line, Strict
+from app.schemas.format.requests import Line, Strict
 
 Name = Annotated[Line, Field(max_length=64)]
 """What an organizer calls a section, a row, a category or a seat."""

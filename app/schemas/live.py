@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.moments import MomentOut, moment
+from app.schemas.format.moments import MomentOut, moment
 from app.schemas.shapes import ChangeOut
 
 _UPDATE: Final[dict[str, Any]] = {

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.domain import usernames
 from app.domain.people import Role
-from app.schemas.requests import Email, Strict
+from app.schemas.format.requests import Email, Strict
 
 REFRESH_TOKEN = "refresh_" + "Q29weSB5b3VyIG93bi4" + "x" * 45
 

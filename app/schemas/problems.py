@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.moments import encoded
+from app.schemas.format.moments import encoded
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ from typing import Any
 
 import orjson
 
-from app.domain.house import House
+from app.domain.box_office.outcomes import Toggled
+from app.domain.box_office.screening_state import House
 from app.domain.money import Money, total
-from app.domain.outcomes import Toggled
 from app.domain.reservations import Reservation
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
-from app.schemas.moments import moment
-from app.schemas.money import money_json
+from app.schemas.format.moments import moment
+from app.schemas.format.money import money_json
 
 Json = dict[str, Any]
 

@@ -12,11 +12,11 @@ from app.domain.catalogue import ListedScreening
 from app.domain.money import CURRENCIES, Money
 from app.domain.planning import MOST_PRICES, ScreeningPlan
 from app.domain.screenings import Limits
+from app.schemas.format.moments import MomentIn, MomentOut, moment, moment_or_none
+from app.schemas.format.money import money_json
+from app.schemas.format.pages import Page, page_json
+from app.schemas.format.requests import Line, Strict
 from app.schemas.layouts import Name
-from app.schemas.moments import MomentIn, MomentOut, moment, moment_or_none
-from app.schemas.money import money_json
-from app.schemas.pages import Page, page_json
-from app.schemas.requests import Line, Strict
 
 _EXAMPLE: JsonDict = {
     "id": 1,

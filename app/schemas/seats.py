@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.seats import SeatNames
-from app.schemas.requests import Id, Label, Strict
+from app.schemas.format.requests import Id, Label, Strict
 
 MOST_SEATS = 200
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.domain.bookings import BookingStatus, PaymentStatus
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import SeatStatus
-from app.schemas.moments import MomentOut
+from app.schemas.format.moments import MomentOut
 
 _RESERVATION: Final[dict[str, Any]] = {
     "id": "01a1f8cd-ef9f-7096-b2d5-e6959f6f9f16",

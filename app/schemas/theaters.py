@@ -10,9 +10,9 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from app.domain.catalogue import Theater
+from app.schemas.format.pages import Page, page_json
+from app.schemas.format.requests import Line, Strict
 from app.schemas.layouts import LayoutIn, Name
-from app.schemas.pages import Page, page_json
-from app.schemas.requests import Line, Strict
 
 _EXAMPLE: JsonDict = {
     "id": 1,

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.schemas.requests import Email, Id, Lenient, Line, Strict
+from app.schemas.format.requests import Email, Id, Lenient, Line, Strict
 from app.schemas.seats import NamesSeats
 
 BookingKey = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]

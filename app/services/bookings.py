@@ -11,7 +11,7 @@ from app.domain.bookings import Booking, BookingStatus
 from app.domain.people import Person
 from app.domain.refusals import NotFound
 from app.schemas.bookings import booking_out
-from app.schemas.pages import after_uuid, page_of, uuid_cursor
+from app.schemas.format.pages import after_uuid, page_of, uuid_cursor
 from app.schemas.reservations import Json
 from app.services.layouts import Layouts
 

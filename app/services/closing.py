@@ -8,12 +8,12 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import closing
-from app.domain.commands import Close
+from app.db.box_office import closing
+from app.domain.box_office.commands import Close
 from app.domain.people import Person
 from app.domain.refusals import NotFound
-from app.services.announcer import Announcer
-from app.services.box_office import BoxOffice
+from app.services.box_office.office import BoxOffice
+from app.services.seat_maps.announcer import Announcer
 
 AT_ONCE: Final = 500
 """Holds and bookings that one command undoes at most, so that buyers of other screenings are not kept waiting."""

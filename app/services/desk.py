@@ -13,8 +13,9 @@ from uuid import UUID
 import uuid_utils.compat as uuid_utils
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import bookings, idempotency_keys, reservations
-from app.domain.commands import (
+from app.db import bookings, reservations
+from app.db.box_office import idempotency_keys
+from app.domain.box_office.commands import (
     Block,
     Book,
     Cancel,
@@ -31,13 +32,13 @@ from app.domain.idempotency import Key
 from app.domain.people import Person
 from app.domain.refusals import NotFound, Refusal, SeatsUnavailable, UnknownSeats
 from app.domain.seats import SeatNames
-from app.services.answers import Answer
-from app.services.availability import Availability
-from app.services.box_office import BoxOffice
-from app.services.catalogue import Catalogue
-from app.services.people import Buyer, People
+from app.services.box_office.answers import Answer
+from app.services.box_office.office import BoxOffice
+from app.services.house.catalogue import Catalogue
+from app.services.people.people import Buyer, People
+from app.services.people.tokens import Tokens
 from app.services.ports import PaymentProvider
-from app.services.tokens import Tokens
+from app.services.seat_maps.availability import Availability
 
 PLACES_KEPT: Final = 100_000
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import orjson
 
-from app.db.seat_events import SeatChange, SeatEvent
+from app.db.seat_maps.seat_events import SeatChange, SeatEvent
 
 
 @dataclass(frozen=True, slots=True)

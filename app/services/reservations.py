@@ -11,7 +11,7 @@ from app.db.screenings import Defaults, rules_of
 from app.domain.people import Person
 from app.domain.refusals import NotFound
 from app.domain.reservations import Reservation, ReservationStatus
-from app.schemas.pages import after_uuid, page_of, uuid_cursor
+from app.schemas.format.pages import after_uuid, page_of, uuid_cursor
 from app.schemas.reservations import Json, reservation_out
 from app.services.layouts import Layouts
 

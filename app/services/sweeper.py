@@ -11,11 +11,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import sessions, sweeping
-from app.db.trouble import refusal_for
-from app.domain.commands import Expire
+from app.db.box_office import sweeping
+from app.db.errors import refusal_for
+from app.db.people import sessions
+from app.domain.box_office.commands import Expire
 from app.domain.refusals import Refusal
-from app.services.box_office import BoxOffice
+from app.services.box_office.office import BoxOffice
 from app.services.closing import Closing
 
 log = logging.getLogger(__name__)

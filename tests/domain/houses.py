@@ -7,13 +7,24 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.domain.bookings import Booking
+from app.domain.box_office.commands import (
+    Book,
+    Cancel,
+    Command,
+    Confirm,
+    Expire,
+    Extend,
+    Hold,
+    Release,
+    ReleaseAll,
+    Toggle,
+)
+from app.domain.box_office.decide import decide
+from app.domain.box_office.limits import Usage
+from app.domain.box_office.outcomes import Booked, Cancelled, Expired, Held, Kept, ReleasedAll, Toggled
+from app.domain.box_office.screening_state import Decision, House
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
-from app.domain.decide import decide
-from app.domain.house import Decision, House
-from app.domain.limits import Usage
 from app.domain.money import Money
-from app.domain.outcomes import Booked, Cancelled, Expired, Held, Kept, ReleasedAll, Toggled
 from app.domain.people import Person, Role
 from app.domain.refusals import Refusal
 from app.domain.reservations import Reservation

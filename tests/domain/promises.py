@@ -4,10 +4,10 @@ from collections import Counter
 from datetime import datetime
 
 from app.domain.bookings import Booking, BookingStatus
+from app.domain.box_office.screening_state import House
 from app.domain.claims import ClaimStatus
-from app.domain.house import House
-from app.domain.occupancy import Seating, Taken
 from app.domain.reservations import Reservation, ReservationStatus
+from app.domain.seat_maps.occupancy import Seating, Taken
 from app.domain.seats import SeatStatus
 
 ENDS = {ReservationStatus.BOOKED, ReservationStatus.RELEASED, ReservationStatus.EXPIRED}

@@ -6,8 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus
-from app.domain.claims import Claim, ClaimStatus
-from app.domain.commands import (
+from app.domain.box_office.commands import (
     Block,
     Book,
     Cancel,
@@ -22,10 +21,11 @@ from app.domain.commands import (
     Toggle,
     Unblock,
 )
-from app.domain.decide import decide
-from app.domain.house import House
+from app.domain.box_office.decide import decide
+from app.domain.box_office.outcomes import Blocked, Booked, Cancelled, Closed, Expired, Held, Kept, Outcome, ReleasedAll
+from app.domain.box_office.screening_state import House
+from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
-from app.domain.outcomes import Blocked, Booked, Cancelled, Closed, Expired, Held, Kept, Outcome, ReleasedAll
 from app.domain.refusals import (
     ExtensionLimit,
     LimitExceeded,

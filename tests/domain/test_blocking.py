@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from app.domain.bookings import BookingStatus, PaymentStatus
+from app.domain.box_office.commands import Block, Close, Unblock
+from app.domain.box_office.outcomes import Blocked, Closed
+from app.domain.box_office.screening_state import Cause, Decision
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.commands import Block, Close, Unblock
-from app.domain.house import Cause, Decision
-from app.domain.outcomes import Blocked, Closed
 from app.domain.refusals import UnknownSeats
 from app.domain.reservations import ReservationStatus
 from tests.domain.houses import ANN, BOB, HOLD, NOON, ORGANIZER, Evening, named

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from app.domain.bookings import BookingStatus, Payment, PaymentStatus
+from app.domain.box_office.commands import Book, Confirm
+from app.domain.box_office.outcomes import Booked
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.commands import Book, Confirm
-from app.domain.outcomes import Booked
 from app.domain.refusals import NotFound, ReservationEnded, ReservationExpired, SalesClosed, SeatsUnavailable
 from app.domain.reservations import ReservationStatus
 from tests.domain.houses import (

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.commands import Expire
-from app.domain.house import Cause
-from app.domain.outcomes import Expired
+from app.domain.box_office.commands import Expire
+from app.domain.box_office.outcomes import Expired
+from app.domain.box_office.screening_state import Cause
 from app.domain.reservations import ReservationStatus
 from tests.domain.houses import ANN, BOB, HOLD, INSTANT, Evening
 

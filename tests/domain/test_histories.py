@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from app.domain.box_office.commands import Command, Expire
+from app.domain.box_office.decide import decide
+from app.domain.box_office.screening_state import Decision, House
 from app.domain.claims import ClaimStatus
-from app.domain.commands import Command, Expire
-from app.domain.decide import decide
-from app.domain.house import Decision, House
 from app.domain.refusals import Refusal
 from app.domain.screenings import Limits
 from tests.domain.houses import BOB, CAP, CLEO, HOLD, INSTANT, NOON, empty_house, picture_of

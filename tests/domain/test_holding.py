@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.commands import Hold
-from app.domain.outcomes import Held
+from app.domain.box_office.commands import Hold
+from app.domain.box_office.outcomes import Held
 from app.domain.refusals import LimitExceeded, SalesClosed, SeatsUnavailable, UnknownSeats
 from app.domain.reservations import ReservationStatus
 from app.domain.screenings import Limits

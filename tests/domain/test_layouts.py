@@ -139,7 +139,7 @@ def test_a_house_may_have_as_many_seats_as_are_allowed_and_not_one_more() -> Non
 
 
 def test_the_real_hall_has_its_labels() -> None:
-    hall = json.loads(files("app.services").joinpath("demo_houses", "riethsporthalle.json").read_bytes())
+    hall = json.loads(files("app.services.house").joinpath("demo_houses", "riethsporthalle.json").read_bytes())
     plan = [
         SectionPlan(
             section["name"],

@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from app.domain.nearness import Nearness
+from app.domain.seat_maps.nearness import Nearness
 from app.domain.seats import Layout, Seat
 
 Place = tuple[float, float]

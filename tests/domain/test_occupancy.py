@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.occupancy import Seating, Taken
+from app.domain.seat_maps.occupancy import Seating, Taken
 from app.domain.seats import SeatStatus
 from tests.domain.houses import HOLD, INSTANT, NOON
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.layouts import RowPlan, SeatPlan, SectionPlan, lay_out
-from app.domain.runs import Runs, SectionLeft, runs_of
+from app.domain.seat_maps.runs import Runs, SectionLeft, runs_of
 from app.domain.seats import Layout, Seat
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from app.domain.house import Decision, House
-from app.domain.outcomes import ReleasedAll
+from app.domain.box_office.outcomes import ReleasedAll
+from app.domain.box_office.screening_state import Decision, House
+from app.domain.box_office.taking import Taking, ends_with, held_first_at, look_around, make_way, prices_for, take
 from app.domain.refusals import SeatsUnavailable
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import Seat
-from app.domain.taking import Taking, ends_with, held_first_at, look_around, make_way, prices_for, take
 from tests.domain.houses import ANN, BOB, BOX, DEARER, HOLD, LAYOUT, NOON, STANDARD, Evening, labels
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from app.domain.bookings import Booking
-from app.domain.commands import (
+from app.domain.box_office.commands import (
     Block,
     Book,
     Cancel,
@@ -26,7 +26,7 @@ from app.domain.commands import (
     Toggle,
     Unblock,
 )
-from app.domain.house import House
+from app.domain.box_office.screening_state import House
 from app.domain.money import Money
 from app.domain.people import Person
 from app.domain.reservations import Reservation

@@ -7,7 +7,7 @@ import sys
 import asyncpg
 import pytest
 
-from app.services.passwords import SCHEME
+from app.services.people.passwords import SCHEME
 from app.settings import Settings
 from tests.conftest import JWT_SECRET
 

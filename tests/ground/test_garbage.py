@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import garbage
-from app.garbage import Sparing
+from app.server import gc_freezing as garbage
+from app.server.gc_freezing import Sparing
 
 
 class Thing:

@@ -9,8 +9,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from uvicorn import Config, Server
 
-from app import http_protocol
-from app.http_protocol import HEAD_MAX, BoundedHttp
+from app.server import http_protocol
+from app.server.http_protocol import HEAD_MAX, BoundedHttp
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from app.adapters.embedded.process import ON_LINUX
-from app.listening import bound, for_workers
+from app.server.listening import bound, for_workers
 
 pytestmark = pytest.mark.skipif(not ON_LINUX, reason="only Linux deals connections out")
 

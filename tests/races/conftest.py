@@ -21,7 +21,7 @@ from httpx import AsyncClient, Limits
 from app.adapters.embedded import EmbeddedPostgreSQL, EmbeddedValkey, remove_data, start_servers
 from app.db.connections import open_engine
 from app.db.migrations import upgrade
-from app.services.demo import load_demo
+from app.services.house.demo import load_demo
 from app.settings import Settings
 from tests.conftest import JWT_SECRET, MakeSettings, OpenApp
 from tests.order import Connection

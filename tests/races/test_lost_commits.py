@@ -11,13 +11,14 @@ import pytest
 from asyncpg import NotNullViolationError
 from httpx import AsyncClient
 
-from app.db import writing
+from app.db.box_office import writing
+from app.db.box_office.writing import Writes
 from app.db.connections import Counter, counter
-from app.db.writing import Writes
 from app.domain.refusals import Busy
 from app.resources import Resources
-from app.services import batches, box_office
-from app.services.commits import CommitBroke, happened
+from app.services.box_office import batch as batches
+from app.services.box_office import office as box_office
+from app.services.box_office.commits import CommitBroke, happened
 from app.settings import Settings
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, locked, until, until_waiting

@@ -15,14 +15,25 @@ import pytest
 import uuid_utils.compat as uuid_utils
 
 from app.db.connections import counter
-from app.domain.commands import Block, Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Unblock
+from app.domain.box_office.commands import (
+    Block,
+    Cancel,
+    Command,
+    Confirm,
+    Expire,
+    Extend,
+    Hold,
+    Release,
+    ReleaseAll,
+    Unblock,
+)
 from app.domain.people import Person, Role
 from app.domain.refusals import Busy, Refusal, ReservationEnded, SeatsUnavailable
 from app.domain.seats import SeatNames
 from app.resources import Resources
-from app.services import box_office as module
-from app.services.answers import Answer
-from app.services.box_office import BoxOffice
+from app.services.box_office import office as module
+from app.services.box_office.answers import Answer
+from app.services.box_office.office import BoxOffice
 from app.settings import Settings
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, let_run_out, locked, until_waiting

@@ -14,15 +14,16 @@ from httpx import ASGITransport, AsyncClient
 from pydantic import Field
 
 from app.dependencies import Asked, Buyer, Caller, IdempotencyKey, SignedIn, key_for
+from app.http import problems
+from app.http.replies import Reply
+from app.http.routes import api_router, operation_id
 from app.main import Usher
-from app.routers import docs, problems
-from app.routers.replies import Reply
-from app.routers.routes import api_router, operation_id
-from app.schemas.ids import ReservationId, ScreeningId, SeatId
-from app.schemas.moments import encoded
-from app.schemas.requests import Id, Label, Lenient, Line, Strict
+from app.routers import docs
+from app.schemas.format.ids import ReservationId, ScreeningId, SeatId
+from app.schemas.format.moments import encoded
+from app.schemas.format.requests import Id, Label, Lenient, Line, Strict
 from app.schemas.seats import NamesSeats, SeatsWanted
-from app.services.tokens import Tokens
+from app.services.people.tokens import Tokens
 from tests.routers.visitors import Visitor, guest
 from tests.routers.wire import Wire
 

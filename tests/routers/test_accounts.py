@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from httpx import AsyncClient, Response
 
-from app.services import passwords
-from app.services.passwords import SCHEME
+from app.services.people import passwords
+from app.services.people.passwords import SCHEME
 from tests.conftest import OpenApp, resources_of
 from tests.routers.members import PASSWORD, login, member, register
 from tests.routers.visitors import BASES, Database, Visitor, refused, told

@@ -138,7 +138,9 @@ async def test_a_key_that_was_verified_is_not_looked_up_again(
 ) -> None:
     machine = Visitor(client, (await make(admin))["key"])
     await machine.read("/me")
-    monkeypatch.setattr("app.services.api_keys.api_keys.machine", lambda *_: pytest.fail("it was looked up again"))
+    monkeypatch.setattr(
+        "app.services.people.api_keys.api_keys.machine", lambda *_: pytest.fail("it was looked up again")
+    )
 
     assert (await machine.get("/me")).status_code == 200
 

@@ -19,8 +19,8 @@ from httpx import ASGITransport, AsyncClient, Response
 
 from app.domain.people import KeyScope, Person, Role
 from app.main import create_app
-from app.services.endings import Origin
-from app.services.passwords import SCHEME
+from app.services.people.passwords import SCHEME
+from app.services.people.revocations import Origin
 from tests.conftest import JWT_SECRET, resources_of
 from tests.routers.test_organizing import LATER, PRICES, house
 from tests.routers.visitors import BASES, NOBODYS_ID, Database, Visitor, told

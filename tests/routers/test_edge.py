@@ -8,7 +8,7 @@ import re
 import pytest
 from httpx import AsyncClient
 
-from app.routers.edge import LARGEST_BODY, LARGEST_HEADERS, LARGEST_LAYOUT, canonical
+from app.http.edge import LARGEST_BODY, LARGEST_HEADERS, LARGEST_LAYOUT, canonical
 from tests.routers.wire import Wire
 
 HOLD = "/api/v1/screenings/1/reservations"

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from httpx import Response
 
-from app.services import box_office
+from app.services.box_office import office as box_office
 from tests.order import locked, until_waiting
 from tests.routers.visitors import BASES, Database, Json, Visitor, labels, refused, time_passes, told
 

@@ -11,8 +11,8 @@ from sqlalchemy.pool import QueuePool
 from websockets.exceptions import ConnectionClosed
 
 from app.routers.sockets import _is_welcome
-from app.services.api_keys import PREFIX as API_KEY_PREFIX
-from app.services.broadcast import Message
+from app.services.live.broadcast import Message
+from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from tests.conftest import MakeSettings
 from tests.listeners import House, Socket, house, seats
 from tests.routers.visitors import Visitor, guest

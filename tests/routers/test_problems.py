@@ -12,9 +12,9 @@ from httpx import AsyncClient
 from app.domain import refusals
 from app.domain.rates import Bucket, Policy, Standing
 from app.domain.refusals import Candidate, SeatInTheWay
-from app.routers.problems import problem
-from app.schemas import faults
-from app.schemas.faults import mistake
+from app.http.problems import problem
+from app.schemas.format import faults
+from app.schemas.format.faults import mistake
 from app.schemas.problems import KINDS
 
 AT = datetime(2026, 11, 20, 19, 30, 0, 123456, tzinfo=UTC)

@@ -9,7 +9,7 @@ from httpx import AsyncClient, Response
 from app.adapters.embedded import EmbeddedServers
 from app.adapters.rate_counter import RedisRateCounter
 from app.domain.rates import Bucket, Policy
-from app.routers.client_address import client_address
+from app.http.client_address import client_address
 from app.services.ports import Away
 from tests.conftest import OpenApp
 

@@ -13,9 +13,9 @@ from httpx import AsyncClient
 from app.domain.people import Person, Role
 from app.domain.refusals import Unauthenticated
 from app.main import Usher
-from app.services import tokens as tokens_module
-from app.services.endings import Origin
-from app.services.tokens import Tokens
+from app.services.people import tokens as tokens_module
+from app.services.people.revocations import Origin
+from app.services.people.tokens import Tokens
 from tests.routers.wire import Wire
 
 SECRET = "a secret for these tests, long enough"

@@ -43,7 +43,7 @@ def test_or_seats_are_a_list() -> None:
 
 @pytest.mark.parametrize("house", ["theater-a.json", "theater-b.json", "riethsporthalle.json"])
 def test_the_demo_houses_can_be_built(house: str) -> None:
-    body = files("app.services").joinpath("demo_houses", house).read_bytes()
+    body = files("app.services.house").joinpath("demo_houses", house).read_bytes()
 
     assert lay_out(HouseIn.model_validate_json(body).layout.plan())
 

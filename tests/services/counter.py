@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import uuid_utils.compat as uuid_utils
 
-from app.domain.commands import Book, Hold, Toggle
+from app.domain.box_office.commands import Book, Hold, Toggle
 from app.domain.idempotency import Key
 from app.domain.people import Person
 from app.domain.seats import SeatNames
-from app.services.answers import Answer
-from app.services.box_office import BoxOffice
+from app.services.box_office.answers import Answer
+from app.services.box_office.office import BoxOffice
 from tests.order import Connection, locked, until_waiting
 
 PARKED: Final = 3

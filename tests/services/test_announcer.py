@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.services.announcer import Announcer
 from app.services.news import News
 from app.services.ports import Away
+from app.services.seat_maps.announcer import Announcer
 
 
 class Cache:

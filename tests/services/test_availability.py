@@ -8,13 +8,13 @@ import pytest
 from httpx import AsyncClient
 
 from app.adapters.redis_cache import RedisCache
-from app.db import occupancy
-from app.domain.commands import Command
+from app.db.seat_maps import occupancy
+from app.domain.box_office.commands import Command
 from app.domain.refusals import NotFound
 from app.resources import Resources
 from app.schemas.screenings import ScreeningPatch
-from app.services.clock import Clock
-from app.services.seat_map import SeatMap
+from app.services.seat_maps.clock import Clock
+from app.services.seat_maps.seat_map import SeatMap
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until_run_out
 from tests.services.counter import book, hold
@@ -445,7 +445,7 @@ async def test_a_mistake_of_ours_on_the_way_costs_no_answer_and_leaves_no_map_th
 async def test_a_map_that_is_far_behind_is_read_anew(
     here: Resources, there: Resources, reading: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.services.availability.CHANGES_AT_MOST", 2)
+    monkeypatch.setattr("app.services.seat_maps.availability.CHANGES_AT_MOST", 2)
     await there.availability.of(1)
     read = reading.count
     for seat in (1, 2, 3):
@@ -506,11 +506,11 @@ async def test_without_valkey_a_map_at_hand_goes_on_with_what_postgresql_says(
 async def test_the_maps_at_hand_are_bounded_by_number_and_by_seats(
     here: Resources, reading: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.services.availability.SEATS_KEPT", 1)
+    monkeypatch.setattr("app.services.seat_maps.availability.SEATS_KEPT", 1)
     for screening_id in (1, 2, 1):
         await here.availability.at_least(screening_id, 0)
-    monkeypatch.setattr("app.services.availability.SEATS_KEPT", 10_000)
-    monkeypatch.setattr("app.services.availability.MAPS_KEPT", 2)
+    monkeypatch.setattr("app.services.seat_maps.availability.SEATS_KEPT", 10_000)
+    monkeypatch.setattr("app.services.seat_maps.availability.MAPS_KEPT", 2)
     for screening_id in (2, 3, 1):
         await here.availability.at_least(screening_id, 0)
 

@@ -8,16 +8,16 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.domain.commands import Cancel, Command, ReleaseAll
-from app.domain.decide import decide
-from app.domain.house import House
+from app.domain.box_office.commands import Cancel, Command, ReleaseAll
+from app.domain.box_office.decide import decide
+from app.domain.box_office.screening_state import House
 from app.domain.people import Person
 from app.domain.refusals import Busy, KeyInUse, KeyReused, NotFound, SalesClosed, SeatsUnavailable
 from app.resources import Resources
-from app.services import batches
-from app.services import box_office as module
-from app.services.answers import Answer, answer
-from app.services.box_office import BoxOffice
+from app.services.box_office import batch as batches
+from app.services.box_office import office as module
+from app.services.box_office.answers import Answer, answer
+from app.services.box_office.office import BoxOffice
 from tests.conftest import MakeSettings, OpenApp, resources_of, serving
 from tests.order import Connection, locked, until_waiting
 from tests.services.counter import book, busy, hold, key, toggle, told

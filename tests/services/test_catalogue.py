@@ -14,7 +14,7 @@ from app.domain.planning import ScreeningPlan
 from app.domain.refusals import NotFound, ScreeningRequired, UnknownSeats
 from app.domain.screenings import Limits
 from app.domain.seats import SeatNames
-from app.services.catalogue import Catalogue
+from app.services.house.catalogue import Catalogue
 from app.services.layouts import Layouts
 
 THEATER_A, THEATER_B, HALL, NOWHERE = 1, 2, 3, 99

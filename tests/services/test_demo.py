@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.layouts import read
-from app.services.demo import HOUSES, load_demo
-from app.services.passwords import SCHEME
+from app.services.house.demo import HOUSES, load_demo
+from app.services.people.passwords import SCHEME
 from app.settings import Settings
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.accounts import Era
+from app.db.people.accounts import Era
 from app.main import _loops
 from app.resources import Resources
-from app.services import endings as module
-from app.services.endings import Endings, Origin
+from app.services.people import revocations as module
+from app.services.people.revocations import Endings, Origin
 
 HERE, THERE = UUID(int=1), UUID(int=2)
 

@@ -18,19 +18,19 @@ from hypothesis.strategies import SearchStrategy
 
 from app.db import bookings, reservations
 from app.db.screenings import Defaults, screening_of
+from app.domain.box_office.commands import Block, Close, Command, Expire, ReleaseAll, Unblock
+from app.domain.box_office.decide import decide
+from app.domain.box_office.limits import Usage
+from app.domain.box_office.screening_state import House
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.commands import Block, Close, Command, Expire, ReleaseAll, Unblock
-from app.domain.decide import decide
-from app.domain.house import House
-from app.domain.limits import Usage
 from app.domain.people import Person
 from app.domain.refusals import Refusal
 from app.domain.reservations import HOLDING, Reservation
 from app.resources import Resources
-from app.services.answers import Answer, answer
-from app.services.availability import Availability
-from app.services.clock import Clock
-from app.services.seat_map import SeatMap
+from app.services.box_office.answers import Answer, answer
+from app.services.seat_maps.availability import Availability
+from app.services.seat_maps.clock import Clock
+from app.services.seat_maps.seat_map import SeatMap
 from tests.domain.houses import ANN, BOB, HOLD, ORGANIZER, picture_of
 from tests.domain.promises import check_house
 from tests.domain.wishes import BUYERS, FEW, MANY, NEW_PRICES, PASSINGS, Kind, NewPrice, Passing, Wish, Wishes

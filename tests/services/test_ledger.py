@@ -12,18 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.db.bookings import booking_of
+from app.db.box_office.writing import Writes
 from app.db.reservations import reservation_of
-from app.db.writing import Writes
 from app.domain.bookings import Booking
+from app.domain.box_office.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, Toggle
+from app.domain.box_office.decide import decide
+from app.domain.box_office.screening_state import House
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, Toggle
-from app.domain.decide import decide
-from app.domain.house import House
 from app.domain.money import Money
 from app.domain.people import Person
 from app.domain.refusals import Refusal
 from app.domain.reservations import Reservation
-from app.services.ledger import Ledger
+from app.services.box_office.ledger import Ledger
 from tests.domain.houses import ANN, BOB, DEARER, HOLD, NOON, ORGANIZER, STANDARD, empty_house, named, picture_of
 from tests.domain.wishes import FEW, NEW_PRICES, PASSINGS, NewPrice, Passing, Wish
 

@@ -11,13 +11,13 @@ import orjson
 import pytest
 from httpx import AsyncClient
 
-from app.db.seat_events import SeatChange
+from app.db.seat_maps.seat_events import SeatChange
 from app.domain.refusals import Busy, NotFound, RateLimited
 from app.resources import Resources
-from app.services import broadcast as broadcasts
-from app.services.broadcast import Broadcast, Ending, Message
-from app.services.crowd import Crowd
-from app.services.live import Live
+from app.services.live import broadcast as broadcasts
+from app.services.live.broadcast import Broadcast, Ending, Message
+from app.services.live.listener_limits import Crowd
+from app.services.live.live import Live
 from app.services.news import News, merged, news_from, news_json
 from tests.conftest import OpenApp, resources_of
 from tests.races.buyers import somebody

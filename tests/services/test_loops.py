@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from app.db.pulse import Pulse
-from app.services.announcer import Announcer
-from app.services.box_office import BoxOffice
-from app.services.endings import Endings
-from app.services.live import Live
-from app.services.reconciler import Reconciler
+from app.db.heartbeat import Pulse
+from app.services.box_office.office import BoxOffice
+from app.services.live.live import Live
+from app.services.people.revocations import Endings
+from app.services.seat_maps.announcer import Announcer
+from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
 from tests.conftest import OpenApp
 from tests.races.buyers import codes, seats, somebody

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.services.newcomers import Newcomers
+from app.services.people.guests import Newcomers
 
 Connection = asyncpg.Connection  # type: ignore[type-arg]
 

@@ -16,7 +16,7 @@ from app.domain.seats import Layout, Seat, SeatNames
 from app.resources import Resources
 from app.schemas.layouts import LayoutIn
 from app.schemas.screenings import ScreeningPatch
-from app.services.demo import load_demo
+from app.services.house.demo import load_demo
 from app.settings import Settings
 
 TOMORROW = datetime(2030, 1, 2, 20, tzinfo=UTC)

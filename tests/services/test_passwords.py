@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from app.domain.refusals import Busy
-from app.services import passwords as module
-from app.services.passwords import NOBODYS, SCHEME, THREADS, Passwords
+from app.services.people import passwords as module
+from app.services.people.passwords import NOBODYS, SCHEME, THREADS, Passwords
 
 
 @pytest.fixture

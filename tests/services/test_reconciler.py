@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.redis_cache import RedisCache
-from app.db import mistrust, occupancy
+from app.db.seat_maps import occupancy
+from app.db.seat_maps import redis_mistrust as mistrust
 from app.resources import Resources
 from app.services.ports import Away
 from tests.conftest import OpenApp, resources_of

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.db.seat_events import SeatChange
+from app.db.seat_maps.seat_events import SeatChange
 from app.domain.layouts import RowPlan, SectionPlan, lay_out
 from app.domain.money import Money
-from app.domain.occupancy import Occupancy, Taken
+from app.domain.seat_maps.occupancy import Occupancy, Taken
 from app.domain.seats import Layout, Seat, SeatStatus
 from app.schemas.availability import SeatTexts
 from app.services.news import News
-from app.services.seat_map import SeatMap
+from app.services.seat_maps.seat_map import SeatMap
 from tests.domain.houses import HOLD, NOON
 
 GONE = 999

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.services.shared import Shared
+from app.services.single_flight import Shared
 
 
 class Oracle:

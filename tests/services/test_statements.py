@@ -7,13 +7,13 @@ import pytest
 import uuid_utils.compat as uuid_utils
 from asyncpg.connection import LoggedQuery
 
-from app.db.houses import _LOCK
-from app.domain.commands import Cancel, Command, Confirm, Expire, Extend, Hold, ReleaseAll
+from app.db.box_office.reading import _LOCK
+from app.domain.box_office.commands import Cancel, Command, Confirm, Expire, Extend, Hold, ReleaseAll
 from app.domain.people import Person
 from app.domain.seats import SeatNames
 from app.resources import Resources
-from app.services.answers import Answer
-from app.services.box_office import BoxOffice
+from app.services.box_office.answers import Answer
+from app.services.box_office.office import BoxOffice
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection
 from tests.services.counter import book, hold, key, told

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.db import sweeping
+from app.db.box_office import sweeping
 from app.domain.refusals import Busy
 from app.resources import Resources
 from app.services import sweeper as module

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import orjson
 
-from app.schemas import strict
-from app.schemas.faults import Malformed, UnsupportedMediaType
+from app.schemas.format import strict
+from app.schemas.format.faults import Malformed, UnsupportedMediaType
 from app.schemas.imports.files import Complaint, FileWrong, Loc
 
 _DECODER: Final = JSONDecoder()

@@ -4,10 +4,10 @@ from functools import partial
 
 from pydantic import ValidationError
 
+from app.schemas.format.requests import Strict
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, complaints
 from app.schemas.imports.lines import line_of, parse
 from app.schemas.layouts import LayoutIn
-from app.schemas.requests import Strict
 from app.schemas.theaters import TheaterName, Timezone
 
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from pydantic import Field, ValidationError
 
+from app.schemas.format.requests import Lenient
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, complaints
 from app.schemas.imports.lines import line_of, parse
 from app.schemas.layouts import Coordinate, LayoutIn
-from app.schemas.requests import Lenient
 
 _USUAL_WIDTH: Final = 25.0
 """Pixels from seat to seat, where no row has two."""

@@ -1,0 +1,1 @@
+"""The SQL of accounts, guests, sessions and API keys."""

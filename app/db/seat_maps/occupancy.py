@@ -1,0 +1,84 @@
+"""Availability as PostgreSQL knows it: every claim of a screening, or what changed, and its state, of one moment."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.screenings import prices_of
+from app.db.seat_maps.seat_events import SeatChange
+from app.domain.claims import SEEN_AS, ClaimStatus
+from app.domain.seat_maps.occupancy import Occupancy, Taken
+
+# Columns as arrays: a house of 40,000 seats is four values, not 40,000 rows.
+_OCCUPANCY = text("""
+SELECT s.id, s.theater_id, s.layout_revision, s.revision, s.version, s.prices, clock_timestamp() AS at,
+       c.seat_ids, c.statuses, c.ends, c.user_ids
+  FROM screenings s, LATERAL (
+       SELECT array_agg(i.seat_id) AS seat_ids, array_agg(i.status) AS statuses, array_agg(i.expires_at) AS ends,
+              array_agg(i.user_id) AS user_ids
+         FROM seat_claims i WHERE i.screening_id = s.id) c
+ WHERE s.id = :screening_id
+""")
+
+# Young events only: one that is about to be deleted for its age is not counted on.
+_CHANGED = text("""
+SELECT s.version + s.revision + s.layout_revision AS state, s.version,
+       ARRAY(SELECT ROW(e.version, e.seat_id, e.to_status, e.expires_at, e.user_id, e.previous_user_id)
+               FROM seat_events e
+              WHERE e.screening_id = s.id AND e.version > :after
+                AND e.at > clock_timestamp() - interval '30 minutes'
+              ORDER BY e.version, e.seat_id LIMIT :at_most) AS changes
+  FROM screenings s WHERE s.id = :screening_id
+""")
+
+_STATES = text("""
+SELECT s.id, s.version + s.revision + s.layout_revision
+  FROM screenings s WHERE s.id = ANY(CAST(:ids AS int[]))
+""")
+
+
+async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupancy, datetime] | None:
+    """The occupancy of a screening and PostgreSQL's time of reading it; None: there is no such screening."""
+    row = (await connection.execute(_OCCUPANCY, {"screening_id": screening_id})).one_or_none()
+    if row is None:
+        return None
+    columns = (row.seat_ids or (), row.statuses or (), row.ends or (), row.user_ids or ())
+    claims = tuple(
+        Taken(seat_id, SEEN_AS[ClaimStatus(status)], end, user_id)
+        for seat_id, status, end, user_id in zip(*columns, strict=True)
+    )
+    occupancy = Occupancy(
+        screening_id=row.id,
+        theater_id=row.theater_id,
+        layout_revision=row.layout_revision,
+        state=row.version + row.revision + row.layout_revision,
+        version=row.version,
+        prices=prices_of(row.prices),
+        claims=claims,
+    )
+    return occupancy, row.at
+
+
+async def states(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, int]:
+    """The state of each of these screenings that exists."""
+    rows = await connection.execute(_STATES, {"ids": list(screening_ids)})
+    return {row[0]: row[1] for row in rows}
+
+
+async def changed(
+    connection: AsyncConnection, screening_id: int, after: int, at_most: int
+) -> tuple[int, int, tuple[SeatChange, ...]] | None:
+    """The state and the version of a screening, and every change after an earlier version, in order.
+
+    None when that cannot be told: there were more than `at_most`, or some of them are long ago.
+    """
+    given = {"screening_id": screening_id, "after": after, "at_most": at_most + 1}
+    row = (await connection.execute(_CHANGED, given)).one_or_none()
+    if row is None or len(row.changes) > at_most:
+        return None
+    changes = tuple(SeatChange(*change) for change in row.changes)
+    if row.version - after != len({change.version for change in changes}):
+        return None
+    return row.state, row.version, changes

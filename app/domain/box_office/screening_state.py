@@ -1,0 +1,114 @@
+"""A house is what a batch knows of one screening: its facts, and just the rows that the batch names.
+
+`decide` reads it and never writes; `apply` takes a decision in, so that the next command of the batch sees it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
+from uuid import UUID
+
+from app.domain.bookings import Booking, BookingStatus
+from app.domain.box_office.limits import Usage
+from app.domain.box_office.outcomes import Outcome
+from app.domain.claims import Claim
+from app.domain.refusals import NotFound
+from app.domain.reservations import HOLDING, Reservation
+from app.domain.screenings import Screening
+from app.domain.seats import Layout
+
+
+class Cause(StrEnum):
+    """Why a seat changed: somebody asked, time passed, or the house decided."""
+
+    API = "api"
+    EXPIRY = "expiry"
+    STAFF = "staff"
+
+
+@dataclass(slots=True)
+class Decision:
+    """What a command changes: rows as they will be. A claim of None is gone. Nothing in it: nothing changes."""
+
+    outcome: Outcome
+    claims: dict[int, Claim | None] = field(default_factory=dict)
+    reservations: dict[UUID, Reservation] = field(default_factory=dict)
+    bookings: dict[UUID, Booking] = field(default_factory=dict)
+    cause: Cause = Cause.API
+
+    @property
+    def changes_something(self) -> bool:
+        return bool(self.claims or self.reservations or self.bookings)
+
+
+@dataclass(slots=True)
+class House:
+    """One screening in the hands of the box office."""
+
+    screening: Screening
+    layout: Layout
+    version: int
+    timezone: tzinfo = UTC
+    claims: dict[int, Claim] = field(default_factory=dict)
+    reservations: dict[UUID, Reservation] = field(default_factory=dict)
+    bookings: dict[UUID, Booking] = field(default_factory=dict)
+    # Shared with the other houses of a batch: a buyer's holds and bookings are counted over all screenings.
+    usage: Mapping[int, Usage] = field(default_factory=dict)
+    same_buyer: Mapping[int, frozenset[int]] = field(default_factory=dict)
+
+    @property
+    def next_version(self) -> int:
+        """The version that the next change gets: one command, one change."""
+        return self.version + 1
+
+    def claims_of(self, user_id: int, now: datetime) -> Iterator[Claim]:
+        """The live claims of one user here, held and booked."""
+        return (claim for claim in self.claims.values() if claim.user_id == user_id and claim.is_live(now))
+
+    def buyer(self, user_id: int) -> frozenset[int]:
+        """Which users are one buyer: a guest, and all guests with the same email."""
+        return self.same_buyer.get(user_id) or frozenset((user_id,))
+
+    def usage_of(self, user_id: int) -> Usage:
+        """What the buyer has in all screenings, where a limit asks for it."""
+        return self.usage.get(user_id) or Usage()
+
+    def held_by(self, user_id: int, now: datetime) -> list[Reservation]:
+        """The reservations with which one user keeps seats at this moment, oldest first."""
+        mine = (each for each in self.reservations.values() if each.user_id == user_id and each.is_holding(now))
+        return sorted(mine, key=lambda each: (each.created_at, each.id))
+
+    def reservation_of(self, user_id: int, reservation_id: UUID) -> Reservation:
+        """Raises NotFound, also when it is somebody else's."""
+        reservation = self.reservations.get(reservation_id)
+        if reservation is None or reservation.user_id != user_id:
+            raise NotFound("reservation")
+        return reservation
+
+    def apply(self, decision: Decision) -> None:
+        """Take a decision in. The version grows by one if it changed something."""
+        if not decision.changes_something:
+            return
+        self.version += 1
+        for seat_id, claim in decision.claims.items():
+            if claim is None:
+                self.claims.pop(seat_id, None)
+            else:
+                self.claims[seat_id] = claim
+        self.reservations.update(decision.reservations)
+        self.bookings.update(decision.bookings)
+        self._count(decision)
+
+    def _count(self, decision: Decision) -> None:
+        """Keep the buyers' usage right for the next command of the batch."""
+        for reservation in decision.reservations.values():
+            if (usage := self.usage.get(reservation.user_id)) is not None:
+                usage.holds.pop(reservation.id, None)
+                if reservation.status in HOLDING:
+                    usage.holds[reservation.id] = reservation.expires_at
+        for booking in decision.bookings.values():
+            if (usage := self.usage.get(booking.user_id)) is not None:
+                usage.bookings.pop(booking.id, None)
+                if booking.status is BookingStatus.CONFIRMED:
+                    usage.bookings[booking.id] = booking.created_at

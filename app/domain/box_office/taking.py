@@ -1,0 +1,107 @@
+"""Taking seats, by a hold or by a booking: who stands in the way, and what has to give way."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.box_office.screening_state import Decision, House
+from app.domain.claims import Claim, ClaimStatus
+from app.domain.money import Money
+from app.domain.refusals import SeatInTheWay, SeatsUnavailable
+from app.domain.reservations import ReservationStatus
+from app.domain.seats import Seat
+
+
+@dataclass(slots=True)
+class Taking:
+    """What stands around the wanted seats: rivals, holds of mine that give seats up, holds whose time is over."""
+
+    in_the_way: list[SeatInTheWay] = field(default_factory=list)
+    mine: dict[UUID, set[int]] = field(default_factory=dict)
+    run_out: set[UUID] = field(default_factory=set)
+
+
+def look_around(house: House, seats: Iterable[Seat], user_id: int, now: datetime) -> Taking:
+    """What must give way so that the user gets these seats. Changes nothing."""
+    taking = Taking()
+    for seat in seats:
+        claim = house.claims.get(seat.id)
+        if claim is None:
+            continue
+        if not claim.is_live(now):
+            taking.run_out.add(reservation_of(claim))
+        elif claim.is_held_by(user_id):
+            taking.mine.setdefault(reservation_of(claim), set()).add(seat.id)
+        else:
+            taking.in_the_way.append(_in_the_way(seat, claim, user_id))
+    return taking
+
+
+def take(house: House, seats: Iterable[Seat], user_id: int, now: datetime) -> Taking:
+    """As look_around. Raises SeatsUnavailable naming every seat that somebody else has."""
+    taking = look_around(house, seats, user_id, now)
+    if taking.in_the_way:
+        raise SeatsUnavailable(tuple(taking.in_the_way))
+    return taking
+
+
+def make_way(house: House, taking: Taking, decision: Decision) -> None:
+    """Write down what gives way: my older holds lose the seats (or end), run-out holds are expired as a whole."""
+    for reservation_id, seat_ids in taking.mine.items():
+        older = house.reservations[reservation_id]
+        decision.reservations[reservation_id] = older.without(frozenset(seat_ids), house.next_version)
+    for reservation_id in taking.run_out:
+        expire(house, reservation_id, decision)
+
+
+def expire(house: House, reservation_id: UUID, decision: Decision) -> None:
+    """Write down that a hold ran out, and free the seats that it still has."""
+    over = house.reservations[reservation_id]
+    decision.reservations[reservation_id] = over.ended(ReservationStatus.EXPIRED, house.next_version)
+    for seat_id in over.prices:
+        decision.claims[seat_id] = None
+
+
+def prices_for(house: House, seats: Iterable[Seat], taking: Taking) -> dict[int, Money]:
+    """Today's price of each seat, in the order of their ids; a seat that I hold keeps the price of its hold."""
+    agreed: dict[int, Money] = {}
+    for reservation_id, seat_ids in taking.mine.items():
+        older = house.reservations[reservation_id]
+        agreed.update((seat_id, older.prices[seat_id]) for seat_id in seat_ids)
+    prices = {seat.id: agreed.get(seat.id) or house.screening.price_of(seat.category) for seat in seats}
+    return dict(sorted(prices.items())) if len(prices) > 1 else prices
+
+
+def held_first_at(house: House, taking: Taking, now: datetime) -> datetime:
+    """When the earliest of my holds that these seats come from began: re-holding is no free extension of the cap."""
+    if not taking.mine:
+        return now
+    return min(house.reservations[reservation_id].first_held_at for reservation_id in taking.mine)
+
+
+def ends_with(house: House, taking: Taking) -> frozenset[UUID]:
+    """Which of my holds end because they lose all of their seats."""
+    if not taking.mine:
+        return frozenset()
+    return frozenset(
+        reservation_id
+        for reservation_id, seat_ids in taking.mine.items()
+        if seat_ids >= house.reservations[reservation_id].prices.keys()
+    )
+
+
+def reservation_of(claim: Claim) -> UUID:
+    """The reservation of a hold."""
+    assert claim.reservation_id is not None  # noqa: S101 (the constraint a_hold_has_a_reservation says so)
+    return claim.reservation_id
+
+
+def _in_the_way(seat: Seat, claim: Claim, user_id: int) -> SeatInTheWay:
+    if claim.status is ClaimStatus.BLOCKED:
+        reason = "The house has taken this seat off sale."
+    elif claim.status is ClaimStatus.BOOKED:
+        reason = "You have already booked this seat." if claim.user_id == user_id else "This seat is sold."
+    else:
+        reason = "Somebody else is holding this seat at the moment."
+    return SeatInTheWay(seat.id, seat.label, claim.seen_as, reason)

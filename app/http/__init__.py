@@ -1,0 +1,1 @@
+"""What lies between ASGI and a route."""

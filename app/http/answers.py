@@ -1,0 +1,79 @@
+"""Answers that many operations share: what may be cached, what was created, and the pages of a list."""
+
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import Query
+
+from app.dependencies import Asked
+from app.http.replies import ALWAYS_ASKED, Header, Reply, matches, unchanged
+from app.schemas.format.moments import encoded
+from app.schemas.reservations import Json
+from app.services.box_office.answers import Answer
+
+CURSOR: Final[Any] = Query(description="`next_cursor` of the page before; none for the first page.")
+
+UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "What `If-None-Match` names is still true."}}
+
+
+def cacheable(asked: Asked, body: bytes | Callable[[], bytes], etag: str, headers: Iterable[Header] = ()) -> Reply:
+    """The body with its ETag, or 304 when the caller has it already; then a body that is a function is never made."""
+    tag = etag.encode("ascii")
+    if matches(tag, asked.headers_once.get(b"if-none-match")):
+        return unchanged(tag)
+    made = body if isinstance(body, bytes) else body()
+    return Reply(made, headers=[(b"etag", tag), *headers], cache=ALWAYS_ASKED)
+
+
+def created(body: bytes, location: str, headers: Iterable[Header] = ()) -> Reply:
+    """201 with the absolute path of what is there now."""
+    return Reply(body, 201, headers=[(b"location", location.encode("ascii")), *headers])
+
+
+def edited(body: bytes, etag: str) -> Reply:
+    """200 with the thing as it is after an edit, and the ETag that guards the next one."""
+    return Reply(body, headers=[(b"etag", etag.encode("ascii"))])
+
+
+def told(answer: Answer) -> Reply:
+    """What the desk answered: 201 with its address for what is there now, 200 otherwise."""
+    headers: list[Header] = []
+    if answer.location is not None:
+        headers.append((b"location", answer.location.encode("ascii")))
+    if answer.replayed:
+        headers.append((b"idempotent-replayed", b"true"))
+    return Reply(answer.body, 201 if answer.created else 200, headers=headers)
+
+
+def tag_of(body: bytes) -> str:
+    """A strong ETag: another body, another tag."""
+    return f'"{_digest(body)}"'
+
+
+def tag_of_revision(revision: int, body: bytes) -> str:
+    """A strong ETag that also says which revision it is, so that it serves as If-Match when much else may change."""
+    return f'"{revision}-{_digest(body)}"'
+
+
+def tag_of_moving(items: Iterable[Json]) -> str:
+    """A weak ETag over all but the time of answering; it still moves with every second that a hold has left."""
+    still = [{name: value for name, value in item.items() if name != "server_time"} for item in items]
+    return f'W/"{_digest(encoded(still))}"'
+
+
+def page(asked: Asked, body: bytes, next_cursor: str | None, etag: str | None = None) -> Reply:
+    """A page of a list, with a link to the next one if there is such."""
+    return cacheable(asked, body, etag or tag_of(body), () if next_cursor is None else (_link(asked, next_cursor),))
+
+
+def _digest(body: bytes) -> str:
+    return blake2b(body, digest_size=12).hexdigest()
+
+
+def _link(asked: Asked, next_cursor: str) -> Header:
+    """The same question, whatever alias it came by, from the next cursor on."""
+    asked_for = parse_qsl(asked.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    query = urlencode([*((name, value) for name, value in asked_for if name != "cursor"), ("cursor", next_cursor)])
+    return b"link", f'<{asked.path}?{query}>; rel="next"'.encode("ascii")

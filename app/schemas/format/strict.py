@@ -1,0 +1,104 @@
+"""Strict JSON: what two readers could understand differently is refused (RFC 8259 and RFC 7493, I-JSON).
+
+UTF-8 only, no key twice, no NaN, no number beyond a double, no lone surrogate, no NUL, at most 1,024 deep.
+"""
+
+import re
+from functools import lru_cache
+from json import JSONDecoder
+from typing import Any
+
+import orjson
+
+from app.schemas.format.faults import Malformed, UnsupportedMediaType, mistake
+
+SEND_JSON = "Send JSON: with curl use --json, elsewhere the header Content-Type: application/json."
+
+_JSON_TYPE = re.compile(r"application/(?:json|[\w!#$&^.+-]+\+json)", re.IGNORECASE | re.ASCII)
+_UTF_8 = re.compile(r"\s*charset\s*=\s*(?:utf-?8|\"utf-?8\")\s*", re.IGNORECASE | re.ASCII)
+
+
+@lru_cache(maxsize=256)
+def is_json(content_type: bytes) -> bool:
+    """Is this header's value a JSON type, in UTF-8 as far as it says so?"""
+    kind, *parameters = content_type.decode("latin-1").split(";")
+    if not _JSON_TYPE.fullmatch(kind.strip()):
+        return False
+    return all(_UTF_8.fullmatch(one) for one in parameters if "charset" in one.lower())
+
+
+def must_be_json(content_type: bytes | None, content_encoding: bytes | None) -> None:
+    """Raises UnsupportedMediaType unless the headers announce plain JSON."""
+    if content_encoding is not None and content_encoding.lower() != b"identity":
+        raise UnsupportedMediaType("Compressed bodies are not read. Send it without Content-Encoding.")
+    if content_type is None:
+        raise UnsupportedMediaType(f"The body has no Content-Type. {SEND_JSON}")
+    if not is_json(content_type):
+        raise UnsupportedMediaType(f"The body is not announced as JSON in UTF-8. {SEND_JSON}")
+
+
+def parse(body: bytes) -> Any:
+    """What this JSON says.
+
+    Raises:
+        Malformed: it is not strict JSON.
+        UnsupportedMediaType: it is in UTF-16 or UTF-32.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _explained(body, error) from None
+    try:
+        if b"\\u0000" in body:
+            _must_be_free_of_nul(value)
+        if body.count(b":") != _count_keys(value):
+            _must_name_keys_once(body)
+    except RecursionError:
+        raise mistake(["body"], "json_too_deep", "This is nested far deeper than any request needs.") from None
+    return value
+
+
+def _explained(body: bytes, error: orjson.JSONDecodeError) -> Malformed | UnsupportedMediaType:
+    """UTF-16 and UTF-32 have a mark in front or a zero among the first bytes; all else is a mistake in the JSON."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in body[:2]:
+        return UnsupportedMediaType("The body is not in UTF-8, the only encoding that JSON has between systems.")
+    return mistake(["body"], "json_invalid", f"This is not strict JSON: {error.msg} at character {error.pos}.")
+
+
+def _must_be_free_of_nul(value: Any) -> None:
+    """Looks at everything only when the body has the escape; PostgreSQL has no room for a NUL in a text."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            _must_be_free_of_nul(key)
+            _must_be_free_of_nul(member)
+    elif isinstance(value, list):
+        for member in value:
+            _must_be_free_of_nul(member)
+    elif isinstance(value, str) and "\x00" in value:
+        raise mistake(["body"], "string_nul", "A string contains the NUL character, which no name or label has.")
+
+
+def _count_keys(value: Any) -> int:
+    """How many members all objects in it have: as many colons as JSON needs, if no key was written twice."""
+    if isinstance(value, dict):
+        return len(value) + sum(_count_keys(member) for member in value.values() if isinstance(member, (dict, list)))
+    if isinstance(value, list) and not (value and isinstance(value[0], (int, str))):
+        return sum(_count_keys(member) for member in value if isinstance(member, (dict, list)))
+    return 0
+
+
+def _must_name_keys_once(body: bytes) -> None:
+    """Reads it again, slowly: there are more colons than keys, in a string perhaps, perhaps because of a key twice."""
+    _CAREFUL.decode(body.decode())
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in members:
+            raise mistake(["body", key], "duplicate_key", "This member is there twice.")
+        members[key] = value
+    return members
+
+
+_CAREFUL = JSONDecoder(object_pairs_hook=_once)

@@ -1,0 +1,1 @@
+"""How a process serves: sockets, protocols, workers."""

@@ -1,0 +1,1 @@
+"""The box office: every change of seats goes through this one door, batch by batch."""

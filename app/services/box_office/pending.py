@@ -1,0 +1,91 @@
+"""Who asks the box office for what, and which rows the answers to a batch depend on."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.db.box_office.reading import Wanted
+from app.domain.box_office.commands import (
+    Block,
+    Book,
+    Cancel,
+    Close,
+    Command,
+    Confirm,
+    Expire,
+    Extend,
+    Hold,
+    Release,
+    ReleaseAll,
+    Toggle,
+    Unblock,
+)
+from app.domain.idempotency import Key
+from app.domain.refusals import UnknownSeats
+from app.domain.seats import Layout
+from app.services.box_office.answers import Answer
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A command that waits for its answer. `deadline` is in the event loop's time."""
+
+    screening_id: int
+    command: Command
+    key: Key | None
+    request_id: str | None
+    deadline: float
+    answer: asyncio.Future[Answer]
+    asker_id: int | None = field(init=False)
+    """Whose command it is; nobody's when time asks."""
+
+    def __post_init__(self) -> None:
+        command = self.command
+        if isinstance(command, Expire):
+            self.asker_id = None
+        elif isinstance(command, Block | Unblock | Close):
+            self.asker_id = command.by.id if command.by else None
+        else:
+            self.asker_id = command.buyer.id
+
+
+Latecomers = Callable[[Collection[int]], list[Asked]]
+"""Whoever waits with a command for one of these screenings, and waits no more: they are served now."""
+
+
+def screenings_of(batch: Sequence[Asked]) -> list[int]:
+    """The screenings of a batch, in the order in which they are locked."""
+    return sorted({asked.screening_id for asked in batch})
+
+
+def wanted(batch: Sequence[Asked], layouts: Mapping[int, Layout]) -> Wanted:
+    """The rows that the decisions of a batch may look at, as far as they are named."""
+    named = Wanted()
+    for asked in batch:
+        if asked.key:
+            named.keys.add((asked.key.owner_id, asked.key.value))
+        if layout := layouts.get(asked.screening_id):
+            _want(named, asked.screening_id, layout, asked.command)
+    return named
+
+
+def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) -> None:
+    match command:
+        case Hold(seats=seats) | Book(seats=seats) | Toggle(seats=seats) | Block(seats=seats) | Unblock(seats=seats):
+            try:
+                named.seats.update((screening_id, seat.id) for seat in layout.find(seats))
+            except UnknownSeats:
+                return
+            if isinstance(command, Toggle):
+                named.users.add((screening_id, command.buyer.id))
+        case ReleaseAll(buyer):
+            named.users.add((screening_id, buyer.id))
+        case Confirm() | Extend() | Release():
+            named.reservations.add((screening_id, command.reservation_id))
+        case Cancel():
+            named.bookings.add((screening_id, command.booking_id))
+        case Close():
+            named.reservations.update((screening_id, each) for each in command.reservation_ids)
+            named.bookings.update((screening_id, each) for each in command.booking_ids)
+        case Expire(reservation_ids):
+            named.reservations.update((screening_id, reservation_id) for reservation_id in reservation_ids)

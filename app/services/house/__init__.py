@@ -1,0 +1,1 @@
+"""What organizers do: theaters, layouts, screenings; and the demo."""

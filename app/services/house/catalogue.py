@@ -1,0 +1,146 @@
+"""Looking things up: theaters, layouts, screenings, and the one that is meant when nobody said (api.md, section 5)."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import layouts, screenings, theaters
+from app.db.screenings import Defaults, MeantScreening
+from app.domain.catalogue import ListedScreening, ScreeningFilter, Theater
+from app.domain.refusals import NotFound, ScreeningRequired, UnknownSeats
+from app.domain.seats import Layout, SeatNames
+from app.schemas.format.pages import Page, after_id, after_moment, id_cursor, moment_cursor, page_of
+from app.services.layouts import Layouts
+from app.services.single_flight import Shared
+
+# Nobody reads more to find out which one was meant.
+CANDIDATES = 50
+
+
+class Catalogue:
+    """What anybody may look up. Every answer is as PostgreSQL had it after the question was put."""
+
+    def __init__(self, engine: AsyncEngine, layouts: Layouts, defaults: Defaults) -> None:
+        # Each story reads in one statement, or in several that need not be of one moment: no transaction around them.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._layouts = layouts
+        self._defaults = defaults
+        self._meant = Shared(self._read_meant)
+
+    async def theaters(self, cursor: str | None, limit: int) -> Page[Theater]:
+        """Theaters, the newest first."""
+        before = None if cursor is None else after_id(cursor)
+        async with self._engine.connect() as connection:
+            found = await theaters.newest(connection, before, limit + 1)
+        return page_of(found, limit, lambda last: id_cursor(last.id))
+
+    async def theater(self, theater_id: int) -> Theater:
+        """Raises NotFound."""
+        async with self._engine.connect() as connection:
+            theater = await theaters.one(connection, theater_id)
+        if theater is None:
+            raise NotFound("theater")
+        return theater
+
+    async def layout(self, theater_id: int) -> Layout:
+        """The seats of a theater as they stand now. Raises NotFound."""
+        async with self._engine.connect() as connection:
+            revision = await theaters.layout_revision(connection, theater_id)
+        if revision is None:
+            raise NotFound("theater")
+        return await self._layouts.at(theater_id, revision)
+
+    async def screenings(self, wanted: ScreeningFilter, cursor: str | None, limit: int) -> Page[ListedScreening]:
+        """Screenings by their start, the soonest first; of a theater that does not exist there are none."""
+        after = None if cursor is None else after_moment(cursor)
+        async with self._engine.connect() as connection:
+            found = await screenings.soonest(connection, wanted, after, limit + 1, self._defaults)
+        return page_of(found, limit, lambda last: moment_cursor(last.screening.starts_at, last.screening.id))
+
+    async def screenings_of(self, theater_id: int, cursor: str | None, limit: int) -> Page[ListedScreening]:
+        """The screenings of one theater, the soonest first. Raises NotFound when there is no such theater."""
+        await self._must_exist(theater_id)
+        return await self.screenings(ScreeningFilter(theater_id), cursor, limit)
+
+    async def screening(self, screening_id: int) -> ListedScreening:
+        """Raises NotFound."""
+        async with self._engine.connect() as connection:
+            screening = await screenings.one(connection, screening_id, self._defaults)
+        if screening is None:
+            raise NotFound("screening")
+        return screening
+
+    async def for_write(self, theater_id: int) -> int:
+        """The screening that is meant by a write that names only a theater: the one on sale there, if it is just one.
+
+        Raises NotFound (no such theater) and, as a write never guesses, ScreeningRequired: several are on sale, or none
+        is, and then those that are still to come are the candidates.
+        """
+        meant = await self._meant.ask(theater_id)
+        if not meant:
+            await self._must_exist(theater_id)
+        return _the_one_on_sale(meant)
+
+    async def for_seat_names(self, names: SeatNames) -> int:
+        """The screening that is meant by a write that names only seats. Ids say their theater; for labels it is the one
+        theater that has a screening on sale.
+
+        Raises UnknownSeats when nobody has any of the ids, and ScreeningRequired as `for_write` does.
+        """
+        if not names.ids:
+            return _the_one_on_sale(await self._meant.ask(None))
+        theater_id = await self._theater_of(names.ids)
+        if theater_id is None:
+            raise UnknownSeats(names.ids)
+        return await self.for_write(theater_id)
+
+    async def for_read(self, theater_id: int | None = None) -> int:
+        """The screening that is meant by a read: of those on sale the next, else the next to start; of any theater if
+        none is named. Raises NotFound when nothing is to come.
+        """
+        meant = await self._meant.ask(theater_id)
+        if meant:
+            return meant[0].candidate.id
+        if theater_id is not None:
+            await self._must_exist(theater_id)
+        raise NotFound("screening")
+
+    async def next_on_sale(self, theater_id: int | None = None) -> int | None:
+        """The next screening of those on sale; of any theater if none is named. None: nothing is. Raises NotFound."""
+        meant = await self._meant.ask(theater_id)
+        if not meant and theater_id is not None:
+            await self._must_exist(theater_id)
+        return meant[0].candidate.id if meant and meant[0].on_sale else None
+
+    async def screening_of_theater(self, theater_id: int, screening_id: int | None) -> int:
+        """This screening, which must be one of the theater's; none named: the one that a read means.
+
+        Raises NotFound.
+        """
+        if screening_id is None:
+            return await self.for_read(theater_id)
+        if (await self.screening(screening_id)).screening.theater_id != theater_id:
+            raise NotFound("screening")
+        return screening_id
+
+    async def _read_meant(self, theater_id: int | None) -> list[MeantScreening]:
+        async with self._engine.connect() as connection:
+            return await screenings.meant(connection, theater_id, CANDIDATES)
+
+    async def _theater_of(self, seat_ids: tuple[int, ...]) -> int | None:
+        known = self._layouts.theater_of(seat_ids[0])
+        if known is not None:
+            return known
+        async with self._engine.connect() as connection:
+            return await layouts.theater_of(connection, seat_ids)
+
+    async def _must_exist(self, theater_id: int) -> None:
+        async with self._engine.connect() as connection:
+            if await theaters.layout_revision(connection, theater_id) is None:
+                raise NotFound("theater")
+
+
+def _the_one_on_sale(meant: list[MeantScreening]) -> int:
+    """Raises ScreeningRequired unless exactly one is on sale."""
+    on_sale = [each.candidate for each in meant if each.on_sale]
+    if len(on_sale) != 1:
+        raise ScreeningRequired(tuple(on_sale or (each.candidate for each in meant)))
+    return on_sale[0].id

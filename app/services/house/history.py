@@ -1,0 +1,29 @@
+"""The audit trail of a seat, for organizers: as long as events are kept."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import history
+from app.db.history import Happening
+from app.domain.refusals import NotFound
+from app.schemas.format.pages import Page, after_id, id_cursor, page_of
+from app.services.house.catalogue import Catalogue
+from app.services.layouts import Layouts
+
+
+class History:
+    """Read from the events that every transaction writes together with what it changes."""
+
+    def __init__(self, engine: AsyncEngine, catalogue: Catalogue, layouts: Layouts) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._catalogue = catalogue
+        self._layouts = layouts
+
+    async def of_seat(self, screening_id: int, seat_id: int, cursor: str | None, limit: int) -> Page[Happening]:
+        """A page of what happened to a seat in a screening, newest first. Raises NotFound when either is not there."""
+        theater_id = (await self._catalogue.screening(screening_id)).screening.theater_id
+        async with self._engine.connect() as connection:
+            before = after_id(cursor) if cursor else None
+            found = await history.of_seat(connection, screening_id, seat_id, before, limit + 1)
+        if not found and seat_id not in (await self._layouts.at(theater_id, 0)).by_id:
+            raise NotFound("seat")
+        return page_of(found, limit, lambda last: id_cursor(last.version))

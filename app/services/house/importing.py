@@ -1,0 +1,37 @@
+"""A layout from a file: for a theater that stands, or for a new one."""
+
+from pydantic import ValidationError
+
+from app.domain.refusals import Flawed
+from app.schemas.imports import Complaint, FileWrong, LayoutFile
+from app.schemas.theaters import TheaterIn
+from app.services.house.organizing import Organizing
+
+
+async def import_layout(
+    organizing: Organizing, file: LayoutFile, theater_id: int | None, name: str | None, timezone: str | None
+) -> tuple[int, int]:
+    """Give a theater the seats of a file; without an id, open one. Gives its id and how many seats it has.
+
+    A new theater's name and time zone are those of the file where they are not given. Raises FileWrong, and NotFound
+    and LayoutInUse as `Organizing.rebuild` does.
+    """
+    try:
+        if theater_id is not None:
+            layout = await organizing.rebuild(theater_id, file.layout, by=None)
+            return theater_id, len(layout.seats)
+        theater = await organizing.open_theater(_new_theater(file, name, timezone), by=None)
+        return theater.id, theater.seat_count
+    except Flawed as flawed:
+        raise file.wrong(flawed.errors) from None
+
+
+def _new_theater(file: LayoutFile, name: str | None, timezone: str | None) -> TheaterIn:
+    named = {"name": name or file.name, "timezone": timezone or file.timezone}
+    wrong = [Complaint(None, f"--{what}", "A new theater needs this.") for what, value in named.items() if not value]
+    if wrong:
+        raise FileWrong([*wrong, Complaint(None, "--theater", "Or say which theater gets these seats.")])
+    try:
+        return TheaterIn.model_validate({**named, "layout": file.layout})
+    except ValidationError as error:
+        raise FileWrong(Complaint(None, f"--{one['loc'][0]}", one["msg"]) for one in error.errors()) from None

@@ -1,0 +1,172 @@
+"""What organizers do: theaters, their seats, and what is on there (api.md, sections 4 and 5).
+
+Every story locks the theater, then its screenings in the order of their ids, looks, decides, writes and commits; then
+whoever reads a seat map is told. The box office takes the same locks of screenings, or finds before it writes that a
+revision has moved: nobody gets a seat in between.
+"""
+
+import asyncio
+import logging
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db import layouts, planning, theaters
+from app.db.screenings import Defaults
+from app.db.seat_maps import occupancy
+from app.db.theaters import LockedTheater
+from app.domain.catalogue import ListedScreening, Theater
+from app.domain.layouts import LayoutRefused, SeatDraft, categories_of, lay_out, rebuild
+from app.domain.people import Person
+from app.domain.planning import must_have_prices
+from app.domain.refusals import Flaw, NotFound, PreconditionFailed, TheaterInUse
+from app.domain.seats import Layout
+from app.schemas.layouts import LayoutIn
+from app.schemas.screenings import ScreeningIn, ScreeningPatch
+from app.schemas.theaters import TheaterIn, TheaterPatch
+from app.services.house.catalogue import CANDIDATES, Catalogue
+from app.services.seat_maps.announcer import Announcer
+
+log = logging.getLogger(__name__)
+
+
+class Organizing:
+    """One per process. A `revision` that is given must be the present one: PreconditionFailed.
+
+    `by` is who asks, None at the command line.
+    """
+
+    def __init__(self, engine: AsyncEngine, catalogue: Catalogue, announcer: Announcer, defaults: Defaults) -> None:
+        self._engine = engine
+        self._catalogue = catalogue
+        self._announcer = announcer
+        self._defaults = defaults
+
+    async def open_theater(self, wanted: TheaterIn, by: Person | None) -> Theater:
+        """A new theater, with its seats if there is a layout. Raises LayoutRefused."""
+        drafts = [] if wanted.layout is None else await _laid_out(wanted.layout, within="layout")
+        async with self._engine.begin() as connection:
+            theater_id = await theaters.add(connection, wanted.name, wanted.timezone)
+            if drafts:
+                await layouts.add(connection, theater_id, drafts)
+        _note(f"theater {theater_id} was opened", by)
+        return await self._catalogue.theater(theater_id)
+
+    async def change_theater(
+        self, theater_id: int, edit: TheaterPatch, by: Person | None, revision: int | None = None
+    ) -> Theater:
+        """Another name or time zone. An edit that changes nothing is none. Raises NotFound."""
+        async with self._engine.begin() as connection:
+            theater = await _locked(connection, theater_id)
+            _must_be(revision, theater.revision)
+            changed = edit.onto(theater.name, theater.timezone)
+            if changed != (theater.name, theater.timezone):
+                await theaters.change(connection, theater_id, *changed)
+        _note(f"theater {theater_id} was changed", by)
+        return await self._catalogue.theater(theater_id)
+
+    async def remove_theater(self, theater_id: int, by: Person | None, revision: int | None = None) -> None:
+        """Take a theater away; what was on there stays readable.
+
+        Raises NotFound, also when it was taken away before; TheaterInUse naming the screenings to come.
+        """
+        async with self._engine.begin() as connection:
+            theater = await _locked(connection, theater_id)
+            _must_be(revision, theater.revision)
+            if to_come := await planning.candidates(connection, theater_id, CANDIDATES):
+                raise TheaterInUse(to_come)
+            await theaters.remove(connection, theater_id)
+        _note(f"theater {theater_id} was taken away", by)
+
+    async def rebuild(
+        self, theater_id: int, layout: LayoutIn, by: Person | None, revision: int | None = None
+    ) -> Layout:
+        """Other seats for a theater. A seat is known by its label; `revision` is that of the layout.
+
+        Raises NotFound, LayoutRefused, LayoutInUse naming the seats that would go and that somebody holds or booked in
+        a screening to come, and Flawed naming a category without a price there.
+        """
+        drafts = await _laid_out(layout)
+        async with self._engine.begin() as connection:
+            theater = await _locked(connection, theater_id)
+            _must_be(revision, theater.layout_revision)
+            screening_ids = await planning.lock_all(connection, theater_id)
+            to_come = await planning.to_come(connection, theater_id)
+            must_have_prices(categories_of(drafts), to_come)
+            standing = await layouts.read(connection, theater_id)
+            if standing is None:
+                raise NotFound("theater")
+            rebuilding = rebuild(standing, drafts)
+            gone = [seat.id for seat in rebuilding.gone]
+            rebuilding.must_leave_alone(await planning.taken(connection, [each.id for each in to_come], gone))
+            await layouts.rebuild(connection, theater_id, rebuilding)
+            await theaters.move_layout(connection, theater_id)
+            await planning.move_layouts(connection, theater_id, theater.layout_revision + 1)
+            states = await occupancy.states(connection, screening_ids)
+        await self._announcer.tell(states)
+        _note(f"the seats of theater {theater_id} were changed", by)
+        return await self._catalogue.layout(theater_id)
+
+    async def put_on(self, theater_id: int, wanted: ScreeningIn, by: Person | None) -> ListedScreening:
+        """A new screening. Raises NotFound, and Flawed as the plan says."""
+        plan = wanted.plan()
+        async with self._engine.begin() as connection:
+            await _locked(connection, theater_id)
+            plan.must_make_sense(await layouts.categories(connection, theater_id), self._defaults.hold_seconds)
+            screening_id = await planning.add(connection, theater_id, plan)
+        _note(f"screening {screening_id} was put on", by)
+        return await self._catalogue.screening(screening_id)
+
+    async def change_screening(
+        self, screening_id: int, edit: ScreeningPatch, by: Person | None, revision: int | None = None
+    ) -> ListedScreening:
+        """Another title, time, price or rule; what people hold and booked keeps its price.
+
+        An edit that changes nothing is none. Raises NotFound, and Flawed as the plan says.
+        """
+        states: dict[int, int] = {}
+        async with self._engine.begin() as connection:
+            theater_id = await planning.theater_of(connection, screening_id)
+            if theater_id is None:
+                raise NotFound("screening")
+            await _locked(connection, theater_id)
+            standing = await planning.lock(connection, screening_id)
+            _must_be(revision, standing.revision)
+            plan = edit.onto(standing.plan)
+            if plan != standing.plan:
+                plan.must_make_sense(await layouts.categories(connection, theater_id), self._defaults.hold_seconds)
+                if await planning.was_ever_taken(connection, screening_id):
+                    plan.must_keep_currency(standing.plan)
+                await planning.change(connection, screening_id, plan)
+                states = await occupancy.states(connection, [screening_id])
+        await self._announcer.tell(states)
+        _note(f"screening {screening_id} was changed", by)
+        return await self._catalogue.screening(screening_id)
+
+
+async def _laid_out(layout: LayoutIn, within: str | None = None) -> list[SeatDraft]:
+    """The seats of a layout; a large one takes a while, and others are served meanwhile. Raises LayoutRefused."""
+    try:
+        return list(await asyncio.to_thread(lay_out, layout.plan()))
+    except LayoutRefused as refused:
+        if within is None:
+            raise
+        flaws = (Flaw((within, *flaw.loc), flaw.code, flaw.message) for flaw in refused.errors)
+        raise LayoutRefused(tuple(flaws)) from None
+
+
+async def _locked(connection: AsyncConnection, theater_id: int) -> LockedTheater:
+    """The theater, which nobody else edits until the transaction ends. Raises NotFound."""
+    theater = await theaters.lock(connection, theater_id)
+    if theater is None:
+        raise NotFound("theater")
+    return theater
+
+
+def _must_be(expected: int | None, present: int) -> None:
+    """Raises PreconditionFailed when a revision is expected and another one is there."""
+    if expected is not None and expected != present:
+        raise PreconditionFailed(present)
+
+
+def _note(what: str, by: Person | None) -> None:
+    log.info("%s by %s", what, "the command line" if by is None else f"user {by.id}")

@@ -1,0 +1,1 @@
+"""Who is told: the live feed of each screening, and what changed since a version."""

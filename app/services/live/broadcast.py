@@ -1,0 +1,354 @@
+"""One screening that somebody watches here: its changes in the order of their versions, told to every listener.
+
+What was missed (a lost message, a Redis that was away, the moment before we listened) is noticed by its version and
+read from the events that every transaction writes. Each message is made once for everybody, and once more for each
+owner whom it concerns; nobody is told of anybody else.
+"""
+
+import asyncio
+import logging
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.seat_maps import seat_events
+from app.db.seat_maps.seat_events import Position, SeatChange
+from app.domain.seats import Layout
+from app.schemas.changes import entry_json
+from app.schemas.live import bulk_json, confirmed_json, resync_json
+from app.services.layouts import Layouts
+from app.services.news import News, Update, merged
+
+log = logging.getLogger(__name__)
+
+MERGED_SECONDS: Final = 0.2
+"""So long may updates wait to be told together."""
+SHARE: Final = 4
+"""After telling everybody there is a pause this many times as long as it took to, and longer the more there was to be
+told: selling seats comes first."""
+GRACE_SECONDS: Final = 0.05
+"""What overtook another process's news waits so long for it before the events are read."""
+AT_A_TIME: Final = 200
+"""Listeners who are told before others are served."""
+KEPT: Final = 4_000
+"""Changes in memory for those who come back."""
+MOST_MISSED: Final = 20_000
+"""Changes that are read to fill a gap; whoever missed more reads the map again."""
+MOST_AHEAD: Final = 200
+
+
+class Ending(Enum):
+    """Why a listener is let go."""
+
+    TOO_SLOW = "did not keep up"
+    TOKEN_ENDED = "the token has ended"  # noqa: S105 - no secret
+    STOPPING = "Usher is stopping"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Message:
+    """What is told, as JSON. `version` None: it does not move the listener."""
+
+    type: str
+    version: int | None
+    json: bytes
+    _forms: dict[object, bytes] = field(default_factory=dict)
+
+    def in_form(self, form: Callable[["Message"], bytes]) -> bytes:
+        """As a door sends it, made once for all its listeners."""
+        made = self._forms.get(form)
+        if made is None:
+            made = self._forms[form] = form(self)
+        return made
+
+
+class Listener(Protocol):
+    """Somebody who watches a screening. The calls return at once and raise nothing."""
+
+    user_id: int | None
+    version: int
+    """Up to which everything was told."""
+
+    def tell(self, message: Message) -> None:
+        """Send this, after what was told before."""
+        ...
+
+    def end(self, why: Ending) -> None:
+        """Let go. Nothing is told afterwards."""
+        ...
+
+    async def check(self) -> None:
+        """Is the token still good? Let go when it is not."""
+        ...
+
+
+class Broadcast:
+    """`hear` and `behind` may be called at any time; `run` tells, until it is cancelled."""
+
+    def __init__(self, position: Position, layout: Layout, engine: AsyncEngine, layouts: Layouts) -> None:
+        self.screening_id = position.screening_id
+        self.joining = 0
+        self.listeners: set[Listener] = set()
+        self._engine = engine
+        self._layouts = layouts
+        self._layout = layout
+        self._position = position
+        self._is_other_house = False
+        # Everything after `_floor` and up to `_known` is in `_changes`; up to `_told` everybody was told.
+        self._floor = self._told = self._known = position.version
+        self._changes: list[SeatChange] = []
+        self._ahead: dict[int, News] = {}
+        self._target = position.version
+        self._may_have_missed = False
+        self._woken = asyncio.Event()
+        self._reading = asyncio.Lock()
+
+    def hear(self, news: News) -> None:
+        """Somebody committed this."""
+        if news.version <= self._known:
+            return
+        if news.after > self._known:
+            if len(self._ahead) < MOST_AHEAD:
+                self._ahead[news.after] = news
+            self._target = max(self._target, news.version)
+        else:
+            self._take(news.version, news.changes)
+        self._woken.set()
+
+    def missed_something(self) -> None:
+        """News may have been lost: look at once."""
+        self._may_have_missed = True
+        self._woken.set()
+
+    def behind(self, position: Position) -> None:
+        """PostgreSQL is so far."""
+        house = (position.layout_revision, position.revision)
+        if house != (self._position.layout_revision, self._position.revision):
+            self._position = position
+            self._is_other_house = True
+            self._woken.set()
+        if position.version > self._known:
+            self._target = max(self._target, position.version)
+            self._woken.set()
+
+    async def join(self, listener: Listener, since: int | None) -> None:
+        """Confirm, tell what was missed after `since`, and from then on everything. Without gap, nothing twice."""
+        at = self._told if since is None else since
+        is_of_ours = since is None
+        missed: dict[int, Update] = {}
+        is_too_old = False
+        while not is_too_old and (at < self._floor or (at > self._known and not is_of_ours)):
+            changes = await self._read_since(at)
+            if changes is None or changes.version < at or not changes.reach_back_to(at):
+                is_too_old = True
+            else:
+                merged(changes.events, missed)
+                at, is_of_ours = changes.version, True
+        # From here to the end nothing waits: what is told to the others meanwhile cannot be missed.
+        if is_too_old:
+            at = self._told
+        merged(self._between(at, self._told), missed)
+        listener.version = max(at, self._told)
+        self.listeners.add(listener)
+        self._confirm(listener, listener.version if since is None or is_too_old else since)
+        if is_too_old:
+            listener.tell(self._resync("too_old", listener.version))
+        elif missed:
+            listener.tell(self._bulk(listener.version, missed.values(), listener.user_id))
+
+    def leave(self, listener: Listener) -> None:
+        """Tell them nothing any more. Whoever never joined: nothing."""
+        self.listeners.discard(listener)
+
+    def authenticate(self, listener: Listener, user_id: int | None) -> None:
+        """From now on this is somebody else, or still the same; they are told who."""
+        listener.user_id = user_id
+        self._confirm(listener, listener.version)
+
+    async def run(self) -> None:
+        """Tell whatever comes, until cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self._catch_up()
+                if self._is_other_house:
+                    await self._move_house()
+            except (SQLAlchemyError, OSError) as away:
+                log.debug("could not read what was missed: %s", type(away).__name__)
+            except Exception:
+                log.exception("could not follow screening %d", self.screening_id)
+            if self._known > self._told:
+                await self._tell_everybody()
+
+    async def _catch_up(self) -> None:
+        """Read what is missing. Raises what PostgreSQL raises: the next look tries again."""
+        if self._may_have_missed:
+            self._may_have_missed = False
+        elif self._target > self._known:
+            if self._known > self._told:
+                await self._tell_everybody()
+            await asyncio.sleep(GRACE_SECONDS)
+            if self._target <= self._known:
+                return
+        else:
+            return
+        self._target = self._known  # once for each sign that something is missing
+        async with self._reading, self._engine.connect() as connection:
+            found = await seat_events.after(connection, self.screening_id, self._known, MOST_MISSED)
+            position = (await seat_events.positions(connection, [self.screening_id]))[self.screening_id]
+        if found is None:
+            self._give_up(position.version)
+        else:
+            self._take(*found)
+
+    async def _read_since(self, version: int) -> "seat_events.Changes | None":
+        """As a newcomer needs it; one at a time, so that they do not keep readers and buyers from PostgreSQL."""
+        async with self._reading, self._engine.connect() as connection:
+            return await seat_events.since(connection, self.screening_id, version)
+
+    def _take(self, version: int, changes: Iterable[SeatChange]) -> None:
+        """Everything up to `version` is known now, and whatever follows it without a gap."""
+        self._add(version, changes)
+        while self._ahead and (after := min(self._ahead)) <= self._known:
+            news = self._ahead.pop(after)
+            self._add(news.version, news.changes)
+
+    def _add(self, version: int, changes: Iterable[SeatChange]) -> None:
+        known = self._known
+        self._changes += [change for change in changes if change.version > known]
+        self._known = max(known, version)
+
+    def _give_up(self, version: int) -> None:
+        """Too much was missed, or it is no longer kept: everybody is to read the map again."""
+        self._changes.clear()
+        self._ahead.clear()
+        self._floor = self._told = self._known = max(version, self._known)
+        self._everybody_reads_again("too_old")
+
+    async def _move_house(self) -> None:
+        """An organizer edited the seats, prices or times: everybody is to read the map again."""
+        self._is_other_house = False
+        self._layout = await self._layouts.at(self._position.theater_id, self._position.layout_revision)
+        if self._known > self._told:
+            await self._tell_everybody()
+        self._everybody_reads_again("house_changed")
+
+    def _everybody_reads_again(self, reason: str) -> None:
+        message = self._resync(reason, self._told)
+        for listener in tuple(self.listeners):
+            listener.version = max(listener.version, self._told)
+            listener.tell(message)
+
+    async def _tell_everybody(self) -> None:
+        """Tell what is known and was not told, to many in portions; then pause in proportion."""
+        after, version = self._told, self._known
+        changes = self._between(after, version)
+        layout = self._layout
+        if any(change.seat_id not in layout.by_id and change.seat_id not in layout.former for change in changes):
+            self._layout = await self._newest_layout()
+        worked_before = time.thread_time()
+        # Whoever joins from here on is told by `join`.
+        self._told = version
+        if changes:
+            telling = _Telling(self, after, version, changes)
+            for count, listener in enumerate(tuple(self.listeners), 1):
+                telling.tell(listener)
+                if count % AT_A_TIME == 0:
+                    await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        self._forget()
+        worked = time.thread_time() - worked_before
+        await asyncio.sleep(min(worked * (SHARE + version - after), MERGED_SECONDS))
+
+    async def _newest_layout(self) -> Layout:
+        """A seat that is new to us: the house was edited."""
+        try:
+            async with self._engine.connect() as connection:
+                position = (await seat_events.positions(connection, [self.screening_id]))[self.screening_id]
+            return await self._layouts.at(position.theater_id, position.layout_revision)
+        except (SQLAlchemyError, OSError):
+            return self._layout
+
+    def _between(self, after: int, version: int) -> list[SeatChange]:
+        start = bisect_right(self._changes, after, key=_version_of)
+        end = bisect_right(self._changes, version, start, key=_version_of)
+        return self._changes[start:end]
+
+    def _forget(self) -> None:
+        """Keep the last changes only; what was not told is kept in any case."""
+        if len(self._changes) <= 2 * KEPT:
+            return
+        floor = min(self._changes[-KEPT].version, self._told)
+        del self._changes[: bisect_right(self._changes, floor, key=_version_of)]
+        self._floor = floor
+
+    def _confirm(self, listener: Listener, version: int) -> None:
+        told = confirmed_json(self.screening_id, version, listener.user_id)
+        listener.tell(Message("connection_confirmed", version, told))
+
+    def _resync(self, reason: str, version: int) -> Message:
+        return Message("resync", version, resync_json(self.screening_id, version, reason))
+
+    def _bulk(self, version: int, updates: Iterable[Update], listener_id: int | None) -> Message:
+        entries = [entry_json(update.seen_by(listener_id), self._layout, listener_id) for update in updates]
+        return Message("bulk_seat_update", version, bulk_json(self.screening_id, version, entries))
+
+
+class _Telling:
+    """The same changes for many: one message for everybody, one for each owner whom they concern."""
+
+    def __init__(self, broadcast: Broadcast, after: int, version: int, changes: list[SeatChange]) -> None:
+        self._broadcast = broadcast
+        self._after = after
+        self._version = version
+        self._changes = changes
+        self._updates = list(merged(changes).values())
+        layout = broadcast._layout
+        self._entries = [entry_json(update.seen_by(None), layout, None) for update in self._updates]
+        self._of: dict[int, list[int]] = {}
+        for index, update in enumerate(self._updates):
+            for user_id in (update.user_id, *update.lost_by):
+                if user_id is not None:
+                    self._of.setdefault(user_id, []).append(index)
+        self._everybodys = self._message(self._entries)
+        self._owners: dict[int, Message] = {}
+
+    def tell(self, listener: Listener) -> None:
+        """Their message; whoever knows some of it already is told the rest."""
+        if listener.version >= self._version:
+            return
+        if listener.version > self._after:
+            message = self._rest_for(listener)
+        elif (owner_id := listener.user_id) is not None and owner_id in self._of:
+            message = self._owners.get(owner_id) or self._for_owner(owner_id)
+        else:
+            message = self._everybodys
+        listener.version = self._version
+        if message is not None:
+            listener.tell(message)
+
+    def _for_owner(self, user_id: int) -> Message:
+        entries = self._entries.copy()
+        for index in self._of[user_id]:
+            entries[index] = entry_json(self._updates[index].seen_by(user_id), self._broadcast._layout, user_id)
+        message = self._owners[user_id] = self._message(entries)
+        return message
+
+    def _rest_for(self, listener: Listener) -> Message | None:
+        updates = merged(change for change in self._changes if change.version > listener.version)
+        return self._broadcast._bulk(self._version, updates.values(), listener.user_id) if updates else None
+
+    def _message(self, entries: list[bytes]) -> Message:
+        told = bulk_json(self._broadcast.screening_id, self._version, entries)
+        return Message("bulk_seat_update", self._version, told)
+
+
+def _version_of(change: SeatChange) -> int:
+    return change.version

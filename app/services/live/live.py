@@ -1,0 +1,172 @@
+"""Live seats (api.md, section 9): who watches which screening in this process, and the loops that keep it true.
+
+News comes from all processes over one feed. Once a second PostgreSQL is asked how far the watched screenings are, so
+that nobody's map stays wrong for long, whatever became of the feed. An open connection holds nothing of PostgreSQL.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from weakref import WeakValueDictionary
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.seat_maps import seat_events
+from app.domain.refusals import Busy, NotFound, Refusal
+from app.schemas.live import PING
+from app.services.layouts import Layouts
+from app.services.live.broadcast import Broadcast, Ending, Listener, Message
+from app.services.live.listener_limits import Crowd
+from app.services.news import news_from
+from app.services.ports import SeatFeed
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.0
+PING_SECONDS: Final = 20.0
+CHECKED_AT_A_TIME: Final = 500
+
+
+class Live:
+    """One per process."""
+
+    def __init__(self, engine: AsyncEngine, layouts: Layouts, feed: SeatFeed, crowd: Crowd) -> None:
+        self.crowd = crowd
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._layouts = layouts
+        self._feed = feed
+        self._broadcasts: dict[int, Broadcast] = {}
+        self._telling: dict[int, asyncio.Task[None]] = {}
+        self._opening: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._loops: asyncio.TaskGroup | None = None
+
+    @asynccontextmanager
+    async def watching(
+        self, screening_id: int, listener: Listener, since: int | None, address: str
+    ) -> AsyncIterator[Broadcast]:
+        """As long as the block lasts, the listener is told everything after `since`, or from now on.
+
+        Raises NotFound; RateLimited when too many of this address are listening; Busy when there is no room.
+        """
+        self.crowd.enter(address)
+        try:
+            broadcast = await self._enter(screening_id)
+            try:
+                await broadcast.join(listener, since)
+                yield broadcast
+            finally:
+                broadcast.leave(listener)
+                self._leave(broadcast)
+        finally:
+            self.crowd.leave(address)
+
+    async def run(self) -> None:
+        """Listen, tell and look, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as self._loops:
+                self._loops.create_task(self._feed.run(self._hear))
+                self._loops.create_task(self._look_again_and_again())
+                self._loops.create_task(self._ping_again_and_again())
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Let everybody go; nobody comes any more."""
+        self._loops = None
+        for listener in self._listeners():
+            listener.end(Ending.STOPPING)
+
+    async def look(self) -> None:
+        """Compare with PostgreSQL, and look at everybody's token. Raises what PostgreSQL raises."""
+        if not self._broadcasts:
+            return
+        async with self._engine.connect() as connection:
+            positions = await seat_events.positions(connection, list(self._broadcasts))
+        for screening_id, position in positions.items():
+            if (broadcast := self._broadcasts.get(screening_id)) is not None:
+                broadcast.behind(position)
+
+    async def check(self) -> None:
+        """Let those go whose token has ended."""
+        known = [listener for listener in self._listeners() if listener.user_id is not None]
+        for count, listener in enumerate(known, 1):
+            try:
+                await listener.check()
+            except (Refusal, SQLAlchemyError, OSError) as away:
+                log.debug("could not check a token: %s", type(away).__name__)
+            if count % CHECKED_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+
+    async def ping(self) -> None:
+        """Show everybody that we are still here."""
+        message = Message("ping", None, PING)
+        for count, listener in enumerate(self._listeners(), 1):
+            listener.tell(message)
+            if count % CHECKED_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+
+    async def _enter(self, screening_id: int) -> Broadcast:
+        """The broadcast of a screening, opened by whoever comes first. It stays until all have left."""
+        async with self._opening.setdefault(screening_id, asyncio.Lock()):
+            broadcast = self._broadcasts.get(screening_id)
+            if broadcast is None:
+                broadcast = await self._open(screening_id)
+            broadcast.joining += 1
+            return broadcast
+
+    async def _open(self, screening_id: int) -> Broadcast:
+        async with self._engine.connect() as connection:
+            position = (await seat_events.positions(connection, [screening_id])).get(screening_id)
+        if position is None:
+            raise NotFound("screening")
+        layout = await self._layouts.at(position.theater_id, position.layout_revision)
+        if self._loops is None:
+            raise Busy("Usher is stopping.")
+        broadcast = Broadcast(position, layout, self._engine, self._layouts)
+        self._broadcasts[screening_id] = broadcast
+        self._telling[screening_id] = self._loops.create_task(broadcast.run())
+        self._feed.watch(screening_id)
+        return broadcast
+
+    def _leave(self, broadcast: Broadcast) -> None:
+        broadcast.joining -= 1
+        if broadcast.joining == 0:
+            del self._broadcasts[broadcast.screening_id]
+            self._telling.pop(broadcast.screening_id).cancel()
+            self._feed.unwatch(broadcast.screening_id)
+
+    def _hear(self, screening_id: int, published: bytes | None) -> None:
+        """News of the feed; None: there may have been some that it did not hear."""
+        broadcast = self._broadcasts.get(screening_id)
+        if broadcast is None:
+            return
+        if published is None:
+            broadcast.missed_something()
+            return
+        try:
+            broadcast.hear(news_from(published))
+        except ValueError:
+            log.warning("not understood: news of screening %d", screening_id)
+            broadcast.missed_something()
+
+    def _listeners(self) -> list[Listener]:
+        return [listener for broadcast in self._broadcasts.values() for listener in broadcast.listeners]
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+                await self.check()
+            except (SQLAlchemyError, OSError) as away:
+                log.debug("could not look at what is watched: %s", type(away).__name__)
+            except Exception:
+                log.exception("could not look at what is watched")
+
+    async def _ping_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            await self.ping()

@@ -1,0 +1,132 @@
+"""The stories of accounts: register, sign in, change the password, go."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import reservations
+from app.db.people import accounts
+from app.db.people.accounts import Credentials
+from app.domain import usernames
+from app.domain.box_office.commands import ReleaseAll
+from app.domain.people import Person, Role
+from app.domain.refusals import Forbidden, NotFound, Unauthenticated, UsernameTaken
+from app.schemas.format.faults import mistake
+from app.schemas.people import RegisterIn
+from app.services.box_office.office import BoxOffice
+from app.services.people.passwords import SCHEME, Passwords, normal
+from app.services.people.revocations import Endings
+from app.services.people.sessions import Sessions, Welcome
+
+WRONG_PASSWORD = "That is not your password."  # noqa: S105 - a sentence
+
+
+async def appoint(engine: AsyncEngine, wanted: RegisterIn, role: Role) -> int:
+    """Make an account with a role; its id. For the command line: nobody gets a role over the network.
+
+    Raises UsernameTaken.
+    """
+    hashed = SCHEME.hash(normal(wanted.password))
+    async with engine.begin() as connection:
+        key = usernames.key(wanted.username)
+        return await accounts.insert_account(connection, wanted.username, key, wanted.email, hashed, role)
+
+
+class Accounts:
+    """Opens its own transactions. No connection is held while a password is hashed."""
+
+    def __init__(
+        self, engine: AsyncEngine, passwords: Passwords, sessions: Sessions, endings: Endings, box_office: BoxOffice
+    ) -> None:
+        self._engine = engine
+        self._passwords = passwords
+        self._sessions = sessions
+        self._endings = endings
+        self._box_office = box_office
+
+    async def register(self, username: str, email: str | None, password: str, caller: Person | None = None) -> Person:
+        """Make an account for a customer; of the caller, when they are a guest: what they hold and booked stays theirs.
+
+        Raises UsernameTaken, and Busy when too many passwords are being hashed.
+        """
+        key = usernames.key(username)
+        async with self._engine.connect() as connection:
+            if await accounts.credentials_of(connection, key):
+                raise UsernameTaken
+        kept = await self._passwords.hash(password)
+        async with self._engine.begin() as connection:
+            if (
+                caller is not None
+                and caller.is_guest
+                and await accounts.become_account(connection, caller.id, username, key, email, kept)
+            ):
+                return Person(caller.id)
+            return Person(await accounts.insert_account(connection, username, key, email, kept, Role.CUSTOMER))
+
+    async def login(self, username: str, password: str) -> Welcome:
+        """Open a session. Raises Unauthenticated, alike and as late whether there is such a user or not; and Busy."""
+        async with self._engine.connect() as connection:
+            found = await accounts.credentials_of(connection, usernames.key(username))
+        is_right, better = await self._passwords.verify(password, found.password_hash if found else None)
+        if found is None or found.password_hash is None or not is_right:
+            raise Unauthenticated("There is no such user, or that is not their password.")
+        async with self._engine.begin() as connection:
+            if better is not None:
+                await accounts.rehash(connection, found.id, found.password_hash, better)
+            return await self._sessions.open(connection, Person(found.id, Role(found.role)), found.era)
+
+    async def change_password(self, person: Person, session_id: UUID | None, current: str, new: str) -> None:
+        """Keep another password, and end all sessions but this one.
+
+        Raises Forbidden when `current` is wrong or there is none, and Busy.
+        """
+        found = await self._credentials(person)
+        if found.password_hash is None:
+            raise Forbidden("You have no password. Register with your token: POST /auth/register.")
+        kept = found.password_hash
+        if not (await self._passwords.verify(current, kept))[0]:
+            raise Forbidden(WRONG_PASSWORD)
+        hashed = await self._passwords.hash(new)
+        async with self._engine.begin() as connection:
+            era = await accounts.change_password(connection, person.id, kept, hashed, session_id)
+        if era is None:
+            raise Forbidden("The password was changed meanwhile.")
+        self._endings.began(era)
+
+    async def delete(self, person: Person, password: str | None, request_id: str | None = None) -> None:
+        """Take a person's data away, end their sessions, release what they hold. Their bookings stay, without a name.
+
+        A guest has no password and needs none. Raises Forbidden when it is wrong, Malformed when there is none, and
+        Busy.
+        """
+        found = await self._credentials(person)
+        if found.password_hash is not None:
+            if password is None:
+                raise mistake(["body", "password"], "missing", "To delete an account its password is needed.")
+            if not (await self._passwords.verify(password, found.password_hash))[0]:
+                raise Forbidden(WRONG_PASSWORD)
+        elif not found.is_guest:
+            raise Forbidden("This is the user of an API key. An admin can revoke it: DELETE /api-keys/{id}.")
+        async with self._engine.begin() as connection:
+            era = await accounts.delete(connection, person.id, found.password_hash)
+        if era is None:
+            raise Forbidden("The account was changed meanwhile. Try again.")
+        self._endings.began(era)
+        await self._release_everything(person, request_id)
+
+    async def _credentials(self, person: Person) -> Credentials:
+        async with self._engine.connect() as connection:
+            found = await accounts.credentials(connection, person.id)
+        if found is None:
+            raise Unauthenticated("The token's owner is no longer here.")
+        return found
+
+    async def _release_everything(self, person: Person, request_id: str | None) -> None:
+        """Through the box office, so that everybody sees it. Were we to stop here, the holds would run out."""
+        async with self._engine.connect() as connection:
+            held_in = await reservations.screenings_with_holds(connection, person.id)
+        for screening_id in held_in:
+            try:
+                await self._box_office.ask(screening_id, ReleaseAll(person), request_id=request_id)
+            except NotFound:
+                continue

@@ -1,0 +1,96 @@
+"""What is over before its time: sessions that were ended, and everything of a user from before a new era.
+
+Tokens are believed without asking PostgreSQL; so each process keeps in mind what ended, and asks twice a second what
+other processes ended. What this process ended itself, it knows at once.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.people import accounts, sessions
+from app.db.people.accounts import Era
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 0.5
+OVERLAP_SECONDS: Final = 60.0
+"""A transaction may commit this long after the time that it wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a token or a key comes from: its user, their era at the time, and its session, if it has one."""
+
+    user_id: int
+    era: int = 0
+    session_id: UUID | None = None
+
+
+class Endings:
+    """One per process."""
+
+    def __init__(self, engine: AsyncEngine, *, longest_seconds: float, session_token_seconds: float) -> None:
+        """No token lives longer than `longest_seconds`, and none of a session longer than `session_token_seconds`."""
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._longest_seconds = longest_seconds
+        self._session_token_seconds = session_token_seconds
+        self._eras: dict[int, Era] = {}
+        self._sessions: dict[UUID, float] = {}
+        self._looked_at: float | None = None
+
+    def is_over(self, origin: Origin) -> bool:
+        """Has the session ended, or has the user begun a new era without it?"""
+        if origin.session_id in self._sessions:
+            return True
+        era = self._eras.get(origin.user_id)
+        if era is None or origin.era >= era.era:
+            return False
+        return origin.session_id is None or origin.session_id != era.spared_session_id
+
+    def began(self, era: Era) -> None:
+        """A user began an era."""
+        known = self._eras.get(era.user_id)
+        if known is None or known.era < era.era:
+            self._eras[era.user_id] = era
+
+    def ended(self, session_id: UUID) -> None:
+        """A session was ended."""
+        self._sessions.setdefault(session_id, asyncio.get_running_loop().time())
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except (SQLAlchemyError, OSError) as away:
+                log.debug("could not look for endings: %s", type(away).__name__)
+
+    async def look(self) -> None:
+        """Learn what ended since the last look; at first, what may still matter. Raises what PostgreSQL raises."""
+        now = asyncio.get_running_loop().time()
+        since = float("inf") if self._looked_at is None else now - self._looked_at + OVERLAP_SECONDS
+        async with self._engine.connect() as connection:
+            eras = await accounts.eras_of_the_last(connection, min(since, self._longest_seconds + OVERLAP_SECONDS))
+            ended = await sessions.ended_in_the_last(connection, min(since, self._kept_seconds))
+        for era in eras:
+            self.began(era)
+        for session_id in ended:
+            self.ended(session_id)
+        self._looked_at = now
+        self._forget(now - self._kept_seconds)
+
+    @property
+    def _kept_seconds(self) -> float:
+        return self._session_token_seconds + OVERLAP_SECONDS
+
+    def _forget(self, before: float) -> None:
+        """Sessions whose last token has run out by itself; they are in the order in which we learned of them."""
+        while self._sessions and self._sessions[oldest := next(iter(self._sessions))] < before:
+            del self._sessions[oldest]

@@ -1,0 +1,196 @@
+"""Reading availability: never older than an acknowledged write, and fast while everybody looks at once.
+
+Redis says which state a screening is in; a map of that state that this process has at hand goes out as it is, and a map
+at hand goes on with whatever this process changes. Otherwise one reader asks PostgreSQL what changed since, or fetches
+all the facts from Redis or PostgreSQL, while the others wait for it. PostgreSQL answers when Redis does not.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+from weakref import WeakValueDictionary
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.seat_maps import occupancy as db
+from app.domain.money import Money
+from app.domain.refusals import NotFound
+from app.domain.seat_maps.occupancy import Occupancy
+from app.domain.seats import Layout
+from app.schemas.availability import SeatTexts
+from app.services.layouts import Layouts
+from app.services.news import News
+from app.services.ports import AvailabilityCache, Away
+from app.services.seat_maps.clock import Clock
+from app.services.seat_maps.facts import facts_from, facts_json
+from app.services.seat_maps.seat_map import SeatMap
+from app.services.single_flight import Shared
+
+log = logging.getLogger(__name__)
+
+MAPS_KEPT: Final = 256
+SEATS_KEPT: Final = 1_000_000
+"""Of all maps together. A map that was asked for in full takes about 0.7 KB a seat (*measured*, half of them held). The
+newest stays, however large it is."""
+
+CHANGES_AT_MOST: Final = 1_000
+"""A map that is further behind is read anew."""
+
+TEXTS_KEPT: Final = 32
+
+
+@dataclass(slots=True, eq=False)
+class _Round:
+    """Readers who share one question to Redis: which state are these screenings in?"""
+
+    screening_ids: set[int] = field(default_factory=set)
+    states: dict[int, int | None] | None = None
+
+
+class Availability:
+    """One per process."""
+
+    def __init__(self, engine: AsyncEngine, cache: AvailabilityCache, layouts: Layouts, clock: Clock) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._cache = cache
+        self._layouts = layouts
+        self._clock = clock
+        self._maps: OrderedDict[int, SeatMap] = OrderedDict()
+        self._texts: OrderedDict[tuple[int, int, frozenset[tuple[str, Money]]], SeatTexts] = OrderedDict()
+        self._rebuilding: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._from_postgresql: Shared[int, SeatMap] = Shared(self._read_map)
+        self._up_to_date: Shared[int, SeatMap] = Shared(self._bring_up_to_date)
+        self._round = _Round()
+        self._asking = asyncio.Lock()
+
+    async def of(self, screening_id: int) -> SeatMap:
+        """The map of a screening, true now. It is for everybody: whose a seat is, is not in it.
+
+        Raises NotFound when there is no such screening.
+        """
+        try:
+            state = await self._state_of(screening_id)
+        except Away:
+            seat_map = await self._up_to_date.ask(screening_id)
+        else:
+            seat_map = self._at_hand(screening_id, state) or await self._rebuilt(screening_id, state)
+        return seat_map.as_of(self._clock.now())
+
+    async def at_least(self, screening_id: int, state: int) -> SeatMap:
+        """As `of`, in this state or a later one: for whoever knows it, no question to Redis is needed."""
+        seat_map = self._at_hand(screening_id, state) or await self._rebuilt(screening_id, state)
+        return seat_map.as_of(self._clock.now())
+
+    def take_in(self, screening_id: int, news: News, state: int) -> None:
+        """This process changed a screening: a map at hand goes on to that state, if it was true until now."""
+        if (seat_map := self._maps.get(screening_id)) is None:
+            return
+        try:
+            seat_map.take_in(news, state)
+        except Exception:  # a mistake of ours must not keep anybody waiting whose commit stands
+            log.exception("a map could not take in what changed; it is read anew")
+            del self._maps[screening_id]
+
+    async def with_owners(self, screening_id: int) -> SeatMap:
+        """The map of a screening with everybody's ids in it, always from PostgreSQL: for one person's own view.
+
+        Raises NotFound when there is no such screening.
+        """
+        return await self._map_of(await self._read(screening_id))
+
+    async def _state_of(self, screening_id: int) -> int | None:
+        """The state that Redis knows. Readers who come while Redis is being asked share the next question."""
+        mine = self._round
+        mine.screening_ids.add(screening_id)
+        async with self._asking:
+            if mine.states is None:
+                if self._round is mine:
+                    self._round = _Round()
+                asked = list(mine.screening_ids)
+                mine.states = dict(zip(asked, await self._cache.states(asked), strict=True))
+        return mine.states[screening_id]
+
+    def _at_hand(self, screening_id: int, state: int | None) -> SeatMap | None:
+        seat_map = self._maps.get(screening_id)
+        if seat_map is None or state is None or seat_map.state < state:
+            return None
+        self._maps.move_to_end(screening_id)
+        return seat_map
+
+    async def _rebuilt(self, screening_id: int, state: int | None) -> SeatMap:
+        if state is None:
+            return await self._from_postgresql.ask(screening_id)
+        async with self._rebuilding.setdefault(screening_id, asyncio.Lock()):
+            if (built_meanwhile := self._at_hand(screening_id, state)) is not None:
+                return built_meanwhile
+            if screening_id in self._maps:
+                return await self._up_to_date.ask(screening_id)
+            with suppress(Away):
+                if kept := await self._cache.facts(screening_id):
+                    facts = facts_from(kept)
+                    if facts.state >= state:
+                        return self._keep_at_hand(await self._map_of(facts))
+            return await self._from_postgresql.ask(screening_id)
+
+    async def _bring_up_to_date(self, screening_id: int) -> SeatMap:
+        """The map at hand takes in what changed since it was true; without one, or if that is too much, it is read."""
+        if (seat_map := self._maps.get(screening_id)) is not None:
+            after = seat_map.version
+            async with self._engine.connect() as connection:
+                changed = await db.changed(connection, screening_id, after, CHANGES_AT_MOST)
+            if changed is not None:
+                state, version, changes = changed
+                self.take_in(screening_id, News(after, version, changes), state)
+                if (up_to_date := self._at_hand(screening_id, state)) is not None:
+                    return up_to_date
+        return await self._from_postgresql.ask(screening_id)
+
+    async def _read_map(self, screening_id: int) -> SeatMap:
+        """Read from PostgreSQL, and let Redis and this process know."""
+        doubts = self._cache.doubts()
+        facts = await self._read(screening_id)
+        with suppress(Away):
+            await self._cache.keep(screening_id, facts.state, facts_json(facts), doubts)
+        return self._keep_at_hand(await self._map_of(facts))
+
+    async def _read(self, screening_id: int) -> Occupancy:
+        async with self._engine.connect() as connection:
+            asked_at = time.monotonic()
+            found = await db.read(connection, screening_id)
+        if found is None:
+            raise NotFound("screening")
+        occupancy, at = found
+        self._clock.learn(at, asked_at)
+        return occupancy
+
+    async def _map_of(self, occupancy: Occupancy) -> SeatMap:
+        layout = await self._layouts.at(occupancy.theater_id, occupancy.layout_revision)
+        return SeatMap(occupancy, self._texts_of(layout, occupancy.prices), self._clock.now())
+
+    def _texts_of(self, layout: Layout, prices: Mapping[str, Money]) -> SeatTexts:
+        """The texts that all screenings of a house at the same prices share."""
+        key = (layout.theater_id, layout.revision, frozenset(prices.items()))
+        texts = self._texts.pop(key, None) or SeatTexts(layout, prices)
+        self._texts[key] = texts
+        while len(self._texts) > TEXTS_KEPT:
+            self._texts.popitem(last=False)
+        return texts
+
+    def _keep_at_hand(self, seat_map: SeatMap) -> SeatMap:
+        screening_id = seat_map.screening_id
+        at_hand = self._maps.get(screening_id)
+        if at_hand is not None and at_hand.state > seat_map.state:
+            return at_hand
+        self._maps[screening_id] = seat_map
+        self._maps.move_to_end(screening_id)
+        while len(self._maps) > 1 and (len(self._maps) > MAPS_KEPT or self._seats_kept() > SEATS_KEPT):
+            self._maps.popitem(last=False)
+        return seat_map
+
+    def _seats_kept(self) -> int:
+        return sum(len(seat_map.texts.layout.seats) for seat_map in self._maps.values())

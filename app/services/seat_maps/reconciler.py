@@ -1,0 +1,108 @@
+"""A second look: an invalidation that was lost, to a crash or to a Redis that was away, is made good here.
+
+Nothing correct waits for it while Redis answers everybody. It bounds how long a map can be wrong after a crash: two
+looks. And it keeps processes from believing a Redis that another one of them could not reach: Redis is believed for a
+while after each look, and whoever cannot tell Redis of a change says so in PostgreSQL, where the others look.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.errors import is_away, refusal_for
+from app.db.seat_maps import occupancy
+from app.db.seat_maps import redis_mistrust as mistrust
+from app.services.ports import AvailabilityCache, Away
+from app.services.seat_maps.clock import Clock
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 0.5
+"""How long a look may take until the next one is late. Late only means that maps are read from PostgreSQL."""
+
+WARNED_SECONDS: Final = 3.0
+"""How long a warning outlasts the time that it takes to be heard by everybody. It is repeated with every look."""
+
+
+class Reconciler:
+    """Compares the states that Redis knows with PostgreSQL's, and repairs."""
+
+    def __init__(self, engine: AsyncEngine, cache: AvailabilityCache, clock: Clock, every_seconds: float) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._cache = cache
+        self._clock = clock
+        self._every_seconds = every_seconds
+        self._believed_seconds = every_seconds + LOOK_SECONDS
+        self._warned_until = float("-inf")
+        self._heard_at = float("-inf")
+        self._missed = 0
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except Away:
+                log.debug("could not reconcile: Redis is away")
+            except Exception as error:  # PostgreSQL will be back; a mistake of ours must not end the loop either
+                is_ours = refusal_for(error) is None
+                log.log(logging.ERROR if is_ours else logging.DEBUG, "could not reconcile", exc_info=is_ours)
+            await asyncio.sleep(self._every_seconds)
+
+    async def look(self) -> None:
+        """Repair what is stale. Afterwards Redis is believed until the next look, unless it fails or somebody warns.
+
+        Raises Away when Redis does not answer; what PostgreSQL raises.
+        """
+        began, missed = time.monotonic(), self._missed
+        if missed:
+            await self._say_so()
+        known = await self._cache.known_states()
+        doubts = self._cache.doubts()
+        try:
+            is_mistrusted, actual = await self._ask_postgresql(list(known))
+        except Exception as error:
+            if is_away(error):  # nobody sells anything now that Redis would have to be told
+                self._cache.go_on_trusting(until=began + self._believed_seconds)
+            raise
+        stale = {screening_id: state for screening_id, state in actual.items() if state > known[screening_id]}
+        gone = [screening_id for screening_id in known if screening_id not in actual]
+        if stale:
+            await self._cache.move(stale)
+        if gone:
+            await self._cache.forget(gone)
+        if missed == self._missed:
+            self._missed = 0
+        self._cache.trust(doubts, until=0.0 if is_mistrusted else began + self._believed_seconds)
+
+    async def warn(self) -> None:
+        """Redis was not told of a change. Returns when no process believes it any more."""
+        self._missed += 1
+        if time.monotonic() >= self._warned_until:
+            try:
+                await self._say_so()
+            except Exception as error:  # noqa: BLE001 - whatever it was: nobody can look now, or believe it for long
+                log.warning("Redis missed a change, and PostgreSQL was not told so: %s", type(error).__name__)
+                self._heard_at = time.monotonic() + self._believed_seconds
+        await asyncio.sleep(self._heard_at - time.monotonic())
+
+    async def _ask_postgresql(self, screening_ids: Sequence[int]) -> tuple[bool, dict[int, int]]:
+        """Does a warning hold, and the states. In this order: what a warning is about is in the states."""
+        async with self._engine.connect() as connection:
+            asked_at = time.monotonic()
+            is_mistrusted, now = await mistrust.read(connection)
+            self._clock.learn(now, asked_at)
+            return is_mistrusted, await occupancy.states(connection, screening_ids)
+
+    async def _say_so(self) -> None:
+        began = time.monotonic()
+        seconds = self._believed_seconds + WARNED_SECONDS
+        async with self._engine.connect() as connection:
+            await mistrust.spread(connection, seconds)
+        if (now := time.monotonic()) > self._warned_until:
+            self._heard_at = now + self._believed_seconds
+        self._warned_until = began + seconds

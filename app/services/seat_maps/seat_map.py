@@ -1,0 +1,168 @@
+"""The map of one screening: facts, what they mean now, and the bytes that say so.
+
+It goes on with the news of each batch and with time, at the cost of what changes: the rest of it stays written.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from itertools import islice
+
+from app.domain.seat_maps.nearness import Free
+from app.domain.seat_maps.occupancy import Occupancy, Seating, Taken
+from app.domain.seat_maps.runs import Left
+from app.domain.seats import SeatStatus
+from app.schemas.availability import Pieces, SeatTexts, compact_json, counts_of, full_json, status_for
+from app.schemas.existing_clients import bare_list_json, personal_list_json
+from app.services.news import News
+
+
+class SeatMap:
+    """Asked again and again while the screening goes on."""
+
+    def __init__(self, occupancy: Occupancy, texts: SeatTexts, now: datetime) -> None:
+        self.screening_id = occupancy.screening_id
+        self.state = occupancy.state
+        self.version = occupancy.version
+        self.texts = texts
+        self._seating = Seating(occupancy.claims, now)
+        self._counts = counts_of(texts.layout, self._seating.taken)
+        self._texts: Pieces | None = None
+        self._short_texts: Pieces | None = None
+        self._left: Left | None = None
+        self._free: Free | None = None
+        self._full: bytes | None = None
+        self._compact: bytes | None = None
+        self._free_labels: dict[int | None, tuple[str, ...]] = {}
+
+    def as_of(self, now: datetime) -> "SeatMap":
+        """This map, true at this moment (UTC)."""
+        if ended := self._seating.pass_until(now):
+            for seat_id in ended:
+                self._write_anew(seat_id, SeatStatus.RESERVED, SeatStatus.AVAILABLE)
+            self._forget_bytes()
+        return self
+
+    def take_in(self, news: News, state: int) -> bool:
+        """Go on to the state that the screening is in after these news.
+
+        False: they do not join on to what is known here, or prices or layout changed too; then nothing was taken in.
+        """
+        if not news.after <= self.version <= news.version or state - news.version != self.state - self.version:
+            return False
+        if news.version > self.version:
+            for change in news.changes:  # of one seat the last one counts, also when the first are known already
+                status = SeatStatus(change.status)
+                is_free = status is SeatStatus.AVAILABLE
+                self._change(change.seat_id, None if is_free else Taken(change.seat_id, status, change.expires_at))
+            self.version, self.state = news.version, state
+            self._forget_bytes()
+        return True
+
+    @property
+    def etag(self) -> str:
+        """Moves with every change, and with every hold that runs out before it is swept.
+
+        It names the screening: at one address, that of a theater's next screening, there may be another one tomorrow.
+        """
+        return f'"{self.screening_id:x}.{self.state:x}.{len(self._seating.run_out):x}"'
+
+    def personal_etag(self, user_id: int) -> str:
+        """The tag of one user's own view."""
+        return f'{self.etag[:-1]}.{user_id:x}"'
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many seats are what."""
+        return self._counts
+
+    def full(self) -> bytes:
+        """Every seat written out."""
+        if self._full is None:
+            if self._texts is None:
+                texts, taken = self.texts, self._seating.taken
+                self._texts = Pieces(len(texts.layout.seats), lambda among: texts.of(taken, among=among))
+            self._full = full_json(self.screening_id, self.version, self._counts, self._texts.blocks())
+        return self._full
+
+    def compact(self) -> bytes:
+        """Only what is taken."""
+        if self._compact is None:
+            texts, taken = self.texts, self._seating.taken
+            if self._left is None or self._short_texts is None:
+                self._left = texts.runs.left(taken)
+                self._short_texts = Pieces(len(texts.layout.seats), lambda among: texts.taken_of(taken, among))
+            short, left = self._short_texts.blocks(), self._left.sections()
+            self._compact = compact_json(self.screening_id, self.version, self._counts, left, short)
+        return self._compact
+
+    def filtered(self, status: SeatStatus | None, section: str | None) -> bytes:
+        """As full, with only the seats of a status, of a section, or both. Counts are those of the whole house."""
+        return self._written(status, section, me=None)
+
+    def personal(self, user_id: int, status: SeatStatus | None, section: str | None) -> bytes:
+        """As filtered, told from where this user stands. The facts must say whose the claims are."""
+        return self._written(status, section, me=user_id)
+
+    def free_list(self) -> bytes:
+        """The free seats as a bare list, as existing clients know it."""
+        free = (seat for seat in self.texts.layout.seats if seat.id not in self._seating.taken)
+        return bare_list_json(self.screening_id, free, self.texts.prices)
+
+    def personal_list(self, user_id: int, lost: Collection[int]) -> bytes:
+        """All seats as a bare list, as existing clients know it, told from where this user stands.
+
+        `lost` are the seats whose last change took them from this user.
+        """
+        return personal_list_json(self.texts.layout.seats, self._seating.taken, user_id, lost)
+
+    def free_labels(self, near: int | None, at_most: int = 50) -> tuple[str, ...]:
+        """Labels of seats that are free: the nearest to the seat with the id `near` first, otherwise in their order."""
+        if near not in self._free_labels:
+            self._free_labels[near] = self._find_free(near, at_most)
+        return self._free_labels[near]
+
+    def _change(self, seat_id: int, claim: Taken | None) -> None:
+        before = self._seating.taken.get(seat_id)
+        self._seating.change(seat_id, claim)
+        status_before = before.status if before else SeatStatus.AVAILABLE
+        self._write_anew(seat_id, status_before, claim.status if claim else SeatStatus.AVAILABLE)
+
+    def _write_anew(self, seat_id: int, before: SeatStatus, after: SeatStatus) -> None:
+        """A seat changed. One that is not of this layout is on no map."""
+        position = self.texts.position.get(seat_id)
+        if position is None:
+            return
+        self._counts[before] -= 1
+        self._counts[after] += 1
+        for pieces in (self._texts, self._short_texts):
+            if pieces is not None:
+                pieces.change(position)
+        is_free = after is SeatStatus.AVAILABLE
+        if self._left is not None:
+            self._left.mark(seat_id, is_free)
+        if self._free is not None:
+            self._free.mark(position, is_free)
+
+    def _forget_bytes(self) -> None:
+        self._full = self._compact = None
+        self._free_labels = {}
+
+    def _written(self, status: SeatStatus | None, section: str | None, me: int | None) -> bytes:
+        taken = self._seating.taken
+        chosen = [
+            text
+            for seat, text in zip(self.texts.layout.seats, self.texts.of(taken, me), strict=True)
+            if (section is None or seat.section == section)
+            and (status is None or status_for(taken.get(seat.id), me) is status)
+        ]
+        return full_json(self.screening_id, self.version, self._counts, chosen)
+
+    def _find_free(self, near: int | None, at_most: int) -> tuple[str, ...]:
+        layout, taken = self.texts.layout, self._seating.taken
+        here = None if near is None else layout.by_id.get(near)
+        if here is None:
+            return tuple(islice((seat.label for seat in layout.seats if seat.id not in taken), at_most))
+        if self._free is None:
+            gone = (position for seat_id in taken if (position := self.texts.position.get(seat_id)) is not None)
+            self._free = self.texts.nearness.without(gone)
+        return tuple(seat.label for seat in self._free.nearest(here, at_most))
