@@ -20,7 +20,7 @@ from app.adapters.redis_cache import RedisCache
 from app.adapters.redis_feed import RedisFeed
 from app.db.connections import must_be_durable, open_engine
 from app.db.errors import refusal_for
-from app.db.heartbeat import Pulse
+from app.db.heartbeat import Heartbeat
 from app.db.revision import newest_revision, revision
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
@@ -48,7 +48,7 @@ from app.routers import (
 from app.schemas.imports import LayoutFile
 from app.services.bookings import Bookings
 from app.services.box_office.office import LINGER_SECONDS, BoxOffice
-from app.services.box_office.opening import Houses
+from app.services.box_office.opening import Opening
 from app.services.closing import Closing
 from app.services.desk import Desk
 from app.services.health import Health
@@ -58,13 +58,13 @@ from app.services.house.importing import import_layout
 from app.services.house.organizing import Organizing
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
-from app.services.live.listener_limits import Crowd
+from app.services.live.listener_limits import ListenerLimits
 from app.services.live.live import Live
 from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.passwords import Passwords
 from app.services.people.people import People
-from app.services.people.revocations import Endings
+from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions
 from app.services.people.tokens import Tokens
 from app.services.rates import Rates
@@ -249,12 +249,12 @@ async def _for_good(loop: Loop) -> None:
 def _loops(resources: Resources) -> Sequence[Loop]:
     """What runs in the background as long as the process serves."""
     loops = [
-        resources.pulse.run,
+        resources.heartbeat.run,
         resources.box_office.run,
         resources.announcer.run,
         resources.reconciler.run,
         resources.live.run,
-        resources.endings.run,
+        resources.revocations.run,
     ]
     return [*loops, resources.sweeper.run, resources.sweeper.keep_tidy] if resources.settings.sweep else loops
 
@@ -278,34 +278,34 @@ def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: Asyn
     feed = RedisFeed(settings.redis_url or "")
     stack.push_async_callback(feed.close)
     per_address = settings.live_per_address if settings.rate_limits else None
-    return Live(engine, layouts, feed, Crowd(per_address, settings.live_per_process))
+    return Live(engine, layouts, feed, ListenerLimits(per_address, settings.live_per_process))
 
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     """Everything that requests need. What is opened here is closed by the stack."""
     engine = open_engine(settings)
     stack.push_async_callback(engine.dispose)
-    pulse = Pulse(settings, engine)
+    heartbeat = Heartbeat(settings, engine)
     await must_be_durable(engine)
     cache = RedisCache(settings.redis_url or "")
     stack.push_async_callback(cache.close)
     defaults = Defaults.of(settings)
-    endings = Endings(
+    revocations = Revocations(
         engine,
         longest_seconds=max(settings.guest_token_seconds, settings.access_token_seconds),
         session_token_seconds=settings.access_token_seconds,
     )
-    await endings.look()
+    await revocations.look()
     tokens = Tokens(
         settings.jwt_secret or "",
         previous=settings.jwt_secret_previous,
         guest_seconds=settings.guest_token_seconds,
         access_seconds=settings.access_token_seconds,
-        is_over=endings.is_over,
+        is_over=revocations.is_over,
     )
     passwords = Passwords(settings.password_queue_max)
     stack.callback(passwords.close)
-    sessions = Sessions(engine, tokens, endings, settings.refresh_token_seconds)
+    sessions = Sessions(engine, tokens, revocations, settings.refresh_token_seconds)
     people = People(engine, sessions)
     layouts = Layouts(engine)
     catalogue = Catalogue(engine, layouts, defaults)
@@ -314,8 +314,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     reconciler = Reconciler(engine, cache, clock, settings.reconcile_seconds)
     announcer = Announcer(cache, reconciler.warn, availability.take_in)
     box_office = BoxOffice(
-        pulse.counter,
-        Houses(layouts, defaults),
+        heartbeat.office_connection,
+        Opening(layouts, defaults),
         announcer.announce,
         batch_max=settings.batch_max,
         queue_max=settings.queue_max,
@@ -328,18 +328,18 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         settings=settings,
         engine=engine,
         tokens=tokens,
-        endings=endings,
+        revocations=revocations,
         passwords=passwords,
         sessions=sessions,
         people=people,
-        accounts=Accounts(engine, passwords, sessions, endings, box_office),
-        api_keys=ApiKeys(engine, endings),
+        accounts=Accounts(engine, passwords, sessions, revocations, box_office),
+        api_keys=ApiKeys(engine, revocations),
         health=Health(partial(revision, engine), await asyncio.to_thread(newest_revision), cache.ping),
         layouts=layouts,
         catalogue=catalogue,
         cache=cache,
         availability=availability,
-        pulse=pulse,
+        heartbeat=heartbeat,
         box_office=box_office,
         announcer=announcer,
         reconciler=reconciler,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.redis_cache import RedisCache
-from app.db.heartbeat import Pulse
+from app.db.heartbeat import Heartbeat
 from app.services.bookings import Bookings
 from app.services.box_office.office import BoxOffice
 from app.services.closing import Closing
@@ -21,7 +21,7 @@ from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.passwords import Passwords
 from app.services.people.people import People
-from app.services.people.revocations import Endings
+from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions
 from app.services.people.tokens import Tokens
 from app.services.rates import Rates
@@ -40,7 +40,7 @@ class Resources:
     settings: Settings
     engine: AsyncEngine
     tokens: Tokens
-    endings: Endings
+    revocations: Revocations
     passwords: Passwords
     sessions: Sessions
     people: People
@@ -51,7 +51,7 @@ class Resources:
     catalogue: Catalogue
     cache: RedisCache
     availability: Availability
-    pulse: Pulse
+    heartbeat: Heartbeat
     box_office: BoxOffice
     announcer: Announcer
     reconciler: Reconciler

@@ -22,7 +22,7 @@ from app.adapters.embedded import EmbeddedError
 from app.db import bookings, history, reservations
 from app.db.box_office import buyers as limits
 from app.db.box_office import closing, idempotency_keys, sweeping
-from app.db.connections import Counter, counter, open_engine
+from app.db.connections import OfficeConnection, office_connection, open_engine
 from app.db.people import users
 from app.db.screenings import Defaults
 from app.db.seat_maps import occupancy, seat_events
@@ -32,7 +32,7 @@ from app.domain.people import Person
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import SeatNames
 from app.services.box_office.office import BoxOffice
-from app.services.box_office.opening import Houses
+from app.services.box_office.opening import Opening
 from app.services.layouts import Layouts
 from app.settings import Settings
 from benchmarks import houses
@@ -69,7 +69,7 @@ class Explainer:
         self.about = ""
         self.plans: list[Plan] = []
 
-    async def explain(self, connection: Counter, statement: str, values: Sequence[Any]) -> None:
+    async def explain(self, connection: OfficeConnection, statement: str, values: Sequence[Any]) -> None:
         """Carry out a statement and take it back. It is prepared first, to be planned as this connection plans."""
         inside = connection.is_in_transaction()
         await connection.execute("SAVEPOINT explaining" if inside else "BEGIN")
@@ -83,10 +83,10 @@ class Explainer:
         self.plans.append(Plan(self.about, " ".join(statement.split()), "\n".join(line[0] for line in lines)))
 
 
-class ExplainedCounter:
+class ExplainedConnection:
     """The box office's connection, on which every statement of a batch is explained before it is carried out."""
 
-    def __init__(self, connection: Counter, explainer: Explainer) -> None:
+    def __init__(self, connection: OfficeConnection, explainer: Explainer) -> None:
         self._connection = connection
         self._explainer = explainer
 
@@ -116,8 +116,8 @@ async def explain_all(house: House, sold: int) -> list[Plan]:
     engine = open_engine(settings)
     explainer = Explainer()
     try:
-        async with counter(settings) as connection:
-            explained = cast("Counter", ExplainedCounter(connection, explainer))
+        async with office_connection(settings) as connection:
+            explained = cast("OfficeConnection", ExplainedConnection(connection, explainer))
             async with _selling(settings, engine, explained) as box_office:
                 await _explain_batches(explainer, box_office, engine, house, sold)
             await _explain_limits(explainer, explained, house)
@@ -130,16 +130,16 @@ async def explain_all(house: House, sold: int) -> list[Plan]:
 
 
 @asynccontextmanager
-async def _selling(settings: Settings, engine: AsyncEngine, connection: Counter) -> AsyncIterator[BoxOffice]:
+async def _selling(settings: Settings, engine: AsyncEngine, connection: OfficeConnection) -> AsyncIterator[BoxOffice]:
     """A box office with this connection."""
 
     @asynccontextmanager
-    async def connect() -> AsyncIterator[Counter]:
+    async def connect() -> AsyncIterator[OfficeConnection]:
         yield connection
 
     box_office = BoxOffice(
         connect,
-        Houses(Layouts(engine), Defaults.of(settings)),
+        Opening(Layouts(engine), Defaults.of(settings)),
         lambda _states, told, _news: told(),
         batch_max=settings.batch_max,
         queue_max=settings.queue_max,
@@ -205,7 +205,7 @@ async def _explain_expiry(explainer: Explainer, box_office: BoxOffice, engine: A
     await box_office.ask(house.first_screening, Expire(tuple(each for _, each in over)))
 
 
-async def _explain_limits(explainer: Explainer, connection: Counter, house: House) -> None:
+async def _explain_limits(explainer: Explainer, connection: OfficeConnection, house: House) -> None:
     """What a batch asks about buyers who are limited."""
     explainer.about = f"the limits of {TOGETHER} buyers"
     user_ids = range(house.first_user, house.first_user + TOGETHER)
@@ -226,7 +226,7 @@ async def _explain_read(explainer: Explainer, engine: AsyncEngine, read: Read) -
         event.listen(connection.sync_connection, "before_cursor_execute", note)
         await read(connection)
         await connection.rollback()
-        own = cast("Counter", (await connection.get_raw_connection()).driver_connection)
+        own = cast("OfficeConnection", (await connection.get_raw_connection()).driver_connection)
         for statement, values in said.items():
             await explainer.explain(own, statement, values)
 
@@ -237,7 +237,7 @@ def _reads(house: House, sold: int) -> Iterator[tuple[str, Read]]:
     every_screening = range(screening_id, screening_id + house.screenings)
     lately = max(sold - 100, 0)
     yield "the map", lambda its: occupancy.read(its, screening_id)
-    yield "the states of all screenings", lambda its: occupancy.states(its, every_screening)
+    yield "the states of all screenings", lambda its: occupancy.map_versions(its, every_screening)
     yield "the changes since a version", lambda its: seat_events.since(its, screening_id, lately)
     yield "the changes, one by one", lambda its: seat_events.after(its, screening_id, lately, 1000)
     yield "the positions of all screenings", lambda its: seat_events.positions(its, every_screening)
@@ -272,7 +272,7 @@ def _bookings(user_id: int | None, screening_id: int | None) -> Read:
     )
 
 
-async def _literals(connection: Counter, statement: str, values: Sequence[Any]) -> str:
+async def _literals(connection: OfficeConnection, statement: str, values: Sequence[Any]) -> str:
     """The values as EXECUTE takes them: it has no parameters of its own."""
     if not values:
         return ""

@@ -1,12 +1,12 @@
 """The availability cache in Redis or Valkey.
 
-One sorted set holds the state of every screening as its score, because ZADD GT moves a score forward only:
-announcements that overtake each other, and a slow reader who keeps an old map, can never bring an old state back. The
-facts of a screening are kept beside it, marked with the state in which they were true.
+One sorted set holds the map version of every screening as its score, because ZADD GT moves a score forward only:
+announcements that overtake each other, and a slow reader who keeps an old map, can never bring an old one back. The
+facts of a screening are kept beside it, marked with the map version in which they were true.
 
 What Redis says is believed for a while after it was compared with PostgreSQL, and no longer once it has failed: it may
-have missed an announcement. A Redis that has forgotten everything begins a new life, and the states of each life are in
-a set of their own: what somebody who has not noticed still says about the old life is not heard in the new one.
+have missed an announcement. A Redis that has forgotten everything begins a new life, and the map versions of each life
+are in a set of their own: what somebody who has not noticed still says about the old life is not heard in the new one.
 """
 
 import asyncio
@@ -35,7 +35,8 @@ FACTS_LIVE_SECONDS: Final = 3600
 _LIFE: Final = "usher:life"
 
 # One command and one answer for a whole batch, however many screenings it changed (*measured*, with 20 of them: a third
-# of the time of a pipeline). Arguments: how many states there are, each with its screening, then channels with news.
+# of the time of a pipeline). Arguments: how many map versions there are, each with its screening, then channels
+# with news.
 _MOVE: Final = """
 local last = 2 * tonumber(ARGV[1]) + 1
 redis.call('ZADD', KEYS[1], 'GT', unpack(ARGV, 2, last))
@@ -66,10 +67,10 @@ class RedisCache:
         self._trusted_until = 0.0
         self._rests_until = 0.0
 
-    async def states(self, screening_ids: Sequence[int]) -> list[int | None]:
+    async def map_versions(self, screening_ids: Sequence[int]) -> list[int | None]:
         self._must_be_trusted()
         async with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zmscore(self._states, [str(each) for each in screening_ids])
+            pipeline.zmscore(self._map_versions, [str(each) for each in screening_ids])
             pipeline.get(_LIFE)
             scores, life = await self._ask(pipeline.execute())
         if life != self._life:
@@ -77,48 +78,48 @@ class RedisCache:
         self._must_be_trusted()
         return [None if score is None else int(score) for score in scores]
 
-    async def known_states(self) -> dict[int, int]:
+    async def known_map_versions(self) -> dict[int, int]:
         life: bytes | None = await self._ask(cast(Awaitable[Any], self._redis.get(_LIFE)))
         if life is None:
             await self._ask(self._redis.set(_LIFE, secrets.token_hex(8), nx=True))
-            return await self.known_states()
+            return await self.known_map_versions()
         self._begin(life)
         pairs: Sequence[tuple[bytes, float]] = await self._ask(
-            cast(Awaitable[Any], self._redis.zrange(self._states, 0, -1, withscores=True))
+            cast(Awaitable[Any], self._redis.zrange(self._map_versions, 0, -1, withscores=True))
         )
         return {int(member): int(score) for member, score in pairs}
 
-    async def move(self, states: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
+    async def move(self, map_versions: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
         if time.monotonic() < self._rests_until:
             raise Away
-        arguments: list[int | str | bytes] = [len(states)]
-        for screening_id, state in states.items():
-            arguments += (state, screening_id)
+        arguments: list[int | str | bytes] = [len(map_versions)]
+        for screening_id, map_version in map_versions.items():
+            arguments += (map_version, screening_id)
         for screening_id, published in news:
             arguments += (channel_of(self._database, screening_id), published)
-        life: bytes | None = await self._ask(self._move(keys=[self._states, _LIFE], args=arguments))
+        life: bytes | None = await self._ask(self._move(keys=[self._map_versions, _LIFE], args=arguments))
         # None: it has forgotten everything, and whoever begins its new life asks PostgreSQL before they believe it.
         if life is not None and life != self._life:
             self._begin(life)
-            await self.move(states)
+            await self.move(map_versions)
 
     async def facts(self, screening_id: int) -> bytes | None:
         self._must_be_trusted()
         kept: bytes | None = await self._ask(cast(Awaitable[Any], self._redis.get(_facts_key(screening_id))))
         return kept
 
-    async def keep(self, screening_id: int, state: int, facts: bytes, doubts: int) -> None:
+    async def keep(self, screening_id: int, map_version: int, facts: bytes, doubts: int) -> None:
         self._must_be_trusted()
         if doubts != self._failures:
             raise Away
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.set(_facts_key(screening_id), facts, ex=FACTS_LIVE_SECONDS)
-            pipeline.zadd(self._states, {str(screening_id): state}, gt=True)
+            pipeline.zadd(self._map_versions, {str(screening_id): map_version}, gt=True)
             await self._ask(pipeline.execute())
 
     async def forget(self, screening_ids: Sequence[int]) -> None:
         async with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zrem(self._states, *(str(each) for each in screening_ids))
+            pipeline.zrem(self._map_versions, *(str(each) for each in screening_ids))
             pipeline.delete(*(_facts_key(each) for each in screening_ids))
             await self._ask(pipeline.execute())
 
@@ -145,7 +146,7 @@ class RedisCache:
         await self._redis.aclose()
 
     @property
-    def _states(self) -> bytes:
+    def _map_versions(self) -> bytes:
         return b"usher:states:" + self._life
 
     def _must_be_trusted(self) -> None:

@@ -37,7 +37,7 @@ SATURATED = (
 )
 """PostgreSQL cannot do it now: 53xxx (connections, disk), 57014, 25P03, 25006. A lock that was not had is 55P03."""
 
-Counter: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+OfficeConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class NotDurable(Exception):
@@ -71,7 +71,7 @@ def open_engine(settings: Settings) -> AsyncEngine:
 
 
 @asynccontextmanager
-async def counter(settings: Settings) -> AsyncIterator[Counter]:
+async def office_connection(settings: Settings) -> AsyncIterator[OfficeConnection]:
     """A connection for the box office alone, without SQLAlchemy between: it lives as long as the block.
 
     Its plans are made once for any number of rows: a batch of one and a batch of two hundred run the same statements.
@@ -89,9 +89,11 @@ async def counter(settings: Settings) -> AsyncIterator[Counter]:
 
 
 @asynccontextmanager
-async def call(settings: Settings, seconds: float = CONNECT_SECONDS, **server_settings: str) -> AsyncIterator[Counter]:
+async def call(
+    settings: Settings, seconds: float = CONNECT_SECONDS, **server_settings: str
+) -> AsyncIterator[OfficeConnection]:
     """A connection of one's own, if it can be had in so many seconds; hung up when the block ends."""
-    connection: Counter = await asyncpg.connect(
+    connection: OfficeConnection = await asyncpg.connect(
         _url(settings).replace("postgresql+asyncpg://", "postgresql://", 1),
         timeout=seconds,
         command_timeout=_patience(settings),

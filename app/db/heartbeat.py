@@ -16,7 +16,7 @@ import asyncpg
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.connections import LOST, Counter, call, counter
+from app.db.connections import LOST, OfficeConnection, call, office_connection
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -26,12 +26,12 @@ BEAT: Final = 0.35
 """For this part of that time an answer is waited for, for the rest a new connection: the old one may be dead alone."""
 
 
-class Pulse:
+class Heartbeat:
     """One per process. While PostgreSQL is gone, calls are refused instead of waited for."""
 
     def __init__(self, settings: Settings, engine: AsyncEngine) -> None:
         self._settings = settings
-        self._calls: WeakSet[Counter] = WeakSet()
+        self._calls: WeakSet[OfficeConnection] = WeakSet()
         self._beat_seconds = BEAT * settings.postgresql_silence_seconds
         self._call_seconds = settings.postgresql_silence_seconds - self._beat_seconds
         self.is_there = True
@@ -39,10 +39,10 @@ class Pulse:
         event.listen(engine.sync_engine, "connect", lambda made, _: self._calls.add(made.driver_connection))
 
     @asynccontextmanager
-    async def counter(self) -> AsyncIterator[Counter]:
-        """As connections.counter. Raises ConnectionRefusedError at once while PostgreSQL is gone."""
+    async def office_connection(self) -> AsyncIterator[OfficeConnection]:
+        """As connections.office_connection. Raises ConnectionRefusedError at once while PostgreSQL is gone."""
         self._must_be_there()
-        async with counter(self._settings) as connection:
+        async with office_connection(self._settings) as connection:
             self._calls.add(connection)
             yield connection
 
@@ -72,7 +72,7 @@ class Pulse:
             raise ConnectionRefusedError("PostgreSQL does not answer")
 
 
-async def _feel(connection: Counter, beat_seconds: float) -> None:
+async def _feel(connection: OfficeConnection, beat_seconds: float) -> None:
     """Returns when there is no answer any more: the server is gone, or only this one connection."""
     while True:
         await asyncio.sleep(EVERY_SECONDS)

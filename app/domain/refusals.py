@@ -61,26 +61,26 @@ class NotFound(Refusal):
 class UnknownSeats(Refusal):
     """Seats that the theater does not have, as the caller wrote them.
 
-    The box office adds the screening's state after the batch; the desk, labels that are free.
+    The box office adds the screening's map version after the batch; the desk, labels that are free.
     """
 
     code: ClassVar[str] = "unknown-seats"
     unknown: tuple[int | str, ...]
     available_seats: tuple[str, ...] = ()
-    state: int | None = field(default=None, repr=False)
+    map_version: int | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True, eq=False)
 class SeatsUnavailable(Refusal):
     """Every seat that stood in the way, with its reason.
 
-    The box office adds the screening's state after the batch; the desk, labels that are free, nearest first.
+    The box office adds the screening's map version after the batch; the desk, labels that are free, nearest first.
     """
 
     code: ClassVar[str] = "seats-unavailable"
     seats: tuple[SeatInTheWay, ...]
     available_seats: tuple[str, ...] = ()
-    state: int | None = field(default=None, repr=False)
+    map_version: int | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True, eq=False)

@@ -40,7 +40,7 @@ _NOT_MEMBERS: Final = {
     "methods",
     "revision",
     "standing",
-    "state",
+    "map_version",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from app.domain.box_office.outcomes import Toggled
-from app.domain.box_office.screening_state import House
+from app.domain.box_office.screening_state import ScreeningState
 from app.domain.money import Money, total
 from app.domain.reservations import Reservation
 from app.domain.screenings import Screening
@@ -44,22 +44,22 @@ def reservation_out(reservation: Reservation, screening: Screening, layout: Layo
     }
 
 
-def toggled_json(toggled: Toggled, house: House, now: datetime) -> bytes:
+def toggled_json(toggled: Toggled, state: ScreeningState, now: datetime) -> bytes:
     """What a toggle did, and what is left of the caller's newest hold."""
     left = toggled.reservation
     return orjson.dumps(
         {
-            "reserved": named_seats_out(toggled.reserved, house.layout),
-            "released": named_seats_out(toggled.released, house.layout),
-            "reservation": reservation_out(left, house.screening, house.layout, now) if left else None,
-            "version": house.version,
+            "reserved": named_seats_out(toggled.reserved, state.layout),
+            "released": named_seats_out(toggled.released, state.layout),
+            "reservation": reservation_out(left, state.screening, state.layout, now) if left else None,
+            "version": state.version,
         }
     )
 
 
-def released_json(seat_ids: Iterable[int], house: House) -> bytes:
+def released_json(seat_ids: Iterable[int], state: ScreeningState) -> bytes:
     """Everything that the caller gave back."""
-    return orjson.dumps({"released": named_seats_out(seat_ids, house.layout), "version": house.version})
+    return orjson.dumps({"released": named_seats_out(seat_ids, state.layout), "version": state.version})
 
 
 def priced_seats_out(prices: Mapping[int, Money], layout: Layout) -> list[Json]:

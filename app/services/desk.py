@@ -202,24 +202,26 @@ class Desk:
             return await self._ask(screening_id, command, request)
         except SeatsUnavailable as refusal:
             taken = {seat.label for seat in refusal.seats}
-            free = await self._free_labels(screening_id, refusal.seats[0].seat_id, refusal.state)
+            free = await self._free_labels(screening_id, refusal.seats[0].seat_id, refusal.map_version)
             refusal.available_seats = (
                 free if taken.isdisjoint(free) else tuple(each for each in free if each not in taken)
             )
             raise
         except UnknownSeats as refusal:
-            refusal.available_seats = await self._free_labels(screening_id, None, refusal.state)
+            refusal.available_seats = await self._free_labels(screening_id, None, refusal.map_version)
             raise
 
     async def _ask(self, screening_id: int, command: Command, request: Request) -> Answer:
         return await self._box_office.ask(screening_id, command, key=request.key, request_id=request.request_id)
 
-    async def _free_labels(self, screening_id: int, near: int | None, state: int | None = None) -> tuple[str, ...]:
-        """What is free in a state that is known, or in a later one; otherwise what is free now."""
-        if state is None:
+    async def _free_labels(
+        self, screening_id: int, near: int | None, map_version: int | None = None
+    ) -> tuple[str, ...]:
+        """What is free in a map version that is known, or in a later one; otherwise what is free now."""
+        if map_version is None:
             seat_map = await self._availability.of(screening_id)
         else:
-            seat_map = await self._availability.at_least(screening_id, state)
+            seat_map = await self._availability.at_least(screening_id, map_version)
         return seat_map.free_labels(near)
 
     async def _free_labels_anywhere(self) -> tuple[str, ...]:

@@ -12,21 +12,21 @@ class Away(Exception):
 
 
 class AvailabilityCache(Protocol):
-    """Remembers, for each screening, its state and the facts that were true in it. Every call may raise Away.
+    """Remembers, for each screening, its map version and the facts that were true in it. Every call may raise Away.
 
-    A state is a number that only grows, with every change of a screening's seats, prices or layout.
+    A map version is a number that only grows, with every change of a screening's seats, prices or layout.
     """
 
-    async def states(self, screening_ids: Sequence[int]) -> list[int | None]:
-        """The state of each screening, None where it is not known."""
+    async def map_versions(self, screening_ids: Sequence[int]) -> list[int | None]:
+        """The map version of each screening, None where it is not known."""
         ...
 
-    async def known_states(self) -> dict[int, int]:
-        """Every screening whose state is known."""
+    async def known_map_versions(self) -> dict[int, int]:
+        """Every screening whose map version is known."""
         ...
 
-    async def move(self, states: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
-        """These are the states now, unless a later one is known already. What was kept for earlier ones is stale.
+    async def move(self, map_versions: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
+        """These are the map versions now, unless a later one is known already. What was kept for earlier ones is stale.
 
         Then, without another round trip, the news of screenings goes to every feed; that it did is not certain.
         """
@@ -36,10 +36,10 @@ class AvailabilityCache(Protocol):
         """What was kept last."""
         ...
 
-    async def keep(self, screening_id: int, state: int, facts: bytes, doubts: int) -> None:
-        """Keep facts that were true in this state, unless it has failed since they were read (see `doubts`).
+    async def keep(self, screening_id: int, map_version: int, facts: bytes, doubts: int) -> None:
+        """Keep facts that were true in this map version, unless it has failed since they were read (see `doubts`).
 
-        The state itself becomes known if none was.
+        The map version itself becomes known if none was.
         """
         ...
 

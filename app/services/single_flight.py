@@ -19,7 +19,7 @@ class _Round(Generic[V]):
         self.answer: V
 
 
-class Shared(Generic[K, V]):
+class SingleFlight(Generic[K, V]):
     """Puts a question to PostgreSQL once for everybody who has it. No answer is older than the moment of asking."""
 
     def __init__(self, answer: Callable[[K], Awaitable[V]]) -> None:

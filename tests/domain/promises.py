@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import datetime
 
 from app.domain.bookings import Booking, BookingStatus
-from app.domain.box_office.screening_state import House
+from app.domain.box_office.screening_state import ScreeningState
 from app.domain.claims import ClaimStatus
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seat_maps.occupancy import Seating, Taken
@@ -13,93 +13,93 @@ from app.domain.seats import SeatStatus
 ENDS = {ReservationStatus.BOOKED, ReservationStatus.RELEASED, ReservationStatus.EXPIRED}
 
 
-def check_house(house: House, now: datetime) -> None:
+def check_house(state: ScreeningState, now: datetime) -> None:
     """Everything that is true of a house by itself."""
-    every_claim_is_whole(house)
-    every_hold_has_exactly_its_claims(house)
-    every_sale_has_exactly_its_claims(house)
-    counts_add_up(house, now)
-    nobody_has_more_than_allowed(house, now)
-    usage_is_counted_right(house)
+    every_claim_is_whole(state)
+    every_hold_has_exactly_its_claims(state)
+    every_sale_has_exactly_its_claims(state)
+    counts_add_up(state, now)
+    nobody_has_more_than_allowed(state, now)
+    usage_is_counted_right(state)
 
 
-def every_claim_is_whole(house: House) -> None:
+def every_claim_is_whole(state: ScreeningState) -> None:
     """A seat of this house, once; a hold has an end and a reservation, a sale a booking, and neither the other's."""
-    for seat_id, claim in house.claims.items():
+    for seat_id, claim in state.claims.items():
         assert claim.seat_id == seat_id
-        assert seat_id in house.layout.by_id
+        assert seat_id in state.layout.by_id
         assert (claim.status is ClaimStatus.HELD) == (claim.expires_at is not None)
         assert (claim.status is ClaimStatus.BOOKED) == (claim.booking_id is not None)
         assert (claim.status is ClaimStatus.BLOCKED) == (claim.user_id is None)
         assert claim.status is not ClaimStatus.HELD or claim.reservation_id is not None
 
 
-def every_hold_has_exactly_its_claims(house: House) -> None:
+def every_hold_has_exactly_its_claims(state: ScreeningState) -> None:
     """The seats of a reservation that was not ended are those whose claims name it, until its end; no others do."""
     held = {
         seat_id: (claim.reservation_id, claim.user_id, claim.expires_at)
-        for seat_id, claim in house.claims.items()
+        for seat_id, claim in state.claims.items()
         if claim.status is ClaimStatus.HELD
     }
-    holding = [each for each in house.reservations.values() if each.status not in ENDS]
+    holding = [each for each in state.reservations.values() if each.status not in ENDS]
     wanted = [(seat_id, (each.id, each.user_id, each.expires_at)) for each in holding for seat_id in each.prices]
     assert sorted(held) == sorted(seat_id for seat_id, _ in wanted)
     assert held == dict(wanted)
-    for each in house.reservations.values():
+    for each in state.reservations.values():
         assert each.prices
         assert not each.prices.keys() & each.left.keys()
         assert (each.status is ReservationStatus.BOOKED) == (each.booking_id is not None)
         assert each.first_held_at <= each.created_at < each.expires_at
 
 
-def every_sale_has_exactly_its_claims(house: House) -> None:
+def every_sale_has_exactly_its_claims(state: ScreeningState) -> None:
     """The seats of a confirmed booking are those whose claims name it; a cancelled one has none."""
     sold = {
         seat_id: (claim.booking_id, claim.user_id)
-        for seat_id, claim in house.claims.items()
+        for seat_id, claim in state.claims.items()
         if claim.status is ClaimStatus.BOOKED
     }
-    confirmed = [each for each in house.bookings.values() if each.status is BookingStatus.CONFIRMED]
+    confirmed = [each for each in state.bookings.values() if each.status is BookingStatus.CONFIRMED]
     wanted = [(seat_id, (each.id, each.user_id)) for each in confirmed for seat_id in each.prices]
     assert sorted(sold) == sorted(seat_id for seat_id, _ in wanted)
     assert sold == dict(wanted)
-    for each in house.bookings.values():
+    for each in state.bookings.values():
         assert each.prices
         assert not each.prices.keys() & each.left.keys()
         assert (each.status is BookingStatus.CANCELLED) == (each.cancelled_at is not None)
 
 
-def counts_add_up(house: House, now: datetime) -> None:
+def counts_add_up(state: ScreeningState, now: datetime) -> None:
     """Available, reserved, booked and blocked seats are all the seats there are."""
-    facts = (Taken(each.seat_id, each.seen_as, each.expires_at) for each in house.claims.values())
+    facts = (Taken(each.seat_id, each.seen_as, each.expires_at) for each in state.claims.values())
     taken = Seating(facts, now).taken
     counts = Counter(each.status for each in taken.values())
-    available = sum(house.claims.get(seat.id) is None for seat in house.layout.seats)
-    run_out = sum(not claim.is_live(now) for claim in house.claims.values())
-    assert available + run_out + counts.total() == len(house.layout.seats)
-    live = {claim.seat_id: claim for claim in house.claims.values() if claim.is_live(now)}
+    available = sum(state.claims.get(seat.id) is None for seat in state.layout.seats)
+    run_out = sum(not claim.is_live(now) for claim in state.claims.values())
+    assert available + run_out + counts.total() == len(state.layout.seats)
+    live = {claim.seat_id: claim for claim in state.claims.values() if claim.is_live(now)}
     assert {seat_id: each.status for seat_id, each in taken.items()} == {
         seat_id: claim.seen_as for seat_id, claim in live.items()
     }
     assert counts[SeatStatus.BOOKED] == sum(
-        len(each.prices) for each in house.bookings.values() if each.status is BookingStatus.CONFIRMED
+        len(each.prices) for each in state.bookings.values() if each.status is BookingStatus.CONFIRMED
     )
     assert counts[SeatStatus.RESERVED] == sum(
-        len(each.prices) for each in house.reservations.values() if each.is_holding(now)
+        len(each.prices) for each in state.reservations.values() if each.is_holding(now)
     )
 
 
-def nobody_has_more_than_allowed(house: House, now: datetime) -> None:
+def nobody_has_more_than_allowed(state: ScreeningState, now: datetime) -> None:
     """Neither in one reservation or booking, nor altogether; and no hold goes past the cap of its first moment."""
-    limits, screening = house.screening.limits, house.screening
-    reservations, bookings = house.reservations.values(), house.bookings.values()
+    limits, screening = state.screening.limits, state.screening
+    reservations, bookings = state.reservations.values(), state.bookings.values()
     papers: list[Reservation | Booking] = [*reservations, *bookings]
     assert all(_is_allowed(len(paper.prices), limits.max_seats_per_reservation) for paper in papers)
-    for buyer in {house.buyer(user_id) for user_id in house.usage}:
-        seats = [claim for user_id in buyer for claim in house.claims_of(user_id, now)]
+    for buyer in {state.buyer(user_id) for user_id in state.usage}:
+        seats = [claim for user_id in buyer for claim in state.claims_of(user_id, now)]
         holds = [each for each in reservations if each.user_id in buyer and each.is_holding(now)]
         standing = [each for each in bookings if each.user_id in buyer and each.status is BookingStatus.CONFIRMED]
-        days = Counter(each.created_at.astimezone(house.timezone).date() for each in standing)
+        days = Counter(each.created_at.astimezone(state.timezone).date() for each in standing)
         assert _is_allowed(len(seats), limits.max_seats_per_user)
         assert _is_allowed(len(holds), limits.max_active_reservations_per_user)
         assert _is_allowed(max(days.values(), default=0), limits.bookings_per_user_per_day)
@@ -107,12 +107,12 @@ def nobody_has_more_than_allowed(house: House, now: datetime) -> None:
         assert reservation.expires_at <= screening.latest_end(reservation.first_held_at)
 
 
-def usage_is_counted_right(house: House) -> None:
+def usage_is_counted_right(state: ScreeningState) -> None:
     """What a buyer has, as the limits count it from command to command, is what the house has of theirs."""
-    for user_id, usage in house.usage.items():
-        group = house.buyer(user_id)
-        holds = [each for each in house.reservations.values() if each.user_id in group and each.status not in ENDS]
-        sales = [each for each in house.bookings.values() if each.user_id in group]
+    for user_id, usage in state.usage.items():
+        group = state.buyer(user_id)
+        holds = [each for each in state.reservations.values() if each.user_id in group and each.status not in ENDS]
+        sales = [each for each in state.bookings.values() if each.user_id in group]
         assert usage.holds == {each.id: each.expires_at for each in holds}
         assert usage.bookings == {each.id: each.created_at for each in sales if each.status is BookingStatus.CONFIRMED}
 

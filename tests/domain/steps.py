@@ -23,7 +23,7 @@ from app.domain.box_office.commands import (
 )
 from app.domain.box_office.decide import decide
 from app.domain.box_office.outcomes import Blocked, Booked, Cancelled, Closed, Expired, Held, Kept, Outcome, ReleasedAll
-from app.domain.box_office.screening_state import House
+from app.domain.box_office.screening_state import ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
 from app.domain.refusals import (
@@ -39,7 +39,7 @@ from app.domain.refusals import (
 from app.domain.reservations import Reservation, ReservationStatus
 
 
-def check_step(before: House, command: Command, after: House, now: datetime) -> None:
+def check_step(before: ScreeningState, command: Command, after: ScreeningState, now: datetime) -> None:
     """Everything that is true of a command that was not refused."""
     versions_count_changes(before, after)
     nobody_loses_a_seat_but_by_its_owners_wish(before, command, after, now)
@@ -48,7 +48,7 @@ def check_step(before: House, command: Command, after: House, now: datetime) -> 
     what_was_asked_for_is_done(before, command, after, now)
 
 
-def versions_count_changes(before: House, after: House) -> None:
+def versions_count_changes(before: ScreeningState, after: ScreeningState) -> None:
     """One more for a command that changed something, which shows in some seat; what changed has that version."""
     changed = before.claims != after.claims
     assert after.version == before.version + changed
@@ -61,7 +61,9 @@ def versions_count_changes(before: House, after: House) -> None:
         assert before.bookings.get(booking_id) == booking or booking.version == after.version
 
 
-def nobody_loses_a_seat_but_by_its_owners_wish(before: House, command: Command, after: House, now: datetime) -> None:
+def nobody_loses_a_seat_but_by_its_owners_wish(
+    before: ScreeningState, command: Command, after: ScreeningState, now: datetime
+) -> None:
     """A live claim stays with its owner, unless the owner gives just that seat back. Time alone ends the others."""
     lost = {
         claim.seat_id
@@ -74,7 +76,7 @@ def nobody_loses_a_seat_but_by_its_owners_wish(before: House, command: Command, 
             assert after.claims[seat_id] == claim
 
 
-def nothing_is_forgotten(before: House, command: Command, after: House, now: datetime) -> None:
+def nothing_is_forgotten(before: ScreeningState, command: Command, after: ScreeningState, now: datetime) -> None:
     """Reservations and bookings remain, with all the seats they ever had; time alone changes those of others."""
     for reservation_id, old in before.reservations.items():
         new = after.reservations[reservation_id]
@@ -96,7 +98,7 @@ def nothing_is_forgotten(before: House, command: Command, after: House, now: dat
             assert now_sold == sold
 
 
-def prices_are_kept(before: House, command: Command, after: House, now: datetime) -> None:
+def prices_are_kept(before: ScreeningState, command: Command, after: ScreeningState, now: datetime) -> None:
     """Whoever keeps a seat keeps its price, from hold to hold to booking; a seat that is taken anew costs today's.
 
     Confirmed or extended late, a hold has the price of its own moment.
@@ -111,7 +113,7 @@ def prices_are_kept(before: House, command: Command, after: House, now: datetime
             assert price_of(after, claim) == agreed.get(seat_id, today)
 
 
-def what_was_asked_for_is_done(before: House, command: Command, after: House, now: datetime) -> None:
+def what_was_asked_for_is_done(before: ScreeningState, command: Command, after: ScreeningState, now: datetime) -> None:
     """The seats that were named are held, booked or free, as the command says."""
     match command:
         case Hold(buyer, seats):
@@ -170,73 +172,73 @@ def what_was_asked_for_is_done(before: House, command: Command, after: House, no
             assert after == before
 
 
-def check_refusal(house: House, command: Command, refusal: Refusal, now: datetime) -> None:
+def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now: datetime) -> None:
     """A rule said no: it had a reason, and named everything that stood in the way."""
     match refusal, command:
         case SeatsUnavailable(), Hold(buyer, seats) | Toggle(buyer, seats) | Book(buyer, seats):
-            assert {each.seat_id for each in refusal.seats} == in_the_way(house, seats.ids, buyer.id, now) != set()
+            assert {each.seat_id for each in refusal.seats} == in_the_way(state, seats.ids, buyer.id, now) != set()
         case ReservationExpired(), Confirm(buyer, reservation_id) | Extend(buyer, reservation_id):
-            late = house.reservations[reservation_id]
+            late = state.reservations[reservation_id]
             assert late.status_at(now) is ReservationStatus.EXPIRED
             assert refusal.expired_at == late.expires_at
-            assert {each.seat_id for each in refusal.seats} == in_the_way(house, late.prices, buyer.id, now) != set()
+            assert {each.seat_id for each in refusal.seats} == in_the_way(state, late.prices, buyer.id, now) != set()
         case ReservationEnded(), Confirm() | Extend() | Release():
-            assert refusal.reservation_status == house.reservations[command.reservation_id].status
+            assert refusal.reservation_status == state.reservations[command.reservation_id].status
             assert refusal.reservation_status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED)
         case ExtensionLimit(), Extend():
-            reservation = house.reservations[command.reservation_id]
-            assert refusal.latest_expires_at == house.screening.latest_end(reservation.first_held_at)
+            reservation = state.reservations[command.reservation_id]
+            assert refusal.latest_expires_at == state.screening.latest_end(reservation.first_held_at)
             assert refusal.latest_expires_at <= max(now, reservation.expires_at)
         case NotFound(), Confirm() | Extend() | Release():
-            theirs = house.reservations.get(command.reservation_id)
+            theirs = state.reservations.get(command.reservation_id)
             assert theirs is None or theirs.user_id != command.buyer.id
         case NotFound(), Cancel(buyer, booking_id):
-            sold = house.bookings.get(booking_id)
+            sold = state.bookings.get(booking_id)
             assert sold is None or (sold.user_id != buyer.id and not buyer.runs_the_house)
         case LimitExceeded(limit="max_seats_per_reservation"), Hold() | Toggle() | Book():
-            newest = house.held_by(command.buyer.id, now)[-1:] if isinstance(command, Toggle) else []
+            newest = state.held_by(command.buyer.id, now)[-1:] if isinstance(command, Toggle) else []
             had = {seat_id for each in newest for seat_id in each.prices}
-            mine = _held_by(house, command.buyer.id, now) if isinstance(command, Toggle) else set()
+            mine = _held_by(state, command.buyer.id, now) if isinstance(command, Toggle) else set()
             wanted = had.symmetric_difference(set(command.seats.ids) - (mine - had))
-            assert (refusal.allowed, refusal.current) == (house.screening.limits.max_seats_per_reservation, len(had))
+            assert (refusal.allowed, refusal.current) == (state.screening.limits.max_seats_per_reservation, len(had))
             assert len(wanted) > refusal.allowed
         case LimitExceeded(limit="max_seats_per_user"), Hold() | Toggle() | Book() | Extend() | Confirm():
-            buyer_ids = house.buyer(command.buyer.id)
-            mine = {claim.seat_id for user_id in buyer_ids for claim in house.claims_of(user_id, now)}
-            assert (refusal.allowed, refusal.current) == (house.screening.limits.max_seats_per_user, len(mine))
-            assert len(mine | set(_wanted_by(house, command))) > refusal.allowed
+            buyer_ids = state.buyer(command.buyer.id)
+            mine = {claim.seat_id for user_id in buyer_ids for claim in state.claims_of(user_id, now)}
+            assert (refusal.allowed, refusal.current) == (state.screening.limits.max_seats_per_user, len(mine))
+            assert len(mine | set(_wanted_by(state, command))) > refusal.allowed
         case LimitExceeded(limit="max_active_reservations_per_user"), Hold() | Toggle() | Extend():
-            holds = [each for user_id in house.buyer(command.buyer.id) for each in house.held_by(user_id, now)]
+            holds = [each for user_id in state.buyer(command.buyer.id) for each in state.held_by(user_id, now)]
             own = [each for each in holds if each.user_id == command.buyer.id]
-            ending = [each for each in own if each.prices.keys() <= set(_wanted_by(house, command))]
-            assert refusal.allowed == house.screening.limits.max_active_reservations_per_user
+            ending = [each for each in own if each.prices.keys() <= set(_wanted_by(state, command))]
+            assert refusal.allowed == state.screening.limits.max_active_reservations_per_user
             assert refusal.current == len(holds)
             assert len(holds) - len(ending) + 1 > refusal.allowed
         case LimitExceeded(limit="bookings_per_user_per_day"), Book() | Confirm():
-            today = now.astimezone(house.timezone).date()
-            buyer_ids = house.buyer(command.buyer.id)
-            standing = [each for each in house.bookings.values() if each.status is BookingStatus.CONFIRMED]
+            today = now.astimezone(state.timezone).date()
+            buyer_ids = state.buyer(command.buyer.id)
+            standing = [each for each in state.bookings.values() if each.status is BookingStatus.CONFIRMED]
             made = [each.created_at for each in standing if each.user_id in buyer_ids]
-            assert refusal.allowed == house.screening.limits.bookings_per_user_per_day
-            assert refusal.current == sum(at.astimezone(house.timezone).date() == today for at in made)
+            assert refusal.allowed == state.screening.limits.bookings_per_user_per_day
+            assert refusal.current == sum(at.astimezone(state.timezone).date() == today for at in made)
             assert refusal.current >= refusal.allowed
         case SalesClosed(), Hold() | Toggle() | Book() | Extend() | Confirm():
-            assert not house.screening.is_on_sale(now)
+            assert not state.screening.is_on_sale(now)
         case _:
             raise AssertionError(f"{command} has no reason to be refused with {refusal!r}")
 
 
-def may_be_repeated(house: House, command: Command) -> bool:
+def may_be_repeated(state: ScreeningState, command: Command) -> bool:
     """Toggling undoes itself; and what reached the cap cannot be extended again."""
     if isinstance(command, Extend):
-        extended = house.reservations[command.reservation_id]
-        return extended.expires_at < house.screening.latest_end(extended.first_held_at)
+        extended = state.reservations[command.reservation_id]
+        return extended.expires_at < state.screening.latest_end(extended.first_held_at)
     return not isinstance(command, Toggle)
 
 
-def check_repeat(house: House, command: Command, first: Outcome, new_id: UUID, now: datetime) -> None:
+def check_repeat(state: ScreeningState, command: Command, first: Outcome, new_id: UUID, now: datetime) -> None:
     """What was done once is not done twice: it is only said again."""
-    again = decide(house, _anew(command, new_id), now)
+    again = decide(state, _anew(command, new_id), now)
     assert not again.changes_something
     match first, again.outcome:
         case (Held(one), Held(other, created)):
@@ -258,9 +260,9 @@ def check_repeat(house: House, command: Command, first: Outcome, new_id: UUID, n
             raise AssertionError(f"{command} was answered with {first!r}, and then with {again.outcome!r}")
 
 
-def in_the_way(house: House, seat_ids: Iterable[int], user_id: int, now: datetime) -> set[int]:
+def in_the_way(state: ScreeningState, seat_ids: Iterable[int], user_id: int, now: datetime) -> set[int]:
     """Those of the seats that this user cannot take: somebody else has them, or the user has bought them already."""
-    claims = (house.claims.get(seat_id) for seat_id in seat_ids)
+    claims = (state.claims.get(seat_id) for seat_id in seat_ids)
     return {claim.seat_id for claim in claims if claim and claim.is_live(now) and not claim.is_held_by(user_id)}
 
 
@@ -274,38 +276,38 @@ def is_blocked(claim: Claim | None) -> bool:
     return claim is not None and claim.status is ClaimStatus.BLOCKED
 
 
-def price_of(house: House, claim: Claim) -> Money:
+def price_of(state: ScreeningState, claim: Claim) -> Money:
     """What the owner of a claim pays, or paid, for the seat."""
     paper: Reservation | Booking
     if claim.booking_id is not None:
-        paper = house.bookings[claim.booking_id]
+        paper = state.bookings[claim.booking_id]
     else:
         assert claim.reservation_id is not None
-        paper = house.reservations[claim.reservation_id]
+        paper = state.reservations[claim.reservation_id]
     return paper.prices[claim.seat_id]
 
 
-def _given_back_by(house: House, command: Command, now: datetime) -> set[int]:
+def _given_back_by(state: ScreeningState, command: Command, now: datetime) -> set[int]:
     """The seats that a command may free although their time is not over."""
     match command:
         case Toggle(buyer, seats):
-            return {seat_id for seat_id in seats.ids if seat_id in _held_by(house, buyer.id, now)}
+            return {seat_id for seat_id in seats.ids if seat_id in _held_by(state, buyer.id, now)}
         case Release(_, reservation_id, seat_id):
-            return set(house.reservations[reservation_id].prices) if seat_id is None else {seat_id}
+            return set(state.reservations[reservation_id].prices) if seat_id is None else {seat_id}
         case ReleaseAll(buyer):
-            return _held_by(house, buyer.id, now)
+            return _held_by(state, buyer.id, now)
         case Cancel(_, booking_id, seat_id):
-            return set(house.bookings[booking_id].prices) if seat_id is None else {seat_id}
+            return set(state.bookings[booking_id].prices) if seat_id is None else {seat_id}
         case Unblock(_, seats):
-            return {seat_id for seat_id in seats.ids if is_blocked(house.claims.get(seat_id))}
-        case Close() if house.screening.cancelled_at is not None:
-            return {claim.seat_id for claim in house.claims.values() if _is_undone_by(command, claim)}
+            return {seat_id for seat_id in seats.ids if is_blocked(state.claims.get(seat_id))}
+        case Close() if state.screening.cancelled_at is not None:
+            return {claim.seat_id for claim in state.claims.values() if _is_undone_by(command, claim)}
         case _:
             return set()
 
 
-def _held_by(house: House, user_id: int, now: datetime) -> set[int]:
-    return {claim.seat_id for claim in house.claims_of(user_id, now) if claim.status is ClaimStatus.HELD}
+def _held_by(state: ScreeningState, user_id: int, now: datetime) -> set[int]:
+    return {claim.seat_id for claim in state.claims_of(user_id, now) if claim.status is ClaimStatus.HELD}
 
 
 def _is_undone_by(command: Close, claim: Claim) -> bool:
@@ -315,9 +317,9 @@ def _is_undone_by(command: Close, claim: Claim) -> bool:
     return claim.booking_id in command.booking_ids
 
 
-def _wanted_by(house: House, command: Hold | Toggle | Book | Extend | Confirm) -> Iterable[int]:
+def _wanted_by(state: ScreeningState, command: Hold | Toggle | Book | Extend | Confirm) -> Iterable[int]:
     if isinstance(command, Extend | Confirm):
-        return house.reservations[command.reservation_id].prices
+        return state.reservations[command.reservation_id].prices
     return command.seats.ids
 
 
@@ -329,14 +331,14 @@ def _lasting(reservation: Reservation) -> tuple[object, ...]:
     return reservation.id, reservation.user_id, reservation.created_at, reservation.first_held_at
 
 
-def _only_paper(house: House, seat_ids: Iterable[int], status: ClaimStatus) -> Reservation | Booking:
+def _only_paper(state: ScreeningState, seat_ids: Iterable[int], status: ClaimStatus) -> Reservation | Booking:
     """The one reservation or booking that the claims of these seats name."""
-    claims = [house.claims[seat_id] for seat_id in seat_ids]
+    claims = [state.claims[seat_id] for seat_id in seat_ids]
     assert {claim.status for claim in claims} == {status}
     papers = {claim.reservation_id if status is ClaimStatus.HELD else claim.booking_id for claim in claims}
     (paper_id,) = papers
     assert paper_id is not None
-    return house.reservations[paper_id] if status is ClaimStatus.HELD else house.bookings[paper_id]
+    return state.reservations[paper_id] if status is ClaimStatus.HELD else state.bookings[paper_id]
 
 
 def _anew(command: Command, new_id: UUID) -> Command:

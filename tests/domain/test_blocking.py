@@ -11,7 +11,7 @@ from app.domain.box_office.screening_state import Cause, Decision
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.refusals import UnknownSeats
 from app.domain.reservations import ReservationStatus
-from tests.domain.houses import ANN, BOB, HOLD, NOON, ORGANIZER, Evening, named
+from tests.domain.states import ANN, BOB, HOLD, NOON, ORGANIZER, Evening, named
 
 
 def block(evening: Evening, *labels: str) -> Decision:
@@ -23,7 +23,7 @@ def unblock(evening: Evening, *labels: str) -> Decision:
 
 
 def close(evening: Evening) -> Decision:
-    return evening.ask(Close(ORGANIZER, tuple(evening.house.reservations), tuple(evening.house.bookings)))
+    return evening.ask(Close(ORGANIZER, tuple(evening.state.reservations), tuple(evening.state.bookings)))
 
 
 def test_each_seat_is_told_what_became_of_it() -> None:
@@ -44,7 +44,7 @@ def test_a_blocked_seat_is_nobodys_and_has_a_reason() -> None:
 
     block(evening, "A1")
 
-    assert evening.house.claims == {1: Claim(1, ClaimStatus.BLOCKED, reason="a camera")}
+    assert evening.state.claims == {1: Claim(1, ClaimStatus.BLOCKED, reason="a camera")}
 
 
 def test_several_seats_of_a_hold_that_ran_out_are_blocked_together() -> None:
@@ -55,7 +55,7 @@ def test_several_seats_of_a_hold_that_ran_out_are_blocked_together() -> None:
     block(evening, "A1", "A2")
 
     assert evening.free() == {"A3", "A4", "A5", "A6"}
-    assert evening.house.claims.keys() == {1, 2}
+    assert evening.state.claims.keys() == {1, 2}
     assert evening.reservation(hold).status is ReservationStatus.EXPIRED
 
 
@@ -88,7 +88,7 @@ def test_seats_that_the_house_does_not_have_are_named_and_none_is_blocked() -> N
         block(evening, "A1", "Z1")
 
     assert refusal.value.unknown == ("Z1",)
-    assert evening.house.claims == {}
+    assert evening.state.claims == {}
 
 
 def test_a_cancelled_screening_releases_its_holds_and_refunds_its_bookings() -> None:
@@ -100,9 +100,9 @@ def test_a_cancelled_screening_releases_its_holds_and_refunds_its_bookings() -> 
     decision = close(evening)
 
     assert decision.outcome == Closed(2)
-    assert evening.house.claims == {}
+    assert evening.state.claims == {}
     assert evening.reservation(hold).status is ReservationStatus.RELEASED
-    cancelled = evening.house.bookings[booking.id]
+    cancelled = evening.state.bookings[booking.id]
     assert (cancelled.status, cancelled.payment.status) == (BookingStatus.CANCELLED, PaymentStatus.REFUNDED)
 
 
@@ -127,7 +127,7 @@ def test_closing_twice_changes_nothing_more() -> None:
     decision = close(evening)
 
     assert decision.outcome == Closed(0)
-    assert evening.house.version == 2
+    assert evening.state.version == 2
 
 
 def test_while_a_screening_is_not_cancelled_nothing_of_it_is_undone() -> None:
@@ -148,4 +148,4 @@ def test_blocked_seats_stay_blocked_when_the_screening_is_closed() -> None:
 
     close(evening)
 
-    assert evening.house.claims.keys() == {1}
+    assert evening.state.claims.keys() == {1}

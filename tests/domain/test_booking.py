@@ -10,7 +10,7 @@ from app.domain.box_office.outcomes import Booked
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.refusals import NotFound, ReservationEnded, ReservationExpired, SalesClosed, SeatsUnavailable
 from app.domain.reservations import ReservationStatus
-from tests.domain.houses import (
+from tests.domain.states import (
     ANN,
     BOB,
     BOX,
@@ -46,7 +46,7 @@ def test_a_sold_seat_has_no_end_and_names_its_booking() -> None:
 
     booking = evening.confirm(ANN, hold)
 
-    assert evening.house.claims == {1: Claim(1, ClaimStatus.BOOKED, ANN.id, hold.id, booking.id, expires_at=None)}
+    assert evening.state.claims == {1: Claim(1, ClaimStatus.BOOKED, ANN.id, hold.id, booking.id, expires_at=None)}
 
 
 def test_a_confirmed_hold_names_its_booking() -> None:
@@ -71,7 +71,7 @@ def test_confirming_twice_is_the_same_booking() -> None:
     again = evening.ask(Confirm(ANN, hold.id, evening.new_id(), "paid again")).outcome
 
     assert again == Booked(booking, created=False)
-    assert evening.house.version == 2
+    assert evening.state.version == 2
 
 
 @pytest.mark.parametrize("swept", [False, True])
@@ -210,7 +210,7 @@ def test_booking_again_what_i_booked_together_is_the_same_booking() -> None:
     again = evening.ask(Book(ANN, named("A2", "A1"), evening.new_id(), "paid again")).outcome
 
     assert again == Booked(booking, created=False)
-    assert evening.house.version == 1
+    assert evening.state.version == 1
 
 
 def test_booking_again_what_i_confirmed_together_is_the_same_booking() -> None:
@@ -229,7 +229,7 @@ def test_seats_that_i_did_not_book_together_are_no_repeat(again: tuple[str, ...]
     with pytest.raises(SeatsUnavailable):
         evening.book(ANN, *again)
 
-    assert evening.house.version == 2
+    assert evening.state.version == 2
 
 
 @pytest.mark.parametrize("wanted", [("A1",), ("A1", "A2")])
@@ -299,7 +299,7 @@ def test_a_cancelled_booking_frees_its_seats_at_once_and_goes_on_naming_them() -
     assert (cancelled.status, cancelled.cancelled_at) == (BookingStatus.CANCELLED, evening.now)
     assert (cancelled.payment.status, cancelled.payment.reference) == (PaymentStatus.REFUNDED, "paid")
     assert cancelled.prices == booking.prices
-    assert evening.house.claims == {}
+    assert evening.state.claims == {}
 
 
 def test_one_cancelled_seat_is_free_and_the_booking_is_what_is_left() -> None:
@@ -344,7 +344,7 @@ def test_cancelling_twice_succeeds_and_changes_nothing(label: str | None) -> Non
     twice = evening.cancel(ANN, booking, label)
 
     assert twice == once
-    assert evening.house.version == 2
+    assert evening.state.version == 2
 
 
 def test_cancelling_again_does_not_touch_whoever_bought_the_seat_by_then() -> None:
@@ -377,7 +377,7 @@ def test_confirming_again_after_a_cancellation_sells_nothing_anew() -> None:
     again = evening.ask(Confirm(ANN, hold.id, evening.new_id(), "paid again")).outcome
 
     assert again == Booked(cancelled, created=False)
-    assert evening.house.claims == {}
+    assert evening.state.claims == {}
 
 
 def test_somebody_elses_booking_is_not_found() -> None:

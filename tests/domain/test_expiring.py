@@ -8,7 +8,7 @@ from app.domain.box_office.commands import Expire
 from app.domain.box_office.outcomes import Expired
 from app.domain.box_office.screening_state import Cause
 from app.domain.reservations import ReservationStatus
-from tests.domain.houses import ANN, BOB, HOLD, INSTANT, Evening
+from tests.domain.states import ANN, BOB, HOLD, INSTANT, Evening
 
 
 def test_an_instant_before_its_end_a_hold_is_a_hold() -> None:
@@ -39,7 +39,7 @@ def test_sweeping_frees_the_seats_of_a_hold_that_ran_out() -> None:
     count = evening.sweep()
 
     assert count == 1
-    assert evening.house.claims == {}
+    assert evening.state.claims == {}
     assert (evening.reservation(hold).status, evening.reservation(hold).prices) == (
         ReservationStatus.EXPIRED,
         hold.prices,
@@ -53,7 +53,7 @@ def test_sweeping_too_early_changes_nothing() -> None:
 
     count = evening.sweep()
 
-    assert (count, evening.house.version) == (0, 1)
+    assert (count, evening.state.version) == (0, 1)
 
 
 def test_sweeping_twice_changes_nothing_more() -> None:
@@ -64,7 +64,7 @@ def test_sweeping_twice_changes_nothing_more() -> None:
 
     count = evening.sweep()
 
-    assert (count, evening.house.version) == (0, 2)
+    assert (count, evening.state.version) == (0, 2)
 
 
 def test_several_holds_are_swept_as_one_change() -> None:
@@ -73,11 +73,11 @@ def test_several_holds_are_swept_as_one_change() -> None:
     evening.hold(BOB, "A2")
     evening.wait(HOLD)
 
-    decision = evening.ask(Expire(tuple(evening.house.reservations)))
+    decision = evening.ask(Expire(tuple(evening.state.reservations)))
 
     assert decision.outcome == Expired(2)
     assert decision.cause is Cause.EXPIRY
-    assert evening.house.version == 3
+    assert evening.state.version == 3
 
 
 def test_a_sweeper_that_is_late_does_not_touch_whoever_took_the_seat() -> None:

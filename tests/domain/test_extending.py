@@ -14,7 +14,7 @@ from app.domain.refusals import (
 )
 from app.domain.reservations import ReservationStatus
 from app.domain.screenings import Limits
-from tests.domain.houses import ANN, BOB, BOX, CAP, DEARER, HOLD, INSTANT, NOON, STANDARD, Evening, labels
+from tests.domain.states import ANN, BOB, BOX, CAP, DEARER, HOLD, INSTANT, NOON, STANDARD, Evening, labels
 
 
 def test_an_extended_hold_lasts_five_minutes_from_now_with_all_its_seats() -> None:
@@ -25,7 +25,7 @@ def test_an_extended_hold_lasts_five_minutes_from_now_with_all_its_seats() -> No
     extended = evening.extend(ANN, hold)
 
     assert (extended.expires_at, extended.version) == (evening.now + HOLD, 2)
-    assert {claim.expires_at for claim in evening.house.claims.values()} == {extended.expires_at}
+    assert {claim.expires_at for claim in evening.state.claims.values()} == {extended.expires_at}
 
 
 def test_the_last_extension_ends_at_the_cap() -> None:
@@ -60,7 +60,7 @@ def test_extending_twice_at_the_same_moment_is_extending_once() -> None:
     twice = evening.extend(ANN, hold)
 
     assert twice == once
-    assert evening.house.version == 2
+    assert evening.state.version == 2
 
 
 def test_a_hold_that_lasts_longer_than_a_fresh_one_would_is_left_alone() -> None:
@@ -165,7 +165,7 @@ def test_one_hold_at_a_time_may_become_the_one_that_is_taken_again() -> None:
     evening.extend(ANN, hold)
 
     assert evening.reservation(newer).status is ReservationStatus.RELEASED
-    assert [each.id for each in evening.house.held_by(ANN.id, evening.now)] == [hold.id]
+    assert [each.id for each in evening.state.held_by(ANN.id, evening.now)] == [hold.id]
 
 
 def test_a_released_hold_cannot_be_extended() -> None:

@@ -13,12 +13,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from app.domain.box_office.commands import Command, Expire
 from app.domain.box_office.decide import decide
-from app.domain.box_office.screening_state import Decision, House
+from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.claims import ClaimStatus
 from app.domain.refusals import Refusal
 from app.domain.screenings import Limits
-from tests.domain.houses import BOB, CAP, CLEO, HOLD, INSTANT, NOON, empty_house, picture_of
 from tests.domain.promises import check_house
+from tests.domain.states import BOB, CAP, CLEO, HOLD, INSTANT, NOON, empty_house, picture_of
 from tests.domain.steps import check_refusal, check_repeat, check_step, is_still_had, may_be_repeated
 from tests.domain.wishes import MANY, NEW_PRICES, PASSINGS, Kind, NewPrice, Passing, Wish
 
@@ -63,7 +63,7 @@ class Evenings(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.house = empty_house()
+        self.state = empty_house()
         self.twin = empty_house()
         self.now = NOON
         self.numbers = count(1)
@@ -81,8 +81,8 @@ class Evenings(RuleBasedStateMachine):
     ) -> None:
         self.change_screening(limits=limits, max_hold_seconds=cap.seconds, sales_close_at=NOON + sold_for)
         if one_email:
-            for house in (self.house, self.twin):
-                two_guests_are_one_buyer(house)
+            for state in (self.state, self.twin):
+                two_guests_are_one_buyer(state)
         for wish in so_far:
             self.ask(wish)
 
@@ -97,47 +97,47 @@ class Evenings(RuleBasedStateMachine):
                 if ends := self.ends_to_come():
                     self.move_clock(max(self.now, ends[nth % len(ends)] + offset))
             case NewPrice(money):
-                self.change_screening(prices={**self.house.screening.prices, "standard": money})
-            case Cancellation() if len(self.house.reservations) > 4:
-                self.change_screening(cancelled_at=self.house.screening.cancelled_at or self.now)
+                self.change_screening(prices={**self.state.screening.prices, "standard": money})
+            case Cancellation() if len(self.state.reservations) > 4:
+                self.change_screening(cancelled_at=self.state.screening.cancelled_at or self.now)
                 self.ask(Wish(Kind.CLOSE))
 
     @invariant()
     def all_promises_are_kept(self) -> None:
-        check_house(self.house, self.now)
+        check_house(self.state, self.now)
         check_house(self.twin, self.now)
 
     @invariant()
     def nobody_can_tell_whether_it_was_swept(self) -> None:
-        assert seen_of(self.house, self.now) == seen_of(self.twin, self.now)
+        assert seen_of(self.state, self.now) == seen_of(self.twin, self.now)
 
     @invariant()
     def holding_again_and_again_does_not_beat_the_cap(self) -> None:
         for seat_id, since in self.had_since.items():
-            expires_at = self.house.claims[seat_id].expires_at
-            assert expires_at is None or expires_at <= self.house.screening.latest_end(since)
+            expires_at = self.state.claims[seat_id].expires_at
+            assert expires_at is None or expires_at <= self.state.screening.latest_end(since)
 
     def ask(self, wish: Wish) -> None:
         """Decide in both houses, and hold what comes of it against everything that must be true of it."""
         new_id = self.new_id()
-        command = wish.as_command(self.house, new_id)
-        before = picture_of(self.house)
-        answer = entered(self.house, command, self.now)
+        command = wish.as_command(self.state, new_id)
+        before = picture_of(self.state)
+        answer = entered(self.state, command, self.now)
         if isinstance(answer, Refusal):
-            assert self.house == before
+            assert self.state == before
             check_refusal(before, command, answer, self.now)
         else:
-            check_step(before, command, self.house, self.now)
-            if may_be_repeated(self.house, command):
-                check_repeat(self.house, command, answer.outcome, self.new_id(), self.now)
+            check_step(before, command, self.state, self.now)
+            if may_be_repeated(self.state, command):
+                check_repeat(self.state, command, answer.outcome, self.new_id(), self.now)
         swept = entered(self.twin, command, self.now)
         assert type(swept) is type(answer)
         self.remember(before)
 
-    def remember(self, before: House) -> None:
+    def remember(self, before: ScreeningState) -> None:
         """Since when each seat has been with the one who has it now."""
         old = {seat_id: claim for seat_id, claim in before.claims.items() if claim.is_live(self.now)}
-        live = {seat_id: claim for seat_id, claim in self.house.claims.items() if claim.is_live(self.now)}
+        live = {seat_id: claim for seat_id, claim in self.state.claims.items() if claim.is_live(self.now)}
         self.had_since = {
             seat_id: self.had_since[seat_id]
             if seat_id in old and seat_id in self.had_since and is_still_had(old[seat_id], claim, self.now)
@@ -148,50 +148,50 @@ class Evenings(RuleBasedStateMachine):
 
     def move_clock(self, now: datetime) -> None:
         self.now = now
-        before = picture_of(self.house)
+        before = picture_of(self.state)
         entered(self.twin, Expire(tuple(self.twin.reservations)), now)
         self.remember(before)
 
     def change_screening(self, **changes: Any) -> None:
-        self.house.screening = self.twin.screening = replace(self.house.screening, **changes)
+        self.state.screening = self.twin.screening = replace(self.state.screening, **changes)
 
     def ends_to_come(self) -> list[datetime]:
-        ends = {claim.expires_at for claim in self.house.claims.values() if claim.expires_at is not None}
+        ends = {claim.expires_at for claim in self.state.claims.values() if claim.expires_at is not None}
         return sorted(end for end in ends if end > self.now)
 
     def new_id(self) -> UUID:
         return UUID(int=next(self.numbers))
 
 
-def two_guests_are_one_buyer(house: House) -> None:
+def two_guests_are_one_buyer(state: ScreeningState) -> None:
     """Bob and Cleo are guests with the same email."""
-    same, usage = frozenset((BOB.id, CLEO.id)), house.usage[BOB.id]
-    house.same_buyer = dict.fromkeys(same, same)
-    house.usage = {**house.usage, CLEO.id: usage}
+    same, usage = frozenset((BOB.id, CLEO.id)), state.usage[BOB.id]
+    state.same_buyer = dict.fromkeys(same, same)
+    state.usage = {**state.usage, CLEO.id: usage}
 
 
-def entered(house: House, command: Command, now: datetime) -> Decision | Refusal:
+def entered(state: ScreeningState, command: Command, now: datetime) -> Decision | Refusal:
     """What is decided, taken in; or why not. Deciding changes nothing by itself."""
-    before = picture_of(house)
+    before = picture_of(state)
     try:
-        decision = decide(house, command, now)
+        decision = decide(state, command, now)
     except Refusal as refusal:
         return refusal
     finally:
-        assert house == before
-    house.apply(decision)
+        assert state == before
+    state.apply(decision)
     return decision
 
 
-def seen_of(house: House, now: datetime) -> tuple[object, ...]:
+def seen_of(state: ScreeningState, now: datetime) -> tuple[object, ...]:
     """All that can be seen of a house at a moment, but for the versions in which it came about."""
     return (
-        {seat_id: claim for seat_id, claim in house.claims.items() if claim.is_live(now)},
+        {seat_id: claim for seat_id, claim in state.claims.items() if claim.is_live(now)},
         {
             each.id: replace(each, status=each.status_at(now), version=0, left=dict(each.left))
-            for each in house.reservations.values()
+            for each in state.reservations.values()
         },
-        {each.id: replace(each, version=0) for each in house.bookings.values()},
+        {each.id: replace(each, version=0) for each in state.bookings.values()},
     )
 
 

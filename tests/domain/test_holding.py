@@ -10,7 +10,7 @@ from app.domain.refusals import LimitExceeded, SalesClosed, SeatsUnavailable, Un
 from app.domain.reservations import ReservationStatus
 from app.domain.screenings import Limits
 from app.domain.seats import SeatNames
-from tests.domain.houses import ANN, BOB, BOX, CAP, DEARER, HOLD, INSTANT, NOON, STANDARD, Evening, labels, named
+from tests.domain.states import ANN, BOB, BOX, CAP, DEARER, HOLD, INSTANT, NOON, STANDARD, Evening, labels, named
 
 
 def test_held_seats_are_mine_for_five_minutes() -> None:
@@ -79,7 +79,7 @@ def test_holding_again_what_i_hold_together_is_the_same_reservation_and_not_rene
     again = evening.ask(Hold(ANN, named("A2", "A1"), evening.new_id())).outcome
 
     assert again == Held(first, created=False)
-    assert evening.house.version == 1
+    assert evening.state.version == 1
 
 
 def test_holding_again_succeeds_even_when_sales_have_closed() -> None:
@@ -193,8 +193,8 @@ def test_taking_over_one_seat_frees_the_others_of_the_hold_that_ran_out() -> Non
 
     evening.hold(BOB, "A1")
 
-    assert evening.house.claims.keys() == {1}
-    assert evening.house.version == 2
+    assert evening.state.claims.keys() == {1}
+    assert evening.state.version == 2
 
 
 def test_holding_what_i_held_until_it_ran_out_is_a_new_hold_with_a_cap_of_its_own() -> None:

@@ -10,7 +10,7 @@ from app.domain.box_office.limits import Usage
 from app.domain.people import Person
 from app.domain.refusals import LimitExceeded
 from app.domain.screenings import Limits
-from tests.domain.houses import ANN, BOB, CLEO, HOLD, INSTANT, NOON, Evening
+from tests.domain.states import ANN, BOB, CLEO, HOLD, INSTANT, NOON, Evening
 
 
 def evening_with(**limits: Any) -> Evening:
@@ -22,8 +22,8 @@ def evening_with(**limits: Any) -> Evening:
 def one_email(evening: Evening, *guests: Person) -> None:
     """These guests gave the same email: they are one buyer."""
     group, shared = frozenset(guest.id for guest in guests), Usage()
-    evening.house.same_buyer = dict.fromkeys(group, group)
-    evening.house.usage = {**evening.house.usage, **dict.fromkeys(group, shared)}
+    evening.state.same_buyer = dict.fromkeys(group, group)
+    evening.state.usage = {**evening.state.usage, **dict.fromkeys(group, shared)}
 
 
 def what_was_said(refusal: LimitExceeded) -> tuple[str, int, int]:
@@ -138,7 +138,7 @@ def test_toggling_joins_the_hold_that_there_is() -> None:
 
 def test_a_hold_elsewhere_counts() -> None:
     evening = evening_with(max_active_reservations_per_user=1)
-    evening.house.usage[ANN.id].holds[evening.new_id()] = NOON + HOLD
+    evening.state.usage[ANN.id].holds[evening.new_id()] = NOON + HOLD
 
     with pytest.raises(LimitExceeded) as refusal:
         evening.toggle(ANN, "A1")
@@ -209,7 +209,7 @@ def test_a_booking_of_which_something_is_left_counts() -> None:
 
 def test_until_midnight_in_the_theater_it_is_the_same_day() -> None:
     evening = evening_with(bookings_per_user_per_day=1)
-    evening.house.timezone = ZoneInfo("Europe/Berlin")
+    evening.state.timezone = ZoneInfo("Europe/Berlin")
     evening.change_screening(starts_at=NOON + timedelta(days=2))
     evening.book(ANN, "A1")
     evening.wait(timedelta(hours=10) - INSTANT)
@@ -222,7 +222,7 @@ def test_until_midnight_in_the_theater_it_is_the_same_day() -> None:
 
 def test_from_midnight_in_the_theater_it_is_another_day() -> None:
     evening = evening_with(bookings_per_user_per_day=1)
-    evening.house.timezone = ZoneInfo("Europe/Berlin")
+    evening.state.timezone = ZoneInfo("Europe/Berlin")
     evening.change_screening(starts_at=NOON + timedelta(days=2))
     evening.book(ANN, "A1")
     evening.wait(timedelta(hours=10))
@@ -234,7 +234,7 @@ def test_from_midnight_in_the_theater_it_is_another_day() -> None:
 
 def test_a_booking_elsewhere_counts() -> None:
     evening = evening_with(bookings_per_user_per_day=1)
-    evening.house.usage[ANN.id].bookings[evening.new_id()] = datetime(2027, 5, 1, 0, tzinfo=UTC)
+    evening.state.usage[ANN.id].bookings[evening.new_id()] = datetime(2027, 5, 1, 0, tzinfo=UTC)
 
     with pytest.raises(LimitExceeded):
         evening.book(ANN, "A1")

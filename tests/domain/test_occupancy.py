@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.domain.seat_maps.occupancy import Seating, Taken
 from app.domain.seats import SeatStatus
-from tests.domain.houses import HOLD, INSTANT, NOON
+from tests.domain.states import HOLD, INSTANT, NOON
 
 FIRST = Taken(1, SeatStatus.RESERVED, NOON + HOLD, user_id=1)
 SECOND = Taken(2, SeatStatus.RESERVED, NOON + 2 * HOLD, user_id=2)

@@ -4,7 +4,7 @@ import pytest
 
 from app.domain.refusals import NotFound, ReservationEnded
 from app.domain.reservations import ReservationStatus
-from tests.domain.houses import ANN, BOB, HOLD, NOON, STANDARD, Evening, labels
+from tests.domain.states import ANN, BOB, HOLD, NOON, STANDARD, Evening, labels
 
 
 def test_a_released_reservation_frees_its_seats_and_goes_on_naming_them() -> None:
@@ -15,7 +15,7 @@ def test_a_released_reservation_frees_its_seats_and_goes_on_naming_them() -> Non
 
     assert (released.status, released.version) == (ReservationStatus.RELEASED, 2)
     assert released.prices == {1: STANDARD, 2: STANDARD}
-    assert evening.house.claims == {}
+    assert evening.state.claims == {}
 
 
 def test_one_released_seat_is_free_and_the_others_stay_mine() -> None:
@@ -48,7 +48,7 @@ def test_releasing_twice_succeeds_and_changes_nothing(label: str | None) -> None
     twice = evening.release(ANN, hold, label)
 
     assert twice == once
-    assert evening.house.version == 2
+    assert evening.state.version == 2
 
 
 def test_releasing_again_does_not_touch_whoever_has_the_seat_by_now() -> None:
@@ -70,7 +70,7 @@ def test_releasing_a_hold_that_ran_out_changes_nothing() -> None:
     kept = evening.release(ANN, hold)
 
     assert kept.status_at(evening.now) is ReservationStatus.EXPIRED
-    assert evening.house.version == 1
+    assert evening.state.version == 1
 
 
 def test_somebody_elses_reservation_is_not_found() -> None:
@@ -115,7 +115,7 @@ def test_everything_that_i_hold_is_released_at_once_and_nothing_else() -> None:
 
     assert released == {"A1", "A2", "A3"}
     assert evening.free() == {"A1", "A2", "A3", "A6"}
-    assert evening.house.version == 5
+    assert evening.state.version == 5
 
 
 def test_who_holds_nothing_releases_nothing() -> None:
@@ -125,7 +125,7 @@ def test_who_holds_nothing_releases_nothing() -> None:
     released = evening.release_all(ANN)
 
     assert released == set()
-    assert evening.house.version == 1
+    assert evening.state.version == 1
 
 
 def test_seats_can_be_released_when_sales_have_closed() -> None:

@@ -7,7 +7,7 @@ import pytest
 from app.domain.refusals import LimitExceeded, SalesClosed, SeatsUnavailable
 from app.domain.reservations import ReservationStatus
 from app.domain.screenings import Limits
-from tests.domain.houses import ANN, BOB, BOX, CAP, DEARER, HOLD, NOON, STANDARD, Evening, labels
+from tests.domain.states import ANN, BOB, BOX, CAP, DEARER, HOLD, NOON, STANDARD, Evening, labels
 
 
 def test_free_seats_become_mine() -> None:
@@ -64,7 +64,7 @@ def test_every_seat_of_a_renewed_reservation_is_held_until_its_new_end() -> None
 
     evening.toggle(ANN, "A2")
 
-    assert {claim.expires_at for claim in evening.house.claims.values()} == {evening.now + HOLD}
+    assert {claim.expires_at for claim in evening.state.claims.values()} == {evening.now + HOLD}
 
 
 def test_giving_back_alone_renews_nothing() -> None:

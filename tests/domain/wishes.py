@@ -26,12 +26,12 @@ from app.domain.box_office.commands import (
     Toggle,
     Unblock,
 )
-from app.domain.box_office.screening_state import House
+from app.domain.box_office.screening_state import ScreeningState
 from app.domain.money import Money
 from app.domain.people import Person
 from app.domain.reservations import Reservation
 from app.domain.seats import SeatNames
-from tests.domain.houses import ANN, BOB, CLEO, HOLD, LAYOUT, ORGANIZER
+from tests.domain.states import ANN, BOB, CLEO, HOLD, LAYOUT, ORGANIZER
 
 BUYERS: Final = (ANN, BOB, CLEO)
 NOBODYS: Final = UUID(int=0)
@@ -69,10 +69,10 @@ class Wish:
     nth: int = 0
     seat_at: int | None = None
 
-    def as_command(self, house: House, new_id: UUID) -> Command:
+    def as_command(self, state: ScreeningState, new_id: UUID) -> Command:
         """What the wish means in this house; what is made gets `new_id`."""
         names = SeatNames(ids=self.seat_ids)
-        reservation_id, owner, seat_id = self._of(house)
+        reservation_id, owner, seat_id = self._of(state)
         match self.kind:
             case Kind.HOLD:
                 return Hold(owner, names, new_id)
@@ -91,19 +91,19 @@ class Wish:
             case Kind.CANCEL:
                 return Cancel(owner, reservation_id, seat_id)
             case Kind.EXPIRE:
-                return Expire(tuple(house.reservations)[self.nth :])
+                return Expire(tuple(state.reservations)[self.nth :])
             case Kind.BLOCK:
                 return Block(ORGANIZER, names, "a broken lamp")
             case Kind.UNBLOCK:
                 return Unblock(ORGANIZER, names)
             case Kind.CLOSE:
-                return Close(ORGANIZER, tuple(house.reservations)[self.nth :], tuple(house.bookings)[self.nth :])
+                return Close(ORGANIZER, tuple(state.reservations)[self.nth :], tuple(state.bookings)[self.nth :])
 
-    def _of(self, house: House) -> tuple[UUID, Person, int | None]:
+    def _of(self, state: ScreeningState) -> tuple[UUID, Person, int | None]:
         """The reservation or booking that is meant, who asks, and the seat of it that is meant."""
-        papers: list[Reservation | Booking] = [*house.reservations.values()]
+        papers: list[Reservation | Booking] = [*state.reservations.values()]
         if self.kind is Kind.CANCEL:
-            papers = [*house.bookings.values()]
+            papers = [*state.bookings.values()]
         nth = self.nth % (len(papers) + 1)
         if nth == len(papers):
             return NOBODYS, self.buyer or ANN, self.seat_at

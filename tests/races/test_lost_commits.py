@@ -13,7 +13,7 @@ from httpx import AsyncClient
 
 from app.db.box_office import writing
 from app.db.box_office.writing import Writes
-from app.db.connections import Counter, counter
+from app.db.connections import OfficeConnection, office_connection
 from app.domain.refusals import Busy
 from app.resources import Resources
 from app.services.box_office import batch as batches
@@ -24,7 +24,7 @@ from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, locked, until, until_waiting
 from tests.races.buyers import Buyer, codes, seats, sent, somebody
 from tests.races.lines import Fate, Line
-from tests.services.counter import hold, toggle
+from tests.services.asking import hold, toggle
 
 COMMIT = b"COMMIT\0"
 WRITE = b'"must_be_as_read":'
@@ -171,7 +171,7 @@ async def test_what_was_written_off_is_never_written(
     await resources.box_office.ask(1, toggle(1, "A2"))
     before = await events(database)
 
-    async with counter(settings) as connection:
+    async with office_connection(settings) as connection:
         with pytest.raises(NotNullViolationError):
             await writing.write(connection, late[0])
 
@@ -188,7 +188,7 @@ async def test_what_was_written_off_is_not_written_even_if_nothing_was_done_sinc
         late.append(writes)
         raise ConnectionResetError
 
-    async def only_look(connection: Counter, broke: CommitBroke) -> None:
+    async def only_look(connection: OfficeConnection, broke: CommitBroke) -> None:
         assert await happened(connection, broke) is None
         raise NotImplementedError
 
@@ -199,7 +199,7 @@ async def test_what_was_written_off_is_not_written_even_if_nothing_was_done_sinc
         await resources.box_office.ask(1, toggle(1, "A2"))
     monkeypatch.undo()
 
-    async with counter(settings) as connection:
+    async with office_connection(settings) as connection:
         with pytest.raises(NotNullViolationError):
             await writing.write(connection, late[0])
 

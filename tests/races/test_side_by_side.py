@@ -14,7 +14,7 @@ import orjson
 import pytest
 import uuid_utils.compat as uuid_utils
 
-from app.db.connections import counter
+from app.db.connections import office_connection
 from app.domain.box_office.commands import (
     Block,
     Cancel,
@@ -37,7 +37,7 @@ from app.services.box_office.office import BoxOffice
 from app.settings import Settings
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, let_run_out, locked, until_waiting
-from tests.services.counter import book, busy, hold, key, toggle, told
+from tests.services.asking import book, busy, hold, key, toggle, told
 
 ORGANIZER = Person(9, Role.ORGANIZER)
 
@@ -117,7 +117,7 @@ async def test_every_answer_of_a_batch_that_came_second_tells_the_version_that_i
     before = hold(3, "B1")
     await there.ask(1, before)
 
-    async with counter(settings) as rival, locked(database, 1):
+    async with office_connection(settings) as rival, locked(database, 1):
         first = told(here.ask(1, hold(1, "A1")))
         await until_waiting(database)
         async with busy(there, rival):
@@ -139,7 +139,7 @@ async def test_every_answer_of_a_batch_that_came_second_tells_the_version_that_i
     assert told_versions == [3, 3, 1, 4]
     assert isinstance(refused, SeatsUnavailable)
     edits = await one(database, "SELECT revision + layout_revision FROM screenings WHERE id = 1")
-    assert refused.state == edits + 4
+    assert refused.map_version == edits + 4
 
 
 @pytest.mark.parametrize("taking", [hold, book])

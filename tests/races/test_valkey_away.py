@@ -24,7 +24,7 @@ async def believing(client: AsyncClient) -> Resources:
         await resources.reconciler.look()
         await seats(client)
         with suppress(Away):
-            assert await resources.cache.states([1]) != [None]
+            assert await resources.cache.map_versions([1]) != [None]
             return resources
     raise AssertionError("it does not believe what it saw")
 

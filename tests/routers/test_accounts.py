@@ -346,7 +346,7 @@ async def test_other_processes_hear_of_it(open_app: OpenApp) -> None:
     assert (await there.get("/me")).status_code == 200
 
     await ada.post("/me/password", CHANGE)
-    await resources_of(elsewhere).endings.look()
+    await resources_of(elsewhere).revocations.look()
 
     refused(await there.get("/me"), 401, "unauthenticated")
     assert (await Visitor(elsewhere, ada.token).get("/me")).status_code == 200
@@ -430,7 +430,7 @@ async def test_other_processes_hear_that_they_have_gone(open_app: OpenApp) -> No
     ada = await member(here)
 
     await ada.ask("DELETE", "/me", {"password": PASSWORD})
-    await resources_of(elsewhere).endings.look()
+    await resources_of(elsewhere).revocations.look()
 
     refused(await Visitor(elsewhere, ada.token).get("/me"), 401, "unauthenticated")
 

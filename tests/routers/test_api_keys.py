@@ -101,7 +101,7 @@ async def test_other_processes_hear_of_it(open_app: OpenApp, database: Database)
     await machine.read("/me")
 
     await admin.delete(f"/api-keys/{made['id']}")
-    await resources_of(elsewhere).endings.look()
+    await resources_of(elsewhere).revocations.look()
 
     refused(await machine.get("/me"), 401, "unauthenticated")
 

@@ -119,14 +119,14 @@ async def test_what_cannot_be_streamed_is_a_problem_as_everywhere(usher: House) 
     refused(await nobody.get("/api/v1/screenings/1/live?since=-1"), 422, "validation", "errors")
     refused(await nobody.get("/api/v1/screenings/1/live", last_event_id="abc"), 422, "validation", "errors")
     refused(await Visitor(usher.client, "nonsense").get("/api/v1/screenings/1/live"), 401, "unauthenticated")
-    assert len(usher.resources.live.crowd) == 0
+    assert len(usher.resources.live.limits) == 0
 
 
 async def test_head_says_what_a_stream_would_be_and_ends(usher: House) -> None:
     answer = await usher.client.head("/screenings/1/live")
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
-    assert len(usher.resources.live.crowd) == 0
+    assert len(usher.resources.live.limits) == 0
 
 
 async def test_everybody_is_pinged(usher: House) -> None:

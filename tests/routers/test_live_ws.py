@@ -279,7 +279,7 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(usher: House, ada: V
         opened.transport.abort()
     async with usher.socket() as opened:
         await Socket(opened).next()
-        assert len(usher.resources.live.crowd) == 1
+        assert len(usher.resources.live.limits) == 1
 
     assert (await ada.read(f"/reservations/{held['id']}"))["status"] == "held"
 

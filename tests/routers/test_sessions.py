@@ -109,7 +109,7 @@ async def test_other_processes_hear_of_it(open_app: OpenApp) -> None:
     assert (await who(elsewhere, tokens)).status_code == 200
 
     await logout(here, tokens)
-    await resources_of(elsewhere).endings.look()
+    await resources_of(elsewhere).revocations.look()
 
     refused(await who(elsewhere, tokens), 401, "unauthenticated")
 

@@ -22,15 +22,15 @@ class Cache:
         self.is_open.set()
         self.is_away = False
 
-    async def move(self, states: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
+    async def move(self, map_versions: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
         self.asked.set()
         await self.is_open.wait()
         if self.is_away:
             raise Away
-        self.happened.append(dict(states))
+        self.happened.append(dict(map_versions))
 
-    def take_in(self, screening_id: int, news: News, state: int) -> None:
-        self.taken_in.append((screening_id, state, list(self.happened)))
+    def take_in(self, screening_id: int, news: News, map_version: int) -> None:
+        self.taken_in.append((screening_id, map_version, list(self.happened)))
 
     async def warn(self) -> None:
         self.happened.append("everybody was warned")

@@ -17,7 +17,7 @@ from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.seat_map import SeatMap
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until_run_out
-from tests.services.counter import book, hold
+from tests.services.asking import book, hold
 
 
 class Gate:
@@ -115,14 +115,14 @@ def catching_up(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 @pytest.fixture
 def asking(here: Resources, monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """Whoever of the process `here` asks Valkey for states passes here before."""
-    gate, states = Gate(), here.cache.states
+    """Whoever of the process `here` asks Valkey for map versions passes here before."""
+    gate, map_versions = Gate(), here.cache.map_versions
 
     async def gated(screening_ids: Any) -> Any:
         await gate.pass_through()
-        return await states(screening_ids)
+        return await map_versions(screening_ids)
 
-    monkeypatch.setattr(here.cache, "states", gated)
+    monkeypatch.setattr(here.cache, "map_versions", gated)
     return gate
 
 
@@ -233,11 +233,11 @@ async def test_a_process_that_tells_late_brings_no_old_state_back(
     late = asyncio.ensure_future(change(here, hold(1, "A1")))
     await telling.reached.wait()
     await change(there, hold(2, "A2"))
-    (before,) = await there.cache.states([1])
+    (before,) = await there.cache.map_versions([1])
     telling.is_open.set()
     await late
 
-    assert await there.cache.states([1]) == [before]
+    assert await there.cache.map_versions([1]) == [before]
     assert taken(await there.availability.of(1)) == taken(await here.availability.of(1)) == 2
 
 
@@ -251,8 +251,8 @@ async def test_a_slow_reader_cannot_put_an_old_map_back(here: Resources, there: 
 
     assert taken(await here.availability.of(1)) == 1
     assert taken(await there.availability.of(1)) == 1
-    (state,) = await here.cache.states([1])
-    assert state == (await here.availability.of(1)).state
+    (map_version,) = await here.cache.map_versions([1])
+    assert map_version == (await here.availability.of(1)).map_version
 
 
 async def test_a_slow_reader_cannot_put_an_old_map_into_an_empty_cache(

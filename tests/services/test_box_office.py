@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.box_office.commands import Cancel, Command, ReleaseAll
 from app.domain.box_office.decide import decide
-from app.domain.box_office.screening_state import House
+from app.domain.box_office.screening_state import ScreeningState
 from app.domain.people import Person
 from app.domain.refusals import Busy, KeyInUse, KeyReused, NotFound, SalesClosed, SeatsUnavailable
 from app.resources import Resources
@@ -20,7 +20,7 @@ from app.services.box_office.answers import Answer, answer
 from app.services.box_office.office import BoxOffice
 from tests.conftest import MakeSettings, OpenApp, resources_of, serving
 from tests.order import Connection, locked, until_waiting
-from tests.services.counter import book, busy, hold, key, toggle, told
+from tests.services.asking import book, busy, hold, key, toggle, told
 
 
 @pytest.fixture
@@ -114,10 +114,10 @@ async def test_a_seat_is_cancelled_and_sold_again_in_one_batch(box_office: BoxOf
 async def test_a_decision_that_fails_in_an_unforeseen_way_fails_alone(
     box_office: BoxOffice, database: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_for_user_2(house: House, command: Command, now: Any) -> Any:
+    def break_for_user_2(screening_state: ScreeningState, command: Command, now: Any) -> Any:
         if command.buyer.id == 2:  # type: ignore[union-attr]
             raise ZeroDivisionError
-        return decide(house, command, now)
+        return decide(screening_state, command, now)
 
     async with busy(box_office, database):
         asked = told(*(box_office.ask(1, hold(user, f"A{user}")) for user in (1, 2, 3)))
@@ -133,10 +133,10 @@ async def test_a_decision_that_fails_in_an_unforeseen_way_fails_alone(
 async def test_an_answer_that_cannot_be_written_undoes_its_command_and_no_other(
     box_office: BoxOffice, database: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_for_user_2(outcome: Any, house: House, user_id: int, now: Any) -> Answer:
+    def break_for_user_2(outcome: Any, screening_state: ScreeningState, user_id: int, now: Any) -> Answer:
         if user_id == 2:
             raise ZeroDivisionError
-        return answer(outcome, house, user_id, now)
+        return answer(outcome, screening_state, user_id, now)
 
     monkeypatch.setattr(batches, "answer", break_for_user_2)
     async with busy(box_office, database):

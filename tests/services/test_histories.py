@@ -21,7 +21,7 @@ from app.db.screenings import Defaults, screening_of
 from app.domain.box_office.commands import Block, Close, Command, Expire, ReleaseAll, Unblock
 from app.domain.box_office.decide import decide
 from app.domain.box_office.limits import Usage
-from app.domain.box_office.screening_state import House
+from app.domain.box_office.screening_state import ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.people import Person
 from app.domain.refusals import Refusal
@@ -31,8 +31,8 @@ from app.services.box_office.answers import Answer, answer
 from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.seat_map import SeatMap
-from tests.domain.houses import ANN, BOB, HOLD, ORGANIZER, picture_of
 from tests.domain.promises import check_house
+from tests.domain.states import ANN, BOB, HOLD, ORGANIZER, picture_of
 from tests.domain.wishes import BUYERS, FEW, MANY, NEW_PRICES, PASSINGS, Kind, NewPrice, Passing, Wish, Wishes
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -80,7 +80,7 @@ class History:
 
     resources: Resources
     database: Connection
-    model: House
+    model: ScreeningState
     buyers: dict[int, Person]
     elsewhere: Availability
     with_locks: bool = False
@@ -117,7 +117,7 @@ class History:
         here, anew = self.resources.availability, await self.elsewhere.with_owners(self.screening_id)
         ours, theirs = here._maps[self.screening_id], self.elsewhere._maps[self.screening_id]
         assert ours.version == self.model.version
-        assert await self.elsewhere.at_least(self.screening_id, ours.state) is theirs
+        assert await self.elsewhere.at_least(self.screening_id, ours.map_version) is theirs
         now = here._clock.now()
         assert everything(ours.as_of(now)) == everything(theirs.as_of(now)) == everything(anew.as_of(now))
 
@@ -167,7 +167,7 @@ class History:
         assert await self.tables() == self.model
         await self.compare_maps()
 
-    async def tables(self) -> House:
+    async def tables(self) -> ScreeningState:
         """The house as PostgreSQL has it."""
         version = await self.database.fetchval("SELECT version FROM screenings WHERE id = $1", self.screening_id)
         claims = await self.database.fetch("SELECT * FROM seat_claims WHERE screening_id = $1", self.screening_id)
@@ -199,7 +199,7 @@ async def opened(
     layout = await resources.layouts.at(THEATER_A, 1)
     timezone = await database.fetchval("SELECT timezone FROM theaters WHERE id = $1", THEATER_A)
     shared = Usage()
-    model = House(
+    model = ScreeningState(
         screening_of(row, Defaults.of(resources.settings)),
         layout,
         version=0,
@@ -219,14 +219,14 @@ def everything(seat_map: SeatMap) -> tuple[object, ...]:
     return seat_map.etag, seat_map.counts, seat_map.full(), seat_map.compact(), labels
 
 
-def decided(house: House, command: Command, now: datetime) -> Answer | Refusal:
+def decided(screening_state: ScreeningState, command: Command, now: datetime) -> Answer | Refusal:
     """What the house answers."""
     try:
-        decision = decide(house, command, now)
+        decision = decide(screening_state, command, now)
     except Refusal as refusal:
         return refusal
-    house.apply(decision)
-    return answer(decision.outcome, house, _asker_of(command), now)
+    screening_state.apply(decision)
+    return answer(decision.outcome, screening_state, _asker_of(command), now)
 
 
 def said(told: object) -> object:

@@ -17,14 +17,14 @@ from app.db.reservations import reservation_of
 from app.domain.bookings import Booking
 from app.domain.box_office.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, Toggle
 from app.domain.box_office.decide import decide
-from app.domain.box_office.screening_state import House
+from app.domain.box_office.screening_state import ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
 from app.domain.people import Person
 from app.domain.refusals import Refusal
 from app.domain.reservations import Reservation
 from app.services.box_office.ledger import Ledger
-from tests.domain.houses import ANN, BOB, DEARER, HOLD, NOON, ORGANIZER, STANDARD, empty_house, named, picture_of
+from tests.domain.states import ANN, BOB, DEARER, HOLD, NOON, ORGANIZER, STANDARD, empty_house, named, picture_of
 from tests.domain.wishes import FEW, NEW_PRICES, PASSINGS, NewPrice, Passing, Wish
 
 Row = dict[str, Any]
@@ -108,10 +108,10 @@ class Tables:
     def of(self, table: str) -> list[Row]:
         return list(self.rows[table].values())
 
-    def read_into(self, house: House) -> House:
+    def read_into(self, screening_state: ScreeningState) -> ScreeningState:
         """The house as the next batch reads it."""
         return replace(
-            house,
+            screening_state,
             version=next((row["version"] for row in self.of("versions")), 0),
             claims={row["seat_id"]: _claim(row) for row in self.of("claims")},
             reservations={row["id"]: self._reservation(row) for row in self.of("reservations")},
@@ -143,7 +143,7 @@ def _claim(row: Row) -> Claim:
 class Books:
     """A house whose batches are written down, and a model of it that is only ever told what was decided."""
 
-    model: House = field(default_factory=empty_house)
+    model: ScreeningState = field(default_factory=empty_house)
     now: datetime = NOON
     tables: Tables = field(default_factory=Tables)
     numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -155,9 +155,9 @@ class Books:
         """One batch: read, decide, write. Gives the kinds of rows that it wrote."""
         ledger = Ledger(self.tables.read_into(self.model), edits=2)
         for each in asked:
-            command = each.as_command(ledger.house, self.new_id()) if isinstance(each, Wish) else each
+            command = each.as_command(ledger.screening_state, self.new_id()) if isinstance(each, Wish) else each
             try:
-                decision = decide(ledger.house, command, self.now)
+                decision = decide(ledger.screening_state, command, self.now)
             except Refusal:
                 continue
             asker = command.buyer.id if isinstance(command, Hold | Toggle | Book) else None
@@ -194,7 +194,7 @@ Evening = list[tuple[Passing | NewPrice, list[Wish]]]
 EVENINGS = st.lists(st.tuples(PASSINGS | NEW_PRICES, st.lists(FEW.any, max_size=5)), max_size=12)
 
 
-def played(evening: Evening) -> Iterator[tuple[Books, House]]:
+def played(evening: Evening) -> Iterator[tuple[Books, ScreeningState]]:
     """The books after each batch of an evening, with the house as it was before the batch."""
     books = Books()
     for between, wishes in evening:

@@ -16,7 +16,7 @@ from app.domain.refusals import Busy, NotFound, RateLimited
 from app.resources import Resources
 from app.services.live import broadcast as broadcasts
 from app.services.live.broadcast import Broadcast, Ending, Message
-from app.services.live.listener_limits import Crowd
+from app.services.live.listener_limits import ListenerLimits
 from app.services.live.live import Live
 from app.services.news import News, merged, news_from, news_json
 from tests.conftest import OpenApp, resources_of
@@ -88,7 +88,7 @@ def feed() -> Deaf:
 @pytest.fixture
 async def live(resources: Resources, feed: Deaf) -> AsyncIterator[Live]:
     """Live seats of the test's database, on a feed that the test is."""
-    opened = Live(resources.engine, resources.layouts, feed, Crowd(None, 1_000))
+    opened = Live(resources.engine, resources.layouts, feed, ListenerLimits(None, 1_000))
     running = asyncio.ensure_future(opened.run())
     await feed.begun.wait()
     yield opened
@@ -326,7 +326,7 @@ async def test_an_unknown_screening_is_not_watched(live: Live, feed: Deaf) -> No
             pass
 
     assert feed.watched == set()
-    assert len(live.crowd) == 0
+    assert len(live.limits) == 0
 
 
 async def test_a_screening_is_given_up_when_the_last_has_left(live: Live, feed: Deaf) -> None:
@@ -352,19 +352,19 @@ async def test_whoever_is_known_is_checked_and_nobody_stays_when_it_stops(live: 
 
 
 def test_a_crowd_has_room_for_so_many_of_one_address_and_so_many_in_all() -> None:
-    crowd = Crowd(per_address=2, per_process=3)
-    crowd.enter("here")
-    crowd.enter("here")
+    limits = ListenerLimits(per_address=2, per_process=3)
+    limits.enter("here")
+    limits.enter("here")
     with pytest.raises(RateLimited):
-        crowd.enter("here")
-    crowd.enter("there")
+        limits.enter("here")
+    limits.enter("there")
     with pytest.raises(Busy):
-        crowd.enter("elsewhere")
+        limits.enter("elsewhere")
 
-    crowd.leave("here")
-    crowd.enter("here")
+    limits.leave("here")
+    limits.enter("here")
 
-    assert len(crowd) == 3
+    assert len(limits) == 3
 
 
 async def test_two_processes_tell_each_other(client: AsyncClient, open_app: OpenApp) -> None:

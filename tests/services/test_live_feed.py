@@ -55,7 +55,7 @@ async def next_of(heard: Heard) -> tuple[int, bytes | None]:
 
 async def test_it_hears_what_it_watches_and_nothing_else(valkey: EmbeddedValkey) -> None:
     cache, feed = RedisCache(valkey.url), RedisFeed(valkey.url)
-    assert await cache.known_states() == {}
+    assert await cache.known_map_versions() == {}
     feed.watch(1)
     async with listening(feed) as heard:
         assert await next_of(heard) == (1, None)
@@ -70,7 +70,7 @@ async def test_it_hears_what_it_watches_and_nothing_else(valkey: EmbeddedValkey)
         await cache.move({1: 7}, [(1, b"again"), (2, b"two")])
         assert await next_of(heard) == (2, b"two")
 
-        assert await cache.known_states() == {1: 7, 3: 6}
+        assert await cache.known_map_versions() == {1: 7, 3: 6}
     await cache.close()
 
 

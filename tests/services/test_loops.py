@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from app.db.heartbeat import Pulse
+from app.db.heartbeat import Heartbeat
 from app.services.box_office.office import BoxOffice
 from app.services.live.live import Live
-from app.services.people.revocations import Endings
+from app.services.people.revocations import Revocations
 from app.services.seat_maps.announcer import Announcer
 from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
@@ -29,7 +29,7 @@ def breaking_once(loop: Callable[[Any], Any], broken: list[object]) -> Callable[
     return run
 
 
-@pytest.mark.parametrize("owner", [Pulse, BoxOffice, Announcer, Reconciler, Live, Endings, Sweeper])
+@pytest.mark.parametrize("owner", [Heartbeat, BoxOffice, Announcer, Reconciler, Live, Revocations, Sweeper])
 async def test_a_loop_that_broke_off_begins_anew_and_people_are_served(
     open_app: OpenApp,
     monkeypatch: pytest.MonkeyPatch,

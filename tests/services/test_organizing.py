@@ -162,11 +162,11 @@ async def test_all_screenings_stand_on_the_layout_of_their_theater(
 async def test_an_edit_moves_what_is_known_of_the_screening(resources: Resources) -> None:
     await resources.reconciler.look()
     await resources.availability.of(1)
-    [before] = await resources.cache.states([1])
+    [before] = await resources.cache.map_versions([1])
 
     await resources.organizing.change_screening(1, ScreeningPatch.model_validate_json('{"title": "Other"}'), by=None)
 
-    [after] = await resources.cache.states([1])
+    [after] = await resources.cache.map_versions([1])
     assert before is not None
     assert after == before + 1
 

@@ -12,12 +12,12 @@ from app.resources import Resources
 from app.services.ports import Away
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until_so
-from tests.services.counter import hold
+from tests.services.asking import hold
 
 
 async def is_believed(resources: Resources) -> bool:
     try:
-        await resources.cache.states([1])
+        await resources.cache.map_versions([1])
     except Away:
         return False
     return True
@@ -39,11 +39,11 @@ async def test_a_lost_invalidation_is_made_good(resources: Resources, database: 
 async def test_what_is_right_stays(resources: Resources) -> None:
     await resources.reconciler.look()
     await resources.availability.of(1)
-    before = await resources.cache.known_states()
+    before = await resources.cache.known_map_versions()
 
     await resources.reconciler.look()
 
-    assert await resources.cache.known_states() == before == {1: before[1]}
+    assert await resources.cache.known_map_versions() == before == {1: before[1]}
 
 
 async def test_a_screening_that_is_gone_is_forgotten(resources: Resources, database: Connection) -> None:
@@ -54,7 +54,7 @@ async def test_a_screening_that_is_gone_is_forgotten(resources: Resources, datab
 
     await resources.reconciler.look()
 
-    assert list(await resources.cache.known_states()) == [2]
+    assert list(await resources.cache.known_map_versions()) == [2]
 
 
 # --- believing Redis
@@ -64,7 +64,7 @@ async def test_nobody_believes_before_the_first_look(resources: Resources) -> No
     cache = RedisCache(resources.settings.redis_url or "")
 
     with pytest.raises(Away):
-        await cache.states([1])
+        await cache.map_versions([1])
     await cache.close()
 
 
@@ -81,18 +81,18 @@ async def test_nobody_believes_for_longer_than_a_look_lasts(resources: Resources
 async def test_a_failure_during_the_look_is_not_overlooked(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    states = occupancy.states
+    map_versions = occupancy.map_versions
     resources.cache.trust(resources.cache.doubts(), until=0)
 
     async def fail_meanwhile(*asked: object) -> dict[int, int]:
         with pytest.raises(Away):
             await resources.cache._ask(_failing())
-        return await states(*asked)  # type: ignore[arg-type]
+        return await map_versions(*asked)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(occupancy, "states", fail_meanwhile)
+    monkeypatch.setattr(occupancy, "map_versions", fail_meanwhile)
     await resources.reconciler.look()
     with_failure = await is_believed(resources)
-    monkeypatch.setattr(occupancy, "states", states)
+    monkeypatch.setattr(occupancy, "map_versions", map_versions)
     await resources.reconciler.look()
 
     assert not with_failure
@@ -114,7 +114,7 @@ async def test_a_redis_that_forgot_everything_is_not_believed_until_somebody_loo
 
     assert not before
     assert await is_believed(resources)
-    assert await resources.cache.states([1]) == [None]
+    assert await resources.cache.map_versions([1]) == [None]
 
 
 async def test_while_a_warning_holds_nobody_believes(
@@ -145,20 +145,20 @@ async def test_a_warning_is_repeated_until_redis_was_repaired(
     open_app: OpenApp, database: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resources = resources_of(await open_app(reconcile_seconds=0.1))
-    known_states = RedisCache.known_states
+    known_map_versions = RedisCache.known_map_versions
 
     async def be_away(*_: object) -> dict[int, int]:
         raise Away
 
     monkeypatch.setattr(resources.cache, "move", be_away)
-    monkeypatch.setattr(RedisCache, "known_states", be_away)
+    monkeypatch.setattr(RedisCache, "known_map_versions", be_away)
     await resources.box_office.ask(1, hold(1, "A1"))
     first = await until_of_warning(database)
     with pytest.raises(Away):
         await resources.reconciler.look()
     second = await until_of_warning(database)
     monkeypatch.undo()
-    monkeypatch.setattr(RedisCache, "known_states", known_states)
+    monkeypatch.setattr(RedisCache, "known_map_versions", known_map_versions)
     await resources.reconciler.look()
     last = await until_of_warning(database)
     await resources.reconciler.look()

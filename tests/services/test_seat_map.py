@@ -15,7 +15,7 @@ from app.domain.seats import Layout, Seat, SeatStatus
 from app.schemas.availability import SeatTexts
 from app.services.news import News
 from app.services.seat_maps.seat_map import SeatMap
-from tests.domain.houses import HOLD, NOON
+from tests.domain.states import HOLD, NOON
 
 GONE = 999
 """A seat that was taken out of the house. Somebody may still have a claim to it."""
@@ -62,12 +62,12 @@ class Truth:
         return News(after, self.version, tuple(changes))
 
     @property
-    def state(self) -> int:
+    def map_version(self) -> int:
         return self.version + REVISIONS
 
     def read_anew(self) -> SeatMap:
         claims = tuple(self.claims.values())
-        return SeatMap(Occupancy(1, 1, 1, self.state, self.version, TEXTS.prices, claims), TEXTS, self.now)
+        return SeatMap(Occupancy(1, 1, 1, self.map_version, self.version, TEXTS.prices, claims), TEXTS, self.now)
 
 
 def said(seat_map: SeatMap) -> tuple[object, ...]:
@@ -98,7 +98,7 @@ def test_a_map_that_goes_on_says_what_one_that_is_read_anew_says(
         said(seat_map)
 
     for commands, seconds, is_asked in evening:
-        assert seat_map.take_in(truth.change(commands), truth.state)
+        assert seat_map.take_in(truth.change(commands), truth.map_version)
         truth.now += timedelta(seconds=seconds)
         if is_asked:
             assert said(seat_map.as_of(truth.now)) == said(truth.read_anew())
@@ -116,11 +116,11 @@ def test_news_that_are_known_in_part_are_taken_in_from_there(
     for number, commands in enumerate(batches):
         told.append(truth.change(commands))
         if number < seen_at:
-            seat_map.take_in(told[-1], truth.state)
+            seat_map.take_in(told[-1], truth.map_version)
 
     all_of_it = News(0, truth.version, tuple(change for news in told for change in news.changes))
 
-    assert seat_map.take_in(all_of_it, truth.state)
+    assert seat_map.take_in(all_of_it, truth.map_version)
     assert said(seat_map) == said(truth.read_anew())
 
 
@@ -130,7 +130,7 @@ def test_news_that_do_not_join_on_are_not_taken_in() -> None:
     before = said(seat_map)
     truth.change([[(1, SeatStatus.BOOKED, 0)]])
 
-    was_taken_in = seat_map.take_in(truth.change([[(2, SeatStatus.BOOKED, 0)]]), truth.state)
+    was_taken_in = seat_map.take_in(truth.change([[(2, SeatStatus.BOOKED, 0)]]), truth.map_version)
 
     assert not was_taken_in
     assert said(seat_map) == before
@@ -141,7 +141,7 @@ def test_news_after_an_edit_are_not_taken_in() -> None:
     seat_map = truth.read_anew()
     before = said(seat_map)
 
-    was_taken_in = seat_map.take_in(truth.change([[(1, SeatStatus.BOOKED, 0)]]), truth.state + 1)
+    was_taken_in = seat_map.take_in(truth.change([[(1, SeatStatus.BOOKED, 0)]]), truth.map_version + 1)
 
     assert not was_taken_in
     assert said(seat_map) == before
@@ -150,18 +150,18 @@ def test_news_after_an_edit_are_not_taken_in() -> None:
 def test_news_that_are_older_than_the_map_change_nothing() -> None:
     truth = Truth()
     news = truth.change([[(1, SeatStatus.RESERVED, 300)]])
-    old_state = truth.state
+    old_map_version = truth.map_version
     truth.change([[(1, SeatStatus.BOOKED, 0)]])
     seat_map = truth.read_anew()
 
-    assert not seat_map.take_in(news, old_state)
+    assert not seat_map.take_in(news, old_map_version)
     assert said(seat_map) == said(truth.read_anew())
 
 
 def test_a_hold_that_ran_out_moves_the_tag_and_frees_its_seat() -> None:
     truth = Truth()
     seat_map = truth.read_anew()
-    seat_map.take_in(truth.change([[(1, SeatStatus.RESERVED, int(HOLD.total_seconds()))]]), truth.state)
+    seat_map.take_in(truth.change([[(1, SeatStatus.RESERVED, int(HOLD.total_seconds()))]]), truth.map_version)
     tag = seat_map.etag
 
     seat_map.as_of(NOON + HOLD)

@@ -16,7 +16,7 @@ from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection
-from tests.services.counter import book, hold, key, told
+from tests.services.asking import book, hold, key, told
 
 HALL = 4
 FIRST_SEAT = 101

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from app.db.connections import Counter
+from app.db.connections import OfficeConnection
 
 # A guest is one buyer with all guests of the same email. Whoever counts them locks them, in the order of their ids, so
 # that two screenings, each under its own lock, cannot both find the last place free.
@@ -26,7 +26,7 @@ SELECT user_id, id, created_at FROM bookings
 """
 
 
-async def lock_buyers(connection: Counter, user_ids: Collection[int]) -> dict[int, frozenset[int]]:
+async def lock_buyers(connection: OfficeConnection, user_ids: Collection[int]) -> dict[int, frozenset[int]]:
     """For each of these users, all who are the same buyer; nobody else counts them until the transaction ends."""
     members: dict[int, set[int]] = {user_id: {user_id} for user_id in user_ids}
     for user_id, member_id in await connection.fetch(_BUYERS, list(user_ids)):
@@ -35,11 +35,11 @@ async def lock_buyers(connection: Counter, user_ids: Collection[int]) -> dict[in
     return {user_id: frozenset(group) for user_id, group in members.items()}
 
 
-async def holds_of(connection: Counter, user_ids: Collection[int]) -> list[tuple[int, UUID, datetime]]:
+async def holds_of(connection: OfficeConnection, user_ids: Collection[int]) -> list[tuple[int, UUID, datetime]]:
     """User, id and end of each of their holds, run out or not."""
     return [(row[0], row[1], row[2]) for row in await connection.fetch(_HOLDS, list(user_ids))]
 
 
-async def bookings_of(connection: Counter, user_ids: Collection[int]) -> list[tuple[int, UUID, datetime]]:
+async def bookings_of(connection: OfficeConnection, user_ids: Collection[int]) -> list[tuple[int, UUID, datetime]]:
     """User, id and time of each of their standing bookings of the last two days."""
     return [(row[0], row[1], row[2]) for row in await connection.fetch(_BOOKINGS, list(user_ids))]

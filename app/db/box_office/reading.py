@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.db import bookings, reservations
-from app.db.connections import Counter
+from app.db.connections import OfficeConnection
 
 Row = tuple[Any, ...]
 
@@ -138,7 +138,7 @@ class Proof:
     at: datetime
 
 
-async def lock(connection: Counter, screening_ids: Sequence[int]) -> list[Row]:
+async def lock(connection: OfficeConnection, screening_ids: Sequence[int]) -> list[Row]:
     """Lock these screenings until the transaction ends, in the order of their ids, so that no two batches deadlock.
 
     Waits for rivals: a batch of another process, or an organizer's edit. Returns `SCREENING` of each that exists.
@@ -146,7 +146,7 @@ async def lock(connection: Counter, screening_ids: Sequence[int]) -> list[Row]:
     return [tuple(record) for record in await connection.fetch(_LOCK, screening_ids)]
 
 
-async def read(connection: Counter, wanted: Wanted, screening_ids: Sequence[int] = ()) -> Found:
+async def read(connection: OfficeConnection, wanted: Wanted, screening_ids: Sequence[int] = ()) -> Found:
     """The clock, the rows that a batch names, and `SCREENING` of those of these screenings that exist."""
     named = {kind: _columns(pairs) for kind, pairs in wanted.by_kind().items() if pairs}
     if screening_ids:
@@ -170,12 +170,12 @@ def _reading(kinds: tuple[str, ...]) -> str:
     return f"SELECT {', '.join(('clock_timestamp() AS now', *parts))}"
 
 
-async def fence(connection: Counter, screening_ids: Sequence[int]) -> None:
+async def fence(connection: OfficeConnection, screening_ids: Sequence[int]) -> None:
     """Nothing that was read before is written after this: it finds screenings that were edited meanwhile."""
     await connection.execute("UPDATE screenings SET revision = revision + 1 WHERE id = ANY($1::int[])", screening_ids)
 
 
-async def written(connection: Counter, proofs: Sequence[Proof]) -> dict[int, int]:
+async def written(connection: OfficeConnection, proofs: Sequence[Proof]) -> dict[int, int]:
     """What there is of these proofs: screenings, and how much higher their versions are than was expected.
 
     Ask with the screenings locked.

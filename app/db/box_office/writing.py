@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import orjson
 
-from app.db.connections import Counter
+from app.db.connections import OfficeConnection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class Part:
     it): so nothing is said twice that is the same for all.
 
     In the statements, `{parameter}` stands for that parameter, and `{shift}` for how much further on the screening at
-    the row's `place` was than its version said (0: nobody came between).
+    the row's `ordinal` was than its version said (0: nobody came between).
     """
 
     name: str
@@ -57,7 +57,7 @@ _KINDS: Final = {
     "version": _Kind("bigint", "w.{name} + {shift}"),
     "body": _Kind("text", "convert_to(w.{name} || coalesce((w.version + {shift}) || '}}', ''), 'UTF8')"),
     "its_version": _Kind("bigint", None),
-    "place": _Kind("int", None),
+    "ordinal": _Kind("int", None),
 }
 
 
@@ -110,7 +110,7 @@ def _change(name: str, table: str, key: str, declared: str) -> Part:
 
 def _change_as_read(name: str, table: str, key: str, declared: str) -> Part:
     """As `_change`, if its version is still the `version_before`; else nothing: a version cannot be null."""
-    changed = _change(name, table, key, f"{declared}, version_before its_version, version version, place place")
+    changed = _change(name, table, key, f"{declared}, version_before its_version, version version, ordinal ordinal")
     was_read = "version = CASE WHEN t.version = w.version_before THEN w.version + {shift} END"
     [(_, sql)] = changed.statements
     return replace(changed, statements=((name, sql.replace("version = w.version + {shift}", was_read)),))
@@ -137,7 +137,7 @@ RESERVATIONS_MADE = _insert(
     "reservations_made",
     "reservations",
     "screening_id int, id uuid, user_id bigint, status text, created_at now, first_held_at since, "
-    "expires_at timestamptz, booking_id uuid, version version, place place",
+    "expires_at timestamptz, booking_id uuid, version version, ordinal ordinal",
 )
 RESERVATIONS_CHANGED = _change_as_read(
     "reservations_changed",
@@ -161,7 +161,7 @@ BOOKINGS_MADE = _insert(
     "bookings_made",
     "bookings",
     "screening_id int, id uuid, user_id bigint, reservation_id uuid, status text, payment_status text, "
-    "payment_reference text, created_at now, cancelled_at timestamptz, version version, place place",
+    "payment_reference text, created_at now, cancelled_at timestamptz, version version, ordinal ordinal",
 )
 BOOKINGS_CHANGED = _change_as_read(
     "bookings_changed",
@@ -185,7 +185,7 @@ KEYS_MADE = _insert(
     "keys_made",
     "idempotency_keys",
     "screening_id int, owner_id bigint, key text, fingerprint bytea, user_id bigint, created bool, location text, "
-    "body body, created_at now, version its_version, place place",
+    "body body, created_at now, version its_version, ordinal ordinal",
 )
 # A replay writes too, so that its COMMIT waits for a synchronous standby as the first one should have.
 KEYS_REPLAYED = _change(
@@ -196,7 +196,7 @@ EVENTS_MADE = _insert(
     "events_made",
     "seat_events",
     "screening_id int, version version, seat_id int, at now, from_status text, to_status text, user_id bigint, "
-    "previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint, request_id text, place place",
+    "previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint, request_id text, ordinal ordinal",
 )
 # What a plain hold says of a seat that nobody had: its claim, its price and its event have most of it in common.
 _HELD = "screening_id, reservation_id, seat_id"
@@ -204,7 +204,7 @@ SEATS_HELD = _part(
     "seats_held",
     _columns(
         "screening_id int, seat_id int, user_id bigint, reservation_id uuid, expires_at timestamptz, "
-        "amount_minor bigint, currency text, version version, request_id text, place place"
+        "amount_minor bigint, currency text, version version, request_id text, ordinal ordinal"
     ),
     "SELECT w.*, w.version + {shift} AS its_version FROM {rows}",
     _insert_too("seats_held", "seat_claims", f"{_HELD}, user_id, expires_at", status="'held'"),
@@ -223,15 +223,15 @@ SEATS_HELD = _part(
 )
 
 # `edits` is the sum of both revisions, which only grow. A version cannot be null: then nothing is written. This comes
-# first, so that rivals wait for each other here, in the order of the ids. `place` counts from 1.
+# first, so that rivals wait for each other here, in the order of the ids. `ordinal` counts from 1.
 VERSIONS_MOVED = _part(
     "versions_moved",
-    _columns("place int, id int, version_before bigint, moves int, edits int, must_be_as_read bool"),
+    _columns("ordinal int, id int, version_before bigint, moves int, edits int, must_be_as_read bool"),
     "UPDATE screenings t SET version = CASE WHEN t.revision + t.layout_revision = w.edits"
     " AND NOT (w.must_be_as_read AND t.version <> w.version_before) THEN t.version + w.moves END"
-    " FROM {rows} WHERE t.id = w.id RETURNING w.place, t.version - w.moves - w.version_before AS shift",
+    " FROM {rows} WHERE t.id = w.id RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift",
 )
-_SHIFTS: Final = "shifts AS MATERIALIZED (SELECT array_agg(shift ORDER BY place) AS shifts FROM versions_moved)"
+_SHIFTS: Final = "shifts AS MATERIALIZED (SELECT array_agg(shift ORDER BY ordinal) AS shifts FROM versions_moved)"
 
 
 class Writes:
@@ -274,7 +274,7 @@ class Writes:
         return [dict(zip(part.columns, row, strict=True)) for row in self._rows[part]]
 
 
-async def write(connection: Counter, writes: Writes) -> list[int]:
+async def write(connection: OfficeConnection, writes: Writes) -> list[int]:
     """Write everything in one statement.
 
     Returns, in the order of VERSIONS_MOVED, how much further on each screening was than it was read: so much higher are
@@ -293,7 +293,7 @@ async def write(connection: Counter, writes: Writes) -> list[int]:
 def _statement(parts: tuple[Part, ...]) -> str:
     """One statement that writes all of the parts; its parameters are the time, and their rows in the same order."""
     moves = VERSIONS_MOVED in parts
-    shift = "coalesce((SELECT shifts FROM shifts)[w.place], 0)" if moves else "0"
+    shift = "coalesce((SELECT shifts FROM shifts)[w.ordinal], 0)" if moves else "0"
     written = ["moment AS (SELECT $1::timestamptz AS now)"]
     for number, part in enumerate(parts, 2):
         for name, sql in part.statements:

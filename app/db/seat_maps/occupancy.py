@@ -1,4 +1,4 @@
-"""Availability as PostgreSQL knows it: every claim of a screening, or what changed, and its state, of one moment."""
+"""Availability as PostgreSQL knows it at one moment: every claim of a screening, or what changed; its map version."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ SELECT s.id, s.theater_id, s.layout_revision, s.revision, s.version, s.prices, c
 
 # Young events only: one that is about to be deleted for its age is not counted on.
 _CHANGED = text("""
-SELECT s.version + s.revision + s.layout_revision AS state, s.version,
+SELECT s.version + s.revision + s.layout_revision AS map_version, s.version,
        ARRAY(SELECT ROW(e.version, e.seat_id, e.to_status, e.expires_at, e.user_id, e.previous_user_id)
                FROM seat_events e
               WHERE e.screening_id = s.id AND e.version > :after
@@ -53,7 +53,7 @@ async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupanc
         screening_id=row.id,
         theater_id=row.theater_id,
         layout_revision=row.layout_revision,
-        state=row.version + row.revision + row.layout_revision,
+        map_version=row.version + row.revision + row.layout_revision,
         version=row.version,
         prices=prices_of(row.prices),
         claims=claims,
@@ -61,8 +61,8 @@ async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupanc
     return occupancy, row.at
 
 
-async def states(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, int]:
-    """The state of each of these screenings that exists."""
+async def map_versions(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, int]:
+    """The map version of each of these screenings that exists."""
     rows = await connection.execute(_STATES, {"ids": list(screening_ids)})
     return {row[0]: row[1] for row in rows}
 
@@ -70,7 +70,7 @@ async def states(connection: AsyncConnection, screening_ids: Sequence[int]) -> d
 async def changed(
     connection: AsyncConnection, screening_id: int, after: int, at_most: int
 ) -> tuple[int, int, tuple[SeatChange, ...]] | None:
-    """The state and the version of a screening, and every change after an earlier version, in order.
+    """The map version and the version of a screening, and every change after an earlier version, in order.
 
     None when that cannot be told: there were more than `at_most`, or some of them are long ago.
     """
@@ -81,4 +81,4 @@ async def changed(
     changes = tuple(SeatChange(*change) for change in row.changes)
     if row.version - after != len({change.version for change in changes}):
         return None
-    return row.state, row.version, changes
+    return row.map_version, row.version, changes

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from app.domain.box_office.commands import Block, Unblock
 from app.domain.box_office.outcomes import Blocked
-from app.domain.box_office.screening_state import Cause, Decision, House
+from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
 from app.domain.box_office.taking import expire, reservation_of
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.seats import Seat
@@ -25,7 +25,7 @@ class BlockOutcome(StrEnum):
 _SOMEBODYS = {ClaimStatus.HELD: BlockOutcome.RESERVED, ClaimStatus.BOOKED: BlockOutcome.BOOKED}
 
 
-def block(house: House, command: Block, now: datetime) -> Decision:
+def block(state: ScreeningState, command: Block, now: datetime) -> Decision:
     """What is free goes off sale; a hold that ran out is no obstacle. Raises UnknownSeats."""
 
     def one(seat: Seat, claim: Claim | None, decision: Decision) -> BlockOutcome:
@@ -33,14 +33,14 @@ def block(house: House, command: Block, now: datetime) -> Decision:
             return _SOMEBODYS.get(claim.status, BlockOutcome.ALREADY)
         # Once only: expired again, a hold would free those of its seats that are blocked by now.
         if claim is not None and (over := reservation_of(claim)) not in decision.reservations:
-            expire(house, over, decision)
+            expire(state, over, decision)
         decision.claims[seat.id] = Claim(seat.id, ClaimStatus.BLOCKED, reason=command.reason)
         return BlockOutcome.BLOCKED
 
-    return _seat_by_seat(house, house.layout.find(command.seats), one)
+    return _seat_by_seat(state, state.layout.find(command.seats), one)
 
 
-def unblock(house: House, command: Unblock, now: datetime) -> Decision:
+def unblock(state: ScreeningState, command: Unblock, now: datetime) -> Decision:
     """What was off sale is free again. Raises UnknownSeats."""
 
     def one(seat: Seat, claim: Claim | None, decision: Decision) -> BlockOutcome:
@@ -51,12 +51,12 @@ def unblock(house: House, command: Unblock, now: datetime) -> Decision:
             return BlockOutcome.UNBLOCKED
         return _SOMEBODYS[claim.status]
 
-    return _seat_by_seat(house, house.layout.find(command.seats), one)
+    return _seat_by_seat(state, state.layout.find(command.seats), one)
 
 
 def _seat_by_seat(
-    house: House, seats: tuple[Seat, ...], one: Callable[[Seat, Claim | None, Decision], BlockOutcome]
+    state: ScreeningState, seats: tuple[Seat, ...], one: Callable[[Seat, Claim | None, Decision], BlockOutcome]
 ) -> Decision:
     decision = Decision(Blocked(()), cause=Cause.STAFF)
-    decision.outcome = Blocked(tuple((seat.id, one(seat, house.claims.get(seat.id), decision)) for seat in seats))
+    decision.outcome = Blocked(tuple((seat.id, one(seat, state.claims.get(seat.id), decision)) for seat in seats))
     return decision

@@ -8,7 +8,7 @@ from app.domain.box_office.commands import Book, Cancel, Confirm
 from app.domain.box_office.holding import take_again
 from app.domain.box_office.limits import within_daily_limit, within_reservation_limit, within_user_limit
 from app.domain.box_office.outcomes import Booked, Cancelled
-from app.domain.box_office.screening_state import Cause, Decision, House
+from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
 from app.domain.box_office.taking import Taking, look_around, make_way, prices_for
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.refusals import NotFound, ReservationEnded, SalesClosed, SeatsUnavailable
@@ -16,20 +16,20 @@ from app.domain.reservations import ReservationStatus
 from app.domain.seats import Seat
 
 
-def confirm(house: House, command: Confirm, now: datetime) -> Decision:
+def confirm(state: ScreeningState, command: Confirm, now: datetime) -> Decision:
     """The reservation's seats are sold to whoever held them, at the price of the hold. Confirmed before: that booking.
 
     Late, but every seat is still free: it succeeds. Raises ReservationEnded, or ReservationExpired naming what is gone.
     """
-    reservation = house.reservation_of(command.buyer.id, command.reservation_id)
+    reservation = state.reservation_of(command.buyer.id, command.reservation_id)
     if reservation.booking_id is not None:
-        return Decision(Booked(house.bookings[reservation.booking_id], created=False))
+        return Decision(Booked(state.bookings[reservation.booking_id], created=False))
     if reservation.status is ReservationStatus.RELEASED:
         raise ReservationEnded(reservation.status)
-    screening = house.screening
+    screening = state.screening
     if screening.cancelled_at is not None:
         raise SalesClosed(screening.sales_open_at, screening.cancelled_at)
-    within_daily_limit(house, reservation.user_id, now)
+    within_daily_limit(state, reservation.user_id, now)
     booking = Booking(
         id=command.booking_id,
         user_id=reservation.user_id,
@@ -38,49 +38,49 @@ def confirm(house: House, command: Confirm, now: datetime) -> Decision:
         prices=reservation.prices,
         payment=Payment(PaymentStatus.PAID, command.payment_reference),
         created_at=now,
-        version=house.next_version,
+        version=state.next_version,
     )
     decision = Decision(Booked(booking))
     if not reservation.is_holding(now):
         screening.must_be_on_sale(now)
-        within_user_limit(house, house.layout.seats_of(reservation.prices), reservation.user_id, now)
-        take_again(house, reservation, decision, now)
+        within_user_limit(state, state.layout.seats_of(reservation.prices), reservation.user_id, now)
+        take_again(state, reservation, decision, now)
     decision.reservations[reservation.id] = reservation.ended(
-        ReservationStatus.BOOKED, house.next_version, booking_id=booking.id
+        ReservationStatus.BOOKED, state.next_version, booking_id=booking.id
     )
     _sell(booking, decision)
     return decision
 
 
-def book(house: House, command: Book, now: datetime) -> Decision:
+def book(state: ScreeningState, command: Book, now: datetime) -> Decision:
     """These seats are sold to the buyer, who may hold them or nobody. Booked together before: that booking.
 
     What the buyer held is taken out of the hold, at the price of the hold.
     """
     user_id = command.buyer.id
-    seats = house.layout.find(command.seats)
-    taking = look_around(house, seats, user_id, now)
-    if already := _booked_together(house, seats, user_id):
+    seats = state.layout.find(command.seats)
+    taking = look_around(state, seats, user_id, now)
+    if already := _booked_together(state, seats, user_id):
         return Decision(Booked(already, created=False))
-    house.screening.must_be_on_sale(now)
-    within_reservation_limit(house, len(seats))
+    state.screening.must_be_on_sale(now)
+    within_reservation_limit(state, len(seats))
     if taking.in_the_way:
         raise SeatsUnavailable(tuple(taking.in_the_way))
-    within_user_limit(house, seats, user_id, now)
-    within_daily_limit(house, user_id, now)
-    booking = _direct_booking(house, command, seats, taking, now)
+    within_user_limit(state, seats, user_id, now)
+    within_daily_limit(state, user_id, now)
+    booking = _direct_booking(state, command, seats, taking, now)
     decision = Decision(Booked(booking))
-    make_way(house, taking, decision)
+    make_way(state, taking, decision)
     _sell(booking, decision)
     return decision
 
 
-def cancel(house: House, command: Cancel, now: datetime) -> Decision:
+def cancel(state: ScreeningState, command: Cancel, now: datetime) -> Decision:
     """The booking, or one seat of it, is undone; its seats are free at once. What is cancelled already stays so.
 
     Raises NotFound, also for somebody else's booking unless the caller runs the house.
     """
-    booking = house.bookings.get(command.booking_id)
+    booking = state.bookings.get(command.booking_id)
     if booking is None or not (booking.user_id == command.buyer.id or command.buyer.runs_the_house):
         raise NotFound("booking")
     seat_id = command.seat_id
@@ -89,34 +89,36 @@ def cancel(house: House, command: Cancel, now: datetime) -> Decision:
     if booking.status is BookingStatus.CANCELLED or seat_id in booking.left:
         return Decision(Cancelled(booking))
     if seat_id is None:
-        undone, freed = booking.cancelled(now, house.next_version), tuple(booking.prices)
+        undone, freed = booking.cancelled(now, state.next_version), tuple(booking.prices)
     else:
-        undone, freed = booking.without(seat_id, now, house.next_version), (seat_id,)
+        undone, freed = booking.without(seat_id, now, state.next_version), (seat_id,)
     cause = Cause.API if booking.user_id == command.buyer.id else Cause.STAFF
     return Decision(Cancelled(undone), claims=dict.fromkeys(freed), bookings={undone.id: undone}, cause=cause)
 
 
-def _direct_booking(house: House, command: Book, seats: tuple[Seat, ...], taking: Taking, now: datetime) -> Booking:
+def _direct_booking(
+    state: ScreeningState, command: Book, seats: tuple[Seat, ...], taking: Taking, now: datetime
+) -> Booking:
     return Booking(
         id=command.booking_id,
         user_id=command.buyer.id,
         reservation_id=None,
         status=BookingStatus.CONFIRMED,
-        prices=prices_for(house, seats, taking),
+        prices=prices_for(state, seats, taking),
         payment=Payment(PaymentStatus.PAID, command.payment_reference),
         created_at=now,
-        version=house.next_version,
+        version=state.next_version,
     )
 
 
-def _booked_together(house: House, seats: tuple[Seat, ...], user_id: int) -> Booking | None:
+def _booked_together(state: ScreeningState, seats: tuple[Seat, ...], user_id: int) -> Booking | None:
     """The booking in which the user has exactly these seats, if there is one."""
     booking_ids: set[UUID | None] = set()
     for seat in seats:
-        claim = house.claims.get(seat.id)
+        claim = state.claims.get(seat.id)
         booking_ids.add(claim.booking_id if claim and claim.user_id == user_id else None)
     only = booking_ids.pop() if len(booking_ids) == 1 else None
-    booking = house.bookings.get(only) if only else None
+    booking = state.bookings.get(only) if only else None
     return booking if booking and booking.prices.keys() == {seat.id for seat in seats} else None
 
 

@@ -5,29 +5,29 @@ from datetime import datetime
 from app.domain.bookings import BookingStatus
 from app.domain.box_office.commands import Close
 from app.domain.box_office.outcomes import Closed
-from app.domain.box_office.screening_state import Cause, Decision, House
+from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
 from app.domain.box_office.taking import expire
 from app.domain.reservations import HOLDING, ReservationStatus
 
 
-def close(house: House, command: Close, now: datetime) -> Decision:
+def close(state: ScreeningState, command: Close, now: datetime) -> Decision:
     """Those of the holds and bookings that still stand are undone. While the screening is not cancelled, none is."""
     decision = Decision(Closed(0), cause=Cause.STAFF)
-    if house.screening.cancelled_at is None:
+    if state.screening.cancelled_at is None:
         return decision
     for reservation_id in command.reservation_ids:
-        reservation = house.reservations.get(reservation_id)
+        reservation = state.reservations.get(reservation_id)
         if reservation is None or reservation.status not in HOLDING:
             continue
         if reservation.is_holding(now):
-            decision.reservations[reservation_id] = reservation.ended(ReservationStatus.RELEASED, house.next_version)
+            decision.reservations[reservation_id] = reservation.ended(ReservationStatus.RELEASED, state.next_version)
             decision.claims |= dict.fromkeys(reservation.prices)
         else:
-            expire(house, reservation_id, decision)
+            expire(state, reservation_id, decision)
     for booking_id in command.booking_ids:
-        booking = house.bookings.get(booking_id)
+        booking = state.bookings.get(booking_id)
         if booking is not None and booking.status is BookingStatus.CONFIRMED:
-            decision.bookings[booking_id] = booking.cancelled(now, house.next_version)
+            decision.bookings[booking_id] = booking.cancelled(now, state.next_version)
             decision.claims |= dict.fromkeys(booking.prices)
     decision.outcome = Closed(len(decision.reservations) + len(decision.bookings))
     return decision

@@ -23,34 +23,34 @@ from app.domain.box_office.commands import (
 )
 from app.domain.box_office.holding import extend, hold, toggle
 from app.domain.box_office.releasing import expire, release, release_all
-from app.domain.box_office.screening_state import Decision, House
+from app.domain.box_office.screening_state import Decision, ScreeningState
 
 
-def decide(house: House, command: Command, now: datetime) -> Decision:
+def decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
     """What the command changes at this moment (UTC). Changes nothing itself; raises a Refusal when a rule says no."""
     match command:
         case Hold():
-            return hold(house, command, now)
+            return hold(state, command, now)
         case Toggle():
-            return toggle(house, command, now)
+            return toggle(state, command, now)
         case Release():
-            return release(house, command, now)
+            return release(state, command, now)
         case ReleaseAll():
-            return release_all(house, command, now)
+            return release_all(state, command, now)
         case Extend():
-            return extend(house, command, now)
+            return extend(state, command, now)
         case Confirm():
-            return confirm(house, command, now)
+            return confirm(state, command, now)
         case Book():
-            return book(house, command, now)
+            return book(state, command, now)
         case Cancel():
-            return cancel(house, command, now)
+            return cancel(state, command, now)
         case Expire():
-            return expire(house, command, now)
+            return expire(state, command, now)
         case Block():
-            return block(house, command, now)
+            return block(state, command, now)
         case Unblock():
-            return unblock(house, command, now)
+            return unblock(state, command, now)
         case Close():
-            return close(house, command, now)
+            return close(state, command, now)
     assert_never(command)

@@ -8,7 +8,7 @@ from uuid import UUID
 from app.domain.box_office.commands import Extend, Hold, Toggle
 from app.domain.box_office.limits import within_active_limit, within_reservation_limit, within_user_limit
 from app.domain.box_office.outcomes import Held, Kept, Toggled
-from app.domain.box_office.screening_state import Decision, House
+from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.box_office.taking import Taking, ends_with, held_first_at, look_around, make_way, prices_for, take
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.refusals import ExtensionLimit, ReservationEnded, ReservationExpired, SeatsUnavailable
@@ -16,48 +16,48 @@ from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import Seat
 
 
-def hold(house: House, command: Hold, now: datetime) -> Decision:
+def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
     """All of the seats for the screening's hold time, or none.
 
     Exactly the seats that the buyer already holds together: that reservation, unchanged and not renewed.
     """
     user_id = command.buyer.id
-    seats = house.layout.find(command.seats)
-    taking = look_around(house, seats, user_id, now)
-    if already := _held_together(house, seats, taking):
+    seats = state.layout.find(command.seats)
+    taking = look_around(state, seats, user_id, now)
+    if already := _held_together(state, seats, taking):
         return Decision(Held(already, created=False))
-    house.screening.must_be_on_sale(now)
-    within_reservation_limit(house, len(seats))
+    state.screening.must_be_on_sale(now)
+    within_reservation_limit(state, len(seats))
     if taking.in_the_way:
         raise SeatsUnavailable(tuple(taking.in_the_way))
-    within_user_limit(house, seats, user_id, now)
-    within_active_limit(house, user_id, now, ends_with(house, taking))
-    reservation = _new_reservation(house, command.reservation_id, user_id, seats, taking, now)
+    within_user_limit(state, seats, user_id, now)
+    within_active_limit(state, user_id, now, ends_with(state, taking))
+    reservation = _new_reservation(state, command.reservation_id, user_id, seats, taking, now)
     decision = Decision(Held(reservation))
-    make_way(house, taking, decision)
+    make_way(state, taking, decision)
     _keep(reservation, decision)
     return decision
 
 
-def toggle(house: House, command: Toggle, now: datetime) -> Decision:
+def toggle(state: ScreeningState, command: Toggle, now: datetime) -> Decision:
     """What of these seats is mine becomes available, the rest mine, joined to my newest hold here, which is renewed.
 
     Raises SeatsUnavailable, and changes nothing, when any of them is somebody else's, blocked, or booked by me.
     """
     user_id = command.buyer.id
-    seats = house.layout.find(command.seats)
-    taking = take(house, seats, user_id, now)
+    seats = state.layout.find(command.seats)
+    taking = take(state, seats, user_id, now)
     given_back = {seat_id for seat_ids in taking.mine.values() for seat_id in seat_ids}
     added = [seat for seat in seats if seat.id not in given_back]
-    newest = next(reversed(house.held_by(user_id, now)), None)
+    newest = next(reversed(state.held_by(user_id, now)), None)
     decision = Decision(Toggled((), (), None))
-    make_way(house, taking, decision)
+    make_way(state, taking, decision)
     for seat_id in given_back:
         decision.claims[seat_id] = None
     if added:
-        house.screening.must_be_on_sale(now)
-        _join(house, command, added, given_back, decision, newest, now)
-    after = {each.id: each for each in house.held_by(user_id, now)} | decision.reservations
+        state.screening.must_be_on_sale(now)
+        _join(state, command, added, given_back, decision, newest, now)
+    after = {each.id: each for each in state.held_by(user_id, now)} | decision.reservations
     mine = [each for each in after.values() if each.user_id == user_id and each.is_holding(now)]
     decision.outcome = Toggled(
         tuple(seat.id for seat in added),
@@ -67,76 +67,76 @@ def toggle(house: House, command: Toggle, now: datetime) -> Decision:
     return decision
 
 
-def extend(house: House, command: Extend, now: datetime) -> Decision:
+def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     """A fresh hold time from now. A hold that ran out is taken again if all of its seats are still free.
 
     One that would not end later (asked twice at the same moment) stays as it is. Raises ReservationEnded,
     ReservationExpired naming the seats that are gone, or ExtensionLimit.
     """
-    reservation = house.reservation_of(command.buyer.id, command.reservation_id)
+    reservation = state.reservation_of(command.buyer.id, command.reservation_id)
     if reservation.status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED):
         raise ReservationEnded(reservation.status)
-    house.screening.must_be_on_sale(now)
+    state.screening.must_be_on_sale(now)
     decision = Decision(Kept(reservation))
     if not reservation.is_holding(now):
-        seats = house.layout.seats_of(reservation.prices)
-        within_user_limit(house, seats, reservation.user_id, now)
-        given_up = ends_with(house, look_around(house, seats, reservation.user_id, now))
-        within_active_limit(house, reservation.user_id, now, given_up)
-        take_again(house, reservation, decision, now)
-    latest = house.screening.latest_end(reservation.first_held_at)
+        seats = state.layout.seats_of(reservation.prices)
+        within_user_limit(state, seats, reservation.user_id, now)
+        given_up = ends_with(state, look_around(state, seats, reservation.user_id, now))
+        within_active_limit(state, reservation.user_id, now, given_up)
+        take_again(state, reservation, decision, now)
+    latest = state.screening.latest_end(reservation.first_held_at)
     if latest <= max(now, reservation.expires_at):
         raise ExtensionLimit(latest)
-    expires_at = house.screening.hold_ends(reservation.first_held_at, now)
+    expires_at = state.screening.hold_ends(reservation.first_held_at, now)
     if expires_at <= reservation.expires_at:
         return decision
-    renewed = replace(reservation, status=ReservationStatus.HELD, expires_at=expires_at, version=house.next_version)
+    renewed = replace(reservation, status=ReservationStatus.HELD, expires_at=expires_at, version=state.next_version)
     _keep(renewed, decision)
     decision.outcome = Kept(renewed)
     return decision
 
 
-def take_again(house: House, reservation: Reservation, decision: Decision, now: datetime) -> None:
+def take_again(state: ScreeningState, reservation: Reservation, decision: Decision, now: datetime) -> None:
     """Make way for a hold that ran out, as far as its seats are still free.
 
     Raises ReservationExpired naming the seats that are gone. A newer hold of the same user gives them up.
     """
-    seats = house.layout.seats_of(reservation.prices)
-    taking = look_around(house, seats, reservation.user_id, now)
+    seats = state.layout.seats_of(reservation.prices)
+    taking = look_around(state, seats, reservation.user_id, now)
     if taking.in_the_way:
         raise ReservationExpired(reservation.expires_at, tuple(taking.in_the_way))
     taking.run_out.discard(reservation.id)
-    make_way(house, taking, decision)
+    make_way(state, taking, decision)
 
 
-def _held_together(house: House, seats: tuple[Seat, ...], taking: Taking) -> Reservation | None:
+def _held_together(state: ScreeningState, seats: tuple[Seat, ...], taking: Taking) -> Reservation | None:
     if len(taking.mine) != 1:
         return None
     (reservation_id,) = taking.mine
-    reservation = house.reservations[reservation_id]
+    reservation = state.reservations[reservation_id]
     return reservation if reservation.prices.keys() == {seat.id for seat in seats} else None
 
 
 def _new_reservation(
-    house: House, reservation_id: UUID, user_id: int, seats: Iterable[Seat], taking: Taking, now: datetime
+    state: ScreeningState, reservation_id: UUID, user_id: int, seats: Iterable[Seat], taking: Taking, now: datetime
 ) -> Reservation:
-    first_held_at = held_first_at(house, taking, now)
+    first_held_at = held_first_at(state, taking, now)
     # What was agreed stays so, even if the organizer shortened the hold times since.
-    agreed = min((house.reservations[each].expires_at for each in taking.mine), default=now)
+    agreed = min((state.reservations[each].expires_at for each in taking.mine), default=now)
     return Reservation(
         id=reservation_id,
         user_id=user_id,
         status=ReservationStatus.HELD,
-        prices=prices_for(house, seats, taking),
+        prices=prices_for(state, seats, taking),
         created_at=now,
         first_held_at=first_held_at,
-        expires_at=max(house.screening.hold_ends(first_held_at, now), agreed),
-        version=house.next_version,
+        expires_at=max(state.screening.hold_ends(first_held_at, now), agreed),
+        version=state.next_version,
     )
 
 
 def _join(
-    house: House,
+    state: ScreeningState,
     command: Toggle,
     added: list[Seat],
     given_back: set[int],
@@ -146,21 +146,21 @@ def _join(
 ) -> None:
     """Put added seats into the newest hold as it is after the release, or into a new one."""
     user_id = command.buyer.id
-    within_user_limit(house, added, user_id, now, given_back)
+    within_user_limit(state, added, user_id, now, given_back)
     if newest is None:
-        within_reservation_limit(house, len(added))
-        within_active_limit(house, user_id, now)
-        _keep(_new_reservation(house, command.reservation_id, user_id, added, Taking(), now), decision)
+        within_reservation_limit(state, len(added))
+        within_active_limit(state, user_id, now)
+        _keep(_new_reservation(state, command.reservation_id, user_id, added, Taking(), now), decision)
         return
     kept = {seat_id: price for seat_id, price in newest.prices.items() if seat_id not in given_back}
-    within_reservation_limit(house, len(added), len(newest.prices), len(newest.prices) - len(kept))
-    prices = dict(sorted((kept | prices_for(house, added, Taking())).items()))
+    within_reservation_limit(state, len(added), len(newest.prices), len(newest.prices) - len(kept))
+    prices = dict(sorted((kept | prices_for(state, added, Taking())).items()))
     joined = replace(
         newest,
         prices=prices,
         left={seat_id: price for seat_id, price in {**newest.left, **newest.prices}.items() if seat_id not in prices},
-        expires_at=max(house.screening.hold_ends(newest.first_held_at, now), newest.expires_at),
-        version=house.next_version,
+        expires_at=max(state.screening.hold_ends(newest.first_held_at, now), newest.expires_at),
+        version=state.next_version,
     )
     _keep(joined, decision)
 

@@ -1,7 +1,7 @@
 """How much one buyer may take (api.md, section 8). A limit of None is no limit.
 
-Guests are counted by their email: `House.same_buyer` says which users are one buyer. What a buyer has elsewhere, in
-other screenings, is in their `Usage`; it is only known where a limit asks for it.
+Guests are counted by their email: `ScreeningState.same_buyer` says which users are one buyer. What a buyer has
+elsewhere, in other screenings, is in their `Usage`; it is only known where a limit asks for it.
 """
 
 from collections.abc import Collection, Iterable
@@ -14,7 +14,7 @@ from app.domain.refusals import LimitExceeded
 from app.domain.seats import Seat
 
 if TYPE_CHECKING:
-    from app.domain.box_office.screening_state import House
+    from app.domain.box_office.screening_state import ScreeningState
 
 
 @dataclass(slots=True)
@@ -25,42 +25,42 @@ class Usage:
     bookings: dict[UUID, datetime] = field(default_factory=dict)
 
 
-def within_reservation_limit(house: "House", wanted: int, current: int = 0, given_back: int = 0) -> None:
+def within_reservation_limit(state: "ScreeningState", wanted: int, current: int = 0, given_back: int = 0) -> None:
     """Raises LimitExceeded when a reservation or booking would have more seats than one may have."""
-    allowed = house.screening.limits.max_seats_per_reservation
+    allowed = state.screening.limits.max_seats_per_reservation
     if allowed is not None and current - given_back + wanted > allowed:
         raise LimitExceeded("max_seats_per_reservation", allowed, current)
 
 
 def within_user_limit(
-    house: "House", seats: Iterable[Seat], user_id: int, now: datetime, given_back: Collection[int] = ()
+    state: "ScreeningState", seats: Iterable[Seat], user_id: int, now: datetime, given_back: Collection[int] = ()
 ) -> None:
     """Raises LimitExceeded when the user would have more seats of this screening, held and booked, than allowed."""
-    allowed = house.screening.limits.max_seats_per_user
+    allowed = state.screening.limits.max_seats_per_user
     if allowed is None:
         return
-    theirs = {claim.seat_id for one in house.buyer(user_id) for claim in house.claims_of(one, now)}
+    theirs = {claim.seat_id for one in state.buyer(user_id) for claim in state.claims_of(one, now)}
     if len(theirs.difference(given_back).union(seat.id for seat in seats)) > allowed:
         raise LimitExceeded("max_seats_per_user", allowed, len(theirs))
 
 
-def within_active_limit(house: "House", user_id: int, now: datetime, ending: Collection[UUID] = ()) -> None:
+def within_active_limit(state: "ScreeningState", user_id: int, now: datetime, ending: Collection[UUID] = ()) -> None:
     """Raises LimitExceeded when the user would have more holds at a time than allowed; `ending` are those it ends."""
-    allowed = house.screening.limits.max_active_reservations_per_user
+    allowed = state.screening.limits.max_active_reservations_per_user
     if allowed is None:
         return
-    live = {reservation_id for reservation_id, end in house.usage_of(user_id).holds.items() if end > now}
+    live = {reservation_id for reservation_id, end in state.usage_of(user_id).holds.items() if end > now}
     if len(live.difference(ending)) + 1 > allowed:
         raise LimitExceeded("max_active_reservations_per_user", allowed, len(live))
 
 
-def within_daily_limit(house: "House", user_id: int, now: datetime) -> None:
+def within_daily_limit(state: "ScreeningState", user_id: int, now: datetime) -> None:
     """Raises LimitExceeded when the user has made as many bookings as allowed on this day of the theater."""
-    allowed = house.screening.limits.bookings_per_user_per_day
+    allowed = state.screening.limits.bookings_per_user_per_day
     if allowed is None:
         return
-    today = now.astimezone(house.timezone).date()
-    made = house.usage_of(user_id).bookings.values()
-    used = sum(at.astimezone(house.timezone).date() == today for at in made)
+    today = now.astimezone(state.timezone).date()
+    made = state.usage_of(user_id).bookings.values()
+    used = sum(at.astimezone(state.timezone).date() == today for at in made)
     if used + 1 > allowed:
         raise LimitExceeded("bookings_per_user_per_day", allowed, used)

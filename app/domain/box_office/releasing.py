@@ -4,18 +4,18 @@ from datetime import datetime
 
 from app.domain.box_office.commands import Expire, Release, ReleaseAll
 from app.domain.box_office.outcomes import Expired, Kept, ReleasedAll
-from app.domain.box_office.screening_state import Cause, Decision, House
+from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
 from app.domain.box_office.taking import expire as expire_hold
 from app.domain.refusals import NotFound, ReservationEnded
 from app.domain.reservations import Reservation, ReservationStatus
 
 
-def release(house: House, command: Release, now: datetime) -> Decision:
+def release(state: ScreeningState, command: Release, now: datetime) -> Decision:
     """The reservation's seats, or one of them, are free. What is released already stays so.
 
     Raises NotFound, or ReservationEnded when it was booked: a booking is cancelled, not released.
     """
-    reservation = house.reservation_of(command.buyer.id, command.reservation_id)
+    reservation = state.reservation_of(command.buyer.id, command.reservation_id)
     if reservation.status is ReservationStatus.BOOKED:
         raise ReservationEnded(reservation.status)
     seat_id = command.seat_id
@@ -24,33 +24,33 @@ def release(house: House, command: Release, now: datetime) -> Decision:
     if not reservation.is_holding(now) or seat_id in reservation.left:
         return Decision(Kept(reservation))
     if seat_id is None:
-        return _given_back(house, reservation)
-    smaller = reservation.without(frozenset((seat_id,)), house.next_version)
+        return _given_back(state, reservation)
+    smaller = reservation.without(frozenset((seat_id,)), state.next_version)
     return Decision(Kept(smaller), claims={seat_id: None}, reservations={smaller.id: smaller})
 
 
-def release_all(house: House, command: ReleaseAll, now: datetime) -> Decision:
+def release_all(state: ScreeningState, command: ReleaseAll, now: datetime) -> Decision:
     """Everything that I hold in this screening is free."""
     decision = Decision(ReleasedAll(()))
-    for reservation in house.held_by(command.buyer.id, now):
-        given_back = _given_back(house, reservation)
+    for reservation in state.held_by(command.buyer.id, now):
+        given_back = _given_back(state, reservation)
         decision.claims |= given_back.claims
         decision.reservations |= given_back.reservations
     decision.outcome = ReleasedAll(tuple(decision.claims))
     return decision
 
 
-def expire(house: House, command: Expire, now: datetime) -> Decision:
+def expire(state: ScreeningState, command: Expire, now: datetime) -> Decision:
     """Those of the reservations whose time is over are expired and their seats free; the others stay as they are."""
     decision = Decision(Expired(0), cause=Cause.EXPIRY)
     for reservation_id in command.reservation_ids:
-        reservation = house.reservations.get(reservation_id)
+        reservation = state.reservations.get(reservation_id)
         if reservation and reservation.status_at(now) is not reservation.status:
-            expire_hold(house, reservation_id, decision)
+            expire_hold(state, reservation_id, decision)
     decision.outcome = Expired(len(decision.reservations))
     return decision
 
 
-def _given_back(house: House, reservation: Reservation) -> Decision:
-    over = reservation.ended(ReservationStatus.RELEASED, house.next_version)
+def _given_back(state: ScreeningState, reservation: Reservation) -> Decision:
+    over = reservation.ended(ReservationStatus.RELEASED, state.next_version)
     return Decision(Kept(over), claims=dict.fromkeys(reservation.prices), reservations={reservation.id: over})

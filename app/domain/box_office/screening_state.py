@@ -43,7 +43,7 @@ class Decision:
 
 
 @dataclass(slots=True)
-class House:
+class ScreeningState:
     """One screening in the hands of the box office."""
 
     screening: Screening

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.box_office.screening_state import Decision, House
+from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
 from app.domain.refusals import SeatInTheWay, SeatsUnavailable
@@ -22,11 +22,11 @@ class Taking:
     run_out: set[UUID] = field(default_factory=set)
 
 
-def look_around(house: House, seats: Iterable[Seat], user_id: int, now: datetime) -> Taking:
+def look_around(state: ScreeningState, seats: Iterable[Seat], user_id: int, now: datetime) -> Taking:
     """What must give way so that the user gets these seats. Changes nothing."""
     taking = Taking()
     for seat in seats:
-        claim = house.claims.get(seat.id)
+        claim = state.claims.get(seat.id)
         if claim is None:
             continue
         if not claim.is_live(now):
@@ -38,56 +38,56 @@ def look_around(house: House, seats: Iterable[Seat], user_id: int, now: datetime
     return taking
 
 
-def take(house: House, seats: Iterable[Seat], user_id: int, now: datetime) -> Taking:
+def take(state: ScreeningState, seats: Iterable[Seat], user_id: int, now: datetime) -> Taking:
     """As look_around. Raises SeatsUnavailable naming every seat that somebody else has."""
-    taking = look_around(house, seats, user_id, now)
+    taking = look_around(state, seats, user_id, now)
     if taking.in_the_way:
         raise SeatsUnavailable(tuple(taking.in_the_way))
     return taking
 
 
-def make_way(house: House, taking: Taking, decision: Decision) -> None:
+def make_way(state: ScreeningState, taking: Taking, decision: Decision) -> None:
     """Write down what gives way: my older holds lose the seats (or end), run-out holds are expired as a whole."""
     for reservation_id, seat_ids in taking.mine.items():
-        older = house.reservations[reservation_id]
-        decision.reservations[reservation_id] = older.without(frozenset(seat_ids), house.next_version)
+        older = state.reservations[reservation_id]
+        decision.reservations[reservation_id] = older.without(frozenset(seat_ids), state.next_version)
     for reservation_id in taking.run_out:
-        expire(house, reservation_id, decision)
+        expire(state, reservation_id, decision)
 
 
-def expire(house: House, reservation_id: UUID, decision: Decision) -> None:
+def expire(state: ScreeningState, reservation_id: UUID, decision: Decision) -> None:
     """Write down that a hold ran out, and free the seats that it still has."""
-    over = house.reservations[reservation_id]
-    decision.reservations[reservation_id] = over.ended(ReservationStatus.EXPIRED, house.next_version)
+    over = state.reservations[reservation_id]
+    decision.reservations[reservation_id] = over.ended(ReservationStatus.EXPIRED, state.next_version)
     for seat_id in over.prices:
         decision.claims[seat_id] = None
 
 
-def prices_for(house: House, seats: Iterable[Seat], taking: Taking) -> dict[int, Money]:
+def prices_for(state: ScreeningState, seats: Iterable[Seat], taking: Taking) -> dict[int, Money]:
     """Today's price of each seat, in the order of their ids; a seat that I hold keeps the price of its hold."""
     agreed: dict[int, Money] = {}
     for reservation_id, seat_ids in taking.mine.items():
-        older = house.reservations[reservation_id]
+        older = state.reservations[reservation_id]
         agreed.update((seat_id, older.prices[seat_id]) for seat_id in seat_ids)
-    prices = {seat.id: agreed.get(seat.id) or house.screening.price_of(seat.category) for seat in seats}
+    prices = {seat.id: agreed.get(seat.id) or state.screening.price_of(seat.category) for seat in seats}
     return dict(sorted(prices.items())) if len(prices) > 1 else prices
 
 
-def held_first_at(house: House, taking: Taking, now: datetime) -> datetime:
+def held_first_at(state: ScreeningState, taking: Taking, now: datetime) -> datetime:
     """When the earliest of my holds that these seats come from began: re-holding is no free extension of the cap."""
     if not taking.mine:
         return now
-    return min(house.reservations[reservation_id].first_held_at for reservation_id in taking.mine)
+    return min(state.reservations[reservation_id].first_held_at for reservation_id in taking.mine)
 
 
-def ends_with(house: House, taking: Taking) -> frozenset[UUID]:
+def ends_with(state: ScreeningState, taking: Taking) -> frozenset[UUID]:
     """Which of my holds end because they lose all of their seats."""
     if not taking.mine:
         return frozenset()
     return frozenset(
         reservation_id
         for reservation_id, seat_ids in taking.mine.items()
-        if seat_ids >= house.reservations[reservation_id].prices.keys()
+        if seat_ids >= state.reservations[reservation_id].prices.keys()
     )
 
 

@@ -27,15 +27,15 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """What was true of a screening in one state: every seat that has a claim, the prices, and the layout.
+    """What was true of a screening in one map version: every seat that has a claim, the prices, and the layout.
 
-    `state` only grows: with every change of its seats (`version`), its prices, or its layout.
+    `map_version` only grows: with every change of its seats (`version`), its prices, or its layout.
     """
 
     screening_id: int
     theater_id: int
     layout_revision: int
-    state: int
+    map_version: int
     version: int
     prices: Mapping[str, Money]
     claims: tuple[Taken, ...]

@@ -15,7 +15,7 @@ from app.domain.box_office.outcomes import (
     ReleasedAll,
     Toggled,
 )
-from app.domain.box_office.screening_state import House
+from app.domain.box_office.screening_state import ScreeningState
 from app.schemas.blocks import blocked_json
 from app.schemas.bookings import booking_json
 from app.schemas.reservations import released_json, reservation_json, toggled_json
@@ -49,27 +49,32 @@ class Answer:
         return replace(self, body=b"%b%d}" % (self.before_version(), version), version=version)
 
 
-def answer(outcome: Outcome, house: House, user_id: int, now: datetime) -> Answer:
+def answer(outcome: Outcome, screening_state: ScreeningState, user_id: int, now: datetime) -> Answer:
     """The answer to a command, told from the house as it is after its decision was taken in."""
     match outcome:
         case Held(reservation, created):
             location = f"/api/v1/reservations/{reservation.id}" if created else None
-            body = reservation_json(reservation, house.screening, house.layout, now)
+            body = reservation_json(reservation, screening_state.screening, screening_state.layout, now)
             return Answer(body, user_id, now, created, location, reservation.version)
         case Kept(reservation):
-            body = reservation_json(reservation, house.screening, house.layout, now)
+            body = reservation_json(reservation, screening_state.screening, screening_state.layout, now)
             return Answer(body, user_id, now, version=reservation.version)
         case Toggled():
-            return Answer(toggled_json(outcome, house, now), user_id, now)
+            return Answer(toggled_json(outcome, screening_state, now), user_id, now)
         case ReleasedAll(seat_ids):
-            return Answer(released_json(seat_ids, house), user_id, now)
+            return Answer(released_json(seat_ids, screening_state), user_id, now)
         case Booked(booking, created):
             location = f"/api/v1/bookings/{booking.id}" if created else None
-            body = booking_json(booking, house.screening, house.layout)
+            body = booking_json(booking, screening_state.screening, screening_state.layout)
             return Answer(body, user_id, now, created, location, booking.version)
         case Cancelled(booking):
-            return Answer(booking_json(booking, house.screening, house.layout), user_id, now, version=booking.version)
+            return Answer(
+                booking_json(booking, screening_state.screening, screening_state.layout),
+                user_id,
+                now,
+                version=booking.version,
+            )
         case Blocked(seats):
-            return Answer(blocked_json(seats, house.layout), user_id, now)
+            return Answer(blocked_json(seats, screening_state.layout), user_id, now)
         case Expired() | Closed():
             return Answer(b"", user_id, now)

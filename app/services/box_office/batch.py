@@ -21,7 +21,7 @@ from app.db.box_office import reading as db
 from app.db.box_office import writing
 from app.db.box_office.reading import Found, Row, Wanted
 from app.db.box_office.writing import Writes
-from app.db.connections import LOST, Counter
+from app.db.connections import LOST, OfficeConnection
 from app.db.reservations import reservation_of
 from app.domain.box_office.commands import Block, Close, ReleaseAll, Toggle, Unblock
 from app.domain.box_office.decide import decide
@@ -34,8 +34,8 @@ from app.domain.refusals import KeyReused, NotFound, Refusal, SeatsUnavailable, 
 from app.services.box_office.answers import Answer, answer
 from app.services.box_office.commits import CommitBroke, Served, Shifts, Unclear, commit, roll_back
 from app.services.box_office.ledger import Ledger
-from app.services.box_office.opening import Houses
-from app.services.box_office.pending import Asked, Latecomers, screenings_of, wanted
+from app.services.box_office.opening import Opening
+from app.services.box_office.pending import Latecomers, Pending, screenings_of, wanted
 
 log = logging.getLogger(__name__)
 
@@ -63,18 +63,18 @@ class NeedsLock(Exception):
     """This batch cannot be served without a lock; nothing was written."""
 
 
-async def serve(connection: Counter, batch: list[Asked], houses: Houses, latecomers: Latecomers) -> Served:
+async def serve(connection: OfficeConnection, batch: list[Pending], opening: Opening, latecomers: Latecomers) -> Served:
     """One transaction for the whole batch. Whoever came for the same screenings while it waited for them joins it.
 
     Raises asyncpg's errors when nothing of it happened, and CommitBroke when that is not known.
     """
     await connection.execute("BEGIN")
     try:
-        counter = _Counter(houses)
-        batch += latecomers(await counter.open_locked(connection, batch))
-        now = await counter.look(connection, batch)
-        answers = counter.decide(batch, now)
-        for writes in counter.writes(now).by_statement():
+        books = _Books(opening)
+        batch += latecomers(await books.open_locked(connection, batch))
+        now = await books.look(connection, batch)
+        answers = books.decide(batch, now)
+        for writes in books.writes(now).by_statement():
             await writing.write(connection, writes)
     except BaseException:
         await roll_back(connection)
@@ -82,56 +82,56 @@ async def serve(connection: Counter, batch: list[Asked], houses: Houses, latecom
     try:
         await asyncio.shield(commit(connection))
     except Unclear as unclear:
-        raise counter.commit_broke(batch, answers, now) from unclear
-    return counter.served(batch, answers)
+        raise books.commit_broke(batch, answers, now) from unclear
+    return books.served(batch, answers)
 
 
-async def serve_unlocked(connection: Counter, batch: Sequence[Asked], houses: Houses) -> Served:
+async def serve_unlocked(connection: OfficeConnection, batch: Sequence[Pending], opening: Opening) -> Served:
     """As `serve`, with one statement that reads and one that writes.
 
     Raises Overtaken or NeedsLock when it is to be served with a lock instead.
     """
-    counter = _Counter(houses)
-    now = await counter.look_unlocked(connection, batch)
-    answers = counter.decide(batch, now)
-    match counter.writes(now).by_statement():
+    books = _Books(opening)
+    now = await books.look_unlocked(connection, batch)
+    answers = books.decide(batch, now)
+    match books.writes(now).by_statement():
         case []:
-            return counter.served(batch, answers)
+            return books.served(batch, answers)
         case [writes]:
             try:
                 shifts = await asyncio.shield(writing.write(connection, writes))
             except LOST as lost:
-                raise counter.commit_broke(batch, answers, now) from lost
+                raise books.commit_broke(batch, answers, now) from lost
             except asyncpg.IntegrityConstraintViolationError as overtaken:
                 raise Overtaken from overtaken
-            return counter.served(batch, answers, counter.by_screening(shifts))
+            return books.served(batch, answers, books.by_screening(shifts))
         case _:
             raise NeedsLock
 
 
 _NONE: Final[Shifts] = {}
-_TELLS_STATE: Final = (SeatsUnavailable, UnknownSeats)
+_TELLS_MAP_VERSION: Final = (SeatsUnavailable, UnknownSeats)
 
 
-class _Counter:
+class _Books:
     """The houses and keys of one batch."""
 
-    def __init__(self, houses: Houses) -> None:
-        self._houses = houses
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
         self._ledgers: dict[int, Ledger] = {}
         self._keys: dict[tuple[int, str], KnownKey] = {}
         self._stored: list[tuple[Key, KnownKey]] = []
         self._replayed: set[tuple[int, int, str]] = set()
 
-    async def open_locked(self, connection: Counter, batch: Sequence[Asked]) -> Collection[int]:
+    async def open_locked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> Collection[int]:
         """Lock the screenings. From here on nobody else changes them until the transaction ends. Returns their ids."""
         for row in await db.lock(connection, screenings_of(batch)):
-            self._ledgers[row[0]] = await self._houses.open(row)
+            self._ledgers[row[0]] = await self._opening.open(row)
         return self._ledgers.keys()
 
-    async def look(self, connection: Counter, batch: Sequence[Asked]) -> datetime:
+    async def look(self, connection: OfficeConnection, batch: Sequence[Pending]) -> datetime:
         """Read what the batch names, and once more what that leads to. Returns the time for all of its decisions."""
-        named = wanted(batch, {each: ledger.house.layout for each, ledger in self._ledgers.items()})
+        named = wanted(batch, {each: ledger.screening_state.layout for each, ledger in self._ledgers.items()})
         buyers = await self._lock_buyers(connection, batch, named)
         found = await db.read(connection, named)
         self._take_in(found)
@@ -141,19 +141,19 @@ class _Counter:
             await self._count(connection, buyers)
         return found.now
 
-    async def look_unlocked(self, connection: Counter, batch: Sequence[Asked]) -> datetime:
+    async def look_unlocked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> datetime:
         """As `look`, with the screenings themselves: nobody is kept from changing them.
 
         Raises NeedsLock when they are not known well enough, Overtaken when they changed between the readings.
         """
         screening_ids = screenings_of(batch)
-        layouts = {each: layout for each in screening_ids if (layout := self._houses.layout_without_lock(each))}
+        layouts = {each: layout for each in screening_ids if (layout := self._opening.layout_without_lock(each))}
         if len(layouts) < len(screening_ids):
             raise NeedsLock
         found = await db.read(connection, wanted(batch, layouts), screening_ids)
         for row in found.screenings:
-            ledger = self._ledgers[row[0]] = await self._houses.open(row)
-            if ledger.house.layout is not layouts[row[0]] or ledger.house.screening.counts_buyers:
+            ledger = self._ledgers[row[0]] = await self._opening.open(row)
+            if ledger.screening_state.layout is not layouts[row[0]] or ledger.screening_state.screening.counts_buyers:
                 raise NeedsLock
         self._take_in(found)
         if leads := self._leads_of(found, batch):
@@ -164,24 +164,24 @@ class _Counter:
         return found.now
 
     async def _lock_buyers(
-        self, connection: Counter, batch: Sequence[Asked], named: Wanted
+        self, connection: OfficeConnection, batch: Sequence[Pending], named: Wanted
     ) -> dict[int, frozenset[int]]:
         """Who is one buyer with whom, for those commands that a limit counts; nobody where there is no such limit."""
         counted = [
-            (ledger.house, asked.asker_id)
-            for asked in batch
-            if (ledger := self._ledgers.get(asked.screening_id)) and ledger.house.screening.counts_buyers
+            (ledger.screening_state, pending.asker_id)
+            for pending in batch
+            if (ledger := self._ledgers.get(pending.screening_id)) and ledger.screening_state.screening.counts_buyers
         ]
         asker_ids = {asker_id for _, asker_id in counted if asker_id is not None}
         if not asker_ids:
             return {}
         buyers = await limits.lock_buyers(connection, asker_ids)
-        for house, asker_id in counted:
+        for screening_state, asker_id in counted:
             if asker_id is not None:
-                named.users.update((house.screening.id, member) for member in buyers[asker_id])
+                named.users.update((screening_state.screening.id, member) for member in buyers[asker_id])
         return buyers
 
-    async def _count(self, connection: Counter, buyers: dict[int, frozenset[int]]) -> None:
+    async def _count(self, connection: OfficeConnection, buyers: dict[int, frozenset[int]]) -> None:
         """What the buyers have in all screenings; users who are one buyer share one count."""
         members = {member for group in buyers.values() for member in group}
         counts = {group: Usage() for group in buyers.values()}
@@ -191,12 +191,12 @@ class _Counter:
         for user_id, booking_id, created_at in await limits.bookings_of(connection, members):
             usage[user_id].bookings[booking_id] = created_at
         for ledger in self._ledgers.values():
-            ledger.house.usage = usage
-            ledger.house.same_buyer = buyers
+            ledger.screening_state.usage = usage
+            ledger.screening_state.same_buyer = buyers
 
-    def decide(self, batch: Sequence[Asked], now: datetime) -> list[Answer | Exception]:
+    def decide(self, batch: Sequence[Pending], now: datetime) -> list[Answer | Exception]:
         """Command by command, in the order of arrival; each sees what the ones before it changed."""
-        return [self._answer_to(asked, now) for asked in batch]
+        return [self._answer_to(pending, now) for pending in batch]
 
     def writes(self, now: datetime) -> Writes:
         """The rows that differ from what was read, and the keys."""
@@ -209,7 +209,7 @@ class _Counter:
                 writing.KEYS_MADE,
                 *(known.screening_id, key.owner_id, key.value, key.fingerprint),
                 *(told.user_id, told.created, told.location, told.before_version().decode()),
-                *(told.version, self._ledgers[known.screening_id].place),
+                *(told.version, self._ledgers[known.screening_id].ordinal),
             )
         for replayed in self._replayed:
             writes.add(writing.KEYS_REPLAYED, *replayed, now)
@@ -217,49 +217,51 @@ class _Counter:
 
     def by_screening(self, shifts: Sequence[int]) -> Shifts:
         """The shifts that were found in writing."""
-        return {each: shifts[ledger.place - 1] for each, ledger in self._ledgers.items() if ledger.place}
+        return {each: shifts[ledger.ordinal - 1] for each, ledger in self._ledgers.items() if ledger.ordinal}
 
-    def served(self, batch: Sequence[Asked], answers: Sequence[Answer | Exception], shifts: Shifts = _NONE) -> Served:
+    def served(self, batch: Sequence[Pending], answers: Sequence[Answer | Exception], shifts: Shifts = _NONE) -> Served:
         """What came of it, once it is written, with the versions that were written."""
         if any(shifts.values()):
             answers = [
-                told.later(shifts.get(asked.screening_id, 0)) if isinstance(told, Answer) else told
-                for asked, told in zip(batch, answers, strict=True)
+                told.later(shifts.get(pending.screening_id, 0)) if isinstance(told, Answer) else told
+                for pending, told in zip(batch, answers, strict=True)
             ]
             for screening_id, shift in shifts.items():
                 self._ledgers[screening_id].move(shift)
         served = Served(list(answers))
-        for asked, told in zip(batch, answers, strict=True):
+        for pending, told in zip(batch, answers, strict=True):
             if isinstance(told, Answer):
-                served.states[asked.screening_id] = self._ledgers[asked.screening_id].state
-            elif isinstance(told, _TELLS_STATE):
-                told.state = self._ledgers[asked.screening_id].state
-        for screening_id in served.states:
+                served.map_versions[pending.screening_id] = self._ledgers[pending.screening_id].map_version
+            elif isinstance(told, _TELLS_MAP_VERSION):
+                told.map_version = self._ledgers[pending.screening_id].map_version
+        for screening_id in served.map_versions:
             if (ledger := self._ledgers[screening_id]).has_changed:
                 served.news[screening_id] = ledger.news()
         return served
 
-    def commit_broke(self, batch: Sequence[Asked], answers: Sequence[Answer | Exception], now: datetime) -> CommitBroke:
+    def commit_broke(
+        self, batch: Sequence[Pending], answers: Sequence[Answer | Exception], now: datetime
+    ) -> CommitBroke:
         """For a connection that was lost while this was being written."""
         proofs = [proof for ledger in self._ledgers.values() if (proof := ledger.proof(now))]
         return CommitBroke(sorted(self._ledgers), proofs, partial(self.served, batch, answers))
 
-    def _answer_to(self, asked: Asked, now: datetime) -> Answer | Exception:
+    def _answer_to(self, pending: Pending, now: datetime) -> Answer | Exception:
         """What an asker is told. What fails after the house changed fails the batch, and then the guilty one alone."""
         try:
-            if replay := self._replay(asked):
+            if replay := self._replay(pending):
                 return replay
-            ledger = self._ledger_of(asked)
-            decision = decide(ledger.house, asked.command, now)
+            ledger = self._ledger_of(pending)
+            decision = decide(ledger.screening_state, pending.command, now)
         except Refusal as refusal:
             return refusal.with_traceback(None)  # it would lead here, and from here to the refusal: a circle to collect
         except Exception as unforeseen:  # a mistake of ours in one decision is no reason to fail the others
-            log.exception("a decision failed", extra={"request_id": asked.request_id})
+            log.exception("a decision failed", extra={"request_id": pending.request_id})
             return unforeseen
-        return self._enter(asked, ledger, decision, now)
+        return self._enter(pending, ledger, decision, now)
 
-    def _replay(self, asked: Asked) -> Answer | None:
-        key = asked.key
+    def _replay(self, pending: Pending) -> Answer | None:
+        key = pending.key
         known = self._keys.get((key.owner_id, key.value)) if key else None
         if key is None or known is None:
             return None
@@ -273,21 +275,21 @@ class _Counter:
     def _is_known(self, key: Key | None) -> bool:
         return key is not None and (key.owner_id, key.value) in self._keys
 
-    def _ledger_of(self, asked: Asked) -> Ledger:
-        ledger = self._ledgers.get(asked.screening_id)
+    def _ledger_of(self, pending: Pending) -> Ledger:
+        ledger = self._ledgers.get(pending.screening_id)
         if ledger is None:
             raise NotFound("screening")
         return ledger
 
-    def _enter(self, asked: Asked, ledger: Ledger, decision: Decision, now: datetime) -> Answer:
-        if isinstance(asked.command, _LOOK_FURTHER):
+    def _enter(self, pending: Pending, ledger: Ledger, decision: Decision, now: datetime) -> Answer:
+        if isinstance(pending.command, _LOOK_FURTHER):
             ledger.must_be_as_read = True
-        ledger.enter(decision, now, asked.asker_id, asked.request_id)
-        told = answer(decision.outcome, ledger.house, asked.asker_id or 0, now)
+        ledger.enter(decision, now, pending.asker_id, pending.request_id)
+        told = answer(decision.outcome, ledger.screening_state, pending.asker_id or 0, now)
         if told.version is not None and told.version <= ledger.version_before:
             told = replace(told, version=None)  # it tells what was so before this batch: no version that we hand out
-        if key := asked.key:
-            known = KnownKey(asked.screening_id, key.fingerprint, told, is_stored=False)
+        if key := pending.key:
+            known = KnownKey(pending.screening_id, key.fingerprint, told, is_stored=False)
             self._keys[key.owner_id, key.value] = known
             self._stored.append((key, known))
         return told
@@ -297,37 +299,37 @@ class _Counter:
             told = Answer(body, user_id, at, created, location)
             self._keys[owner_id, value] = KnownKey(screening_id, fingerprint, told)
         for row in found.reservations:
-            house = self._ledgers[row[0]].house
+            screening_state = self._ledgers[row[0]].screening_state
             reservation = reservation_of(row[:10])
-            house.reservations[reservation.id] = reservation
+            screening_state.reservations[reservation.id] = reservation
             self._take_in_claims(row[10])
         for row in found.bookings:
             booking = booking_of(row)
-            self._ledgers[row[0]].house.bookings[booking.id] = booking
+            self._ledgers[row[0]].screening_state.bookings[booking.id] = booking
             self._take_in_claims(row[11])
         self._take_in_claims(found.seats)
         self._take_in_claims(found.users)
 
     def _take_in_claims(self, rows: Iterable[Row]) -> None:
         for screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason in rows:
-            self._ledgers[screening_id].house.claims[seat_id] = Claim(
+            self._ledgers[screening_id].screening_state.claims[seat_id] = Claim(
                 seat_id, ClaimStatus(status), user_id, reservation_id, booking_id, expires_at, reason
             )
 
-    def _leads_of(self, found: Found, batch: Sequence[Asked]) -> Wanted:
+    def _leads_of(self, found: Found, batch: Sequence[Pending]) -> Wanted:
         """Reservations and bookings that the rows lead to: holds that ran out, and whatever an asker has."""
         leads = Wanted()
-        askers = {(asked.screening_id, asked.asker_id) for asked in batch if not self._is_known(asked.key)}
+        askers = {(pending.screening_id, pending.asker_id) for pending in batch if not self._is_known(pending.key)}
         for screening_id, ledger in self._ledgers.items():
-            house = ledger.house
-            for claim in house.claims.values():
+            screening_state = ledger.screening_state
+            for claim in screening_state.claims.values():
                 is_an_askers = (screening_id, claim.user_id) in askers
-                if claim.booking_id and is_an_askers and claim.booking_id not in house.bookings:
+                if claim.booking_id and is_an_askers and claim.booking_id not in screening_state.bookings:
                     leads.bookings.add((screening_id, claim.booking_id))
                 elif claim.status is ClaimStatus.HELD and (is_an_askers or not claim.is_live(found.now)):
                     leads.reservations.add((screening_id, reservation_of_hold(claim)))
-            leads.reservations -= {(screening_id, known) for known in house.reservations}
-            for reservation in house.reservations.values():
-                if reservation.booking_id and reservation.booking_id not in house.bookings:
+            leads.reservations -= {(screening_id, known) for known in screening_state.reservations}
+            for reservation in screening_state.reservations.values():
+                if reservation.booking_id and reservation.booking_id not in screening_state.bookings:
                     leads.bookings.add((screening_id, reservation.booking_id))
         return leads

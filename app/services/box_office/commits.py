@@ -7,21 +7,21 @@ import asyncpg
 
 from app.db.box_office import reading as db
 from app.db.box_office.reading import Proof
-from app.db.connections import LOST, Counter
+from app.db.connections import LOST, OfficeConnection
 from app.services.box_office.answers import Answer
 from app.services.news import News
 
 
 @dataclass(slots=True)
 class Served:
-    """What came of a batch: an answer or a reason for each command; the state of each screening that somebody got an
-    answer from; and the news of those that changed.
+    """What came of a batch: an answer or a reason for each command; the map version of each screening that somebody got
+    an answer from; and the news of those that changed.
 
     A repeat changes nothing, and its screening is told all the same: whoever did it first may have died before telling.
     """
 
     answers: list[Answer | Exception]
-    states: dict[int, int] = field(default_factory=dict)
+    map_versions: dict[int, int] = field(default_factory=dict)
     news: dict[int, News] = field(default_factory=dict)
 
 
@@ -41,7 +41,7 @@ class CommitBroke(Exception):
     served: Callable[[Shifts], Served]
 
 
-async def happened(connection: Counter, broke: CommitBroke) -> Served | None:
+async def happened(connection: OfficeConnection, broke: CommitBroke) -> Served | None:
     """What came of the batch of a broken COMMIT, if that had happened.
 
     If not, it never will: whoever still has it to say finds the screenings edited.
@@ -60,7 +60,7 @@ class Unclear(Exception):
     """PostgreSQL did not say what became of a COMMIT."""
 
 
-async def commit(connection: Counter) -> None:
+async def commit(connection: OfficeConnection) -> None:
     """Raises Unclear unless PostgreSQL said in so many words what became of it."""
     try:
         said = await connection.execute("COMMIT")
@@ -72,7 +72,7 @@ async def commit(connection: Counter) -> None:
         raise asyncpg.TransactionRollbackError("the transaction had been rolled back")
 
 
-async def roll_back(connection: Counter) -> None:
+async def roll_back(connection: OfficeConnection) -> None:
     """Leave the connection clean, or not at all: hung up, PostgreSQL rolls back by itself."""
     try:
         await connection.execute("ROLLBACK")

@@ -12,7 +12,7 @@ from app.db.box_office.writing import Writes
 from app.db.seat_maps.seat_events import SeatChange
 from app.domain.bookings import Booking
 from app.domain.box_office.outcomes import Held
-from app.domain.box_office.screening_state import Cause, Decision, House
+from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
 from app.domain.box_office.taking import reservation_of
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.reservations import Reservation
@@ -23,14 +23,14 @@ from app.services.news import News
 class Ledger:
     """One house and its changes. Whatever happens between two batches, only the difference is written."""
 
-    def __init__(self, house: House, edits: int) -> None:
+    def __init__(self, screening_state: ScreeningState, edits: int) -> None:
         """`edits`: the sum of the revisions of the screening and its layout."""
-        self.house = house
+        self.screening_state = screening_state
         self.edits = edits
-        self.version_before = house.version
+        self.version_before = screening_state.version
         self.must_be_as_read = False
         """Something was decided by more than the rows that it changes: the screening may not have changed at all."""
-        self.place: int | None = None
+        self.ordinal: int | None = None
         """Which of the screenings that a batch changes it is, from 1, once it is written down."""
         self._claims: dict[int, Claim | None] = {}
         self._reservations: dict[UUID, Reservation | None] = {}
@@ -40,40 +40,40 @@ class Ledger:
         """The event of each seat that nobody had, and that a hold took, and nothing more."""
 
     @property
-    def state(self) -> int:
+    def map_version(self) -> int:
         """Grows with every change of the seats, the prices or the layout."""
-        return self.house.version + self.edits
+        return self.screening_state.version + self.edits
 
     @property
     def has_changed(self) -> bool:
-        return self.house.version != self.version_before
+        return self.screening_state.version != self.version_before
 
     def enter(self, decision: Decision, now: datetime, actor_id: int | None, request_id: str | None) -> None:
         """Take a decision into the house, remembering what was there before."""
-        house = self.house
+        screening_state = self.screening_state
         is_hold = isinstance(decision.outcome, Held)
         for seat_id, claim in decision.claims.items():
-            before = house.claims.get(seat_id)
+            before = screening_state.claims.get(seat_id)
             is_first = seat_id not in self._claims
             self._claims.setdefault(seat_id, before)
             told = _event(before, claim, decision.cause, now)
             actor = None if told[-1] is Cause.EXPIRY else actor_id  # time did it, whoever came by
-            event = (house.screening.id, house.next_version, seat_id, *told, actor, request_id)
+            event = (screening_state.screening.id, screening_state.next_version, seat_id, *told, actor, request_id)
             self._events.append(event)
             if is_hold and is_first and before is None:
                 self._just_held[seat_id] = event
             else:
                 self._just_held.pop(seat_id, None)
         for reservation_id in decision.reservations:
-            self._reservations.setdefault(reservation_id, house.reservations.get(reservation_id))
+            self._reservations.setdefault(reservation_id, screening_state.reservations.get(reservation_id))
         for booking_id in decision.bookings:
-            self._bookings.setdefault(booking_id, house.bookings.get(booking_id))
-        house.apply(decision)
+            self._bookings.setdefault(booking_id, screening_state.bookings.get(booking_id))
+        screening_state.apply(decision)
 
     def proof(self, now: datetime) -> Proof | None:
         """What is written if the changes are, and only then."""
         for _, version, seat_id, *_ in self._events:
-            return Proof(self.house.screening.id, version, seat_id, now)
+            return Proof(self.screening_state.screening.id, version, seat_id, now)
         return None
 
     def news(self) -> News:
@@ -82,11 +82,11 @@ class Ledger:
             SeatChange(version, seat_id, status, expires_at, user_id, previous_user_id)
             for _, version, seat_id, _, status, user_id, previous_user_id, expires_at, *_ in self._events
         )
-        return News(self.version_before, self.house.version, changes)
+        return News(self.version_before, self.screening_state.version, changes)
 
     def move(self, shift: int) -> None:
         """All of it comes so much later: others changed the screening first."""
-        self.house.version += shift
+        self.screening_state.version += shift
         self.version_before += shift
         self._events = [(screening_id, version + shift, *rest) for screening_id, version, *rest in self._events]
 
@@ -94,33 +94,35 @@ class Ledger:
         """Add the rows that differ from what was read."""
         if not self.has_changed:
             return
-        screening_id = self.house.screening.id
-        self.place = place = writes.count(writing.VERSIONS_MOVED) + 1
-        moves = self.house.version - self.version_before
+        screening_id = self.screening_state.screening.id
+        self.ordinal = ordinal = writes.count(writing.VERSIONS_MOVED) + 1
+        moves = self.screening_state.version - self.version_before
         must_be_as_read = self.must_be_as_read or not self._events  # without an event there would be no proof
-        writes.add(writing.VERSIONS_MOVED, place, screening_id, self.version_before, moves, self.edits, must_be_as_read)
+        writes.add(
+            writing.VERSIONS_MOVED, ordinal, screening_id, self.version_before, moves, self.edits, must_be_as_read
+        )
         for event in self._events:
             if event is not self._just_held.get(event[2]):
-                writes.add(writing.EVENTS_MADE, *event, place)
+                writes.add(writing.EVENTS_MADE, *event, ordinal)
         for seat_id, claim_before in self._claims.items():
-            claim = self.house.claims.get(seat_id)
+            claim = self.screening_state.claims.get(seat_id)
             if claim and seat_id in self._just_held:
-                self._write_held(writes, place, claim)
+                self._write_held(writes, ordinal, claim)
             else:
                 _write_claim(writes, screening_id, seat_id, claim_before, claim)
         for reservation_id, reservation_before in self._reservations.items():
-            reservation = self.house.reservations[reservation_id]
-            _write_reservation(writes, screening_id, place, reservation_before, reservation, self._just_held.keys())
+            reservation = self.screening_state.reservations[reservation_id]
+            _write_reservation(writes, screening_id, ordinal, reservation_before, reservation, self._just_held.keys())
         for booking_id, booking_before in self._bookings.items():
-            _write_booking(writes, screening_id, place, booking_before, self.house.bookings[booking_id])
+            _write_booking(writes, screening_id, ordinal, booking_before, self.screening_state.bookings[booking_id])
 
-    def _write_held(self, writes: Writes, place: int, claim: Claim) -> None:
+    def _write_held(self, writes: Writes, ordinal: int, claim: Claim) -> None:
         """A seat that was only held: claim, price and event in one."""
         reservation_id = reservation_of(claim)
-        price = self.house.reservations[reservation_id].prices[claim.seat_id]
+        price = self.screening_state.reservations[reservation_id].prices[claim.seat_id]
         screening_id, version, *_, request_id = self._just_held[claim.seat_id]
         held = (screening_id, claim.seat_id, claim.user_id, reservation_id, claim.expires_at)
-        writes.add(writing.SEATS_HELD, *held, price.amount_minor, price.currency, version, request_id, place)
+        writes.add(writing.SEATS_HELD, *held, price.amount_minor, price.currency, version, request_id, ordinal)
 
 
 def _event(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[Any, ...]:
@@ -154,7 +156,7 @@ def _write_claim(writes: Writes, screening_id: int, seat_id: int, before: Claim 
 def _write_reservation(
     writes: Writes,
     screening_id: int,
-    place: int,
+    ordinal: int,
     before: Reservation | None,
     after: Reservation,
     written: Set[int],
@@ -163,24 +165,24 @@ def _write_reservation(
     if before is None:
         first_held_at = None if after.first_held_at == writes.at else after.first_held_at
         held = (after.user_id, after.status, first_held_at, after.expires_at, after.booking_id, after.version)
-        writes.add(writing.RESERVATIONS_MADE, screening_id, after.id, *held, place)
+        writes.add(writing.RESERVATIONS_MADE, screening_id, after.id, *held, ordinal)
     else:
         kept = (after.status, after.expires_at, after.booking_id)
-        writes.add(writing.RESERVATIONS_CHANGED, screening_id, after.id, *kept, before.version, after.version, place)
+        writes.add(writing.RESERVATIONS_CHANGED, screening_id, after.id, *kept, before.version, after.version, ordinal)
     if before or after.left or not after.prices.keys() <= written:
         make = partial(writes.add, writing.RESERVATION_SEATS_MADE)
         change = partial(writes.add, writing.RESERVATION_SEATS_CHANGED)
         _write_seats(make, change, screening_id, before, after, None, writes.at, written)
 
 
-def _write_booking(writes: Writes, screening_id: int, place: int, before: Booking | None, after: Booking) -> None:
+def _write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booking | None, after: Booking) -> None:
     payment, when = after.payment, after.cancelled_at
     if before is None:
         sold = (after.status, payment.status, payment.reference, when, after.version)
-        writes.add(writing.BOOKINGS_MADE, screening_id, after.id, after.user_id, after.reservation_id, *sold, place)
+        writes.add(writing.BOOKINGS_MADE, screening_id, after.id, after.user_id, after.reservation_id, *sold, ordinal)
     else:
         kept = (after.status, payment.status, when)
-        writes.add(writing.BOOKINGS_CHANGED, screening_id, after.id, *kept, before.version, after.version, place)
+        writes.add(writing.BOOKINGS_CHANGED, screening_id, after.id, *kept, before.version, after.version, ordinal)
     make = partial(writes.add, writing.BOOKING_SEATS_MADE)
     change = partial(writes.add, writing.BOOKING_SEATS_CHANGED)
     _write_seats(make, change, screening_id, before, after, when, writes.at)

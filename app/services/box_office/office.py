@@ -15,15 +15,15 @@ from typing import Final
 
 import asyncpg
 
-from app.db.connections import LOST, SATURATED, Counter
+from app.db.connections import LOST, SATURATED, OfficeConnection
 from app.domain.box_office.commands import Command
 from app.domain.idempotency import Key
 from app.domain.refusals import Busy, KeyInUse
 from app.services.box_office.answers import Answer
 from app.services.box_office.batch import NeedsLock, Overtaken, serve, serve_unlocked
 from app.services.box_office.commits import CommitBroke, Served, happened
-from app.services.box_office.opening import Houses
-from app.services.box_office.pending import Asked, Latecomers
+from app.services.box_office.opening import Opening
+from app.services.box_office.pending import Latecomers, Pending
 from app.services.news import News
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ LINGER_SECONDS: Final = 0.0015
 SAME_KEY_WAITS_SECONDS: Final = 2.0
 
 Announce = Callable[[Mapping[int, int], Callable[[], None], Mapping[int, News]], None]
-"""Tell the world the new state of screenings and their news, then call back. Never blocks, never fails."""
+"""Tell the world the new map version of screenings and their news, then call back. Never blocks, never fails."""
 
 
 class BoxOffice:
@@ -43,8 +43,8 @@ class BoxOffice:
 
     def __init__(
         self,
-        connect: Callable[[], AbstractAsyncContextManager[Counter]],
-        houses: Houses,
+        connect: Callable[[], AbstractAsyncContextManager[OfficeConnection]],
+        opening: Opening,
         announce: Announce,
         *,
         batch_max: int,
@@ -60,7 +60,7 @@ class BoxOffice:
         A process alone would only wait.
         """
         self._connect = connect
-        self._houses = houses
+        self._opening = opening
         self._announce = announce
         self._batch_max = batch_max
         self._queue_max = queue_max
@@ -72,12 +72,12 @@ class BoxOffice:
         self._enough: asyncio.Future[None] | None = None
         self.locks_first = 0
         """So many batches are served with a lock: somebody else wants the same seats."""
-        self._queue: deque[Asked] = deque()
+        self._queue: deque[Pending] = deque()
         self._arrival = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._with_key: dict[tuple[int, str], asyncio.Future[Answer]] = {}
         self._counter = contextlib.AsyncExitStack()
-        self._connection: Counter | None = None
+        self._connection: OfficeConnection | None = None
 
     async def ask(
         self, screening_id: int, command: Command, *, key: Key | None = None, request_id: str | None = None
@@ -130,16 +130,16 @@ class BoxOffice:
         self, screening_id: int, command: Command, key: Key | None, request_id: str | None
     ) -> asyncio.Future[Answer]:
         loop = asyncio.get_running_loop()
-        asked = Asked(
+        pending = Pending(
             screening_id, command, key, request_id, loop.time() + self._deadline_seconds, loop.create_future()
         )
-        self._queue.append(asked)
+        self._queue.append(pending)
         self._arrival.set()
         if self._enough and len(self._queue) >= self._crowd:
             self._let_in()
         if self._alarm is None:
-            self._alarm = loop.call_at(asked.deadline, self._ring)
-        return asked.answer
+            self._alarm = loop.call_at(pending.deadline, self._ring)
+        return pending.answer
 
     async def _linger(self) -> None:
         """Wait a moment for a crowd to be there again. Without a crowd nobody waits."""
@@ -169,27 +169,27 @@ class BoxOffice:
         while self._queue:
             self._settle(self._queue.popleft(), busy)
 
-    def _next_batch(self) -> list[Asked]:
+    def _next_batch(self) -> list[Pending]:
         """Whoever waits, in order of arrival."""
         count = min(len(self._queue), self._batch_max)
         waiting = [self._queue.popleft() for _ in range(count)]
         if self._one_screening_a_batch and waiting:
             first = waiting[0].screening_id
-            self._queue.extendleft(reversed([asked for asked in waiting if asked.screening_id != first]))
-            waiting = [asked for asked in waiting if asked.screening_id == first]
+            self._queue.extendleft(reversed([pending for pending in waiting if pending.screening_id != first]))
+            waiting = [pending for pending in waiting if pending.screening_id == first]
         return self._still_in_time(waiting)
 
-    def _latecomers(self, count: int, screening_ids: Collection[int]) -> list[Asked]:
+    def _latecomers(self, count: int, screening_ids: Collection[int]) -> list[Pending]:
         """Whoever waits for these screenings, and still fits into a batch of so many."""
-        joining: list[Asked] = []
-        staying: deque[Asked] = deque()
-        for asked in self._queue:
-            fits = asked.screening_id in screening_ids and count + len(joining) < self._batch_max
-            (joining if fits else staying).append(asked)
+        joining: list[Pending] = []
+        staying: deque[Pending] = deque()
+        for pending in self._queue:
+            fits = pending.screening_id in screening_ids and count + len(joining) < self._batch_max
+            (joining if fits else staying).append(pending)
         self._queue = staying
         return self._still_in_time(joining)
 
-    async def _serve(self, batch: list[Asked], *, may_grow: bool = True) -> None:
+    async def _serve(self, batch: list[Pending], *, may_grow: bool = True) -> None:
         """Serve a batch and settle every one of its commands, whatever happens."""
         if not batch:
             return
@@ -199,7 +199,7 @@ class BoxOffice:
         except Busy as busy:
             self._settle_all(batch, [busy] * len(batch))
         except asyncpg.LockNotAvailableError:
-            await self._serve_apart(batch, by=lambda asked: asked.screening_id)
+            await self._serve_apart(batch, by=lambda pending: pending.screening_id)
         except asyncio.CancelledError:
             self._settle_all(batch, [Busy("Usher is stopping.", outcome_unknown=True)] * len(batch))
             raise
@@ -210,20 +210,20 @@ class BoxOffice:
             else:
                 await self._serve_apart(batch, by=id)
         else:
-            self._announce(served.states, lambda: self._settle_all(batch, served.answers), served.news)
+            self._announce(served.map_versions, lambda: self._settle_all(batch, served.answers), served.news)
 
-    async def _serve_apart(self, batch: list[Asked], by: Callable[[Asked], int]) -> None:
+    async def _serve_apart(self, batch: list[Pending], by: Callable[[Pending], int]) -> None:
         """Serve the parts of a batch that failed as a whole, each in a transaction of its own."""
-        parts: dict[int, list[Asked]] = {}
-        for asked in batch:
-            parts.setdefault(by(asked), []).append(asked)
+        parts: dict[int, list[Pending]] = {}
+        for pending in batch:
+            parts.setdefault(by(pending), []).append(pending)
         if len(parts) == 1:
             self._settle_all(batch, [Busy("Somebody else is changing this screening for too long.")] * len(batch))
             return
         for part in parts.values():
             await self._serve(self._still_in_time(part), may_grow=False)
 
-    async def _transact(self, batch: list[Asked], latecomers: Latecomers) -> Served:
+    async def _transact(self, batch: list[Pending], latecomers: Latecomers) -> Served:
         """Serve in one transaction. What PostgreSQL undid by itself is done again, a lost connection opened again.
 
         Raises Busy when PostgreSQL is away or saturated, or when it cannot be known whether the transaction happened.
@@ -255,20 +255,20 @@ class BoxOffice:
                 raise
         raise Busy(outcome_unknown=broke is not None)
 
-    async def _attempt(self, connection: Counter, batch: list[Asked], latecomers: Latecomers) -> Served:
+    async def _attempt(self, connection: OfficeConnection, batch: list[Pending], latecomers: Latecomers) -> Served:
         """Without a lock, unless rivals were met lately."""
         if self.locks_first > 0:
             self.locks_first -= 1
         else:
             try:
-                return await serve_unlocked(connection, batch, self._houses)
+                return await serve_unlocked(connection, batch, self._opening)
             except Overtaken:
                 self.locks_first = LOCKS_FIRST
             except NeedsLock:
                 pass
-        return await serve(connection, batch, self._houses, latecomers)
+        return await serve(connection, batch, self._opening, latecomers)
 
-    async def _connected(self) -> Counter:
+    async def _connected(self) -> OfficeConnection:
         if self._connection is None or self._connection.is_closed():
             await self._hang_up()
             self._connection = await self._counter.enter_async_context(self._connect())
@@ -278,34 +278,34 @@ class BoxOffice:
         self._connection = None
         await self._counter.aclose()
 
-    def _still_in_time(self, waiting: Iterable[Asked]) -> list[Asked]:
+    def _still_in_time(self, waiting: Iterable[Pending]) -> list[Pending]:
         """Those whose deadline has not passed; the others are told to come again."""
         now = asyncio.get_running_loop().time()
-        in_time: list[Asked] = []
-        for asked in waiting:
-            if asked.deadline > now:
-                in_time.append(asked)
+        in_time: list[Pending] = []
+        for pending in waiting:
+            if pending.deadline > now:
+                in_time.append(pending)
             else:
-                self._settle(asked, Busy("Your turn did not come in time; nothing was done."))
+                self._settle(pending, Busy("Your turn did not come in time; nothing was done."))
         return in_time
 
-    def _settle(self, asked: Asked, told: Answer | Exception) -> None:
+    def _settle(self, pending: Pending, told: Answer | Exception) -> None:
         """Give a command its answer, unless its caller has gone away."""
-        if key := asked.key:
+        if key := pending.key:
             owner = (key.owner_id, key.value)
-            if self._with_key.get(owner) is asked.answer:
+            if self._with_key.get(owner) is pending.answer:
                 del self._with_key[owner]
-        if asked.answer.done():
+        if pending.answer.done():
             return
         if isinstance(told, Exception):
-            asked.answer.set_exception(told)
+            pending.answer.set_exception(told)
         else:
-            asked.answer.set_result(told)
+            pending.answer.set_result(told)
 
-    def _settle_all(self, batch: Sequence[Asked], answers: Sequence[Answer | Exception]) -> None:
-        for asked, told in zip(batch, answers, strict=True):
-            self._settle(asked, told)
+    def _settle_all(self, batch: Sequence[Pending], answers: Sequence[Answer | Exception]) -> None:
+        for pending, told in zip(batch, answers, strict=True):
+            self._settle(pending, told)
 
 
-def _nobody(_: Collection[int]) -> list[Asked]:
+def _nobody(_: Collection[int]) -> list[Pending]:
     return []

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from app.db.box_office.reading import SCREENING, Row
 from app.db.screenings import Defaults, screening_of
-from app.domain.box_office.screening_state import House
+from app.domain.box_office.screening_state import ScreeningState
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
 from app.services.box_office.ledger import Ledger
@@ -29,7 +29,7 @@ class _Known:
     timezone: tzinfo
 
 
-class Houses:
+class Opening:
     """One per process."""
 
     def __init__(self, layouts: Layouts, defaults: Defaults) -> None:
@@ -44,8 +44,8 @@ class Houses:
             known = self._take_in(row)
         meant = known.screening.theater_id, known.layout_revision
         layout = self._layouts.at_hand(*meant) or await self._layouts.at(*meant)
-        house = House(known.screening, layout, row[-1], known.timezone)
-        return Ledger(house, known.screening.revision + known.layout_revision)
+        screening_state = ScreeningState(known.screening, layout, row[-1], known.timezone)
+        return Ledger(screening_state, known.screening.revision + known.layout_revision)
 
     def layout_without_lock(self, screening_id: int) -> Layout | None:
         """The layout, as last seen, of a screening that can do without a lock.

@@ -27,7 +27,7 @@ from app.services.box_office.answers import Answer
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
+class Pending:
     """A command that waits for its answer. `deadline` is in the event loop's time."""
 
     screening_id: int
@@ -49,23 +49,23 @@ class Asked:
             self.asker_id = command.buyer.id
 
 
-Latecomers = Callable[[Collection[int]], list[Asked]]
+Latecomers = Callable[[Collection[int]], list[Pending]]
 """Whoever waits with a command for one of these screenings, and waits no more: they are served now."""
 
 
-def screenings_of(batch: Sequence[Asked]) -> list[int]:
+def screenings_of(batch: Sequence[Pending]) -> list[int]:
     """The screenings of a batch, in the order in which they are locked."""
-    return sorted({asked.screening_id for asked in batch})
+    return sorted({pending.screening_id for pending in batch})
 
 
-def wanted(batch: Sequence[Asked], layouts: Mapping[int, Layout]) -> Wanted:
+def wanted(batch: Sequence[Pending], layouts: Mapping[int, Layout]) -> Wanted:
     """The rows that the decisions of a batch may look at, as far as they are named."""
     named = Wanted()
-    for asked in batch:
-        if asked.key:
-            named.keys.add((asked.key.owner_id, asked.key.value))
-        if layout := layouts.get(asked.screening_id):
-            _want(named, asked.screening_id, layout, asked.command)
+    for pending in batch:
+        if pending.key:
+            named.keys.add((pending.key.owner_id, pending.key.value))
+        if layout := layouts.get(pending.screening_id):
+            _want(named, pending.screening_id, layout, pending.command)
     return named
 
 

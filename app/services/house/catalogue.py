@@ -9,7 +9,7 @@ from app.domain.refusals import NotFound, ScreeningRequired, UnknownSeats
 from app.domain.seats import Layout, SeatNames
 from app.schemas.format.pages import Page, after_id, after_moment, id_cursor, moment_cursor, page_of
 from app.services.layouts import Layouts
-from app.services.single_flight import Shared
+from app.services.single_flight import SingleFlight
 
 # Nobody reads more to find out which one was meant.
 CANDIDATES = 50
@@ -23,7 +23,7 @@ class Catalogue:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._layouts = layouts
         self._defaults = defaults
-        self._meant = Shared(self._read_meant)
+        self._meant = SingleFlight(self._read_meant)
 
     async def theaters(self, cursor: str | None, limit: int) -> Page[Theater]:
         """Theaters, the newest first."""

@@ -101,8 +101,8 @@ class Organizing:
             await layouts.rebuild(connection, theater_id, rebuilding)
             await theaters.move_layout(connection, theater_id)
             await planning.move_layouts(connection, theater_id, theater.layout_revision + 1)
-            states = await occupancy.states(connection, screening_ids)
-        await self._announcer.tell(states)
+            map_versions = await occupancy.map_versions(connection, screening_ids)
+        await self._announcer.tell(map_versions)
         _note(f"the seats of theater {theater_id} were changed", by)
         return await self._catalogue.layout(theater_id)
 
@@ -123,7 +123,7 @@ class Organizing:
 
         An edit that changes nothing is none. Raises NotFound, and Flawed as the plan says.
         """
-        states: dict[int, int] = {}
+        map_versions: dict[int, int] = {}
         async with self._engine.begin() as connection:
             theater_id = await planning.theater_of(connection, screening_id)
             if theater_id is None:
@@ -137,8 +137,8 @@ class Organizing:
                 if await planning.was_ever_taken(connection, screening_id):
                     plan.must_keep_currency(standing.plan)
                 await planning.change(connection, screening_id, plan)
-                states = await occupancy.states(connection, [screening_id])
-        await self._announcer.tell(states)
+                map_versions = await occupancy.map_versions(connection, [screening_id])
+        await self._announcer.tell(map_versions)
         _note(f"screening {screening_id} was changed", by)
         return await self._catalogue.screening(screening_id)
 

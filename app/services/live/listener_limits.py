@@ -8,7 +8,7 @@ from app.domain.refusals import Busy, RateLimited
 COME_AGAIN_SECONDS = 5
 
 
-class Crowd:
+class ListenerLimits:
     """One per process. `per_address` None: as many as there is room for."""
 
     def __init__(self, per_address: int | None, per_process: int) -> None:

@@ -19,7 +19,7 @@ from app.domain.refusals import Busy, NotFound, Refusal
 from app.schemas.live import PING
 from app.services.layouts import Layouts
 from app.services.live.broadcast import Broadcast, Ending, Listener, Message
-from app.services.live.listener_limits import Crowd
+from app.services.live.listener_limits import ListenerLimits
 from app.services.news import news_from
 from app.services.ports import SeatFeed
 
@@ -33,8 +33,8 @@ CHECKED_AT_A_TIME: Final = 500
 class Live:
     """One per process."""
 
-    def __init__(self, engine: AsyncEngine, layouts: Layouts, feed: SeatFeed, crowd: Crowd) -> None:
-        self.crowd = crowd
+    def __init__(self, engine: AsyncEngine, layouts: Layouts, feed: SeatFeed, limits: ListenerLimits) -> None:
+        self.limits = limits
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._layouts = layouts
         self._feed = feed
@@ -51,7 +51,7 @@ class Live:
 
         Raises NotFound; RateLimited when too many of this address are listening; Busy when there is no room.
         """
-        self.crowd.enter(address)
+        self.limits.enter(address)
         try:
             broadcast = await self._enter(screening_id)
             try:
@@ -61,7 +61,7 @@ class Live:
                 broadcast.leave(listener)
                 self._leave(broadcast)
         finally:
-            self.crowd.leave(address)
+            self.limits.leave(address)
 
     async def run(self) -> None:
         """Listen, tell and look, until cancelled."""

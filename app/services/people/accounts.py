@@ -15,7 +15,7 @@ from app.schemas.format.faults import mistake
 from app.schemas.people import RegisterIn
 from app.services.box_office.office import BoxOffice
 from app.services.people.passwords import SCHEME, Passwords, normal
-from app.services.people.revocations import Endings
+from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions, Welcome
 
 WRONG_PASSWORD = "That is not your password."  # noqa: S105 - a sentence
@@ -36,12 +36,17 @@ class Accounts:
     """Opens its own transactions. No connection is held while a password is hashed."""
 
     def __init__(
-        self, engine: AsyncEngine, passwords: Passwords, sessions: Sessions, endings: Endings, box_office: BoxOffice
+        self,
+        engine: AsyncEngine,
+        passwords: Passwords,
+        sessions: Sessions,
+        revocations: Revocations,
+        box_office: BoxOffice,
     ) -> None:
         self._engine = engine
         self._passwords = passwords
         self._sessions = sessions
-        self._endings = endings
+        self._revocations = revocations
         self._box_office = box_office
 
     async def register(self, username: str, email: str | None, password: str, caller: Person | None = None) -> Person:
@@ -91,7 +96,7 @@ class Accounts:
             era = await accounts.change_password(connection, person.id, kept, hashed, session_id)
         if era is None:
             raise Forbidden("The password was changed meanwhile.")
-        self._endings.began(era)
+        self._revocations.began(era)
 
     async def delete(self, person: Person, password: str | None, request_id: str | None = None) -> None:
         """Take a person's data away, end their sessions, release what they hold. Their bookings stay, without a name.
@@ -111,7 +116,7 @@ class Accounts:
             era = await accounts.delete(connection, person.id, found.password_hash)
         if era is None:
             raise Forbidden("The account was changed meanwhile. Try again.")
-        self._endings.began(era)
+        self._revocations.began(era)
         await self._release_everything(person, request_id)
 
     async def _credentials(self, person: Person) -> Credentials:

@@ -16,8 +16,8 @@ from app.db.people.api_keys import ApiKey
 from app.domain.people import KeyScope, Person, Role
 from app.domain.refusals import Forbidden, NotFound, Unauthenticated
 from app.schemas.format.pages import Page, after_id, id_cursor, page_of
-from app.services.people.revocations import Endings, Origin
-from app.services.single_flight import Shared
+from app.services.people.revocations import Origin, Revocations
+from app.services.single_flight import SingleFlight
 
 PREFIX: Final = b"usher_"
 BELIEVED_SECONDS: Final = 60.0
@@ -32,11 +32,11 @@ _Believed = tuple[Person, Origin, float]
 class ApiKeys:
     """One per process."""
 
-    def __init__(self, engine: AsyncEngine, endings: Endings) -> None:
+    def __init__(self, engine: AsyncEngine, revocations: Revocations) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._endings = endings
+        self._revocations = revocations
         self._believed: dict[bytes, _Believed] = {}
-        self._verified = Shared(self._verify)
+        self._verified = SingleFlight(self._verify)
 
     async def make(self, admin: Person, name: str, role: Role, scopes: Collection[KeyScope]) -> tuple[ApiKey, str]:
         """A new key, and its text, which is kept nowhere.
@@ -74,7 +74,7 @@ class ApiKeys:
             if era is None and not await api_keys.existed(connection, key_id):
                 raise NotFound("API key")
         if era is not None:
-            self._endings.began(era)
+            self._revocations.began(era)
 
     def known(self, key: bytes) -> Person | None:
         """Whose key this is, if it was verified lately."""
@@ -82,7 +82,7 @@ class ApiKeys:
         if believed is None:
             return None
         person, origin, until = believed
-        return None if until <= asyncio.get_running_loop().time() or self._endings.is_over(origin) else person
+        return None if until <= asyncio.get_running_loop().time() or self._revocations.is_over(origin) else person
 
     async def person(self, key: bytes) -> Person:
         """Whose key this is. Raises Unauthenticated when it is none of ours, or was revoked."""

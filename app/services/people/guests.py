@@ -18,7 +18,7 @@ class _Arrival:
     error: Exception | None = None
 
 
-class Newcomers:
+class Guests:
     """A door with one clerk: a crowd of buyers costs a handful of statements, not one each."""
 
     def __init__(self, engine: AsyncEngine) -> None:

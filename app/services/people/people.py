@@ -8,7 +8,7 @@ from app.db.people import users
 from app.db.people.users import Account
 from app.domain.people import Person
 from app.domain.refusals import Unauthenticated
-from app.services.people.guests import Newcomers
+from app.services.people.guests import Guests
 from app.services.people.sessions import Sessions, Welcome
 
 
@@ -25,7 +25,7 @@ class People:
     def __init__(self, engine: AsyncEngine, sessions: Sessions) -> None:
         self._engine = engine
         self._sessions = sessions
-        self._newcomers = Newcomers(engine)
+        self._guests = Guests(engine)
 
     async def new_guest(self, email: str | None = None) -> Welcome:
         """Make a guest who stays, with a session. An email opens nothing that an earlier guest with it did."""
@@ -38,7 +38,7 @@ class People:
 
         The guest is durable with the commit of the seats that follows, not before.
         """
-        return buyer.person or await self._newcomers.welcome(email)
+        return buyer.person or await self._guests.welcome(email)
 
     async def me(self, person: Person) -> Account:
         """Who the caller is and what they have. Raises Unauthenticated when the user is no longer there."""

@@ -32,7 +32,7 @@ class Origin:
     session_id: UUID | None = None
 
 
-class Endings:
+class Revocations:
     """One per process."""
 
     def __init__(self, engine: AsyncEngine, *, longest_seconds: float, session_token_seconds: float) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.db.people import sessions
 from app.domain.people import Person, Role
 from app.domain.refusals import Unauthenticated
-from app.services.people.revocations import Endings, Origin
+from app.services.people.revocations import Origin, Revocations
 from app.services.people.tokens import Tokens
 
 PREFIX: Final = "refresh_"
@@ -39,10 +39,10 @@ class Welcome:
 class Sessions:
     """Opens, renews and ends them."""
 
-    def __init__(self, engine: AsyncEngine, tokens: Tokens, endings: Endings, refresh_seconds: int) -> None:
+    def __init__(self, engine: AsyncEngine, tokens: Tokens, revocations: Revocations, refresh_seconds: int) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._tokens = tokens
-        self._endings = endings
+        self._revocations = revocations
         self._refresh_seconds = refresh_seconds
 
     async def open(self, connection: AsyncConnection, person: Person, era: int) -> Welcome:
@@ -74,7 +74,7 @@ class Sessions:
     async def _end(self, session_id: UUID) -> None:
         async with self._engine.connect() as connection:
             if await sessions.end(connection, session_id):
-                self._endings.ended(session_id)
+                self._revocations.ended(session_id)
 
     def _welcome(self, person: Person, era: int, session_id: UUID, secret: bytes) -> Welcome:
         origin = Origin(person.id, era, session_id)

@@ -1,7 +1,7 @@
 """After COMMIT the world is told, before the caller is: whoever heard "yes" reads a map that knows it.
 
-Several batches that were committed while Redis was being told are announced together, in order: first the states, so
-that no map is stale any more, then the news for whoever listens.
+Several batches that were committed while Redis was being told are announced together, in order: first the map
+versions, so that no map is stale any more, then the news for whoever listens.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class _Announcement(NamedTuple):
-    states: Mapping[int, int]
+    map_versions: Mapping[int, int]
     news: Mapping[int, News]
     then: Callable[[], None]
 
@@ -42,24 +42,24 @@ class Announcer:
         self._has_ended = False
 
     def announce(
-        self, states: Mapping[int, int], then: Callable[[], None], news: Mapping[int, News] | None = None
+        self, map_versions: Mapping[int, int], then: Callable[[], None], news: Mapping[int, News] | None = None
     ) -> None:
-        """Tell the states of screenings, and their news, then call back.
+        """Tell the map versions of screenings, and their news, then call back.
 
         Without any there is nothing to tell, and after the end there is nobody to do it.
         """
         for screening_id, one in (news or {}).items():
-            self._take_in(screening_id, one, states[screening_id])
-        if self._has_ended or not (states or self._waiting):
+            self._take_in(screening_id, one, map_versions[screening_id])
+        if self._has_ended or not (map_versions or self._waiting):
             then()
             return
-        self._waiting.append(_Announcement(states, news or {}, then))
+        self._waiting.append(_Announcement(map_versions, news or {}, then))
         self._arrival.set()
 
-    async def tell(self, states: Mapping[int, int]) -> None:
+    async def tell(self, map_versions: Mapping[int, int]) -> None:
         """As `announce`, for whoever waits until it is told."""
         told = asyncio.Event()
-        self.announce(states, told.set)
+        self.announce(map_versions, told.set)
         await told.wait()
 
     async def run(self) -> None:
@@ -83,8 +83,8 @@ class Announcer:
         news: list[tuple[int, bytes]] = []
         try:
             for each in announced:
-                for screening_id, state in each.states.items():
-                    latest[screening_id] = max(state, latest.get(screening_id, state))
+                for screening_id, map_version in each.map_versions.items():
+                    latest[screening_id] = max(map_version, latest.get(screening_id, map_version))
                 news += [(screening_id, news_json(one)) for screening_id, one in each.news.items()]
             await self._cache.move(latest, news)
         except Away:

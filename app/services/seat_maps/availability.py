@@ -1,8 +1,8 @@
 """Reading availability: never older than an acknowledged write, and fast while everybody looks at once.
 
-Redis says which state a screening is in; a map of that state that this process has at hand goes out as it is, and a map
-at hand goes on with whatever this process changes. Otherwise one reader asks PostgreSQL what changed since, or fetches
-all the facts from Redis or PostgreSQL, while the others wait for it. PostgreSQL answers when Redis does not.
+Redis knows the map version of each screening; a map of that version that this process has at hand goes out as it is,
+and a map at hand goes on with whatever this process changes. Otherwise one reader asks PostgreSQL what changed since,
+or fetches all the facts from Redis or PostgreSQL, while the others wait. PostgreSQL answers when Redis does not.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from app.services.ports import AvailabilityCache, Away
 from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.facts import facts_from, facts_json
 from app.services.seat_maps.seat_map import SeatMap
-from app.services.single_flight import Shared
+from app.services.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +46,10 @@ TEXTS_KEPT: Final = 32
 
 @dataclass(slots=True, eq=False)
 class _Round:
-    """Readers who share one question to Redis: which state are these screenings in?"""
+    """Readers who share one question to Redis: which map version are these screenings in?"""
 
     screening_ids: set[int] = field(default_factory=set)
-    states: dict[int, int | None] | None = None
+    map_versions: dict[int, int | None] | None = None
 
 
 class Availability:
@@ -63,8 +63,8 @@ class Availability:
         self._maps: OrderedDict[int, SeatMap] = OrderedDict()
         self._texts: OrderedDict[tuple[int, int, frozenset[tuple[str, Money]]], SeatTexts] = OrderedDict()
         self._rebuilding: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._from_postgresql: Shared[int, SeatMap] = Shared(self._read_map)
-        self._up_to_date: Shared[int, SeatMap] = Shared(self._bring_up_to_date)
+        self._from_postgresql: SingleFlight[int, SeatMap] = SingleFlight(self._read_map)
+        self._up_to_date: SingleFlight[int, SeatMap] = SingleFlight(self._bring_up_to_date)
         self._round = _Round()
         self._asking = asyncio.Lock()
 
@@ -74,24 +74,24 @@ class Availability:
         Raises NotFound when there is no such screening.
         """
         try:
-            state = await self._state_of(screening_id)
+            map_version = await self._map_version_of(screening_id)
         except Away:
             seat_map = await self._up_to_date.ask(screening_id)
         else:
-            seat_map = self._at_hand(screening_id, state) or await self._rebuilt(screening_id, state)
+            seat_map = self._at_hand(screening_id, map_version) or await self._rebuilt(screening_id, map_version)
         return seat_map.as_of(self._clock.now())
 
-    async def at_least(self, screening_id: int, state: int) -> SeatMap:
-        """As `of`, in this state or a later one: for whoever knows it, no question to Redis is needed."""
-        seat_map = self._at_hand(screening_id, state) or await self._rebuilt(screening_id, state)
+    async def at_least(self, screening_id: int, map_version: int) -> SeatMap:
+        """As `of`, in this map version or a later one: for whoever knows it, no question to Redis is needed."""
+        seat_map = self._at_hand(screening_id, map_version) or await self._rebuilt(screening_id, map_version)
         return seat_map.as_of(self._clock.now())
 
-    def take_in(self, screening_id: int, news: News, state: int) -> None:
-        """This process changed a screening: a map at hand goes on to that state, if it was true until now."""
+    def take_in(self, screening_id: int, news: News, map_version: int) -> None:
+        """This process changed a screening: a map at hand goes on to that map version, if it was true until now."""
         if (seat_map := self._maps.get(screening_id)) is None:
             return
         try:
-            seat_map.take_in(news, state)
+            seat_map.take_in(news, map_version)
         except Exception:  # a mistake of ours must not keep anybody waiting whose commit stands
             log.exception("a map could not take in what changed; it is read anew")
             del self._maps[screening_id]
@@ -103,37 +103,37 @@ class Availability:
         """
         return await self._map_of(await self._read(screening_id))
 
-    async def _state_of(self, screening_id: int) -> int | None:
-        """The state that Redis knows. Readers who come while Redis is being asked share the next question."""
+    async def _map_version_of(self, screening_id: int) -> int | None:
+        """The map version that Redis knows. Readers who come while Redis is being asked share the next question."""
         mine = self._round
         mine.screening_ids.add(screening_id)
         async with self._asking:
-            if mine.states is None:
+            if mine.map_versions is None:
                 if self._round is mine:
                     self._round = _Round()
                 asked = list(mine.screening_ids)
-                mine.states = dict(zip(asked, await self._cache.states(asked), strict=True))
-        return mine.states[screening_id]
+                mine.map_versions = dict(zip(asked, await self._cache.map_versions(asked), strict=True))
+        return mine.map_versions[screening_id]
 
-    def _at_hand(self, screening_id: int, state: int | None) -> SeatMap | None:
+    def _at_hand(self, screening_id: int, map_version: int | None) -> SeatMap | None:
         seat_map = self._maps.get(screening_id)
-        if seat_map is None or state is None or seat_map.state < state:
+        if seat_map is None or map_version is None or seat_map.map_version < map_version:
             return None
         self._maps.move_to_end(screening_id)
         return seat_map
 
-    async def _rebuilt(self, screening_id: int, state: int | None) -> SeatMap:
-        if state is None:
+    async def _rebuilt(self, screening_id: int, map_version: int | None) -> SeatMap:
+        if map_version is None:
             return await self._from_postgresql.ask(screening_id)
         async with self._rebuilding.setdefault(screening_id, asyncio.Lock()):
-            if (built_meanwhile := self._at_hand(screening_id, state)) is not None:
+            if (built_meanwhile := self._at_hand(screening_id, map_version)) is not None:
                 return built_meanwhile
             if screening_id in self._maps:
                 return await self._up_to_date.ask(screening_id)
             with suppress(Away):
                 if kept := await self._cache.facts(screening_id):
                     facts = facts_from(kept)
-                    if facts.state >= state:
+                    if facts.map_version >= map_version:
                         return self._keep_at_hand(await self._map_of(facts))
             return await self._from_postgresql.ask(screening_id)
 
@@ -144,9 +144,9 @@ class Availability:
             async with self._engine.connect() as connection:
                 changed = await db.changed(connection, screening_id, after, CHANGES_AT_MOST)
             if changed is not None:
-                state, version, changes = changed
-                self.take_in(screening_id, News(after, version, changes), state)
-                if (up_to_date := self._at_hand(screening_id, state)) is not None:
+                map_version, version, changes = changed
+                self.take_in(screening_id, News(after, version, changes), map_version)
+                if (up_to_date := self._at_hand(screening_id, map_version)) is not None:
                     return up_to_date
         return await self._from_postgresql.ask(screening_id)
 
@@ -155,7 +155,7 @@ class Availability:
         doubts = self._cache.doubts()
         facts = await self._read(screening_id)
         with suppress(Away):
-            await self._cache.keep(screening_id, facts.state, facts_json(facts), doubts)
+            await self._cache.keep(screening_id, facts.map_version, facts_json(facts), doubts)
         return self._keep_at_hand(await self._map_of(facts))
 
     async def _read(self, screening_id: int) -> Occupancy:
@@ -184,7 +184,7 @@ class Availability:
     def _keep_at_hand(self, seat_map: SeatMap) -> SeatMap:
         screening_id = seat_map.screening_id
         at_hand = self._maps.get(screening_id)
-        if at_hand is not None and at_hand.state > seat_map.state:
+        if at_hand is not None and at_hand.map_version > seat_map.map_version:
             return at_hand
         self._maps[screening_id] = seat_map
         self._maps.move_to_end(screening_id)

@@ -19,7 +19,7 @@ def facts_json(occupancy: Occupancy) -> bytes:
             "screening_id": occupancy.screening_id,
             "theater_id": occupancy.theater_id,
             "layout_revision": occupancy.layout_revision,
-            "state": occupancy.state,
+            "map_version": occupancy.map_version,
             "version": occupancy.version,
             "prices": {category: [price.amount_minor, price.currency] for category, price in occupancy.prices.items()},
             "claims": [

@@ -29,7 +29,7 @@ WARNED_SECONDS: Final = 3.0
 
 
 class Reconciler:
-    """Compares the states that Redis knows with PostgreSQL's, and repairs."""
+    """Compares the map versions that Redis knows with PostgreSQL's, and repairs."""
 
     def __init__(self, engine: AsyncEngine, cache: AvailabilityCache, clock: Clock, every_seconds: float) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -61,7 +61,7 @@ class Reconciler:
         began, missed = time.monotonic(), self._missed
         if missed:
             await self._say_so()
-        known = await self._cache.known_states()
+        known = await self._cache.known_map_versions()
         doubts = self._cache.doubts()
         try:
             is_mistrusted, actual = await self._ask_postgresql(list(known))
@@ -69,7 +69,11 @@ class Reconciler:
             if is_away(error):  # nobody sells anything now that Redis would have to be told
                 self._cache.go_on_trusting(until=began + self._believed_seconds)
             raise
-        stale = {screening_id: state for screening_id, state in actual.items() if state > known[screening_id]}
+        stale = {
+            screening_id: map_version
+            for screening_id, map_version in actual.items()
+            if map_version > known[screening_id]
+        }
         gone = [screening_id for screening_id in known if screening_id not in actual]
         if stale:
             await self._cache.move(stale)
@@ -91,12 +95,12 @@ class Reconciler:
         await asyncio.sleep(self._heard_at - time.monotonic())
 
     async def _ask_postgresql(self, screening_ids: Sequence[int]) -> tuple[bool, dict[int, int]]:
-        """Does a warning hold, and the states. In this order: what a warning is about is in the states."""
+        """Does a warning hold, and the map versions. In this order: what a warning is about is in the map versions."""
         async with self._engine.connect() as connection:
             asked_at = time.monotonic()
             is_mistrusted, now = await mistrust.read(connection)
             self._clock.learn(now, asked_at)
-            return is_mistrusted, await occupancy.states(connection, screening_ids)
+            return is_mistrusted, await occupancy.map_versions(connection, screening_ids)
 
     async def _say_so(self) -> None:
         began = time.monotonic()

@@ -21,7 +21,7 @@ class SeatMap:
 
     def __init__(self, occupancy: Occupancy, texts: SeatTexts, now: datetime) -> None:
         self.screening_id = occupancy.screening_id
-        self.state = occupancy.state
+        self.map_version = occupancy.map_version
         self.version = occupancy.version
         self.texts = texts
         self._seating = Seating(occupancy.claims, now)
@@ -42,19 +42,20 @@ class SeatMap:
             self._forget_bytes()
         return self
 
-    def take_in(self, news: News, state: int) -> bool:
-        """Go on to the state that the screening is in after these news.
+    def take_in(self, news: News, map_version: int) -> bool:
+        """Go on to the map version that the screening is in after these news.
 
         False: they do not join on to what is known here, or prices or layout changed too; then nothing was taken in.
         """
-        if not news.after <= self.version <= news.version or state - news.version != self.state - self.version:
+        edits, known_edits = map_version - news.version, self.map_version - self.version
+        if not news.after <= self.version <= news.version or edits != known_edits:
             return False
         if news.version > self.version:
             for change in news.changes:  # of one seat the last one counts, also when the first are known already
                 status = SeatStatus(change.status)
                 is_free = status is SeatStatus.AVAILABLE
                 self._change(change.seat_id, None if is_free else Taken(change.seat_id, status, change.expires_at))
-            self.version, self.state = news.version, state
+            self.version, self.map_version = news.version, map_version
             self._forget_bytes()
         return True
 
@@ -64,7 +65,7 @@ class SeatMap:
 
         It names the screening: at one address, that of a theater's next screening, there may be another one tomorrow.
         """
-        return f'"{self.screening_id:x}.{self.state:x}.{len(self._seating.run_out):x}"'
+        return f'"{self.screening_id:x}.{self.map_version:x}.{len(self._seating.run_out):x}"'
 
     def personal_etag(self, user_id: int) -> str:
         """The tag of one user's own view."""

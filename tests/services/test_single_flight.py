@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.services.single_flight import Shared
+from app.services.single_flight import SingleFlight
 
 
 class Oracle:
@@ -25,7 +25,7 @@ class Oracle:
 
 async def test_who_asks_while_a_question_is_under_way_shares_the_next_one() -> None:
     oracle = Oracle()
-    shared = Shared(oracle.answer)
+    shared = SingleFlight(oracle.answer)
     async with asyncio.TaskGroup() as callers:
         first = callers.create_task(shared.ask("key"))
         await oracle.heard.wait()
@@ -40,7 +40,7 @@ async def test_who_asks_while_a_question_is_under_way_shares_the_next_one() -> N
 async def test_who_asks_when_nothing_is_under_way_gets_a_new_answer() -> None:
     oracle = Oracle()
     oracle.speak.set()
-    shared = Shared(oracle.answer)
+    shared = SingleFlight(oracle.answer)
 
     assert [await shared.ask("key"), await shared.ask("key")] == [1, 2]
 
@@ -52,14 +52,14 @@ async def test_keys_do_not_wait_for_each_other() -> None:
         await both_were_asked.wait()
         return key
 
-    shared = Shared(answer)
+    shared = SingleFlight(answer)
 
     assert await asyncio.gather(shared.ask("one"), shared.ask("other")) == ["one", "other"]
 
 
 async def test_somebody_else_asks_when_the_first_one_goes_away() -> None:
     oracle = Oracle()
-    shared = Shared(oracle.answer)
+    shared = SingleFlight(oracle.answer)
     async with asyncio.TaskGroup() as callers:
         first = callers.create_task(shared.ask("key"))
         await oracle.heard.wait()
@@ -75,4 +75,4 @@ async def test_what_goes_wrong_is_told_to_the_one_who_asked() -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await Shared(fail).ask("key")
+        await SingleFlight(fail).ask("key")

@@ -22,7 +22,7 @@ from app.domain.box_office.commands import (
 from app.domain.box_office.decide import decide
 from app.domain.box_office.limits import Usage
 from app.domain.box_office.outcomes import Booked, Cancelled, Expired, Held, Kept, ReleasedAll, Toggled
-from app.domain.box_office.screening_state import Decision, House
+from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
 from app.domain.people import Person, Role
@@ -65,10 +65,10 @@ SCREENING: Final = Screening(
 )
 
 
-def empty_house(**changes: Any) -> House:
+def empty_house(**changes: Any) -> ScreeningState:
     """The small house with nobody in it; `changes` are to its screening."""
     usage = {person.id: Usage() for person in (ANN, BOB, CLEO)}
-    return House(replace(SCREENING, **changes), LAYOUT, version=0, usage=usage)
+    return ScreeningState(replace(SCREENING, **changes), LAYOUT, version=0, usage=usage)
 
 
 def named(*labels: str) -> SeatNames:
@@ -76,19 +76,19 @@ def named(*labels: str) -> SeatNames:
     return SeatNames(labels=labels)
 
 
-def picture_of(house: House) -> House:
+def picture_of(state: ScreeningState) -> ScreeningState:
     """The house as it is now: what happens to the house later does not happen to its picture."""
     return replace(
-        house,
-        claims=dict(house.claims),
+        state,
+        claims=dict(state.claims),
         reservations={
             each.id: replace(each, prices=dict(each.prices), left=dict(each.left))
-            for each in house.reservations.values()
+            for each in state.reservations.values()
         },
         bookings={
-            each.id: replace(each, prices=dict(each.prices), left=dict(each.left)) for each in house.bookings.values()
+            each.id: replace(each, prices=dict(each.prices), left=dict(each.left)) for each in state.bookings.values()
         },
-        usage={user_id: Usage(dict(usage.holds), dict(usage.bookings)) for user_id, usage in house.usage.items()},
+        usage={user_id: Usage(dict(usage.holds), dict(usage.bookings)) for user_id, usage in state.usage.items()},
     )
 
 
@@ -96,20 +96,20 @@ def picture_of(house: House) -> House:
 class Evening:
     """The small house and its clock. What is asked for is decided and taken in; a refusal is raised as it is."""
 
-    house: House = field(default_factory=empty_house)
+    state: ScreeningState = field(default_factory=empty_house)
     now: datetime = NOON
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def ask(self, command: Command) -> Decision:
         """Decide and take the decision in. Neither deciding nor a refusal changes anything by itself."""
-        before = picture_of(self.house)
+        before = picture_of(self.state)
         try:
-            decision = decide(self.house, command, self.now)
+            decision = decide(self.state, command, self.now)
         except Refusal:
-            assert self.house == before
+            assert self.state == before
             raise
-        assert self.house == before
-        self.house.apply(decision)
+        assert self.state == before
+        self.state.apply(decision)
         return decision
 
     def wait(self, time: timedelta) -> None:
@@ -117,12 +117,12 @@ class Evening:
 
     def change_screening(self, **changes: Any) -> None:
         """What an organizer edits."""
-        self.house.screening = replace(self.house.screening, **changes)
+        self.state.screening = replace(self.state.screening, **changes)
 
     def block(self, label: str) -> None:
         """The house takes a seat off sale."""
         seat_id = LAYOUT.by_label[label].id
-        self.house.claims[seat_id] = Claim(seat_id, ClaimStatus.BLOCKED)
+        self.state.claims[seat_id] = Claim(seat_id, ClaimStatus.BLOCKED)
 
     def new_id(self) -> UUID:
         return UUID(int=next(self._numbers))
@@ -173,7 +173,7 @@ class Evening:
 
     def sweep(self) -> int:
         """Expire whatever has run out; how many holds that were."""
-        outcome = self.ask(Expire(tuple(self.house.reservations))).outcome
+        outcome = self.ask(Expire(tuple(self.state.reservations))).outcome
         assert isinstance(outcome, Expired)
         return outcome.count
 
@@ -181,7 +181,7 @@ class Evening:
 
     def reservation(self, earlier: Reservation) -> Reservation:
         """The same reservation as it is now."""
-        return self.house.reservations[earlier.id]
+        return self.state.reservations[earlier.id]
 
     def held_by(self, buyer: Person) -> set[str]:
         """The seats that somebody holds at this moment."""
@@ -192,11 +192,11 @@ class Evening:
 
     def free(self) -> set[str]:
         """The seats that nobody has at this moment."""
-        taken = {seat_id for seat_id, claim in self.house.claims.items() if claim.is_live(self.now)}
+        taken = {seat_id for seat_id, claim in self.state.claims.items() if claim.is_live(self.now)}
         return {seat.label for seat in LAYOUT.seats if seat.id not in taken}
 
     def _seats_of(self, buyer: Person, status: ClaimStatus) -> set[str]:
-        claims = self.house.claims_of(buyer.id, self.now)
+        claims = self.state.claims_of(buyer.id, self.now)
         return {LAYOUT.label_of(claim.seat_id) for claim in claims if claim.status is status}
 
 

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.services.people.guests import Newcomers
+from app.services.people.guests import Guests
 
 Connection = asyncpg.Connection  # type: ignore[type-arg]
 
 
 @pytest.fixture
-def newcomers(engine: AsyncEngine) -> Newcomers:
-    return Newcomers(engine)
+def newcomers(engine: AsyncEngine) -> Guests:
+    return Guests(engine)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def until_somebody_waits(engine: AsyncEngine) -> None:
             waiting = await connection.scalar(question) or 0
 
 
-async def test_everybody_is_somebody_else(newcomers: Newcomers) -> None:
+async def test_everybody_is_somebody_else(newcomers: Guests) -> None:
     guests = await asyncio.gather(*(newcomers.welcome() for _ in range(50)))
 
     assert len({guest.id for guest in guests}) == 50
@@ -55,7 +55,7 @@ async def test_everybody_is_somebody_else(newcomers: Newcomers) -> None:
 
 
 async def test_who_comes_while_others_are_written_down_shares_the_next_statement(
-    engine: AsyncEngine, newcomers: Newcomers, statements: list[str], closed_door: Callable[[], asyncio.Future[None]]
+    engine: AsyncEngine, newcomers: Guests, statements: list[str], closed_door: Callable[[], asyncio.Future[None]]
 ) -> None:
     async with asyncio.TaskGroup() as crowd:
         crowd.create_task(newcomers.welcome())
@@ -67,7 +67,7 @@ async def test_who_comes_while_others_are_written_down_shares_the_next_statement
     assert len([each for each in statements if "INSERT INTO users" in each and "pg_stat" not in each]) == 2
 
 
-async def test_emails_stay_with_their_people(engine: AsyncEngine, newcomers: Newcomers) -> None:
+async def test_emails_stay_with_their_people(engine: AsyncEngine, newcomers: Guests) -> None:
     emails = [f"guest{number}@example.org" if number % 2 else None for number in range(20)]
 
     guests = await asyncio.gather(*(newcomers.welcome(email) for email in emails))
@@ -78,7 +78,7 @@ async def test_emails_stay_with_their_people(engine: AsyncEngine, newcomers: New
 
 
 async def test_the_guest_of_somebody_who_goes_away_keeps_nobody_else_waiting(
-    engine: AsyncEngine, newcomers: Newcomers, closed_door: Callable[[], asyncio.Future[None]]
+    engine: AsyncEngine, newcomers: Guests, closed_door: Callable[[], asyncio.Future[None]]
 ) -> None:
     impatient = asyncio.ensure_future(newcomers.welcome())
     await until_somebody_waits(engine)
@@ -93,7 +93,7 @@ async def test_the_guest_of_somebody_who_goes_away_keeps_nobody_else_waiting(
     )
 
 
-async def test_when_it_fails_everybody_who_waited_is_told(engine: AsyncEngine, newcomers: Newcomers) -> None:
+async def test_when_it_fails_everybody_who_waited_is_told(engine: AsyncEngine, newcomers: Guests) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("ALTER TABLE users RENAME TO nobody"))
 
@@ -102,7 +102,7 @@ async def test_when_it_fails_everybody_who_waited_is_told(engine: AsyncEngine, n
     assert all(isinstance(error, Exception) for error in told)
 
 
-async def test_a_guest_in_passing_does_not_change_how_others_commit(engine: AsyncEngine, newcomers: Newcomers) -> None:
+async def test_a_guest_in_passing_does_not_change_how_others_commit(engine: AsyncEngine, newcomers: Guests) -> None:
     await newcomers.welcome()
 
     async with engine.connect() as connection:
