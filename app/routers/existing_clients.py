@@ -11,8 +11,8 @@ from app.dependencies import Asked, Availability, Buyer, Catalogue, Changes, Des
 from app.http.answers import cacheable, tag_of, told
 from app.http.replies import Reply
 from app.http.routes import api_router
+from app.schemas.existing_clients import ConfirmAsTheyDoIn, SeatAtOnceIn, ToggleAsTheyDoIn
 from app.schemas.format.ids import ScreeningId, TheaterId
-from app.schemas.wanted import ConfirmAsTheyDoIn, SeatAtOnceIn, ToggleAsTheyDoIn
 from app.services.desk import Meant, Request
 
 router = api_router("existing clients", in_schema=False)

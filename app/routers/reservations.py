@@ -10,12 +10,12 @@ from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of_moving, 
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.routes import api_router
+from app.schemas.bookings import BookingOut, ConfirmIn, PaymentIn
 from app.schemas.format.ids import ReservationId, ScreeningId, SeatId
 from app.schemas.format.moments import encoded
 from app.schemas.format.pages import Limit, UuidCursor, page_json
+from app.schemas.reservations import NothingIn, ReleasedOut, ReservationOut, ReservationsOut, ToggledOut
 from app.schemas.seats import SeatsWanted
-from app.schemas.shapes import BookingOut, ReleasedOut, ReservationOut, ReservationsOut, ToggledOut
-from app.schemas.wanted import ConfirmIn, NothingIn, PaymentIn
 from app.services.desk import Meant, Request
 
 router = api_router("reservations")

@@ -21,9 +21,12 @@ from app.http.answers import UNCHANGED, cacheable, tag_of, told
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.routes import api_router
+from app.schemas.availability import CompactMapOut, SeatMapOut
+from app.schemas.bookings import BookingOut
 from app.schemas.format.ids import ScreeningId, Since, TheaterId
-from app.schemas.shapes import BookingOut, ChangesOut, CompactMapOut, ReservationOut, SeatMapOut
-from app.schemas.wanted import TheaterSeatsIn
+from app.schemas.live import ChangesOut
+from app.schemas.reservations import ReservationOut
+from app.schemas.seats import TheaterSeatsIn
 from app.services.desk import Meant, Request
 
 router = api_router("seats")

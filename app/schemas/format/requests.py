@@ -5,7 +5,7 @@ Bodies are read in pydantic's JSON mode: `true`, `"1"` and `1.0` are no integers
 
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.schemas.format.ids import LARGEST_INTEGER
@@ -47,3 +47,6 @@ Email = Annotated[
 
 Moment = AwareDatetime
 """A time with its zone, RFC 3339."""
+
+BookingKey = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+"""A UUID that serves as the idempotency key of a booking when no header is sent; `dependencies.key_for` reads it."""
