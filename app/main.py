@@ -25,7 +25,7 @@ from app.db.revision import newest_revision, revision
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
 from app.http import openapi as documents
-from app.http import problems
+from app.http import problem_pages
 from app.http.edge import Edge
 from app.http.routes import operation_id
 from app.resources import Resources
@@ -90,7 +90,7 @@ ROUTERS: Final = (
     people.router,
     api_keys.router,
     health.router,
-    problems.router,
+    problem_pages.router,
     docs.router,
     asyncapi.router,
     existing_clients.router,

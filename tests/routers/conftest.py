@@ -14,7 +14,7 @@ from httpx import ASGITransport, AsyncClient
 from pydantic import Field
 
 from app.dependencies import Asked, Buyer, Caller, IdempotencyKey, SignedIn, key_for
-from app.http import problems
+from app.http import problem_pages
 from app.http.replies import Reply
 from app.http.routes import api_router, operation_id
 from app.main import Usher
@@ -173,7 +173,7 @@ def edge_app() -> Usher:
     app.state.resources = SimpleNamespace(
         settings=SimpleNamespace(guests=True), tokens=Tokens(SECRET, guest_seconds=3600), rates=None
     )
-    for each in (router, problems.router, docs.router):
+    for each in (router, problem_pages.router, docs.router):
         app.include_router(each)
     return app
 
