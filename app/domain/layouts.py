@@ -117,7 +117,7 @@ def lay_out(sections: Sequence[SectionPlan]) -> tuple[SeatDraft, ...]:
     """
     size = sum(row.size for section in sections for row in section.rows)
     if size > MAX_SEATS:
-        flaw = Flaw(("sections",), "too_many_seats", f"{size} seats; at most {MAX_SEATS} are allowed.")
+        flaw = Flaw(("sections",), "too_many_seats", f"The layout has {size} seats; at most {MAX_SEATS} are allowed.")
         raise LayoutRefused((flaw,))
     places = list(_places(sections))
     _refuse_numbers_twice(places)
@@ -158,7 +158,9 @@ def _refuse_numbers_twice(places: Sequence[_Place]) -> None:
     for place in places:
         key = (place.section, place.row, place.plan.number)
         if key in numbered:
-            message = f'Seat {place.plan.number} stands twice in row "{place.row}" of section "{place.section}".'
+            message = (
+                f'Row "{place.row}" of section "{place.section}" has two seats with the number {place.plan.number}.'
+            )
             flaws.append(Flaw((*place.loc, "number"), "number_twice", message))
         numbered.add(key)
     if flaws:
@@ -181,7 +183,7 @@ def _refuse_labels_twice(places: Sequence[_Place]) -> None:
     for place in places:
         other = first.setdefault(place.label, place)
         if other is not place:
-            message = f'The label "{place.label}" is given twice: to {other.name} and to {place.name}.'
+            message = f'Two seats have the label "{place.label}": {other.name} and {place.name}.'
             flaws.append(Flaw((*place.loc, "label"), "label_twice", message))
     if flaws:
         raise LayoutRefused(tuple(flaws))

@@ -34,17 +34,19 @@ class ScreeningPlan:
         """
         flaws = _unpriced(self, categories)
         if len(self.prices) > MOST_PRICES:
-            message = f"A screening has at most {MOST_PRICES} prices. Take away those of categories that are no more."
+            message = (
+                f"A screening can have up to {MOST_PRICES} prices. Remove those of categories that no longer exist."
+            )
             flaws.append(Flaw(("prices",), "too_many_prices", message))
         if len({price.currency for price in self.prices.values()}) > 1:
-            message = "The prices of one screening are all in the same currency."
+            message = "All prices of a screening must be in the same currency."
             flaws.append(Flaw(("prices",), "currencies_differ", message))
         if self.sales_open_at is not None and self.sales_open_at >= (self.sales_close_at or self.starts_at):
-            message = "Sales open before they close; not set, they close when the screening starts."
+            message = "Sales must open before they close. Without sales_close_at they close when the screening starts."
             flaws.append(Flaw(("sales_open_at",), "sales_never_open", message))
         hold_seconds = self.hold_seconds or usual_hold_seconds
         if self.max_hold_seconds is not None and self.max_hold_seconds < hold_seconds:
-            message = f"With every extension a hold lasts at least as long as without: {hold_seconds} seconds."
+            message = f"This must be at least as long as a hold without extension, {hold_seconds} seconds."
             flaws.append(Flaw(("max_hold_seconds",), "cap_below_hold", message))
         if flaws:
             raise Flawed(tuple(flaws))
@@ -55,7 +57,7 @@ class ScreeningPlan:
         """
         old, new = ({price.currency for price in plan.prices.values()} for plan in (before, self))
         if old and new and old != new:
-            message = f"Seats were taken in {', '.join(old)}; the currency of this screening cannot change any more."
+            message = f"The currency can no longer change: seats of this screening were taken in {', '.join(old)}."
             raise Flawed((Flaw(("prices",), "currency_in_use", message),))
 
 
@@ -82,7 +84,7 @@ def must_have_prices(categories: Iterable[str], to_come: Iterable[PlannedScreeni
 
 def _unpriced(plan: ScreeningPlan, categories: Iterable[str]) -> list[Flaw]:
     return [
-        Flaw(("prices", category), "price_missing", f'The category "{category}" of the layout has no price.')
+        Flaw(("prices", category), "price_missing", f'The category "{category}" of the layout has no price. Add one.')
         for category in categories
         if category not in plan.prices
     ]
@@ -91,5 +93,5 @@ def _unpriced(plan: ScreeningPlan, categories: Iterable[str]) -> list[Flaw]:
 def _without_price(category: str, screenings: list[PlannedScreening]) -> Flaw:
     named = ", ".join(f'{each.id} ("{each.plan.title}")' for each in screenings[:5])
     more = f" and {len(screenings) - 5} more" if len(screenings) > 5 else ""
-    message = f'The category "{category}" has no price in screening {named}{more}. Give it one there first.'
+    message = f'The category "{category}" has no price in screening {named}{more}. Add one there first.'
     return Flaw(("sections",), "price_missing", message)

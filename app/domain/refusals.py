@@ -219,7 +219,7 @@ class Unauthenticated(Refusal):
     """No token where one is needed, or one that is not believed."""
 
     code: ClassVar[str] = "unauthenticated"
-    why: str = "Send a bearer token."
+    why: str = "A token is needed. Send the header Authorization: Bearer <token>."
 
 
 @dataclass(slots=True, eq=False)
@@ -227,7 +227,7 @@ class Forbidden(Refusal):
     """The caller is known and may not do this."""
 
     code: ClassVar[str] = "forbidden"
-    why: str = "Your role does not allow this."
+    why: str = "Your role does not allow this. Sign in as a user whose role does."
 
 
 @dataclass(slots=True, eq=False)
@@ -242,6 +242,6 @@ class Busy(Refusal):
     """PostgreSQL is away or saturated, or the queue is full. `outcome_unknown`: the work may have been done."""
 
     code: ClassVar[str] = "busy"
-    why: str = "Usher is busy."
+    why: str = "The service is busy."
     retry_after_seconds: int = 1
     outcome_unknown: bool = False

@@ -16,9 +16,11 @@ def normal(username: str) -> str:
     """The name as it is kept. Raises ValueError when it is none; give it no more than a few hundred characters."""
     name = unicodedata.normalize("NFKC", username.strip())
     if not SHORTEST <= len(name) <= LONGEST:
-        raise ValueError(f"A username has {SHORTEST} to {LONGEST} characters.")
+        raise ValueError(f"A username must have {SHORTEST} to {LONGEST} characters.")
     if not name[0].isalnum() or not all(_may_be_in_a_name(character) for character in name):
-        raise ValueError("A username has letters, digits and . _ - + @ only, and begins with a letter or a digit.")
+        raise ValueError(
+            "A username may have only letters, digits and . _ - + @, and must begin with a letter or a digit."
+        )
     return name
 
 

@@ -12,7 +12,7 @@ from app.schemas.format.requests import Line, Strict
 
 def _each_once(scopes: list[KeyScope]) -> list[KeyScope]:
     if len(set(scopes)) != len(scopes):
-        raise PydanticCustomError("scope_twice", "The same scope is there twice.")
+        raise PydanticCustomError("scope_twice", "The same scope is named more than once.")
     return scopes
 
 

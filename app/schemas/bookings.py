@@ -68,9 +68,11 @@ class BookingIn(NamesSeats, Strict):
     @model_validator(mode="after")
     def _a_reservation_or_seats(self) -> Self:
         if (self.reservation_id is None) is not self.names_any_seats:
-            raise PydanticCustomError("booking_what", "Send reservation_id, or name seats; one of the two.")
+            raise PydanticCustomError("booking_what", "Send either reservation_id or seats.")
         if self.reservation_id is not None and self.screening_id is not None:
-            raise PydanticCustomError("booking_what", "A reservation says its screening: leave screening_id out.")
+            raise PydanticCustomError(
+                "booking_what", "Send reservation_id without screening_id: a reservation belongs to one screening."
+            )
         return self
 
 

@@ -40,7 +40,7 @@ class ConfirmAsTheyDoIn(Lenient):
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if (self.reservation_id is None) is (self.seat_id is None):
-            raise PydanticCustomError("confirm_what", "Send reservation_id, or seat_id with the owner's token.")
+            raise PydanticCustomError("confirm_what", "Send either reservation_id or seat_id, with the owner's token.")
         return self
 
 

@@ -84,7 +84,7 @@ class LayoutIn(Strict):
     def _not_too_large(self) -> "LayoutIn":
         size = sum(row.size for section in self.sections for row in section.rows)
         if size > MAX_SEATS:
-            raise ValueError(f"{size} seats; at most {MAX_SEATS} are allowed")
+            raise ValueError(f"The layout has {size} seats; at most {MAX_SEATS} are allowed.")
         return self
 
     def plan(self) -> tuple[SectionPlan, ...]:

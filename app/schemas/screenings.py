@@ -47,7 +47,7 @@ _EXAMPLE: JsonDict = {
 
 def _known(currency: str) -> str:
     if currency not in CURRENCIES:
-        raise PydanticCustomError("currency_unknown", "This should be a code of ISO 4217 that is in use, such as EUR.")
+        raise PydanticCustomError("currency_unknown", "This should be a current ISO 4217 currency code, such as EUR.")
     return currency
 
 

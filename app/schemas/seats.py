@@ -39,7 +39,7 @@ class NamesSeats(BaseModel):
                 {"given": f" (here: {', '.join(given)})" if given else ""},
             )
         if twice := _twice(self.seat_ids or self.seats or ()):
-            raise PydanticCustomError("seat_twice", "The same seat is there twice: {twice}.", {"twice": twice})
+            raise PydanticCustomError("seat_twice", "The same seat is named more than once: {twice}.", {"twice": twice})
         return self
 
     @property

@@ -30,7 +30,9 @@ def _timezones() -> frozenset[str]:
 
 def _known(timezone: str) -> str:
     if timezone not in _timezones():
-        raise PydanticCustomError("timezone_unknown", "This should be a name of the tz database: Europe/Berlin.")
+        raise PydanticCustomError(
+            "timezone_unknown", "This should be a time zone of the tz database, such as Europe/Berlin."
+        )
     return timezone
 
 

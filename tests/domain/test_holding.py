@@ -55,8 +55,8 @@ def test_every_seat_in_the_way_is_named_with_its_reason() -> None:
         evening.hold(BOB, "A1", "A2", "A3", "A4", "A5")
 
     assert [(seat.label, seat.status, seat.reason) for seat in refusal.value.seats] == [
-        ("A1", "blocked", "The house has taken this seat off sale."),
-        ("A2", "reserved", "Somebody else is holding this seat at the moment."),
+        ("A1", "blocked", "This seat is blocked: it is not on sale."),
+        ("A2", "reserved", "Somebody else is holding this seat."),
         ("A3", "booked", "This seat is sold."),
         ("A4", "booked", "You have already booked this seat."),
     ]

@@ -73,7 +73,7 @@ OWN = """{
 
 def test_a_flaw_in_our_json_is_named_by_its_line() -> None:
     assert flaws(OWN) == [
-        'line 10: sections.0.rows.1.seats.1.number: Seat 1 stands twice in row "B" of section "S".',
+        'line 10: sections.0.rows.1.seats.1.number: Row "B" of section "S" has two seats with the number 1.',
     ]
 
 
@@ -85,8 +85,8 @@ def test_a_flaw_in_our_json_is_named_by_its_line() -> None:
         ('"label": "Z"', '"label": 5', "line 10: layout.sections.0.rows.1.seats.1.label: Input should be a"),
         ('"name": "Studio"', '"name": "Studio", "id": 5', "line 2: id: Extra inputs are not permitted"),
         ('"row": "A", ', "", "line 7: layout.sections.0.rows.0.row: Field required"),
-        ('"row": "A", ', '"row": "A" ', "line 7: This is not JSON"),
-        ('"row": "A", ', '"row": "A", "row": "B", ', "row: This member is there twice."),
+        ('"row": "A", ', '"row": "A" ', "line 7: This is not valid JSON"),
+        ('"row": "A", ', '"row": "A", "row": "B", ', "row: This member is there more than once."),
     ],
 )  # fmt: skip
 def test_a_mistake_in_our_json_is_named_by_its_line(before: str, after: str, complaint: str) -> None:
@@ -117,19 +117,19 @@ def test_a_table_may_be_as_spreadsheets_write_it() -> None:
 @pytest.mark.parametrize(
     ("text", "complaints"),
     [
-        ("section,row\nS,A\n", ["line 1: number: This column is needed."]),
-        ("section,row,number,color\n", ["line 1: color: No such column."]),
-        ("section,row,number,row\n", ["line 1: row: This column is there twice."]),
+        ("section,row\nS,A\n", ["line 1: number: This column is missing."]),
+        ("section,row,number,color\n", ["line 1: color: This column is unknown."]),
+        ("section,row,number,row\n", ["line 1: row: This column is there more than once."]),
         ("section,row,number\nS,A,one\nS,,2\n", ["line 2: number: This should be a whole number.",
-                                                 "line 3: row: This is needed."]),
+                                                 "line 3: row: This value is missing."]),
         ("section,row,number\nS,A,-1\n", ["line 2: number: This should be a whole number."]),
         ("section,row,number,x\nS,A,1,1e5\n", ["line 2: x: This should be a number."]),
         ("section,row,number,accessible\nS,A,1,maybe\n", ["line 2: accessible: This should be yes or no."]),
-        ("section,row,number\nS,A,1,extra\n", ["line 2: There are 4 cells, and only 3 columns."]),
-        ('section,row,number\nS,"A,1\n', ["line 2: This is not a table: unexpected end of data."]),
+        ("section,row,number\nS,A,1,extra\n", ["line 2: This line has 4 cells, but there are only 3 columns."]),
+        ('section,row,number\nS,"A,1\n', ["line 2: This is not a valid CSV table: unexpected end of data."]),
         (f"section,row,number\nS,A,1\n{'S' * 65},A,1\n", ["line 3: section: "]),
         ("section,row,number,category\nS,A,1,\nS,A,2,two\tparts\n", ["line 3: category: "]),
-        ("section,row,number\n", ["There is no seat in this table."]),
+        ("section,row,number\n", ["The table has no seats."]),
         ("\n \n", ["The file is empty."]),
     ],
 )  # fmt: skip
@@ -143,9 +143,9 @@ def test_a_mistake_in_a_table_is_named_by_line_and_column(text: str, complaints:
 def test_a_flaw_in_a_table_is_named_by_line_and_column() -> None:
     text = "section,row,number,label\nS,A,1,Best\nT,A,1,\nS,A,2,Best\nS,A,1,Other\n"
 
-    assert flaws(text) == ['line 5: number: Seat 1 stands twice in row "A" of section "S".']
+    assert flaws(text) == ['line 5: number: Row "A" of section "S" has two seats with the number 1.']
     assert flaws(text.replace("S,A,1,Other", "S,A,3,Other")) == [
-        'line 4: label: The label "Best" is given twice: to S-A-1 and to S-A-2.'
+        'line 4: label: Two seats have the label "Best": S-A-1 and S-A-2.'
     ]
 
 
@@ -260,7 +260,7 @@ def test_a_mistake_in_a_plan_of_pretix_is_named_by_its_line() -> None:
     line = line_with(numbered, 'seat_number": 2')
 
     assert wrong(text) == [
-        f"line {line_with(text, 'Circle')}: zones.0.rows.0.seats.1.category: The plan has no such category."
+        f"line {line_with(text, 'Circle')}: zones.0.rows.0.seats.1.category: The plan does not define this category."
     ]
     assert wrong(without_number)[0].endswith("zones.0.rows.0.seats.1.seat_number: Field required")
     assert wrong(numbered)[0].startswith(f"line {line}: zones.0.rows.0.seats.1.seat_number")
@@ -270,7 +270,7 @@ def test_a_flaw_in_a_plan_of_pretix_is_named_by_its_line() -> None:
     text = told(plan(zone("Empty", 0), zone("Main", 0, row("1", seat("1", 0), seat("01", 20)))))
     line, where = line_with(text, 'seat_number": "01"'), "zones.1.rows.0.seats.1.seat_number"
 
-    assert flaws(text) == [f'line {line}: {where}: Seat 1 stands twice in row "1" of section "Main".']
+    assert flaws(text) == [f'line {line}: {where}: Row "1" of section "Main" has two seats with the number 1.']
 
 
 def test_a_zone_of_pretix_with_a_long_name_is_named() -> None:
@@ -282,4 +282,4 @@ def test_a_zone_of_pretix_with_a_long_name_is_named() -> None:
 
 
 def test_a_plan_of_pretix_without_seats_is_none() -> None:
-    assert wrong(told(plan(zone("Main", 0)))) == ["line 17: zones: No zone has a seat in a row."]
+    assert wrong(told(plan(zone("Main", 0)))) == ["line 17: zones: The plan has no row with a seat."]

@@ -57,11 +57,15 @@ async def test_a_theater_gets_other_seats_and_everybody_sees_them_at_once(client
     ("text", "options", "complaint"),
     [
         ("section,row,number\nS,A,1\nS,A,one\n", ["--theater", "2"], "line 3: number: This should be a whole number."),
-        ("section,row,number\nS,A,1\nS,A,1\n", ["--theater", "2"], 'line 3: number: Seat 1 stands twice in row "A"'),
+        (
+            "section,row,number\nS,A,1\nS,A,1\n",
+            ["--theater", "2"],
+            'line 3: number: Row "A" of section "S" has two seats',
+        ),
         ("section,row,number,category\nS,A,1,gold\n", ["--theater", "2"], 'The category "gold" has no price'),
         (TABLE, ["--theater", "99"], "There is no such theater"),
         (TABLE, [], "--timezone: A new theater needs this."),
-        (TABLE, ["--name", "S", "--timezone", "Mars"], "--timezone: This should be a name of the tz database"),
+        (TABLE, ["--name", "S", "--timezone", "Mars"], "--timezone: This should be a time zone of the tz database"),
     ],
 )
 async def test_what_cannot_be_done_is_told_and_changes_nothing(

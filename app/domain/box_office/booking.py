@@ -85,7 +85,7 @@ def cancel(state: ScreeningState, command: Cancel, now: datetime) -> Decision:
         raise NotFound("booking")
     seat_id = command.seat_id
     if seat_id is not None and seat_id not in booking.prices and seat_id not in booking.left:
-        raise NotFound("seat of this booking")
+        raise NotFound("seat in this booking")
     if booking.status is BookingStatus.CANCELLED or seat_id in booking.left:
         return Decision(Cancelled(booking))
     if seat_id is None:

@@ -20,7 +20,7 @@ def release(state: ScreeningState, command: Release, now: datetime) -> Decision:
         raise ReservationEnded(reservation.status)
     seat_id = command.seat_id
     if seat_id is not None and seat_id not in reservation.prices and seat_id not in reservation.left:
-        raise NotFound("seat of this reservation")
+        raise NotFound("seat in this reservation")
     if not reservation.is_holding(now) or seat_id in reservation.left:
         return Decision(Kept(reservation))
     if seat_id is None:

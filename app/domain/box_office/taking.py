@@ -99,9 +99,9 @@ def reservation_of(claim: Claim) -> UUID:
 
 def _in_the_way(seat: Seat, claim: Claim, user_id: int) -> SeatInTheWay:
     if claim.status is ClaimStatus.BLOCKED:
-        reason = "The house has taken this seat off sale."
+        reason = "This seat is blocked: it is not on sale."
     elif claim.status is ClaimStatus.BOOKED:
         reason = "You have already booked this seat." if claim.user_id == user_id else "This seat is sold."
     else:
-        reason = "Somebody else is holding this seat at the moment."
+        reason = "Somebody else is holding this seat."
     return SeatInTheWay(seat.id, seat.label, claim.seen_as, reason)

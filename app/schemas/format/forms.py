@@ -30,18 +30,20 @@ def parse(body: bytes, content_encoding: bytes | None) -> dict[str, str]:
         UnsupportedMediaType: it is compressed.
     """
     if content_encoding is not None and content_encoding.lower() != b"identity":
-        raise UnsupportedMediaType("Compressed bodies are not read. Send it without Content-Encoding.")
+        raise UnsupportedMediaType("Compressed bodies are not supported. Send the body without Content-Encoding.")
     if _BROKEN_ESCAPE.search(body):
-        raise mistake(["body"], "percent_encoding", "A percent sign is followed by two hexadecimal digits.")
+        raise mistake(["body"], "percent_encoding", "A percent sign must be followed by two hexadecimal digits.")
     try:
         pairs = parse_qsl(
             body.decode(), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MOST_FIELDS
         )
     except ValueError:
-        raise mistake(["body"], "form_invalid", "This is no form in UTF-8.") from None
+        raise mistake(
+            ["body"], "form_invalid", f"This is not a form in UTF-8 with at most {MOST_FIELDS} fields."
+        ) from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise mistake(["body"], "duplicate_key", "A field is there twice.")
+        raise mistake(["body"], "duplicate_key", "A field is there more than once.")
     if any("\x00" in name or "\x00" in value for name, value in pairs):
-        raise mistake(["body"], "string_nul", "A field contains the NUL character, which no name has.")
+        raise mistake(["body"], "string_nul", "A field contains a NUL character. Remove it.")
     return fields

@@ -33,12 +33,12 @@ def read_moment(given: object) -> datetime:
         try:
             at = datetime.fromisoformat(given.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise PydanticCustomError("moment_none", "There is no such time.") from None
+            raise PydanticCustomError("moment_none", "This date or time does not exist.") from None
         if 1970 <= at.year < 9000:
             return at
     raise PydanticCustomError(
         "moment_form",
-        "This should be a time of our days with its offset from UTC, such as {example}.",
+        "This should be a time after 1970 with its offset from UTC, such as {example}.",
         {"example": _EXAMPLE},
     )
 

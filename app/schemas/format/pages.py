@@ -70,7 +70,7 @@ def after_moment(cursor: str) -> tuple[datetime, int]:
     return moment, _id(last)
 
 
-_NOT_OURS = "take the cursor from next_cursor of the page before, as it is"
+_NOT_OURS = "This should be the next_cursor of the page before, unchanged."
 
 
 def _encode(place: str) -> str:

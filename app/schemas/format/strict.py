@@ -12,7 +12,7 @@ import orjson
 
 from app.schemas.format.faults import Malformed, UnsupportedMediaType, mistake
 
-SEND_JSON = "Send JSON: with curl use --json, elsewhere the header Content-Type: application/json."
+SEND_JSON = "Send JSON, with the header Content-Type: application/json (curl: --json)."
 
 _JSON_TYPE = re.compile(r"application/(?:json|[\w!#$&^.+-]+\+json)", re.IGNORECASE | re.ASCII)
 _UTF_8 = re.compile(r"\s*charset\s*=\s*(?:utf-?8|\"utf-?8\")\s*", re.IGNORECASE | re.ASCII)
@@ -30,11 +30,11 @@ def is_json(content_type: bytes) -> bool:
 def must_be_json(content_type: bytes | None, content_encoding: bytes | None) -> None:
     """Raises UnsupportedMediaType unless the headers announce plain JSON."""
     if content_encoding is not None and content_encoding.lower() != b"identity":
-        raise UnsupportedMediaType("Compressed bodies are not read. Send it without Content-Encoding.")
+        raise UnsupportedMediaType("Compressed bodies are not supported. Send the body without Content-Encoding.")
     if content_type is None:
         raise UnsupportedMediaType(f"The body has no Content-Type. {SEND_JSON}")
     if not is_json(content_type):
-        raise UnsupportedMediaType(f"The body is not announced as JSON in UTF-8. {SEND_JSON}")
+        raise UnsupportedMediaType(f"The Content-Type of the body is not JSON in UTF-8. {SEND_JSON}")
 
 
 def parse(body: bytes) -> Any:
@@ -54,15 +54,15 @@ def parse(body: bytes) -> Any:
         if body.count(b":") != _count_keys(value):
             _must_name_keys_once(body)
     except RecursionError:
-        raise mistake(["body"], "json_too_deep", "This is nested far deeper than any request needs.") from None
+        raise mistake(["body"], "json_too_deep", "The JSON is nested too deeply.") from None
     return value
 
 
 def _explained(body: bytes, error: orjson.JSONDecodeError) -> Malformed | UnsupportedMediaType:
     """UTF-16 and UTF-32 have a mark in front or a zero among the first bytes; all else is a mistake in the JSON."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in body[:2]:
-        return UnsupportedMediaType("The body is not in UTF-8, the only encoding that JSON has between systems.")
-    return mistake(["body"], "json_invalid", f"This is not strict JSON: {error.msg} at character {error.pos}.")
+        return UnsupportedMediaType("The body is not in UTF-8. Send JSON in UTF-8.")
+    return mistake(["body"], "json_invalid", f"This is not valid JSON: {error.msg} at character {error.pos}.")
 
 
 def _must_be_free_of_nul(value: Any) -> None:
@@ -75,7 +75,7 @@ def _must_be_free_of_nul(value: Any) -> None:
         for member in value:
             _must_be_free_of_nul(member)
     elif isinstance(value, str) and "\x00" in value:
-        raise mistake(["body"], "string_nul", "A string contains the NUL character, which no name or label has.")
+        raise mistake(["body"], "string_nul", "A string contains a NUL character. Remove it.")
 
 
 def _count_keys(value: Any) -> int:
@@ -96,7 +96,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for key, value in pairs:
         if key in members:
-            raise mistake(["body", key], "duplicate_key", "This member is there twice.")
+            raise mistake(["body", key], "duplicate_key", "This member is there more than once.")
         members[key] = value
     return members
 

@@ -65,7 +65,9 @@ def text_of(content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise FileWrong([Complaint(line, "", "This is not UTF-8. Save the file as UTF-8.")]) from None
     if "\x00" in text:
-        raise FileWrong([Complaint(text.count("\n", 0, text.index("\x00")) + 1, "", "There is a NUL character.")])
+        raise FileWrong(
+            [Complaint(text.count("\n", 0, text.index("\x00")) + 1, "", "There is a NUL character. Remove it.")]
+        )
     if not text.strip():
         raise FileWrong([Complaint(None, "", "The file is empty.")])
     return text

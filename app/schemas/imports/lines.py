@@ -19,7 +19,7 @@ def parse(text: str) -> Any:
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise FileWrong([Complaint(error.lineno, "", f"This is not JSON: {error.msg}.")]) from None
+        raise FileWrong([Complaint(error.lineno, "", f"This is not valid JSON: {error.msg}.")]) from None
     try:
         return strict.parse(text.encode())
     except Malformed as malformed:

@@ -100,7 +100,7 @@ def read_pretix(text: str) -> LayoutFile:
         if row.seats
     ]
     if not rows:
-        raise FileWrong([Complaint(line_of(text, ("zones",)), "zones", "No zone has a seat in a row.")])
+        raise FileWrong([Complaint(line_of(text, ("zones",)), "zones", "The plan has no row with a seat.")])
     zones = list(dict.fromkeys(place.zone_at for place in rows))
     by_zone = [[place for place in rows if place.zone_at == zone_at] for zone_at in zones]
     place_of = partial(_place, text, by_zone)
@@ -115,7 +115,10 @@ def _must_know_categories(plan: _Plan, text: str) -> None:
     """Raises FileWrong when a seat's category is none of the plan's."""
     known = {category.name for category in plan.categories}
     wrong = [
-        Complaint(*_own_place(text, ("zones", z, "rows", r, "seats", s, "category")), "The plan has no such category.")
+        Complaint(
+            *_own_place(text, ("zones", z, "rows", r, "seats", s, "category")),
+            "The plan does not define this category.",
+        )
         for z, zone in enumerate(plan.zones)
         for r, row in enumerate(zone.rows)
         for s, seat in enumerate(row.seats)

@@ -65,7 +65,7 @@ def read_table(text: str) -> LayoutFile:
             rows.setdefault(section, {}).setdefault(row, []).append(seat)
             lines.setdefault((section, row), []).append(line)
     if not rows and not wrong:
-        wrong.append(Complaint(None, "", "There is no seat in this table."))
+        wrong.append(Complaint(None, "", "The table has no seats."))
     if wrong:
         raise FileWrong(wrong)
     sections = [
@@ -99,21 +99,23 @@ def _lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
                 _must_be_known(reader.line_num, columns)
                 continue
             if len(cells) > len(columns):
-                message = f"There are {len(cells)} cells, and only {len(columns)} columns."
+                message = f"This line has {len(cells)} cells, but there are only {len(columns)} columns."
                 raise FileWrong([Complaint(reader.line_num, "", message)])
             by_column = dict(zip(columns, cells, strict=False))
             if delimiter == ";":
                 by_column |= {axis: by_column[axis].replace(",", ".") for axis in ("x", "y") if axis in by_column}
             yield reader.line_num, by_column
     except csv.Error as error:
-        raise FileWrong([Complaint(reader.line_num, "", f"This is not a table: {error}.")]) from None
+        raise FileWrong([Complaint(reader.line_num, "", f"This is not a valid CSV table: {error}.")]) from None
 
 
 def _must_be_known(line: int, columns: list[str]) -> None:
     """Raises FileWrong when the first line does not name the columns."""
-    wrong = [Complaint(line, name, "No such column.") for name in columns if name not in _COLUMNS]
-    wrong += [Complaint(line, name, "This column is needed.") for name in _NEEDED if name not in columns]
-    wrong += [Complaint(line, name, "This column is there twice.") for name in {*columns} if columns.count(name) > 1]
+    wrong = [Complaint(line, name, "This column is unknown.") for name in columns if name not in _COLUMNS]
+    wrong += [Complaint(line, name, "This column is missing.") for name in _NEEDED if name not in columns]
+    wrong += [
+        Complaint(line, name, "This column is there more than once.") for name in {*columns} if columns.count(name) > 1
+    ]
     if wrong:
         raise FileWrong([*wrong, Complaint(None, "", f"The columns are {', '.join(_COLUMNS)}.")])
 
@@ -122,7 +124,7 @@ def _seat(line: int, cells: dict[str, str], wrong: list[Complaint]) -> dict[str,
     """A seat from its cells; complaints go into `wrong`, and then there is none. An empty cell is as if it was not."""
     seat: dict[str, Any] = {}
     before = len(wrong)
-    wrong.extend(Complaint(line, name, "This is needed.") for name in _NEEDED if not cells.get(name))
+    wrong.extend(Complaint(line, name, "This value is missing.") for name in _NEEDED if not cells.get(name))
     for name, cell in cells.items():
         try:
             if cell:
