@@ -1,7 +1,8 @@
-"""Every setting, from the environment and from nowhere else: nothing but this module reads it.
+"""Every setting. They come from environment variables, and only this module reads those.
 
-A field is named like its variable in lower case, has a description and bounds, and a bad value ends the program with
-one line that says what was given and what is allowed. Secrets are never shown. `.env.example` lists them all.
+A field has the name of its variable in lower case, a description and bounds. A value that is not allowed ends the
+program with a line that says what was given and what is allowed. Secrets are never shown. `.env.example` and README
+list all settings; a test compares them.
 """
 
 import re
@@ -18,14 +19,14 @@ EXIT_BAD_SETTING: Final = 3
 
 
 class LogFormat(StrEnum):
-    """How a log line looks: for people, or for a machine that collects them."""
+    """The format of log lines: text for people, JSON for programs that collect them."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class LogLevel(StrEnum):
-    """The least important line that is still written."""
+    """The lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -33,7 +34,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-# What people leave in a secret that they meant to change. FastAPI's tutorial has the hexadecimal one.
+# Words of placeholders and examples that people forget to replace. The hexadecimal one is from FastAPI's tutorial.
 _WELL_KNOWN: Final = re.compile(
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7|changeme|change|replace|insecure|default|example"
     "|password|passwd|secret|token|string|random|generate|production|development|openssl|characters|chars|minimum"
@@ -43,10 +44,10 @@ _WELL_KNOWN: Final = re.compile(
 
 
 def _strong(secret: str) -> str:
-    """A secret that nobody can guess, as far as looking at it can tell.
+    """The secret, if it looks random.
 
     Raises:
-        ValueError: it is short, repeats itself, or little is left once the well-known words are taken out.
+        ValueError: it is too short, repeats itself, or has little besides well-known words.
     """
     how = "make one with: openssl rand -hex 32"
     if len(secret.encode()) < 32:
@@ -54,12 +55,16 @@ def _strong(secret: str) -> str:
     repeats = any(secret.startswith(secret[period:]) for period in range(1, len(secret) // 2 + 1))
     left = re.sub(r"[\W_]", "", _WELL_KNOWN.sub("", secret.lower()))
     if repeats or len(set(secret)) < 8 or len(left) < 16 or len(set(left)) < 6:
-        raise ValueError(f"only what nobody can guess, and this one is well known or repeats itself; {how}")
+        raise ValueError(f"a random value, this one has well-known words or repeats itself; {how}")
     return secret
 
 
 def _postgresql(url: str) -> str:
-    """The URL as SQLAlchemy wants it: `postgresql+asyncpg://`, with asyncpg's word for sslmode."""
+    """The URL as SQLAlchemy needs it: `postgresql+asyncpg://`, with asyncpg's name for sslmode.
+
+    Raises:
+        ValueError: it is not a PostgreSQL URL.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
         raise ValueError("postgresql://user:password@host:5432/database")
@@ -77,15 +82,15 @@ def _lower(value: object) -> object:
 
 
 def _longest_hold(earlier: dict[str, int]) -> int:
-    """The default cap of a hold, which is never shorter than a hold."""
+    """The default of MAX_HOLD_SECONDS, which is never shorter than a hold."""
     return max(900, earlier["reservation_timeout"])
 
 
 def _rate(text: object) -> object:
-    """How many in how many seconds: 10/second, 120/minute, 2000/hour."""
+    """A rate such as 120/minute as a pair: how many, and in how many seconds."""
     match re.fullmatch(r"([1-9]\d{0,8})\s*/\s*(second|minute|hour|day)", str(text).strip()):
         case None:
-            raise ValueError("a number a second, minute, hour or day, as in 120/minute")
+            raise ValueError("a number per second, minute, hour or day, such as 120/minute")
         case found:
             return int(found[1]), _SECONDS[found[2]]
 
@@ -110,39 +115,45 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
-    """The settings of one process: checked once, at start, and frozen. An empty variable counts as not set."""
+    """The settings of one process: checked once at start, then frozen. An empty variable counts as not set."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, validate_default=False)
 
-    # Where things are
+    # Servers and addresses
     database_url: Annotated[str, AfterValidator(_postgresql)] | None = Field(
         None,
         repr=False,
-        description="PostgreSQL: postgresql://user:password@host/database. Not set: Usher brings its own.",
+        description="PostgreSQL: postgresql://user:password@host/database. Not set: Usher starts its own.",
     )
     redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(
-        None, repr=False, description="Valkey or Redis: redis://host:6379/0. Not set: Usher brings its own."
+        None, repr=False, description="Valkey or Redis: redis://host:6379/0. Not set: Usher starts its own."
     )
-    host: str = Field("127.0.0.1", min_length=1, description="The address to listen on. 0.0.0.0 is every one.")
-    port: int = Field(8000, ge=0, le=65_535, description="The port to listen on; 0 takes any that is free.")
-    web_concurrency: int = Field(1, ge=1, le=64, description="Worker processes.")
-    usher_home: Path = Field(Path(".usher"), description="Where Usher's own PostgreSQL, Valkey and secret live.")
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="The address to listen on. 0.0.0.0: every address of this machine."
+    )
+    port: int = Field(8000, ge=0, le=65_535, description="The port to listen on. 0: any free port.")
+    web_concurrency: int = Field(1, ge=1, le=64, description="The number of worker processes.")
+    usher_home: Path = Field(
+        Path(".usher"), description="The directory of Usher's own PostgreSQL, Valkey and JWT secret."
+    )
 
-    # Who is who
+    # Users and tokens
     jwt_secret: Secret | None = Field(
         None,
         repr=False,
-        description="Signs the tokens: 32 bytes or more. Needed with DATABASE_URL; else made and kept.",
+        description="Signs the tokens; 32 bytes or more. Required with DATABASE_URL, otherwise generated and kept.",
     )
     jwt_secret_previous: Secret | None = Field(
-        None, repr=False, description="The secret before this one: its tokens stay good until they run out."
+        None, repr=False, description="The previous JWT_SECRET: tokens signed with it stay valid until they expire."
     )
-    guests: bool = Field(True, description="on: seats can be taken without signing in. off: a token is needed.")
+    guests: bool = Field(
+        True, description="on: seats can be held and booked without a token. off: a token is required."
+    )
     guest_token_seconds: int = Field(
-        30 * 86_400, ge=60, le=365 * 86_400, description="How long a guest stays the same guest, in seconds."
+        30 * 86_400, ge=60, le=365 * 86_400, description="How long the token of a guest is valid, in seconds."
     )
     access_token_seconds: int = Field(
-        900, ge=10, le=86_400, description="How long an access token is believed, in seconds."
+        900, ge=10, le=86_400, description="How long an access token is valid, in seconds."
     )
     refresh_token_seconds: int = Field(
         30 * 86_400,
@@ -151,105 +162,132 @@ class Settings(BaseSettings):
         description="How long a session lasts after its last refresh, in seconds.",
     )
     password_queue_max: int = Field(
-        64, ge=1, le=10_000, description="Passwords that may wait to be hashed; one more is told to come again."
+        64, ge=1, le=10_000, description="The most passwords that may wait for hashing in a worker. Beyond that: 503."
     )
     demo_password: str = Field(
-        "usher-demo", min_length=8, max_length=128, repr=False, description="The password of the demo people."
+        "usher-demo", min_length=8, max_length=128, repr=False, description="The password of the demo users."
     )
 
-    # What buyers may do; each also per screening
+    # Limits of buyers; organizers can set each of them per screening
     reservation_timeout: int = Field(300, ge=1, le=86_400, description="How long a hold lasts, in seconds.")
     max_hold_seconds: int = Field(
         default_factory=_longest_hold,
         ge=1,
         le=7 * 86_400,
-        description="How long a hold lasts at most with its extensions, in seconds; at least RESERVATION_TIMEOUT.",
+        description="How long a hold lasts at most with extensions, in seconds; at least RESERVATION_TIMEOUT.",
     )
-    max_seats_per_reservation: int = Field(10, ge=1, le=1_000, description="Seats in one reservation or booking.")
+    max_seats_per_reservation: int = Field(
+        10, ge=1, le=1_000, description="The most seats in one reservation or booking."
+    )
     max_seats_per_user: int | None = Field(
-        None, ge=1, le=100_000, description="Seats of one user in one screening, held and booked. Not set: any number."
+        None,
+        ge=1,
+        le=100_000,
+        description="The most seats of one user in one screening, held and booked. Not set: no limit.",
     )
     max_active_reservations_per_user: int | None = Field(
-        None, ge=1, le=100_000, description="Holds that one user may have at a time. Not set: any number."
+        None, ge=1, le=100_000, description="The most holds of one user at a time. Not set: no limit."
     )
     bookings_per_user_per_day: int | None = Field(
         None,
         ge=1,
         le=100_000,
-        description="Bookings of one user a day, in the theater's time zone. Not set: any number.",
+        description="The most bookings of one user per day, in the theater's time zone. Not set: no limit.",
     )
 
-    # Who may ask how often, and from where
-    rate_limits: bool = Field(True, description="on: callers are rate-limited. In the embedded mode off, unless set.")
+    # Rate limits and origins
+    rate_limits: bool = Field(True, description="on: requests are rate-limited. Default in the embedded mode: off.")
     rate_login: Rate = Field(
-        "10/minute", validate_default=True, description="Logins and registrations of one client address."
+        "10/minute",
+        validate_default=True,
+        description="The rate limit for logins and registrations, per client address.",
     )
     rate_reading: Rate = Field(
-        "600/minute", validate_default=True, description="Reads of one user; ten times that of one address."
+        "600/minute",
+        validate_default=True,
+        description="The rate limit for reads, per user; per client address ten times as many.",
     )
     rate_taking: Rate = Field(
-        "120/minute", validate_default=True, description="Writes of one user; ten times that of one address."
+        "120/minute",
+        validate_default=True,
+        description="The rate limit for writes, per user; per client address ten times as many.",
     )
     trusted_proxies: Networks = Field(
-        (), description="Proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas."
+        (), description="Proxies whose X-Forwarded-For is trusted: addresses or networks, separated by commas."
     )
     cors_origins: Origins = Field(
-        (), description="Front-ends that browsers may call from: origins, separated by commas; * is any."
+        (), description="Origins from which browsers may call the API (CORS), separated by commas. *: any origin."
     )
 
-    # Who may listen to live seats
+    # Live connections
     live_per_address: int = Field(
-        200, ge=1, le=1_000_000, description="Live connections of one client address; counted while RATE_LIMITS is on."
+        200, ge=1, le=1_000_000, description="The most live connections of one client address, while RATE_LIMITS is on."
     )
-    live_per_process: int = Field(20_000, ge=1, le=1_000_000, description="Live connections of each worker.")
+    live_per_process: int = Field(20_000, ge=1, le=1_000_000, description="The most live connections of one worker.")
     live_buffer_kib: int = Field(
-        256, ge=1, le=65_536, description="KiB that may wait for a live listener; one who is further behind is let go."
+        256,
+        ge=1,
+        le=65_536,
+        description="The send buffer of a live connection, in KiB. A client that falls further behind is disconnected.",
     )
 
     # The box office
-    batch_max: int = Field(200, ge=1, le=10_000, description="Commands that one transaction serves at most.")
+    batch_max: int = Field(
+        200, ge=1, le=10_000, description="The most commands in one batch, which is one transaction."
+    )
     queue_max: int = Field(
-        5_000, ge=1, le=1_000_000, description="Commands that may wait; one more is told to come again."
+        5_000, ge=1, le=1_000_000, description="The most commands that may wait in a worker. Beyond that: 503."
     )
     command_deadline_seconds: Seconds = Field(
-        5.0, le=60, description="How long a command may wait before it is given up."
+        5.0, le=60, description="The timeout of a command that waits, in seconds. After that: 503."
     )
     batch_per_screening: bool = Field(
-        False, description="on: a batch serves one screening only, as a distributed PostgreSQL needs it."
+        False, description="on: a batch serves one screening only, as a distributed PostgreSQL (Citus) requires."
     )
 
     # PostgreSQL
-    database_pool_size: int = Field(10, ge=2, le=1_000, description="Connections to PostgreSQL, for each worker.")
+    database_pool_size: int = Field(
+        10, ge=2, le=1_000, description="The size of each worker's PostgreSQL connection pool."
+    )
     statement_cache_size: int = Field(
         100,
         ge=0,
         le=10_000,
-        description="Prepared statements for each connection; 0 behind a pooler in transaction mode.",
+        description="Prepared statements per connection. 0: for a connection pooler in transaction mode.",
     )
-    statement_timeout_ms: int = Field(5_000, ge=100, le=600_000, description="A statement ends after so long.")
-    lock_timeout_ms: int = Field(2_000, ge=50, le=600_000, description="A wait for a lock ends after so long.")
+    statement_timeout_ms: int = Field(
+        5_000, ge=100, le=600_000, description="PostgreSQL's statement_timeout, in milliseconds."
+    )
+    lock_timeout_ms: int = Field(2_000, ge=50, le=600_000, description="PostgreSQL's lock_timeout, in milliseconds.")
 
     postgresql_silence_seconds: Seconds = Field(
-        1.1, ge=0.2, le=60, description="How long PostgreSQL may be silent before everybody is told that it is away."
+        1.1,
+        ge=0.2,
+        le=60,
+        description="PostgreSQL counts as not reachable after this time without an answer, in seconds.",
     )
 
-    # Tidying up
-    sweep: bool = Field(True, description="on: this process tidies up holds that ran out and announces them.")
-    reconcile_seconds: Seconds = Field(
-        1.0, ge=0.1, le=60, description="How often the cache is compared with PostgreSQL."
+    # Background work
+    sweep: bool = Field(
+        True, description="on: this process runs the sweeper, which ends expired holds and announces them."
     )
-    idempotency_hours: int = Field(24, ge=1, le=24 * 30, description="How long an idempotency key is kept.")
-    event_hours: int = Field(24 * 7, ge=1, le=24 * 366, description="How long a seat's history is kept.")
+    reconcile_seconds: Seconds = Field(
+        1.0, ge=0.1, le=60, description="How often the cache is compared with PostgreSQL, in seconds."
+    )
+    idempotency_hours: int = Field(24, ge=1, le=24 * 30, description="How long idempotency keys are kept, in hours.")
+    event_hours: int = Field(24 * 7, ge=1, le=24 * 366, description="How long the history of a seat is kept, in hours.")
 
     # Logs
     log_level: Annotated[LogLevel, BeforeValidator(_lower)] = Field(
-        LogLevel.INFO, description="debug, info, warning or error."
+        LogLevel.INFO, description="The lowest level that is logged: debug, info, warning or error."
     )
-    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(LogFormat.TEXT, description="text or json.")
+    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(
+        LogFormat.TEXT, description="The format of log lines: text or json."
+    )
 
     @property
     def is_embedded(self) -> bool:
-        """No DATABASE_URL was given: Usher brings its own PostgreSQL, and the demo theaters with it."""
+        """No DATABASE_URL is set: Usher starts its own PostgreSQL and loads the demo theaters."""
         return self.database_url is None
 
     @model_validator(mode="after")
@@ -260,19 +298,21 @@ class Settings(BaseSettings):
                 f"at least RESERVATION_TIMEOUT, which is {self.reservation_timeout}"
             )
         if self.database_url is not None and self.jwt_secret is None:
-            raise ValueError("JWT_SECRET is not set, and DATABASE_URL needs it; make one with: openssl rand -hex 32")
+            raise ValueError(
+                "JWT_SECRET is not set but required with DATABASE_URL; make one with: openssl rand -hex 32"
+            )
         return self
 
 
 class BadSettings(Exception):
-    """Settings that cannot be used; its text is one line for each, without a secret in it."""
+    """Settings that are not allowed. The text has one line for each, and never a secret."""
 
 
 def read_settings() -> Settings:
-    """The settings of the environment.
+    """The settings from the environment.
 
     Raises:
-        BadSettings: with one line for each bad one.
+        BadSettings: a value is not allowed, or a required one is missing.
     """
     try:
         return Settings()
@@ -282,7 +322,7 @@ def read_settings() -> Settings:
 
 
 def settings_or_exit() -> Settings:
-    """The settings of the environment; ends the program with 3 and a line for each bad one."""
+    """The settings from the environment. If one is not allowed, ends the program with exit code 3 and says why."""
     try:
         return read_settings()
     except BadSettings as bad:
@@ -291,7 +331,7 @@ def settings_or_exit() -> Settings:
 
 
 def _line(problem: ErrorDetails) -> str:
-    """What one bad setting says for itself: its name, what was given (never of a secret), what is allowed."""
+    """A line about one bad setting: its name, what was given (unless it is a secret), what is allowed."""
     if not problem["loc"]:
         return str(problem["ctx"]["error"])
     name = str(problem["loc"][0])
