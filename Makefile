@@ -20,35 +20,35 @@ help: ## list these commands
 	@echo
 	@echo "Settings come from the environment (see .env.example): PORT=9000 make run, WEB_CONCURRENCY=2 make run"
 
-run: $(RUNTIME) ## start Usher with its own PostgreSQL and Valkey; Ctrl-C stops it
+run: $(RUNTIME) ## start Usher, with its own PostgreSQL and Valkey; Ctrl-C stops it
 	@exec $(BIN)/python -m app serve
 
-test: $(TOOLS) ## run the tests on real servers; ARGS="tests/domain -x" chooses
+test: $(TOOLS) ## run the tests on real servers; ARGS="tests/domain -x" selects some
 	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-bench: $(RUNTIME) ## how fast it is, and the machine; CASES=hold,replay ROUNDS=3 SECONDS=4 for less (needs wrk)
+bench: $(RUNTIME) ## measure throughput and latency; CASES=hold,replay ROUNDS=3 SECONDS=4 for less (needs wrk)
 	@exec $(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SECONDS),--seconds $(SECONDS))
 
-plans: $(RUNTIME) ## how PostgreSQL carries out each hot statement; BOOKINGS=100000 SCREENINGS=100 for less, ABOUT=holds
+plans: $(RUNTIME) ## show PostgreSQL's query plans of the hot statements; BOOKINGS=100000 SCREENINGS=100 for less, ABOUT=holds
 	@exec $(BIN)/python -m benchmarks.plans $(if $(BOOKINGS),--bookings $(BOOKINGS)) \
 		$(if $(SCREENINGS),--screenings $(SCREENINGS)) $(if $(ABOUT),--about "$(ABOUT)")
 
-lint: $(TOOLS) ## ruff: rules and format
+lint: $(TOOLS) ## check ruff's rules and format
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 
-format: $(TOOLS) ## let ruff repair what it can
+format: $(TOOLS) ## format the code, and fix what ruff can fix
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-types: $(TOOLS) ## mypy, strict
+types: $(TOOLS) ## check types: mypy, strict
 	$(BIN)/python -m mypy
 
-imports: $(TOOLS) ## which layer may import which
+imports: $(TOOLS) ## check which layer imports which
 	$(BIN)/lint-imports
 
-migrations: $(TOOLS) ## up, does the schema match, down, up again: in a scratch database
+migrations: $(TOOLS) ## check the migrations: upgrade, compare the schema, downgrade, upgrade again
 	$(BIN)/python -m migrations.check
 
 openapi: $(RUNTIME) ## write build/openapi.json
@@ -56,7 +56,7 @@ openapi: $(RUNTIME) ## write build/openapi.json
 	$(BIN)/python -m app openapi > build/openapi.json.part
 	@mv build/openapi.json.part build/openapi.json
 
-lock: $(TOOLS) ## write the locks anew from pyproject.toml, keeping what still fits
+lock: $(TOOLS) ## update the lock files after a change of pyproject.toml
 	@mkdir -p build
 	@cp requirements*.lock build/
 	$(COMPILE) --extra embedded --group dev --output-file build/requirements-dev.lock
@@ -64,17 +64,17 @@ lock: $(TOOLS) ## write the locks anew from pyproject.toml, keeping what still f
 	$(COMPILE) --constraint build/requirements-dev.lock --output-file build/requirements-server.lock
 	@for lock in requirements*.lock; do cmp -s "build/$$lock" "$$lock" || cp "build/$$lock" "$$lock"; done
 
-upgrade: ## the same, taking the newest versions
+upgrade: ## update the lock files to the newest versions
 	$(MAKE) lock LOCK_FLAGS=--upgrade
 
-ci: ## everything that continuous integration runs
+ci: ## run everything that continuous integration runs
 	bash .ci/run
 
-clean: ## remove the virtual environment and caches; the data stays
+clean: ## delete the virtual environment and caches; the data is kept
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .ci/node_modules
 	find app migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-reset: $(RUNTIME) ## remove the demo data: its PostgreSQL, its Valkey, its secret
+reset: $(RUNTIME) ## delete the data: PostgreSQL's, Valkey's and the JWT secret
 	@exec $(BIN)/python -m app reset
 
 # The stamps are written last: an install that was killed half-way starts over, from nothing.

@@ -1,4 +1,4 @@
-"""The command line: `python -m app serve`, and what an operator does by hand. Each command is one function."""
+"""The command line: `python -m app serve`, and the commands that operators run by hand. Each is one function."""
 
 import argparse
 import asyncio
@@ -24,10 +24,10 @@ Command = Callable[[Settings, argparse.Namespace], int]
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; without words, those of the command line.
+    """Run one command, by default the one of the command line.
 
     Returns:
-        The exit code: 0 done, 1 not done, 2 not understood, 3 a setting that cannot be used.
+        The exit code: 0 for success, 1 for a failure, 2 for wrong arguments, 3 for a setting that is not allowed.
     """
     arguments = _parser().parse_args(words)
     command: Command = arguments.command
@@ -41,7 +41,9 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="usher", description="Seat reservations. Settings come from the environment.")
+    parser = argparse.ArgumentParser(
+        prog="usher", description="Seat reservations. Settings come from environment variables: see .env.example."
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def add(name: str, command: Command, explanation: str) -> argparse.ArgumentParser:
@@ -49,22 +51,27 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    add("serve", _serve, "start the service, and PostgreSQL and Valkey where no URL is given")
-    add("migrate", _migrate, "bring the schema up to date").add_argument("--to", metavar="REVISION", default="head")
-    add("demo", _demo, "load the demo theaters; twice changes nothing")
-    organizer = add("create-organizer", _create_organizer, "make an account that runs the house; asks for the password")
+    add("serve", _serve, "start the service, with its own PostgreSQL and Valkey where no URL is set")
+    migrate = add("migrate", _migrate, "upgrade the database schema")
+    migrate.add_argument("--to", metavar="REVISION", default="head", help="the revision to migrate to; default: head")
+    add("demo", _demo, "load the demo theaters, unless they are there already")
+    organizer = add("create-organizer", _create_organizer, "create an account with a role; asks for its password")
     organizer.add_argument("username")
-    organizer.add_argument("--role", choices=("staff", "organizer", "admin"), default="organizer")
+    organizer.add_argument(
+        "--role", choices=("staff", "organizer", "admin"), default="organizer", help="default: organizer"
+    )
     organizer.add_argument("--email")
-    add("sweep", _sweep, "tidy up what ran out, once")
-    importing = add("import-layout", _import_layout, "give a theater the seats of a file: JSON, CSV, or pretix's JSON")
+    add("sweep", _sweep, "run the sweeper once: end expired holds, delete old keys and events")
+    importing = add("import-layout", _import_layout, "import the seats of a theater from JSON, CSV or a pretix plan")
     importing.add_argument("file", metavar="FILE", type=Path)
-    importing.add_argument("--theater", metavar="ID", type=int, help="the theater; not given, a new one is opened")
-    importing.add_argument("--name", help="of the new theater; not given, that of the file")
-    importing.add_argument("--timezone", help="of the new theater, such as Europe/Berlin; not given, that of the file")
-    add("doctor", _doctor, "look whether everything is well")
+    importing.add_argument("--theater", metavar="ID", type=int, help="the theater; default: a new one is created")
+    importing.add_argument("--name", help="name of the new theater; default: the one in the file")
+    importing.add_argument(
+        "--timezone", help="time zone of the new theater, such as Europe/Berlin; default: the one in the file"
+    )
+    add("doctor", _doctor, "check PostgreSQL, Valkey and the database schema")
     add("openapi", _openapi, "print the OpenAPI document")
-    add("reset", _reset, "remove the data of the embedded servers")
+    add("reset", _reset, "delete the data of the embedded servers")
     return parser
 
 
@@ -76,7 +83,7 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
     url = _database_url(settings)
     going_down = arguments.to == "base" or arguments.to.startswith("-")
     asyncio.run(downgrade(url, arguments.to) if going_down else upgrade(url, arguments.to))
-    print(f"The schema is at {asyncio.run(current_and_head(url))[0] or 'nothing'}.")
+    print(f"The database schema is at revision {asyncio.run(current_and_head(url))[0] or 'base'}.")
     return 0
 
 
@@ -91,7 +98,7 @@ def _demo(settings: Settings, _: argparse.Namespace) -> int:
             await engine.dispose()
 
     asyncio.run(load())
-    print("The demo theaters are there.")
+    print("The demo theaters are loaded.")
     return 0
 
 
@@ -116,26 +123,26 @@ def _create_organizer(settings: Settings, arguments: argparse.Namespace) -> int:
             print(f"{one['loc'][0]}: {one['msg'].removeprefix('Value error, ')}", file=sys.stderr)
         return 1
     except UsernameTaken:
-        print(f"There is somebody called {arguments.username} already.", file=sys.stderr)
+        print(f"The username {arguments.username} is taken. Choose another.", file=sys.stderr)
         return 1
-    print(f"{wanted.username} may sign in now, as {arguments.role}.")
+    print(f"Created the account {wanted.username} with the role {arguments.role}.")
     return 0
 
 
 def _password() -> str:
-    """Asked for twice at a terminal, else the first line of the input. Never an argument: everybody sees those."""
+    """Typed twice at a terminal, else the first line of the input. Never an argument: other users can see those."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass("Password (8 to 128 characters): ")
-    if getpass("Once more: ") != password:
-        raise SystemExit("These were two passwords.")
+    if getpass("Repeat the password: ") != password:
+        raise SystemExit("The passwords do not match.")
     return password
 
 
 def _sweep(settings: Settings, _: argparse.Namespace) -> int:
     from app.main import sweep_once
 
-    print(f"Swept: {asyncio.run(sweep_once(_complete(settings)))}")
+    print(f"Expired holds swept: {asyncio.run(sweep_once(_complete(settings)))}")
     return 0
 
 
@@ -145,7 +152,7 @@ def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
     from app.schemas.sentences import detail_of
 
     if arguments.theater is not None and (arguments.name or arguments.timezone):
-        print("--theater is for a theater that has a name and a time zone; leave these out.", file=sys.stderr)
+        print("Use --name and --timezone only without --theater: that theater has them already.", file=sys.stderr)
         return 2
     try:
         content = arguments.file.read_bytes()
@@ -162,7 +169,7 @@ def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
     except Refusal as refusal:
         print(detail_of(refusal), file=sys.stderr)
         return 1
-    print(f"Theater {theater_id} has {seat_count} seats now.")
+    print(f"Theater {theater_id} now has {seat_count} seats.")
     return 0
 
 
@@ -179,12 +186,12 @@ def _openapi(settings: Settings, _: argparse.Namespace) -> int:
 
 def _reset(settings: Settings, _: argparse.Namespace) -> int:
     for directory in remove_data(settings.usher_home):
-        print(f"Removed what Usher kept in {directory}")
+        print(f"Deleted Usher's data in {directory}")
     return 0
 
 
 def _complete(settings: Settings) -> Settings:
-    """The settings with the URLs and the secret of our own servers, where none are given."""
+    """The settings, with the URLs and the secret of the embedded servers where none are set."""
     if None not in (settings.database_url, settings.redis_url):
         return settings
     database_url, redis_url = urls_of(settings.usher_home)
@@ -197,7 +204,7 @@ def _complete(settings: Settings) -> Settings:
 
 
 def _database_url(settings: Settings) -> str:
-    """The database that was given, or our own, which runs while `usher serve` does."""
+    """The URL of the database: DATABASE_URL, or the embedded PostgreSQL, which runs while `usher serve` runs."""
     return settings.database_url or urls_of(settings.usher_home)[0]
 
 

@@ -45,8 +45,8 @@ class NotDurable(Exception):
 
     def __init__(self, setting: str) -> None:
         super().__init__(
-            f"PostgreSQL runs with {setting} = off and may lose acknowledged bookings in a crash. "
-            f"Usher does not start on it: set {setting} = on."
+            f"PostgreSQL runs with {setting} = off, so a crash can lose acknowledged bookings. "
+            f"Usher does not start: set {setting} = on."
         )
 
 

@@ -1,1 +1,1 @@
-"""How a process serves: sockets, protocols, workers."""
+"""How a process serves: the command `serve`, sockets, protocols, workers."""

@@ -1,4 +1,4 @@
-"""`usher doctor`: what the service needs, looked at one by one, each with a word: ok or problem."""
+"""`usher doctor`: checks what the service needs, and prints a line for each, which begins with `ok` or `problem`."""
 
 import asyncio
 import platform
@@ -20,23 +20,21 @@ DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 class Problem(Exception):
-    """Something that is not as it must be, in words."""
+    """A check failed; the text says why, and what to do."""
 
 
 def examine(settings: Settings) -> bool:
-    """Print what is well and what is not.
+    """Check everything, and print a line for each check.
 
     Returns:
-        Everything is well.
+        Whether all checks passed.
     """
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     print(f"ok       Python {platform.python_version()}, {versions}")
     database_url, redis_url = settings.database_url, settings.redis_url
     if None in (database_url, redis_url):
         if running_process(settings.usher_home) is None:
-            print(
-                "ok       PostgreSQL and Valkey are our own where no URL is given; they run while Usher does, not now"
-            )
+            print("ok       The embedded servers are not running: `make run` starts them where no URL is set")
         else:
             own_database_url, own_redis_url = urls_of(settings.usher_home)
             database_url, redis_url = database_url or own_database_url, redis_url or own_redis_url
@@ -52,7 +50,7 @@ def _report(name: str, check: Callable[[str], Awaitable[str]], url: str) -> bool
     try:
         print(f"ok       {name}: {asyncio.run(within_seconds())}")
     except (Problem, OSError, SQLAlchemyError) as error:
-        cause = str(getattr(error, "orig", None) or error) or "no answer within 10 seconds"
+        cause = str(getattr(error, "orig", None) or error) or "no answer within 10 seconds (timeout)"
         print(f"problem  {name}: {cause.splitlines()[0]}")
         return False
     return True
@@ -71,8 +69,8 @@ async def _look_into(connection: AsyncConnection) -> str:
     number = await connection.scalar(text("SHOW server_version"))
     unsafe = [name for name in DURABLE if await connection.scalar(text(f"SHOW {name}")) == "off"]
     if unsafe:
-        raise Problem(f"{number}, but {', '.join(unsafe)} is off: a crash would lose what was acknowledged")
+        raise Problem(f"{number}, but {', '.join(unsafe)} is off, so a crash can lose acknowledged bookings: set it on")
     has, newest = await connection.run_sync(current), head()
     if has != newest:
-        raise Problem(f"{number}, durable, but its schema is at {has}, not {newest}: python -m app migrate")
-    return f"{number}, durable, schema at {newest}"
+        raise Problem(f"{number}, durable, but its schema is at revision {has}, not {newest}: python -m app migrate")
+    return f"{number}, durable, schema at revision {newest}"

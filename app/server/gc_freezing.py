@@ -1,9 +1,9 @@
-"""The garbage collector, kept off what lives as long as the process.
+"""Keeps the garbage collector off objects that live as long as the process (`gc.freeze`).
 
-CPython looks at every object that lives long again and again, and everybody waits meanwhile: with one house of 40,000
-seats at hand a look took 120 ms, twice a second under load (*measured*: 4,300 holds/s with them, 6,200 without). So
-what has survived one long look is frozen: it is not looked at again before as much has been frozen anew. What is no
-longer referred to is freed at once as ever; only cycles wait for the collector.
+CPython's full collections look at every old object again and again, and all requests wait meanwhile: with one house of
+40,000 seats in memory a full collection took 120 ms, twice a second under load (*measured*: 4,300 holds/s with them,
+6,200 without). So what has survived one long collection is frozen, until the number of frozen objects has doubled.
+Objects without references are still freed at once; only reference cycles wait for the collector.
 """
 
 import gc
@@ -11,16 +11,16 @@ from time import perf_counter
 from typing import Any, Final
 
 LONG_SECONDS: Final = 0.005
-"""A look that takes longer than this is one too many, when it is always at the same things."""
+"""A full collection that takes longer than this freezes what it looked at."""
 
 YOUNG: Final = 10_000
-"""So many new objects are there before the young ones are looked at: those of a batch of requests are gone by then."""
+"""The threshold of the youngest generation: the objects of a batch of requests are freed before it is reached."""
 
 _OLDEST: Final = 2
 
 
 class Sparing:
-    """Freezes what survives a long look at everything, and lets all of it be looked at when it has doubled."""
+    """Freezes what survives a long full collection, and unfreezes all of it when that has doubled."""
 
     def __init__(self) -> None:
         self._began = 0.0
@@ -28,7 +28,7 @@ class Sparing:
         self._thresholds = gc.get_threshold()
 
     def start(self) -> None:
-        """From now on. What is there already is taken for what stays."""
+        """Begin, and freeze everything that exists."""
         gc.collect()
         gc.freeze()
         self._looked_at = gc.get_freeze_count()
@@ -37,13 +37,13 @@ class Sparing:
         gc.callbacks.append(self._watch)
 
     def stop(self) -> None:
-        """As it was before."""
+        """Stop, and restore the state before `start`."""
         gc.callbacks.remove(self._watch)
         gc.set_threshold(*self._thresholds)
         gc.unfreeze()
 
     def _watch(self, phase: str, info: dict[str, Any]) -> None:
-        """The collector calls this before and after each look."""
+        """Called by the collector before and after each collection."""
         if info["generation"] != _OLDEST:
             return
         if phase == "start":
@@ -52,11 +52,11 @@ class Sparing:
             self._spare()
 
     def _spare(self) -> None:
-        """Called when a look at everything that is not frozen took long."""
+        """Freeze: a full collection of what is not frozen took long."""
         was_whole = gc.get_freeze_count() == 0
         gc.freeze()
         frozen = gc.get_freeze_count()
         if was_whole:
             self._looked_at = frozen
         elif frozen > 2 * self._looked_at:
-            gc.unfreeze()  # the next look is at everything
+            gc.unfreeze()  # the next full collection looks at everything

@@ -1,7 +1,7 @@
-"""HTTP as uvicorn speaks it, with bounds that it lacks: how large a head may grow and how long a request may take.
+"""uvicorn's HTTP protocol with the limits that it lacks: the size of the headers, and timeouts for header and body.
 
-Without them one client fills the memory with a header that never ends, and an idle socket stays for ever. What is just
-somewhat too large goes through and gets its answer from the application; here is the limit of what is read at all.
+Without them one client could fill the memory with a header that never ends, and an idle connection would stay open
+forever. The application has smaller limits and explains them; these limit what is read at all.
 """
 
 import json
@@ -15,12 +15,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_MAX: Final = 64 * 1024
 HEAD_SECONDS: Final = 4.0  # from the connection, or the first byte of a later request, to the end of its headers
 BODY_SECONDS: Final = 30.0  # from the headers to the end of the body; a layout has 8 MiB
+_SMALLER: Final = "The request line and the headers are too large. Send smaller headers."
 
 
 class InOnePiece:
-    """A transport that sends the head of an answer together with its body: uvicorn writes one after the other.
+    """A transport that sends the headers of a response together with its body, which uvicorn writes one by one.
 
-    That saves a system call and a packet. A head that is not followed by anything at once goes alone.
+    That saves a system call and a packet. Headers that are not followed by a body at once are sent alone.
     """
 
     __slots__ = ("_call_soon", "_head", "_transport", "_write")
@@ -57,7 +58,7 @@ class InOnePiece:
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection. Too large a head: 431. Too slow: closed. Not HTTP: 400. Always as a problem, then closed."""
+    """One connection. Too large headers get a 431, invalid HTTP a 400, both as a problem; a slow client is closed."""
 
     _deadline: TimerHandle | None = None  # only a message that came in part has one
     _in_part = False
@@ -73,7 +74,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._within(HEAD_SECONDS)
 
     def shutdown(self) -> None:
-        """Streams never end by themselves: the application ends them when the server is told to stop."""
+        """Tell the application that the server stops: it must end its streams, which never end by themselves."""
         if (stopping := self.app_state.get("stopping")) is not None:
             stopping()
         super().shutdown()
@@ -92,7 +93,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._only_head and not self.transport.is_closing():
             self._head_size += len(data)
             if self._head_size > HEAD_MAX:
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "Send smaller headers.")
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", _SMALLER)
 
     def on_message_begin(self) -> None:
         self._in_part = True
@@ -123,12 +124,12 @@ class BoundedHttp(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if self._head_size > HEAD_MAX:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "Send smaller headers.")
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", _SMALLER)
         else:
-            self._refuse(HTTPStatus.BAD_REQUEST, "bad-request", "This is not HTTP as RFC 9112 has it.")
+            self._refuse(HTTPStatus.BAD_REQUEST, "bad-request", "This is not valid HTTP/1.1 (RFC 9112). Correct it.")
 
     def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
-        """Say why, as every other error does, and close: what follows on this connection cannot be understood."""
+        """Answer with a problem, and close: what follows on this connection cannot be parsed."""
         request_id = str(uuid4())
         problem = {
             "type": f"/problems/{code}",

@@ -1,4 +1,4 @@
-"""The address that Usher listens on, and how its worker processes share it."""
+"""The socket that Usher listens on, and how its worker processes share it."""
 
 import contextlib
 import socket
@@ -10,9 +10,12 @@ from app.adapters.embedded.process import ON_LINUX
 
 @contextlib.contextmanager
 def bound(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket at this address, which is nobody else's; it does not listen yet.
+    """A socket that is bound to this address; it does not listen yet.
 
-    Raises OSError: socket.gaierror when there is no such host, PermissionError when the port is for root only.
+    Raises:
+        socket.gaierror: there is no such host.
+        PermissionError: the port is reserved for root.
+        OSError: the address is in use, or not one of this machine.
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     with socket.socket(family) as listener:
@@ -23,13 +26,13 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def for_workers(listener: socket.socket) -> socket.socket:
-    """What to give to several workers: each gets a socket of its own, and Linux deals the connections out to them.
+    """What to pass to several workers: each gets a socket of its own (SO_REUSEPORT), and Linux balances connections.
 
-    From one socket for all, whoever wakes first takes all that came at once (*measured*: 58 connections of 64), works
-    alone on them, and the other waits for work. Elsewhere than on Linux that is still how it is: the system would give
-    all connections to one of several sockets.
+    With one socket for all, the worker that wakes first accepts everything that is waiting (*measured*: 58 connections
+    of 64), and the others stay idle. It is still so on other systems: they would give all connections to one of
+    several sockets.
 
-    A worker that dies takes along the connections that it had not looked at yet; their callers connect again.
+    When a worker dies, the connections that it had not accepted yet are lost; their clients must connect again.
     """
     if not ON_LINUX:
         return listener
@@ -38,7 +41,7 @@ def for_workers(listener: socket.socket) -> socket.socket:
 
 
 class _OfItsOwn:
-    """Travels to another process as an address, and arrives there as a socket bound to it."""
+    """Pickled as an address, unpickled in the worker as a socket that is bound to it."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener

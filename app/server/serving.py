@@ -1,7 +1,7 @@
-"""`usher serve`: start what was not given, bring the schema up to date, listen, and stop in good order what it started.
+"""`usher serve`: start the embedded servers where no URL is set, upgrade the schema, run the workers, stop in order.
 
-The parent process owns the address and the embedded servers; workers are its children and end with it. Settings reach
-them through the environment, which this module alone may write.
+The parent process owns the listening socket and the embedded servers. Workers are its children and end with it. They
+get their settings from environment variables, which only this module writes.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ from app.server.listening import bound, for_workers
 from app.server.websocket_protocol import LiveSocket
 from app.settings import EXIT_BAD_SETTING, Settings, read_settings
 
-GRACE_SECONDS: Final = 10  # what a request under way may still take when we are told to stop
+GRACE_SECONDS: Final = 10  # the timeout of running requests at shutdown
 _WEBSOCKET_MAX: Final = 64 * 1024
-_DEAD_PEER_SECONDS: Final = 60.0  # a socket's other end is asked so often whether it is still there
+_DEAD_PEER_SECONDS: Final = 60.0  # the interval of WebSocket pings
 _FILES_MAX: Final = 65_536
 
 
 class CannotServe(Exception):
-    """Why the service does not start, in words for whoever started it."""
+    """The service cannot start. The text tells the operator why, and what to do."""
 
     def __init__(self, text: str, exit_code: int = 1) -> None:
         super().__init__(text)
@@ -48,10 +48,10 @@ class CannotServe(Exception):
 
 
 def serve(settings: Settings) -> int:
-    """Serve until told to stop.
+    """Serve until SIGINT or SIGTERM.
 
     Returns:
-        The exit code: 0 after a stop that was asked for, 1 or 3 when it could not start.
+        The exit code: 0 after a normal stop, 1 if the service could not start, 3 if a setting was the reason.
     """
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     try:
@@ -67,7 +67,7 @@ def serve(settings: Settings) -> int:
 
 
 def worker() -> FastAPI:
-    """The application, for one worker: a child that ends with its parent, even when that was killed."""
+    """The application of one worker: a child process that ends with its parent, even if that is killed."""
     if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
         die_with_parent(signal.SIGTERM, parent.pid)
     from app.main import create_app  # here, and not above: the parent never needs the application
@@ -78,7 +78,7 @@ def worker() -> FastAPI:
 
 
 class _OneWorker(Server):
-    """A server that says where it is as soon as it is there."""
+    """A server that prints the banner as soon as it is listening."""
 
     def __init__(self, config: Config, banner: str) -> None:
         super().__init__(config)
@@ -91,13 +91,13 @@ class _OneWorker(Server):
 
 
 class _ManyWorkers(Multiprocess):
-    """Workers that say once where they are, as soon as all of them are there."""
+    """Worker processes; the banner is printed once, as soon as all of them are listening."""
 
     def __init__(self, config: Config, sockets: list[socket.socket], banner: str) -> None:
         super().__init__(config, sockets)
         self._banner = banner
         self.failed = False
-        """A worker ended before it was there: none can start."""
+        """A worker ended before it was listening: no worker can start."""
 
     def init_processes(self) -> None:
         super().init_processes()
@@ -113,7 +113,7 @@ class _ManyWorkers(Multiprocess):
 
 
 def _open_as_many_as_allowed() -> None:
-    """Every connection is a file, and the usual limit of 1,024 is meant to be raised by programs that need more."""
+    """Raise the limit of open files: each connection is one, and the usual limit is 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -147,14 +147,18 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
         ended_badly = workers.failed or any(process.exitcode == EXIT_BAD_SETTING for process in workers.processes)
         return EXIT_BAD_SETTING if ended_badly else 0
     server = _OneWorker(config, banner)
-    with contextlib.suppress(KeyboardInterrupt):  # the signal that stopped it, told once more
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal that stopped it again
         server.run([listener])
     return 0 if server.started else EXIT_BAD_SETTING
 
 
 @contextlib.contextmanager
 def _listening(settings: Settings) -> Iterator[socket.socket]:
-    """The address to listen on, taken before anything else is started; nobody is answered yet."""
+    """The socket to listen on, bound before anything else is started; it does not accept connections yet.
+
+    Raises:
+        CannotServe: the address is not available.
+    """
     host, port = settings.host, settings.port
     with contextlib.ExitStack() as stack:
         try:
@@ -162,19 +166,20 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         except socket.gaierror as error:
             raise CannotServe(f"HOST={host} is not allowed: {error.strerror}", EXIT_BAD_SETTING) from None
         except PermissionError:
-            raise CannotServe(f"Port {port} is for root only. Choose another: PORT=8000 make run") from None
+            raise CannotServe(f"Port {port} is reserved for root. Choose another: PORT=8000 make run") from None
         except OSError as error:
             if (owner := running_process(settings.usher_home)) is not None:
-                raise CannotServe(f"Usher already runs here (process {owner}); port {port} is taken.") from None
+                reason = f"Port {port} is in use: Usher is already running here (process {owner}). Stop it first."
+                raise CannotServe(reason) from None
             raise CannotServe(
-                f"Port {port} on {host} cannot be had ({error.strerror}). Choose another: PORT={port + 1} make run"
+                f"Port {port} on {host} is not available ({error.strerror}). Choose another: PORT={port + 1} make run"
             ) from None
         yield listener
 
 
 @contextlib.contextmanager
 def _servers(settings: Settings) -> Iterator[EmbeddedServers | None]:
-    """The servers that no URL was given for, running; stopped at the end, whatever the end is."""
+    """The embedded servers, running, for each URL that is not set; None if both are. Stopped at the end in any case."""
     if settings.database_url is not None and settings.redis_url is not None:
         yield None
         return
@@ -184,13 +189,13 @@ def _servers(settings: Settings) -> Iterator[EmbeddedServers | None]:
     try:
         yield servers
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # impatience must not leave them half-stopped
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave them half-stopped
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         servers.stop()
 
 
 def _complete(settings: Settings, servers: EmbeddedServers | None) -> Settings:
-    """The settings with what we started; put into the environment, where the workers look for theirs."""
+    """The settings with the URLs of the embedded servers, also written into the environment for the workers."""
     if servers is not None:
         os.environ["DATABASE_URL"] = settings.database_url or servers.database_url or ""
         os.environ["REDIS_URL"] = settings.redis_url or servers.redis_url or ""
@@ -201,7 +206,11 @@ def _complete(settings: Settings, servers: EmbeddedServers | None) -> Settings:
 
 
 def _prepare(settings: Settings, *, with_demo: bool) -> None:
-    """Bring the schema up to date and, in a database of our own, the demo theaters."""
+    """Upgrade the schema and, with the embedded PostgreSQL, load the demo theaters.
+
+    Raises:
+        CannotServe: PostgreSQL is not reachable, or refuses.
+    """
     try:
         asyncio.run(_migrate(settings, with_demo=with_demo))
     except (OSError, SQLAlchemyError) as error:
@@ -233,24 +242,24 @@ def _banner(settings: Settings, listener: socket.socket, servers: EmbeddedServer
         lines += [
             f'  Hold a seat       curl --json \'{{"seats": ["A1"]}}\' {url}/screenings/1/reservations',
             f"  See it            curl {url}/screenings/1/availability",
-            f"  Sign in           demo or organizer, both with the password {settings.demo_password}",
+            f"  Sign in           as demo or organizer, with the password {settings.demo_password}",
         ]
     data = _shown(servers.data) if servers is not None else ""
     own_postgresql = servers is not None and servers.postgresql is not None
     own_valkey = servers is not None and servers.valkey is not None
     lines += [
-        f"  PostgreSQL        {f'our own, in {data}' if own_postgresql else 'as given in DATABASE_URL'}",
-        f"  Valkey            {f'our own, in {data}' if own_valkey else 'as given in REDIS_URL'}",
+        f"  PostgreSQL        {f'embedded, data in {data}' if own_postgresql else 'from DATABASE_URL'}",
+        f"  Valkey            {f'embedded, data in {data}' if own_valkey else 'from REDIS_URL'}",
         f"  Workers           {settings.web_concurrency}",
         f"  Rate limits       {'on' if settings.rate_limits else 'off (RATE_LIMITS=on make run)'}",
-        "  Stop              Ctrl-C" + (" (the data stays; `make reset` removes it)" if own_postgresql else ""),
+        "  Stop              Ctrl-C" + (" (the data is kept; `make reset` deletes it)" if own_postgresql else ""),
         "",
     ]
     return "\n".join(lines)
 
 
 def _shown(path: Path) -> str:
-    """A path as somebody in this directory would write it."""
+    """The path, relative to the current directory if it is inside."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

@@ -1,8 +1,8 @@
-"""WebSockets as uvicorn speaks them, with what a live feed needs: frames made once for thousands, and bounds.
+"""uvicorn's WebSocket protocol with what a live feed needs: frames that are made once for thousands, and limits.
 
-The application finds the connection itself in the scope's extension `usher.wire` and writes ready frames to it without
-waiting. Nothing of a request's query is ever logged, for there may be a token in it; a connection that is told to end
-gets its close frame and a moment to read it, then it is cut off.
+The application gets the connection as the scope's extension `usher.wire`, and writes ready frames to it without
+waiting. The query of a request is never logged: it may have a token. A connection that is closed gets a close frame
+and a moment to answer it, then it is cut off.
 """
 
 import logging
@@ -22,7 +22,7 @@ _log.setLevel(logging.WARNING)  # uvicorn tells of every connection, and would t
 CLOSE_SECONDS: Final = 1.0
 KERNEL_BUFFER: Final = 128 * 1024
 UNSENT_MAX: Final = 64 * 1024
-"""Answers to pings that a client does not read; what we tell it is bounded by the application."""
+"""The most bytes of pongs that a client has not read. The application limits the messages."""
 FRAGMENTS_MAX: Final = 256
 
 
@@ -30,7 +30,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
     """One connection."""
 
     query = b""
-    """What stood behind the question mark."""
+    """The query string of the request."""
     _cut: TimerHandle | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -40,16 +40,16 @@ class LiveSocket(WebSocketsSansIOProtocol):
 
     @property
     def unsent(self) -> int:
-        """Bytes that the client has not read yet, beyond what the system keeps for it."""
+        """How many bytes wait to be sent, besides those in the kernel's buffer."""
         return self.transport.get_write_buffer_size()
 
     def write(self, frame: bytes) -> None:
-        """Send a ready frame; nothing when the connection is closing."""
+        """Send a ready frame, unless the connection is closing."""
         if not self.close_sent and not self.disconnected and not self.transport.is_closing():
             self.transport.write(frame)
 
     def end(self, code: int, reason: str = "") -> None:
-        """Close with this code. The application is told of the disconnection."""
+        """Close with this code and reason (at most 123 bytes). The application gets a `websocket.disconnect`."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
@@ -105,7 +105,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def schedule_ping(self) -> None:
-        """Not for all at the same moment, who came in the same moment after a restart."""
+        """Spread the pings: after a restart, all clients have connected at the same moment."""
         assert self.ping_interval is not None  # noqa: S101 - as uvicorn does
         delay = self.ping_interval * (0.5 + random.random() / 2)  # noqa: S311 - no secret
         self.ping_timer = self.loop.call_later(delay, self.send_keepalive_ping)
@@ -116,7 +116,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
             self.transport.abort()
 
     def handle_parser_exception(self) -> None:
-        """A frame that is none, or too large: the close frame is written already."""
+        """A frame is invalid or too large; the close frame is written already."""
         closing = self.conn.close_sent
         code, reason = (closing.code, closing.reason) if closing else (1002, "")
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})

@@ -35,7 +35,7 @@ async def users(settings: Settings) -> list[asyncpg.Record]:
 async def test_somebody_gets_a_role(settings: Settings, role: str) -> None:
     ended = create(settings, "Olga", "--role", role, "--email", "olga@example.org")
 
-    assert (ended.returncode, ended.stdout) == (0, f"Olga may sign in now, as {role}.\n"), ended.stderr
+    assert (ended.returncode, ended.stdout) == (0, f"Created the account Olga with the role {role}.\n"), ended.stderr
     [user] = await users(settings)
     assert (user["username"], user["email"], user["role"], user["is_guest"]) == (
         "Olga",
@@ -51,7 +51,7 @@ async def test_a_name_is_taken_once(settings: Settings) -> None:
 
     ended = create(settings, "OLGA", typed="another sentence\n")
 
-    assert (ended.returncode, ended.stderr) == (1, "There is somebody called OLGA already.\n")
+    assert (ended.returncode, ended.stderr) == (1, "The username OLGA is taken. Choose another.\n")
     assert SCHEME.verify("a long sentence", (await users(settings))[0]["password_hash"])
 
 

@@ -38,7 +38,7 @@ async def test_a_new_theater_gets_the_seats_of_a_table(
 
     theater = (await client.get("/theaters")).json()["items"][0]
     assert (theater["name"], theater["timezone"], theater["seat_count"]) == ("Studio", "Asia/Tokyo", 2)
-    assert capsys.readouterr().out == f"Theater {theater['id']} has 2 seats now.\n"
+    assert capsys.readouterr().out == f"Theater {theater['id']} now has 2 seats.\n"
 
 
 @pytest.mark.usefixtures("usher")

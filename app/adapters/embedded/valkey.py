@@ -1,4 +1,4 @@
-"""Valkey as a child process, reachable through a private socket only. It keeps nothing that cannot be rebuilt."""
+"""The embedded Valkey: a child process, reachable only through a private Unix socket. It writes nothing to disk."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ _SETTINGS: Final = {
 
 
 class EmbeddedValkey:
-    """One Valkey. Whoever makes one holds the lock of its home."""
+    """One Valkey. Only the holder of the home's lock may create one."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -36,21 +36,21 @@ class EmbeddedValkey:
 
     @property
     def url(self) -> str:
-        """For redis-py."""
+        """The URL for redis-py."""
         return f"unix://{self._socket}?db=0"
 
     @property
     def pid(self) -> int | None:
-        """Its process, while it runs."""
+        """Its process id; None if it is not running."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     @property
     def log(self) -> Path:
-        """Where it writes what it has to say."""
+        """The log file."""
         return self._log
 
     def start(self) -> None:
-        """Start it, empty, and wait until it takes connections. Running already: nothing.
+        """Start it, empty, and wait until it accepts connections. If it is running already, nothing happens.
 
         Raises:
             EmbeddedError: it does not start; the text says why.
@@ -72,28 +72,28 @@ class EmbeddedValkey:
         wait_until_ready(self._process, self._is_ready, log=self._log, name="Valkey", seconds=30)
 
     def stop(self) -> None:
-        """Stop it. What it knew is gone. Not running: nothing."""
+        """Stop it; its data is lost. If it is not running, nothing happens."""
         if self._process is not None:
             stop(self._process, _STOP_SIGNALS, seconds=5)
             self._process = None
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Simulate a crash (`kill -9`)."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def pause(self) -> None:
-        """Stop it from answering, without closing its connections."""
+        """Stop it from answering, without closing its connections (SIGSTOP)."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Let it continue after `pause`."""
         self._signal(signal.SIGCONT)
 
     def end_orphan(self) -> None:
-        """End what an earlier run left running here."""
+        """Stop what an earlier run left running here."""
         end_orphans(self._directory, self._named_pid(), _STOP_SIGNALS, seconds=5)
         self._socket.unlink(missing_ok=True)
 
