@@ -1,1 +1,1 @@
-"""JSON: what goes in and out."""
+"""JSON: the bodies of requests and responses. One file per noun; `format/` has what all of them share."""

@@ -17,41 +17,41 @@ def _each_once(scopes: list[KeyScope]) -> list[KeyScope]:
 
 
 class ApiKeyIn(Strict):
-    """A key for a machine."""
+    """A new API key, for a program or a device."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "Box office 2", "role": "organizer", "scopes": ["read", "sell"]}]}
     )
 
-    name: Line = Field(max_length=100, examples=["Box office 2"], description="Which machine, for people.")
-    role: Role = Field(examples=["organizer"], description="What its user may do.")
+    name: Line = Field(max_length=100, examples=["Box office 2"], description="What uses the key, for people.")
+    role: Role = Field(examples=["organizer"], description="The role of the user that it acts as.")
     scopes: Annotated[list[KeyScope], AfterValidator(_each_once)] = Field(
         min_length=1,
         max_length=len(KeyScope),
         examples=[["read", "sell"]],
-        description="What the key is for, within that.",
+        description="What the key may be used for, within its role.",
     )
 
 
 class ApiKeyOut(BaseModel):
-    """A key, but for its secret part."""
+    """An API key without its secret."""
 
     id: int = Field(examples=[1])
     user_id: int = Field(examples=[17], description="The user that it acts as.")
     name: str = Field(examples=["Box office 2"])
     role: Role = Field(examples=["organizer"])
     scopes: list[KeyScope] = Field(examples=[["read", "sell"]])
-    prefix: str = Field(examples=["usher_x1Yz7Q"], description="How it begins.")
+    prefix: str = Field(examples=["usher_x1Yz7Q"], description="The first characters of the key.")
     created_at: MomentOut
-    last_used_at: MomentOut | None = Field(description="To the minute; null: never.")
+    last_used_at: MomentOut | None = Field(description="When it was last used, to the minute; null: never.")
 
 
 class NewApiKeyOut(ApiKeyOut):
-    """A key, with the text that is shown this once."""
+    """A new API key. Its secret is shown only in this response."""
 
     key: str = Field(
         examples=["usher_x1Yz7QfN0c2yV5tGkq8eJb3LrWm6Hd9aSpUoXiTzRvE"],
-        description="Send it as `Authorization: Bearer <key>`. It is shown once, and kept nowhere.",
+        description="Send it as `Authorization: Bearer <key>`. It is shown only once.",
     )
 
 

@@ -1,7 +1,7 @@
 """Availability in JSON, in its forms (api.md, section 6).
 
-A large house is mostly text that never changes, so each seat's text is written once for a layout and its prices; a map
-is then put together from those texts, with new ones for the seats that are taken.
+Most of the JSON of a seat never changes. So each seat's JSON is written once per layout and prices, and a map is put
+together from these texts; only taken seats get new ones.
 """
 
 from collections import Counter
@@ -23,11 +23,11 @@ from app.schemas.format.money import Money, money_json
 from app.schemas.seats import NamedSeat
 
 _BLOCK: Final = 64
-"""Seats whose text is written anew when one of them changes."""
+"""How many seats are written again when one of them changes."""
 
 
 class Counts(BaseModel):
-    """How many seats of the house are what."""
+    """How many seats of the theater have each status."""
 
     available: int
     reserved: int
@@ -59,7 +59,7 @@ class SeatMapOut(BaseModel):
 
 
 class SectionLeftOut(BaseModel):
-    """What is left of a section: how many seats, and the most of them side by side."""
+    """How many seats of a section are available, and how many of them at most are side by side."""
 
     name: str
     available: int
@@ -67,7 +67,7 @@ class SectionLeftOut(BaseModel):
 
 
 class CompactMapOut(BaseModel):
-    """Only what is taken: [seat_id, status, expires_at]. A seat that is not listed is available."""
+    """The taken seats only, as [seat_id, status, expires_at]. A seat that is not listed is available."""
 
     screening_id: int
     version: int
@@ -77,7 +77,7 @@ class CompactMapOut(BaseModel):
 
 
 class SeatTexts:
-    """The text of every seat of one layout at one set of prices, as it reads while the seat is available."""
+    """The JSON of every seat of one layout at one set of prices, as it is while the seat is available."""
 
     def __init__(self, layout: Layout, prices: Mapping[str, Amount]) -> None:
         self.layout = layout
@@ -90,11 +90,14 @@ class SeatTexts:
 
     @cached_property
     def nearness(self) -> Nearness:
-        """Finds what is near; made when somebody asks for it."""
+        """Finds the nearest free seats; built at the first use."""
         return Nearness(self.layout)
 
     def of(self, taken: Mapping[int, Taken], me: int | None = None, among: slice = slice(None)) -> list[bytes]:
-        """The texts of all seats in their order, or of those among them. With `me`, as that user sees them."""
+        """The JSON of all seats in the order of the layout, or of the slice `among`; with `me`, as that user sees them.
+
+        `taken` are the seats that are not available, by id.
+        """
         texts, facts = self._available[among], self._facts[among]
         for place, seat_id in enumerate(self._ids[among]):
             if (claim := taken.get(seat_id)) is not None:
@@ -102,15 +105,15 @@ class SeatTexts:
         return texts
 
     def taken_of(self, taken: Mapping[int, Taken], among: slice) -> list[bytes]:
-        """The short texts of those among the seats that are taken, in their order."""
+        """The compact JSON of the taken seats of the slice `among`, in the order of the layout."""
         claims = [claim for seat_id in self._ids[among] if (claim := taken.get(seat_id)) is not None]
         return [b'[%d,"%b",%b]' % (each.seat_id, each.status.encode(), _end(each.expires_at)) for each in claims]
 
 
 class Pieces:
-    """A long text of many seats, kept in blocks: only those with a seat that changed are written anew.
+    """The JSON of many seats in blocks: only a block with a changed seat is written again.
 
-    `write` gives the texts of a slice of the seats.
+    `write` returns the JSON of each seat of a slice of the layout.
     """
 
     def __init__(self, seats: int, write: Callable[[slice], list[bytes]]) -> None:
@@ -119,11 +122,11 @@ class Pieces:
         self._stale = set(range(len(self._blocks)))
 
     def change(self, position: int) -> None:
-        """The seat at this position of the layout changed."""
+        """Note that the seat at this position of the layout has changed."""
         self._stale.add(position // _BLOCK)
 
     def blocks(self) -> Sequence[bytes]:
-        """All of it; there is to be a comma between any two."""
+        """All blocks; the caller joins them with commas."""
         while self._stale:
             block = self._stale.pop()
             self._blocks[block] = b",".join(self._write(slice(block * _BLOCK, (block + 1) * _BLOCK)))
@@ -131,21 +134,21 @@ class Pieces:
 
 
 def full_json(screening_id: int, version: int, counts: Mapping[str, int], seats: Iterable[bytes]) -> bytes:
-    """The map with every seat written out, or with some of them."""
+    """The full form of the map, with the JSON of all seats, or of some."""
     return _map_json({"screening_id": screening_id, "version": version, "counts": counts}, b"seats", seats)
 
 
 def compact_json(
     screening_id: int, version: int, counts: Mapping[str, int], left: Iterable[SectionLeft], taken: Iterable[bytes]
 ) -> bytes:
-    """The map for large houses: a seat that is not listed is available."""
+    """The compact form of the map: a seat that is not listed in `taken` is available."""
     sections = [{"name": one.name, "available": one.available, "largest_block": one.largest_block} for one in left]
     head = {"screening_id": screening_id, "version": version, "counts": counts, "sections": sections}
     return _map_json(head, b"taken", taken)
 
 
 def counts_of(layout: Layout, taken: Mapping[int, Taken]) -> dict[str, int]:
-    """How many seats of the house are what."""
+    """How many seats of the theater have each status."""
     statuses = Counter(claim.status for seat_id, claim in taken.items() if seat_id in layout.by_id)
     reserved, booked, blocked = (
         statuses[each] for each in (SeatStatus.RESERVED, SeatStatus.BOOKED, SeatStatus.BLOCKED)
@@ -155,7 +158,7 @@ def counts_of(layout: Layout, taken: Mapping[int, Taken]) -> dict[str, int]:
 
 
 def _map_json(head: Mapping[str, object], name: bytes, texts: Iterable[bytes]) -> bytes:
-    """A map's head and its seats. They may be megabytes: they are copied once."""
+    """The map from its head and the JSON of its seats, which may be megabytes: they are copied once."""
     parts = list(filter(None, texts)) or [b""]
     parts[0] = b'%b,"%b":[%b' % (orjson.dumps(head)[:-1], name, parts[0])
     parts[-1] += b"]}"
@@ -177,7 +180,7 @@ def _seat_out(seat: Seat, prices: Mapping[str, Amount]) -> dict[str, object]:
 
 
 def status_for(claim: Taken | None, me: int | None) -> SeatStatus:
-    """What a seat is to this user, or to everybody."""
+    """The status of a seat as this user sees it; None: as everybody does."""
     if claim is None:
         return SeatStatus.AVAILABLE
     if claim.status is SeatStatus.RESERVED and me is not None and claim.user_id == me:
@@ -192,7 +195,7 @@ def _taken_ending(claim: Taken, me: int | None) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _ending(status: SeatStatus, expires_at: datetime | None, *, is_mine: bool) -> bytes:
-    """How a seat's text ends. Seats of one hold end alike, and so do all that were sold."""
+    """The last members of a seat's JSON. Cached: they are the same for all seats of a hold, and all booked seats."""
     return b',"status":"%b","is_mine":%b,"expires_at":%b}' % (
         status.encode(),
         b"true" if is_mine else b"false",

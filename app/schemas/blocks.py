@@ -15,7 +15,7 @@ MOST_SEATS = 10_000
 
 
 class BlockIn(SeatsWanted):
-    """Seats to take off sale, or to put back, and why."""
+    """Seats to block or unblock, and the reason."""
 
     seat_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
         None, description="Seats by id.", examples=[[79, 80]]
@@ -29,7 +29,7 @@ class BlockIn(SeatsWanted):
 
 
 class BlockedSeatOut(BaseModel):
-    """What became of one seat."""
+    """What happened to one seat."""
 
     seat_id: int
     label: str
@@ -37,7 +37,7 @@ class BlockedSeatOut(BaseModel):
 
 
 class BlockedOut(BaseModel):
-    """What became of each seat."""
+    """What happened to each seat."""
 
     items: list[BlockedSeatOut]
 
@@ -47,7 +47,7 @@ class BlockedOut(BaseModel):
 
 
 def blocked_json(seats: Iterable[tuple[int, str]], layout: Layout) -> bytes:
-    """What became of each seat."""
+    """What happened to each seat. `seats` are pairs of a seat id and an outcome."""
     return orjson.dumps(
         {
             "items": [

@@ -35,12 +35,14 @@ _EXAMPLE: Final[dict[str, Any]] = {
 class PaymentIn(Strict):
     """How a buyer pays."""
 
-    method: Line | None = Field(None, max_length=64, description="A way of paying that the provider knows.")
-    token: Line | None = Field(None, max_length=4096, description="What the provider gave the buyer's browser.")
+    method: Line | None = Field(None, max_length=64, description="A payment method of the provider.")
+    token: Line | None = Field(
+        None, max_length=4096, description="The token that the provider gave to the buyer's browser."
+    )
 
 
 class ConfirmIn(Strict):
-    """Paying for a hold. Nothing of it is needed with the dummy provider."""
+    """How to pay for a hold. The dummy provider needs nothing."""
 
     payment: PaymentIn | None = None
 
@@ -52,13 +54,11 @@ class BookingIn(NamesSeats, Strict):
 
     NEEDS_SEATS: ClassVar[bool] = False
 
-    reservation_id: UUID | None = Field(None, description="The hold to book. Then no seats are named.")
+    reservation_id: UUID | None = Field(None, description="The reservation to book; then name no seats.")
     screening_id: Id | None = Field(
         None, description="The screening of the seats; not needed while only one is on sale."
     )
-    booking_id: BookingKey | None = Field(
-        None, description="Serves as the idempotency key when no such header is sent."
-    )
+    booking_id: BookingKey | None = Field(None, description="Used as the idempotency key if the header is not sent.")
     payment: PaymentIn | None = None
 
     model_config = ConfigDict(
@@ -77,14 +77,14 @@ class BookingIn(NamesSeats, Strict):
 
 
 class PaymentOut(BaseModel):
-    """What became of the money, and how the provider calls the payment."""
+    """The status of the payment, and the provider's reference for it."""
 
     status: PaymentStatus
     reference: str
 
 
 class BookingOut(BaseModel):
-    """Seats that are sold."""
+    """Booked seats."""
 
     id: UUID
     screening_id: int
@@ -112,12 +112,12 @@ class BookingsOut(BaseModel):
 
 
 def booking_json(booking: Booking, screening: Screening, layout: Layout) -> bytes:
-    """A booking; after a partial cancellation its seats and total are what is left."""
+    """A booking. After a partial cancellation, its seats and total are what is left."""
     return orjson.dumps(booking_out(booking, screening, layout))
 
 
 def booking_out(booking: Booking, screening: Screening, layout: Layout) -> dict[str, Any]:
-    """As booking_json, before it is encoded."""
+    """As `booking_json`, before it is encoded."""
     return {
         "id": str(booking.id),
         "screening_id": screening.id,

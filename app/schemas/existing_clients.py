@@ -1,4 +1,4 @@
-"""What existing clients send, and lists in the shapes that they know (api.md, section 10)."""
+"""What existing clients send, and the lists that they expect (api.md, section 10)."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Self
@@ -19,13 +19,13 @@ from app.schemas.seats import NamesSeats
 
 
 class SeatAtOnceIn(NamesSeats, Lenient):
-    """One seat, for a guest of this email when nobody is signed in."""
+    """One seat. Without a token, `email` is the new guest's."""
 
     email: Email | None = None
 
 
 class ConfirmAsTheyDoIn(Lenient):
-    """A reservation, or the seat that is held."""
+    """The reservation to confirm, or one of its seats."""
 
     reservation_id: UUID | None = None
     email: Email | None = None
@@ -33,7 +33,7 @@ class ConfirmAsTheyDoIn(Lenient):
 
     @property
     def one_reservation(self) -> UUID:
-        """The reservation, where no seat is named."""
+        """The reservation to confirm. Only call this if `seat_id` is None."""
         assert self.reservation_id is not None, "one of the two is there"  # noqa: S101 - for mypy; `_one_of_them` saw to it
         return self.reservation_id
 
@@ -45,13 +45,13 @@ class ConfirmAsTheyDoIn(Lenient):
 
 
 class ToggleAsTheyDoIn(NamesSeats, Lenient):
-    """Seats of a screening."""
+    """A screening and the seats to toggle."""
 
     screening_id: Id
 
 
 def bare_list_json(screening_id: int, seats: Iterable[Seat], prices: Mapping[str, Money]) -> bytes:
-    """Free seats, with their labels in `seat`."""
+    """Free seats; `seat` is the label."""
     return orjson.dumps(
         [
             {
@@ -71,7 +71,7 @@ def bare_list_json(screening_id: int, seats: Iterable[Seat], prices: Mapping[str
 
 
 def personal_list_json(seats: Iterable[Seat], taken: Mapping[int, Taken], me: int, lost: Collection[int]) -> bytes:
-    """All seats as one user sees them; `lost` are those whose last change took them from this user."""
+    """All seats as the user `me` sees them. `lost` are the seats whose last change ended a hold of theirs."""
     return orjson.dumps([_personal(seat, taken.get(seat.id), me, seat.id in lost) for seat in seats])
 
 

@@ -1,4 +1,4 @@
-"""The state of the service in JSON (api.md, section 11)."""
+"""The health of the service in JSON (api.md, section 11)."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class ChecksOut(BaseModel):
-    """Each thing that Usher needs."""
+    """The state of each thing that Usher needs."""
 
     postgresql: Literal["ok", "down"]
     redis: Literal["ok", "down"]
@@ -14,7 +14,7 @@ class ChecksOut(BaseModel):
 
 
 class HealthOut(BaseModel):
-    """How it is at this moment."""
+    """The state of the service now."""
 
     status: Literal["ok", "degraded", "down"]
     checks: ChecksOut

@@ -12,7 +12,7 @@ from app.schemas.format.moments import MomentOut, moment
 
 
 class HappeningOut(BaseModel):
-    """One change of a seat. `actor` is a user id; null when time did it."""
+    """One change of a seat. `actor` is the id of the user who caused it, null if a hold expired."""
 
     at: MomentOut
     from_: SeatStatus = Field(alias="from")
@@ -30,7 +30,7 @@ class HistoryOut(BaseModel):
 
 
 class Happened(Protocol):
-    """One change of a seat."""
+    """One change of a seat, as the database has it."""
 
     @property
     def at(self) -> datetime: ...
@@ -47,7 +47,7 @@ class Happened(Protocol):
 
 
 def history_out(happenings: Iterable[Happened]) -> list[dict[str, Any]]:
-    """Changes as they are told to organizers."""
+    """The changes of a seat, as organizers see them."""
     return [
         {
             "at": moment(one.at),

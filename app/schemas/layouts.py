@@ -1,4 +1,4 @@
-"""Layouts in JSON: the plan that an organizer sends, and the seats that anybody reads."""
+"""Layouts in JSON: the plan that an organizer sends, and the layout that everybody reads."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -11,18 +11,18 @@ from app.domain.seats import Layout, Seat
 from app.schemas.format.requests import Line, Strict
 
 Name = Annotated[Line, Field(max_length=64)]
-"""What an organizer calls a section, a row, a category or a seat."""
+"""The name of a section, a row or a category, or the label of a seat."""
 
 # Further out no map can be drawn.
 Coordinate = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
 
 
 class SeatIn(Strict):
-    """A seat of a row, by itself."""
+    """A single seat of a row."""
 
     number: int = Field(ge=0, le=1_000_000, examples=[12])
-    label: Name | None = Field(None, description="Unique in the theater. Not given: made from row and number.")
-    category: Name | None = Field(None, description="Not given: that of the row, else that of the section.")
+    label: Name | None = Field(None, description="Unique in the theater. Default: row and number, such as A12.")
+    category: Name | None = Field(None, description="Default: the category of the row, else of the section.")
     accessible: bool = False
     companion: bool = False
     restricted_view: bool = False
@@ -39,7 +39,7 @@ Seats = Annotated[list[SeatIn], Field(min_length=1, max_length=MAX_SEATS)]
 
 
 class RowIn(Strict):
-    """A row of a section: so many seats numbered from 1, or each one by itself."""
+    """A row of a section. `seats` is how many it has, numbered from 1, or a list of single seats."""
 
     row: Name = Field(examples=["A"])
     seats: Annotated[Annotated[Count, Tag("count")] | Annotated[Seats, Tag("list")], Discriminator(_count_or_list)] = (
@@ -53,7 +53,7 @@ class RowIn(Strict):
 
 
 class SectionIn(Strict):
-    """A section of the house and its rows."""
+    """A section of the theater and its rows."""
 
     name: Name = Field(examples=["Stalls"])
     rows: list[RowIn] = Field(min_length=1, max_length=MAX_SEATS)
@@ -61,7 +61,7 @@ class SectionIn(Strict):
 
 
 class LayoutIn(Strict):
-    """A whole house, as an organizer plans it."""
+    """The whole layout of a theater."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,7 +88,7 @@ class LayoutIn(Strict):
         return self
 
     def plan(self) -> tuple[SectionPlan, ...]:
-        """What the rules lay out."""
+        """The layout as the rules in `domain/layouts.py` take it."""
         return tuple(
             SectionPlan(section.name, tuple(_row_plan(row) for row in section.rows), section.category)
             for section in self.sections
@@ -126,7 +126,7 @@ class SectionOut(BaseModel):
 
 
 class LayoutOut(BaseModel):
-    """A theater's seats in their order; its ETag is the revision."""
+    """The seats of a theater in their order. The ETag is the revision."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -160,7 +160,7 @@ class LayoutOut(BaseModel):
 
 
 def layout_json(layout: Layout) -> bytes:
-    """A layout as everybody reads it."""
+    """A layout, as everybody reads it."""
     return orjson.dumps(
         {"theater_id": layout.theater_id, "sections": _sections(layout.seats), "seats": layout.seats},
     )

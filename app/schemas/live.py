@@ -1,6 +1,6 @@
-"""What changed, in JSON (api.md, section 9): the entries of `changes` and of live messages, and what listeners say.
+"""Changes of seats in JSON (api.md, section 9): the entries of `changes` and of live messages, and all messages.
 
-The models are for the documentation; the messages themselves are written as bytes, each entry of an update once.
+The models are for the documentation. The messages are written as bytes, and each entry only once for all listeners.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ _UPDATE: Final[dict[str, Any]] = {
 
 
 class ChangeOut(NamedSeat):
-    """What a seat is since its last change. `previously_reserved_by` is the caller, when the hold was theirs."""
+    """A seat after its last change. `previously_reserved_by` is the caller's own id if that ended a hold of theirs."""
 
     status: SeatStatus
     is_mine: bool
@@ -34,7 +34,7 @@ class ChangeOut(NamedSeat):
 
 
 class ChangesOut(BaseModel):
-    """What changed up to `version`."""
+    """Every seat that has changed, up to `version`."""
 
     version: int
     updates: list[ChangeOut]
@@ -45,12 +45,12 @@ class _Message(BaseModel):
 
 
 class ConnectionConfirmed(_Message):
-    """The first message. It comes again, with the new `user_id`, after an `authenticate`."""
+    """The first message. It is sent again, with the new `user_id`, after an `authenticate`."""
 
     type: Literal["connection_confirmed"]
     screening_id: int
-    version: int = Field(description="Where the listener stands: every later change will be told.")
-    user_id: int | None = Field(description="As whom the listener is believed; null is anonymous.")
+    version: int = Field(description="The current version. Every later change will be sent.")
+    user_id: int | None = Field(description="The user whose token was sent; null: anonymous.")
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -60,11 +60,11 @@ class ConnectionConfirmed(_Message):
 
 
 class BulkSeatUpdate(_Message):
-    """What changed since the message before, one entry for each seat, from the listener's side."""
+    """The seats that have changed since the last message, as the listener sees them."""
 
     type: Literal["bulk_seat_update"]
     screening_id: int
-    version: int = Field(description="The last of the versions that are in it; it only grows.")
+    version: int = Field(description="The last version in it. Versions only grow.")
     updates: list[ChangeOut]
 
     model_config = ConfigDict(
@@ -75,14 +75,14 @@ class BulkSeatUpdate(_Message):
 
 
 class Resync(_Message):
-    """Read the whole map again: what lies between is not told. Later changes will be."""
+    """Read the whole map again: some changes were not sent. Later changes will be."""
 
     type: Literal["resync"]
     screening_id: int
-    version: int = Field(description="The map to read is at least at this version.")
+    version: int = Field(description="Read the map at this version or a later one.")
     reason: Literal["too_old", "too_slow", "house_changed"] = Field(
-        description="`too_old`: what was missed is no longer kept, or too much. `too_slow`: the listener did not keep "
-        "up; the stream ends. `house_changed`: an organizer edited the seats or the screening."
+        description="`too_old`: the missed changes are no longer kept, or too many. `too_slow`: the listener did not "
+        "keep up; the stream ends. `house_changed`: an organizer edited the layout or the screening."
     )
 
     model_config = ConfigDict(
@@ -91,7 +91,7 @@ class Resync(_Message):
 
 
 class Ping(_Message):
-    """From the service every 20 seconds; from a socket's client whenever it likes."""
+    """The service sends it every 20 seconds; the client of a socket may send it at any time."""
 
     type: Literal["ping"]
 
@@ -99,7 +99,7 @@ class Ping(_Message):
 
 
 class Pong(_Message):
-    """The answer to a client's `ping`; a client may answer the service's with it."""
+    """The answer to a `ping`."""
 
     type: Literal["pong"]
 
@@ -107,7 +107,7 @@ class Pong(_Message):
 
 
 class TokenExpiring(_Message):
-    """The listener's token ends within 30 seconds, and the connection with it, unless it is renewed."""
+    """The listener's token expires within 30 seconds. The connection is closed then, unless the token is renewed."""
 
     type: Literal["token_expiring"]
     expires_at: MomentOut
@@ -118,7 +118,7 @@ class TokenExpiring(_Message):
 
 
 class Misunderstood(_Message):
-    """What the client said was not understood. After several of these the socket is closed with 1008."""
+    """The client's message was not understood. After several of these the socket is closed with 1008."""
 
     type: Literal["error"]
     code: Literal["not-json", "unknown-type"]
@@ -132,7 +132,7 @@ class Misunderstood(_Message):
 
 
 class Authenticate(_Message):
-    """Who the client is: as the first message, or later to renew a token. A bad token closes with 4401."""
+    """The client's token: as the first message, or later to renew it. An invalid token closes the socket with 4401."""
 
     type: Literal["authenticate"]
     token: str
@@ -143,11 +143,11 @@ class Authenticate(_Message):
 
 
 TOLD: Final = (ConnectionConfirmed, BulkSeatUpdate, Resync, Ping, TokenExpiring)
-"""What both doors say."""
+"""The messages of both doors (SSE and WebSocket)."""
 ANSWERED: Final = (Pong, Misunderstood)
-"""What a socket answers."""
+"""The messages of the WebSocket only."""
 HEARD: Final = (Authenticate, Ping, Pong)
-"""What a socket's client may say."""
+"""The messages that a WebSocket's client may send."""
 
 PING: Final = b'{"type":"ping"}'
 PONG: Final = b'{"type":"pong"}'
@@ -161,7 +161,7 @@ def confirmed_json(screening_id: int, version: int, user_id: int | None) -> byte
 
 
 def bulk_json(screening_id: int, version: int, entries: Sequence[bytes]) -> bytes:
-    """A BulkSeatUpdate of entries that are JSON already."""
+    """A BulkSeatUpdate; `entries` are JSON already."""
     head = b'{"type":"bulk_seat_update","screening_id":%d,"version":%d,"updates":[' % (screening_id, version)
     return head + b",".join(entries) + b"]}"
 
@@ -182,7 +182,7 @@ def misunderstood_json(code: str, detail: str) -> bytes:
 
 
 class Change(Protocol):
-    """What a seat is since its last change, whose it is, and whose hold it was before."""
+    """A seat after its last change: whose it is now, and whose hold the change ended."""
 
     @property
     def seat_id(self) -> int: ...
@@ -197,13 +197,13 @@ class Change(Protocol):
 
 
 def changes_json(version: int, changes: Iterable[Change], layout: Layout, listener_id: int | None) -> bytes:
-    """The version that the changes lead to, and one entry for each seat that changed."""
+    """A ChangesOut, as the user `listener_id` sees it; None: as everybody does."""
     updates = [update_out(change, layout, listener_id) for change in changes]
     return orjson.dumps({"version": version, "updates": updates})
 
 
 def update_out(change: Change, layout: Layout, listener_id: int | None) -> dict[str, Any]:
-    """One seat as a listener sees it: their own id is the only one that ever appears."""
+    """A ChangeOut, as the user `listener_id` sees it. No other user's id is ever in it."""
     is_mine = listener_id is not None and change.user_id == listener_id
     is_held_by_me = is_mine and change.status == SeatStatus.RESERVED
     was_mine = listener_id is not None and change.previous_user_id == listener_id

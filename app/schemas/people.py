@@ -23,20 +23,23 @@ Username = Annotated[
 ]
 
 Password = Annotated[str, Field(min_length=1, max_length=128, json_schema_extra={"format": "password"})]
-"""A password as somebody types it to sign in."""
+"""A password to sign in with."""
 
 NewPassword = Annotated[
     str, Field(min_length=8, max_length=128, json_schema_extra={"format": "password"}, examples=["a long sentence"])
 ]
-"""A password that somebody chooses."""
+"""A new password."""
 
 
 class GuestIn(Strict):
-    """Who wants to be a guest."""
+    """The email of a new guest."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"email": "ada@example.org"}]})
 
-    email: Email = Field(examples=["ada@example.org"], description="Where tickets go; limits count by it.")
+    email: Email = Field(
+        examples=["ada@example.org"],
+        description="Where tickets are sent. Guests with the same email share their limits.",
+    )
 
 
 class RegisterIn(Strict):
@@ -46,11 +49,11 @@ class RegisterIn(Strict):
 
     username: Username
     password: NewPassword
-    email: Email | None = Field(None, examples=["ada@example.org"], description="Where tickets go.")
+    email: Email | None = Field(None, examples=["ada@example.org"], description="Where tickets are sent.")
 
 
 class LoginIn(Strict):
-    """Who signs in, as JSON or as the form of OAuth2; the form's other fields are known and change nothing."""
+    """Username and password, as JSON or as an OAuth2 form. The other fields of the form are accepted and ignored."""
 
     TAKES_FORM: ClassVar = True
 
@@ -73,7 +76,7 @@ class RefreshIn(Strict):
 
 
 class PasswordIn(Strict):
-    """Another password."""
+    """A change of the password."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"current_password": "usher-demo", "new_password": "another sentence"}]}
@@ -84,7 +87,7 @@ class PasswordIn(Strict):
 
 
 class LeaveIn(Strict):
-    """The password of the account that is to be deleted."""
+    """The password of the account to delete."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"password": "usher-demo"}]})
 
@@ -92,21 +95,21 @@ class LeaveIn(Strict):
 
 
 class TokensOut(BaseModel):
-    """A token to send as `Authorization: Bearer <access_token>`, and one that gets the next, once."""
+    """An access token to send as `Authorization: Bearer <access_token>`, and a refresh token that gets new tokens."""
 
     access_token: str = Field(examples=["eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"])
-    refresh_token: str = Field(examples=[REFRESH_TOKEN], description="For POST /auth/refresh; good for one use.")
+    refresh_token: str = Field(examples=[REFRESH_TOKEN], description="For POST /auth/refresh. It can be used once.")
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a kind, RFC 6750
-    expires_in: int = Field(examples=[900], description="Until when `access_token` is believed: seconds from now.")
+    expires_in: int = Field(examples=[900], description="How long `access_token` is valid, in seconds.")
 
 
 class MeOut(BaseModel):
-    """Who the caller is, and what they have."""
+    """The caller's account, and what they hold and have booked."""
 
     id: int = Field(examples=[42])
     username: str | None = Field(examples=["demo"])
     email: str | None = Field(examples=["demo@example.org"])
     role: Role = Field(examples=["customer"])
     is_guest: bool = Field(examples=[False])
-    active_reservations: int = Field(examples=[1], description="Holds that have not run out.")
+    active_reservations: int = Field(examples=[1], description="Holds that have not expired.")
     bookings_today: int = Field(examples=[0], description="Bookings of this day (UTC) that were not cancelled.")

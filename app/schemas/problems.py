@@ -22,7 +22,7 @@ class Kind:
 
 
 class Problem(BaseModel):
-    """What went wrong, for programs (`code`) and for people (`detail`). Many problems have more members."""
+    """What went wrong, for programs (`code`) and for people (`detail`). Many kinds have more members."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -39,13 +39,13 @@ RESERVATION_EXAMPLE: Final[Json] = {
 
 
 class NothingIn(Strict):
-    """A body that may be there, and says nothing: whoever sends more must learn that it was not heard."""
+    """An empty object. The body may be left out; members are refused, so that nobody thinks they had an effect."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
 
 class ReservationOut(BaseModel):
-    """A hold. `guest_token` is there when it made a guest of the caller."""
+    """A hold. `guest_token` is only there if the request created a guest."""
 
     id: UUID
     screening_id: int
@@ -57,7 +57,7 @@ class ReservationOut(BaseModel):
     expires_at: MomentOut
     expires_in_seconds: int
     server_time: MomentOut
-    extensions_left: int = Field(description="How many more whole hold times fit before the cap.")
+    extensions_left: int = Field(description="How many more extensions by a full hold time are possible.")
     booking_id: UUID | None
     version: int
     guest_token: str | None = None
@@ -75,7 +75,7 @@ class ReservationsOut(BaseModel):
 
 
 class ToggledOut(BaseModel):
-    """What a toggle did, and what is left of the caller's newest hold."""
+    """The seats that were taken and given back, and the caller's newest hold, if one is left."""
 
     reserved: list[NamedSeat]
     released: list[NamedSeat]
@@ -98,7 +98,7 @@ class ToggledOut(BaseModel):
 
 
 class ReleasedOut(BaseModel):
-    """The seats that were given back."""
+    """The seats that were released."""
 
     released: list[NamedSeat]
     version: int
@@ -109,12 +109,12 @@ class ReleasedOut(BaseModel):
 
 
 def reservation_json(reservation: Reservation, screening: Screening, layout: Layout, now: datetime) -> bytes:
-    """A reservation as it is at this moment (UTC)."""
+    """A reservation as it is at `now` (UTC)."""
     return orjson.dumps(reservation_out(reservation, screening, layout, now))
 
 
 def reservation_out(reservation: Reservation, screening: Screening, layout: Layout, now: datetime) -> Json:
-    """As reservation_json, before it is encoded."""
+    """As `reservation_json`, before it is encoded."""
     holding = reservation.is_holding(now)
     to_the_cap = screening.latest_end(reservation.first_held_at) - reservation.expires_at
     return {
@@ -135,7 +135,7 @@ def reservation_out(reservation: Reservation, screening: Screening, layout: Layo
 
 
 def toggled_json(toggled: Toggled, state: ScreeningState, now: datetime) -> bytes:
-    """What a toggle did, and what is left of the caller's newest hold."""
+    """The seats that were taken and given back, and the caller's newest hold at `now` (UTC), if one is left."""
     left = toggled.reservation
     return orjson.dumps(
         {
@@ -148,5 +148,5 @@ def toggled_json(toggled: Toggled, state: ScreeningState, now: datetime) -> byte
 
 
 def released_json(seat_ids: Iterable[int], state: ScreeningState) -> bytes:
-    """Everything that the caller gave back."""
+    """The seats that the caller released."""
     return orjson.dumps({"released": named_seats_out(seat_ids, state.layout), "version": state.version})

@@ -58,12 +58,12 @@ class MoneyIn(Strict):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["EUR"]), AfterValidator(_known)]
 
     def money(self) -> Money:
-        """The price as the domain knows it."""
+        """The price as the rules take it."""
         return Money(self.amount_minor, self.currency)
 
 
 class LimitsIn(Strict):
-    """How much one buyer may take: null is unlimited, what is not sent stays as it is, or as is usual in the house."""
+    """The limits of one buyer; null is no limit. What is not sent stays as it is, or is the default of the service."""
 
     max_seats_per_reservation: int | None = Field(None, ge=1, le=1_000, description="Seats in one hold or booking.")
     max_seats_per_user: int | None = Field(None, ge=1, le=100_000, description="Seats of one user, held and booked.")
@@ -71,7 +71,7 @@ class LimitsIn(Strict):
     bookings_per_user_per_day: int | None = Field(None, ge=1, le=100_000, description="In the theater's time zone.")
 
     def sent(self) -> dict[str, int | None]:
-        """Those that were sent."""
+        """The limits that were sent, by name."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
@@ -79,14 +79,14 @@ Title = Annotated[Line, Field(max_length=200, examples=["Matinee"])]
 HoldSeconds = Annotated[int, Field(ge=1, le=86_400)]
 MaxHoldSeconds = Annotated[int, Field(ge=1, le=7 * 86_400)]
 
-_OPENS = "null: sales are open from the beginning."
+_OPENS = "null: sales are open at once."
 _CLOSES = "null: sales close when it starts."
-_HOLDS = "How long seats are held; null: as long as is usual in the house."
-_CAP = "How long seats are held at most, with every extension; null: as is usual in the house."
+_HOLDS = "How long a hold lasts, in seconds; null: the default of the service."
+_CAP = "How long a hold lasts at most with extensions, in seconds; null: the default of the service."
 
 
 class ScreeningIn(Strict):
-    """A new screening: title, start and a price for every category of the layout are needed."""
+    """A new screening. It needs a title, a start, and a price for every category of the layout."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -114,10 +114,10 @@ class ScreeningIn(Strict):
     max_hold_seconds: MaxHoldSeconds | None = Field(None, description=_CAP)
     prices: Annotated[dict[Name, MoneyIn], Field(max_length=MOST_PRICES)] = Field(description="By category.")
     limits: LimitsIn = Field(default_factory=LimitsIn)
-    orphan_rule: bool = Field(False, description="Must no single seat be left between two taken ones?")
+    orphan_rule: bool = Field(False, description="Whether a choice that leaves a single seat free is refused.")
 
     def plan(self) -> ScreeningPlan:
-        """What the rules look at."""
+        """The screening as the rules in `domain/planning.py` take it."""
         return ScreeningPlan(
             title=self.title,
             starts_at=self.starts_at,
@@ -132,12 +132,12 @@ class ScreeningIn(Strict):
 
 
 def _not_sent() -> Any:
-    """What stands where nothing was sent; nobody looks at it."""
+    """The default of a member that must not be null; it is never used."""
     return None
 
 
 class ScreeningPatch(Strict):
-    """What is to be another way about a screening; what is not sent stays. `prices` and `limits` are merged."""
+    """The changes of a screening. What is not sent stays as it is; `prices` and `limits` are merged."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -158,13 +158,13 @@ class ScreeningPatch(Strict):
     hold_seconds: HoldSeconds | None = Field(None, description=_HOLDS)
     max_hold_seconds: MaxHoldSeconds | None = Field(None, description=_CAP)
     prices: Annotated[dict[Name, MoneyIn | None], Field(max_length=MOST_PRICES)] = Field(
-        default_factory=dict, description="By category; null takes a price away that no seat needs any more."
+        default_factory=dict, description="By category; null removes the price of a category that no seat has."
     )
     limits: LimitsIn = Field(default_factory=LimitsIn)
     orphan_rule: bool = Field(default_factory=bool)
 
     def onto(self, plan: ScreeningPlan) -> ScreeningPlan:
-        """The screening as it is after the edit."""
+        """The plan after the changes."""
         sent = {name: getattr(self, name) for name in self.model_fields_set}
         prices = {**plan.prices, **{category: price and price.money() for category, price in self.prices.items()}}
         sent["prices"] = {category: price for category, price in prices.items() if price is not None}
@@ -180,7 +180,7 @@ class MoneyOut(BaseModel):
 
 
 class LimitsOut(BaseModel):
-    """How much one buyer may take; null is unlimited."""
+    """The limits of one buyer; null is no limit."""
 
     max_seats_per_reservation: int | None
     max_seats_per_user: int | None
@@ -199,12 +199,12 @@ class ScreeningOut(BaseModel):
     starts_at: MomentOut
     sales_open_at: MomentOut | None = Field(description="null: sales were open from the beginning.")
     sales_close_at: MomentOut | None = Field(description="null: sales close when it starts.")
-    hold_seconds: int = Field(description="How long seats are held.")
-    max_hold_seconds: int = Field(description="How long seats are held at most, with every extension.")
+    hold_seconds: int = Field(description="How long a hold lasts, in seconds.")
+    max_hold_seconds: int = Field(description="How long a hold lasts at most with extensions, in seconds.")
     prices: dict[str, MoneyOut] = Field(description="By the category of a seat.")
     limits: LimitsOut
-    orphan_rule: bool = Field(description="Must no single seat be left between two taken ones?")
-    on_sale: bool = Field(description="Could seats be taken when this was read?")
+    orphan_rule: bool = Field(description="Whether a choice that leaves a single seat free is refused.")
+    on_sale: bool = Field(description="Whether seats could be held or booked when this was read.")
     cancelled_at: MomentOut | None
     revision: int = Field(description="Counts the organizer's edits.")
     version: int = Field(description="Counts the changes of its seats.")

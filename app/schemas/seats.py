@@ -1,4 +1,4 @@
-"""Seats in JSON: how a body names them, in exactly one of five ways (api.md, section 1), and how answers do."""
+"""Seats in JSON: in a body, named in exactly one of five ways (api.md, section 1); and in answers."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
@@ -15,7 +15,7 @@ MOST_SEATS = 200
 
 
 class NamesSeats(BaseModel):
-    """The members that name seats. Mix into a body that has others; `exactly_one` then belongs to it."""
+    """The members that name seats, for a body to inherit. If `NEEDS_SEATS` is off, a body may name none."""
 
     NEEDS_SEATS: ClassVar[bool] = True
 
@@ -27,7 +27,7 @@ class NamesSeats(BaseModel):
     )
     seat_id: Id | None = Field(None, description="One seat by id.", examples=[1])
     seat: Label | None = Field(None, description="One seat by label.", examples=["A1"])
-    seat_number: Label | None = Field(None, description="One seat by label, as some clients call it.", examples=["A1"])
+    seat_number: Label | None = Field(None, description="One seat by label; another name of `seat`.", examples=["A1"])
 
     @model_validator(mode="after")
     def _name_each_seat_once(self) -> Self:
@@ -44,11 +44,11 @@ class NamesSeats(BaseModel):
 
     @property
     def names_any_seats(self) -> bool:
-        """Does the body name seats at all? Always so, unless `NEEDS_SEATS` is off."""
+        """Whether the body names seats. Always true, unless `NEEDS_SEATS` is off."""
         return bool(self._given())
 
     def names(self) -> SeatNames:
-        """The seats as the domain knows them: by id or by label, in the caller's order."""
+        """The seats by id or by label, in the caller's order."""
         if self.seat_ids is not None:
             return SeatNames(ids=tuple(self.seat_ids))
         if self.seats is not None:
@@ -63,7 +63,7 @@ class NamesSeats(BaseModel):
 
 
 class SeatsWanted(NamesSeats, Strict):
-    """Seats, named in exactly one way; none of them twice."""
+    """Seats, named in exactly one way, each once."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"seats": ["A1", "A2"]}, {"seat_ids": [1, 2]}, {"seat": "A1"}]}
@@ -71,11 +71,11 @@ class SeatsWanted(NamesSeats, Strict):
 
 
 class TheaterSeatsIn(NamesSeats, Lenient):
-    """Seats of a theater. The screening need not be said while only one is on sale there."""
+    """Seats of a theater. `screening_id` is not needed while exactly one screening is on sale there."""
 
     screening_id: Id | None = Field(None, description="One of the theater's screenings.")
     booking_id: BookingKey | None = Field(
-        None, description="Serves as the idempotency key of a booking when no header is sent."
+        None, description="Used as the idempotency key of a booking if the header is not sent."
     )
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"seats": ["C1", "C2"]}, {"seat": "C1"}]})
@@ -95,7 +95,7 @@ class PricedSeat(NamedSeat):
 
 
 def priced_seats_out(prices: Mapping[int, Amount], layout: Layout) -> list[dict[str, Any]]:
-    """Seats with their prices."""
+    """Seats with their prices, by seat id."""
     return [
         {"seat_id": seat_id, "label": layout.label_of(seat_id), "price": money_json(price)}
         for seat_id, price in prices.items()
@@ -111,7 +111,7 @@ _WAYS = tuple(NamesSeats.model_fields)
 
 
 def _twice(named: Sequence[Any]) -> str:
-    """Every one that is there more than once, as text; normally none."""
+    """The items that are there more than once, as text; empty if there are none."""
     if len(set(named)) == len(named):
         return ""
     seen: set[Hashable] = set()

@@ -18,7 +18,7 @@ _DETAILS: dict[type[Exception], Callable[[Any], str]] = {}
 
 
 def detail_of(error: refusals.Refusal | faults.Fault) -> str:
-    """The sentences for a person about this refusal or fault; the advice of its kind where there is nothing to add."""
+    """What the `detail` of this refusal or fault says; by default the advice of its kind."""
     say = _DETAILS.get(type(error))
     return say(error) if say else KINDS[error.code].advice
 

@@ -43,7 +43,7 @@ Timezone = Annotated[
 
 
 class TheaterIn(Strict):
-    """A new theater. Its seats may come later: `PUT /theaters/{id}/layout`."""
+    """A new theater. Its seats can be sent later: `PUT /theaters/{id}/layout`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -72,7 +72,7 @@ class TheaterIn(Strict):
 
 
 class TheaterPatch(Strict):
-    """What is to be another way about a theater; what is not sent stays."""
+    """The changes of a theater. What is not sent stays as it is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Theater A"}]})
 
@@ -80,7 +80,7 @@ class TheaterPatch(Strict):
     timezone: Timezone = Field(default_factory=str)
 
     def onto(self, name: str, timezone: str) -> tuple[str, str]:
-        """Name and time zone as they are after the edit."""
+        """Name and time zone after the changes."""
         sent = self.model_fields_set
         return self.name if "name" in sent else name, self.timezone if "timezone" in sent else timezone
 
@@ -100,9 +100,9 @@ class TheaterOut(BaseModel):
 
     id: int
     name: str
-    timezone: str = Field(description="A name of the tz database: days and evenings are told by it.")
+    timezone: str = Field(description="A time zone of the tz database.")
     seat_count: int
-    screenings_count: int = Field(description="The screenings to come, without the cancelled ones.")
+    screenings_count: int = Field(description="Upcoming screenings, without cancelled ones.")
 
 
 class TheatersOut(BaseModel):
@@ -115,7 +115,7 @@ class TheatersOut(BaseModel):
 
 
 def theater_json(theater: Theater) -> bytes:
-    """A theater as everybody reads it."""
+    """A theater, as everybody reads it."""
     return orjson.dumps(_theater(theater))
 
 

@@ -1,1 +1,1 @@
-"""How JSON is written here, whatever it is about: strict bodies, ids, times, money, pages, faults."""
+"""How JSON is written, whatever it is about: strict bodies, forms, ids, times, money, pages, faults."""

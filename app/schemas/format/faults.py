@@ -1,4 +1,4 @@
-"""Faults: the request is wrong as a request, before any rule is asked. The other noes are refusals, in `domain/`."""
+"""Faults: the request itself is wrong, before any rule is asked. When a rule says no, that is a refusal (domain/)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import ClassVar, TypedDict
 
 
 class Mistake(TypedDict):
-    """One thing that is wrong with a body, a path or a query: where, a stable word for it, and a sentence."""
+    """One mistake in a body, a path or a query: its place, a stable code, and a sentence."""
 
     loc: list[str | int]
     code: str
@@ -14,14 +14,14 @@ class Mistake(TypedDict):
 
 
 class Fault(Exception):
-    """The request cannot be answered as it was sent. `code` is the name of the problem in api.md, section 3."""
+    """The request is wrong. `code` is the kind of problem (api.md, section 3)."""
 
     code: ClassVar[str]
 
 
 @dataclass(slots=True, eq=False)
 class Malformed(Fault):
-    """A body, path or query that does not say what it must; never repeats what was sent, for that may be a password."""
+    """A body, path or query is not valid. The mistakes never repeat what was sent: it may be a password."""
 
     code: ClassVar[str] = "validation"
     errors: Sequence[Mistake]
@@ -29,7 +29,7 @@ class Malformed(Fault):
 
 @dataclass(slots=True, eq=False)
 class UnsupportedMediaType(Fault):
-    """The body is not JSON in UTF-8; `why` is a sentence for a person."""
+    """The body is not JSON in UTF-8. `why` is a sentence for a person."""
 
     code: ClassVar[str] = "unsupported-media-type"
     why: str
@@ -37,7 +37,7 @@ class UnsupportedMediaType(Fault):
 
 @dataclass(slots=True, eq=False)
 class PayloadTooLarge(Fault):
-    """The body is longer than this call takes, in bytes."""
+    """The body has more bytes than this call allows."""
 
     code: ClassVar[str] = "payload-too-large"
     allowed_bytes: int
@@ -45,7 +45,7 @@ class PayloadTooLarge(Fault):
 
 @dataclass(slots=True, eq=False)
 class HeadersTooLarge(Fault):
-    """Request line and headers are longer than anybody needs, in bytes."""
+    """Request line and headers have more bytes than are allowed."""
 
     code: ClassVar[str] = "headers-too-large"
     allowed_bytes: int
@@ -53,7 +53,7 @@ class HeadersTooLarge(Fault):
 
 @dataclass(slots=True, eq=False)
 class BadRequest(Fault):
-    """HTTP itself was used wrongly; `why` is a sentence for a person."""
+    """The request is not valid HTTP. `why` is a sentence for a person."""
 
     code: ClassVar[str] = "bad-request"
     why: str
@@ -68,12 +68,12 @@ class NoSuchPath(Fault):
 
 @dataclass(slots=True, eq=False)
 class MethodNotAllowed(Fault):
-    """The path is known, the method is none of these."""
+    """The path exists, but only with these methods."""
 
     code: ClassVar[str] = "method-not-allowed"
     methods: Sequence[str]
 
 
 def mistake(where: Sequence[str | int], code: str, message: str) -> Malformed:
-    """A request with just one mistake."""
+    """The fault of a request with just one mistake. `where` is its place: ["body", "seat_ids", 0]."""
     return Malformed([Mistake(loc=list(where), code=code, message=message)])

@@ -1,4 +1,4 @@
-"""Forms, for the one call that takes them beside JSON: as strict, and no larger."""
+"""Forms, for the one call that takes them besides JSON. They are read as strictly."""
 
 import re
 from functools import lru_cache
@@ -15,7 +15,7 @@ _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 @lru_cache(maxsize=256)
 def is_form(content_type: bytes) -> bool:
-    """Is this header's value that of a form, in UTF-8 as far as it says so?"""
+    """Whether this Content-Type is that of a form. A charset, if there is one, must be UTF-8."""
     kind, *parameters = content_type.decode("latin-1").split(";")
     if kind.strip().lower() != FORM:
         return False
@@ -23,10 +23,10 @@ def is_form(content_type: bytes) -> bool:
 
 
 def parse(body: bytes, content_encoding: bytes | None) -> dict[str, str]:
-    """The form's fields by name.
+    """The fields of the form by name.
 
     Raises:
-        Malformed: it is not UTF-8, or a field is there twice.
+        Malformed: it is not a form in UTF-8, has too many fields, or has one twice.
         UnsupportedMediaType: it is compressed.
     """
     if content_encoding is not None and content_encoding.lower() != b"identity":

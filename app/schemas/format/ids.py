@@ -1,4 +1,4 @@
-"""Ids and numbers as they stand in a path or a query. What is written otherwise (`1_000`) is refused at the edge."""
+"""Ids and numbers in a path or a query. They are plain decimal digits: the edge refuses `1_000` or `+1`."""
 
 from typing import Annotated, Final
 from uuid import UUID
@@ -17,4 +17,4 @@ ReservationId = Annotated[UUID, Field(description="A reservation of the caller."
 UserId = Annotated[int, Field(ge=1, le=LARGEST_BIGINT, description="A user.")]
 BookingId = Annotated[UUID, Field(description="A booking of the caller.")]
 
-Since = Annotated[int, Field(ge=0, le=LARGEST_BIGINT, description="The version that the caller knows already.")]
+Since = Annotated[int, Field(ge=0, le=LARGEST_BIGINT, description="The last version that the caller knows.")]

@@ -1,4 +1,4 @@
-"""Times as JSON says them: RFC 3339, in UTC with Z and milliseconds."""
+"""Times in JSON: RFC 3339, in UTC with Z and milliseconds."""
 
 import re
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ _EXAMPLE = "2026-11-20T19:30:00.000Z"
 
 @lru_cache(maxsize=4096)
 def moment(at: datetime) -> str:
-    """A time as text, `2026-11-20T19:30:00.000Z`. What is done together has the same times: they are written once."""
+    """A time as text: `2026-11-20T19:30:00.000Z`. Cached, as the seats of one command have the same times."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
@@ -25,9 +25,10 @@ def moment_or_none(at: datetime | None) -> str | None:
 
 
 def read_moment(given: object) -> datetime:
-    """A time as callers write it, in UTC.
+    """A time from a request, in UTC.
 
-    Raises PydanticCustomError when it is none, says nothing of its offset from UTC, or is not of our days.
+    Raises:
+        PydanticCustomError: it is not RFC 3339 with an offset from UTC, or not between 1970 and 9000.
     """
     if isinstance(given, str) and _RFC_3339.fullmatch(given):
         try:
@@ -48,18 +49,18 @@ MomentIn = Annotated[
     BeforeValidator(read_moment),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": [_EXAMPLE]}),
 ]
-"""A time in a body or a query: RFC 3339 with an offset, never a number; as a value it is in UTC."""
+"""A time in a body or a query: RFC 3339 with an offset, never a number. The value is in UTC."""
 
 MomentOut = Annotated[
     datetime,
     PlainSerializer(moment, return_type=str),
     Field(json_schema_extra={"type": "string", "format": "date-time"}, examples=[_EXAMPLE]),
 ]
-"""A time in an answer's model."""
+"""A time in the model of an answer."""
 
 
 def encoded(value: Any) -> bytes:
-    """JSON of dictionaries, lists, dataclasses and what they hold; times as `moment` writes them."""
+    """JSON of dictionaries, lists and dataclasses. Times are written as `moment` does."""
     return orjson.dumps(value, default=_text, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 

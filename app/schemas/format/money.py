@@ -15,4 +15,5 @@ class Money(BaseModel):
 
 
 def money_json(money: Amount) -> dict[str, Any]:
+    """Money as it goes into an answer."""
     return {"amount_minor": money.amount_minor, "currency": money.currency}

@@ -1,4 +1,4 @@
-"""Lists come in pages: how many at a time, and an opaque cursor that says where the next page begins."""
+"""Lists come in pages. An opaque cursor says where the next page begins."""
 
 import base64
 import binascii
@@ -19,50 +19,53 @@ LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items of a list, and the cursor of those after them; None: these were the last."""
+    """Some items of a list, and the cursor of the next page; None: this is the last one."""
 
     items: Sequence[T]
     next_cursor: str | None
 
 
 def page_of(found: Sequence[T], limit: int, place: Callable[[T], str]) -> Page[T]:
-    """A page from up to `limit` + 1 items that were found: one more than asked for tells that there is a next page."""
+    """A page of at most `limit` items of what was found: one item more says that there is a next page.
+
+    `place` makes the cursor of the page after an item.
+    """
     items = found[:limit]
     return Page(items, place(items[-1]) if len(found) > limit else None)
 
 
 def page_json(items: Sequence[object], next_cursor: str | None) -> bytes:
-    """The envelope of every list."""
+    """The JSON of a page."""
     return orjson.dumps({"items": items, "next_cursor": next_cursor})
 
 
 def id_cursor(last: int) -> str:
-    """The cursor after this id."""
+    """The cursor of the page after this id."""
     return _encode(str(last))
 
 
 def after_id(cursor: str) -> int:
-    """The id that a cursor stands after. Raises ValueError when it is not one of ours."""
+    """The id in a cursor. Raises ValueError if `id_cursor` has not made it."""
     return _id(_decode(cursor))
 
 
 def uuid_cursor(last: UUID) -> str:
-    """The cursor after this UUID."""
+    """The cursor of the page after this UUID."""
     return _encode(str(last))
 
 
 def after_uuid(cursor: str) -> UUID:
-    """The UUID that a cursor stands after. Raises ValueError when it is not one of ours."""
+    """The UUID in a cursor. Raises ValueError if `uuid_cursor` has not made it."""
     return UUID(_decode(cursor))
 
 
 def moment_cursor(at: datetime, last: int) -> str:
-    """The cursor after this moment and, of those at the same moment, this id."""
+    """The cursor of the page after this time and, among equal times, this id."""
     return _encode(f"{at.astimezone(UTC).isoformat()} {last}")
 
 
 def after_moment(cursor: str) -> tuple[datetime, int]:
-    """The moment (UTC) and id that a cursor stands after. Raises ValueError when it is not one of ours."""
+    """The time (UTC) and the id in a cursor. Raises ValueError if `moment_cursor` has not made it."""
     at, _, last = _decode(cursor).partition(" ")
     moment = datetime.fromisoformat(at)
     if moment.tzinfo is not UTC:
@@ -103,7 +106,7 @@ def _checked(place: Callable[[str], object]) -> Callable[[str], str]:
 
 _CURSOR = Field(max_length=200)
 
-Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
+Limit = Annotated[int, Field(ge=1, le=200, description="The most items on the page.")]
 IdCursor = Annotated[str, AfterValidator(_checked(after_id)), _CURSOR]
 UuidCursor = Annotated[str, AfterValidator(_checked(after_uuid)), _CURSOR]
 MomentCursor = Annotated[str, AfterValidator(_checked(after_moment)), _CURSOR]

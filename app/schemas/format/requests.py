@@ -1,6 +1,6 @@
-"""What every body has in common: strict types, and no member that nobody knows (but for api.md, section 10).
+"""What all bodies share: strict types, and unknown members are refused (but for the calls of api.md, section 10).
 
-Bodies are read in pydantic's JSON mode: `true`, `"1"` and `1.0` are no integers, yet times and UUIDs may be texts.
+Bodies are validated in pydantic's JSON mode: `true`, `"1"` and `1.0` are not integers, but times and UUIDs are strings.
 """
 
 from typing import Annotated
@@ -12,13 +12,13 @@ from app.schemas.format.ids import LARGEST_INTEGER
 
 
 class Strict(BaseModel):
-    """A body whose unknown members are a mistake: whoever sends `price` must learn that it was not heard."""
+    """A body whose unknown members are refused, so that nobody thinks they had an effect."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Lenient(BaseModel):
-    """A body of the calls that existing clients make: unknown members are ignored, types are as strict."""
+    """A body of a call that existing clients make. Unknown members are ignored; types are strict."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -30,20 +30,20 @@ def _printable(text: str) -> str:
 
 
 Id = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
-"""An integer id within a body."""
+"""An integer id in a body."""
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
-"""One line of text, trimmed; add a `max_length`."""
+"""One line of text, trimmed. Add a `max_length`."""
 
 Label = Annotated[Line, Field(max_length=160)]
-"""A seat's label, matched exactly after trimming."""
+"""The label of a seat, compared exactly after trimming."""
 
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]+$"),
     AfterValidator(_printable),
 ]
-"""An address as far as anybody can tell without writing to it."""
+"""An email address. Only its form is checked."""
 
 Moment = AwareDatetime
 """A time with its zone, RFC 3339."""

@@ -1,6 +1,6 @@
-"""Strict JSON: what two readers could understand differently is refused (RFC 8259 and RFC 7493, I-JSON).
+"""Strict JSON: what two parsers might read differently is refused (RFC 8259 and RFC 7493, I-JSON).
 
-UTF-8 only, no key twice, no NaN, no number beyond a double, no lone surrogate, no NUL, at most 1,024 deep.
+UTF-8 only, no member twice, no NaN, no number beyond a double, no lone surrogate, no NUL, at most 1,024 levels deep.
 """
 
 import re
@@ -20,7 +20,7 @@ _UTF_8 = re.compile(r"\s*charset\s*=\s*(?:utf-?8|\"utf-?8\")\s*", re.IGNORECASE 
 
 @lru_cache(maxsize=256)
 def is_json(content_type: bytes) -> bool:
-    """Is this header's value a JSON type, in UTF-8 as far as it says so?"""
+    """Whether this Content-Type is JSON. A charset, if there is one, must be UTF-8."""
     kind, *parameters = content_type.decode("latin-1").split(";")
     if not _JSON_TYPE.fullmatch(kind.strip()):
         return False
@@ -28,7 +28,7 @@ def is_json(content_type: bytes) -> bool:
 
 
 def must_be_json(content_type: bytes | None, content_encoding: bytes | None) -> None:
-    """Raises UnsupportedMediaType unless the headers announce plain JSON."""
+    """Raises UnsupportedMediaType unless the headers announce JSON that is not compressed."""
     if content_encoding is not None and content_encoding.lower() != b"identity":
         raise UnsupportedMediaType("Compressed bodies are not supported. Send the body without Content-Encoding.")
     if content_type is None:
@@ -38,7 +38,7 @@ def must_be_json(content_type: bytes | None, content_encoding: bytes | None) -> 
 
 
 def parse(body: bytes) -> Any:
-    """What this JSON says.
+    """The value of this JSON.
 
     Raises:
         Malformed: it is not strict JSON.
@@ -59,14 +59,14 @@ def parse(body: bytes) -> Any:
 
 
 def _explained(body: bytes, error: orjson.JSONDecodeError) -> Malformed | UnsupportedMediaType:
-    """UTF-16 and UTF-32 have a mark in front or a zero among the first bytes; all else is a mistake in the JSON."""
+    """UTF-16 and UTF-32 begin with a byte order mark or have an early zero byte; all else is a mistake in the JSON."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in body[:2]:
         return UnsupportedMediaType("The body is not in UTF-8. Send JSON in UTF-8.")
     return mistake(["body"], "json_invalid", f"This is not valid JSON: {error.msg} at character {error.pos}.")
 
 
 def _must_be_free_of_nul(value: Any) -> None:
-    """Looks at everything only when the body has the escape; PostgreSQL has no room for a NUL in a text."""
+    """Called only if the body has the escape of a NUL, which PostgreSQL cannot store in a text."""
     if isinstance(value, dict):
         for key, member in value.items():
             _must_be_free_of_nul(key)
@@ -79,7 +79,7 @@ def _must_be_free_of_nul(value: Any) -> None:
 
 
 def _count_keys(value: Any) -> int:
-    """How many members all objects in it have: as many colons as JSON needs, if no key was written twice."""
+    """How many members all objects have together. JSON has as many colons, unless a member is there twice."""
     if isinstance(value, dict):
         return len(value) + sum(_count_keys(member) for member in value.values() if isinstance(member, (dict, list)))
     if isinstance(value, list) and not (value and isinstance(value[0], (int, str))):
@@ -88,7 +88,7 @@ def _count_keys(value: Any) -> int:
 
 
 def _must_name_keys_once(body: bytes) -> None:
-    """Reads it again, slowly: there are more colons than keys, in a string perhaps, perhaps because of a key twice."""
+    """Parses again, slowly: there are more colons than members, so a string has one, or a member is there twice."""
     _CAREFUL.decode(body.decode())
 
 

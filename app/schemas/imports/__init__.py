@@ -1,4 +1,4 @@
-"""Layouts from files: our own JSON, tables (CSV), the open seating plans of pretix. Mistakes are named by line."""
+"""Layouts from files: our own JSON, CSV tables, and seating plans of pretix. Mistakes are reported with their line."""
 
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, text_of
 from app.schemas.imports.own import read_own
@@ -9,7 +9,7 @@ __all__ = ["Complaint", "FileWrong", "LayoutFile", "read_layout_file"]
 
 
 def read_layout_file(content: bytes) -> LayoutFile:
-    """The layout in a file. What begins like JSON is JSON, everything else a table. Raises FileWrong."""
+    """The layout in a file. A text that begins with { or [ is JSON, everything else a table. Raises FileWrong."""
     text = text_of(content)
     if not text.lstrip().startswith(("{", "[")):
         return read_table(text)

@@ -1,4 +1,4 @@
-"""A file with a layout, and what may be wrong with it."""
+"""A layout from a file, and the mistakes in such a file."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MOST_COMPLAINTS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """Something that is wrong with a file. `line` counts from 1; None: with the file as a whole."""
+    """A mistake in a file. `line` counts from 1; None: it is about the whole file."""
 
     line: int | None
     field: str
@@ -26,7 +26,7 @@ class Complaint:
 
 
 class FileWrong(Exception):
-    """A file that no layout can be read from; its text is one line for each complaint."""
+    """The file has no valid layout. The text has one line for each mistake."""
 
     def __init__(self, complaints: Iterable[Complaint]) -> None:
         self.complaints = tuple(complaints)[:MOST_COMPLAINTS]
@@ -35,7 +35,7 @@ class FileWrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LayoutFile:
-    """A layout as it was read, what else the file says, and where in the file a path into the layout stands."""
+    """A layout from a file. `place_of` says in which line, and in which field, a path into the layout stands."""
 
     layout: LayoutIn
     place_of: Callable[[Loc], tuple[int | None, str]]
@@ -43,7 +43,7 @@ class LayoutFile:
     timezone: str | None = None
 
     def wrong(self, flaws: Iterable[Flaw]) -> FileWrong:
-        """What the rules found wrong with the layout, told in terms of the file."""
+        """The flaws that the rules found in the layout, with their lines in the file."""
         return FileWrong(
             Complaint(*self.place_of(flaw.loc[1:] if flaw.loc[:1] == ("layout",) else flaw.loc), flaw.message)
             for flaw in flaws
@@ -53,12 +53,12 @@ class LayoutFile:
 def complaints(
     errors: Iterable[Mapping[str, Any]], place_of: Callable[[Loc], tuple[int | None, str]]
 ) -> Iterable[Complaint]:
-    """pydantic's errors as ours."""
+    """pydantic's errors as complaints."""
     return [Complaint(*place_of(error["loc"]), error["msg"].removeprefix("Value error, ")) for error in errors]
 
 
 def text_of(content: bytes) -> str:
-    """The text of a file, without the mark that some programs put in front. Raises FileWrong: not UTF-8, or NULs."""
+    """The text of a file, without a byte order mark. Raises FileWrong: it is not UTF-8, has NULs, or is empty."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""In which line of a JSON text something stands."""
+"""Finds the line of a value in a JSON text."""
 
 import re
 from json import JSONDecodeError, JSONDecoder
@@ -15,7 +15,7 @@ _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
 def parse(text: str) -> Any:
-    """What this JSON says. Raises FileWrong."""
+    """The value of this JSON. Raises FileWrong if it is not strict JSON."""
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -31,7 +31,7 @@ def parse(text: str) -> Any:
 
 
 def line_of(text: str, loc: Loc) -> int:
-    """The line of the value at this path, from 1; of what is not there, that of the nearest thing around it."""
+    """The line (from 1) of the value at this path; if it does not exist, of the nearest one around it."""
     at = _skip(text, 0)
     for step in loc:
         if isinstance(step, str) and text[at : at + 1] == "[":
@@ -44,7 +44,7 @@ def line_of(text: str, loc: Loc) -> int:
 
 
 def _step(text: str, at: int, step: str | int) -> int | None:
-    """Where a member or an item of the value at `at` begins."""
+    """The position where a member or an item of the value at `at` begins; None: there is no such."""
     opening = text[at : at + 1]
     if opening not in ("{", "[") or isinstance(step, str) != (opening == "{"):
         return None
@@ -72,7 +72,7 @@ def _value(text: str, at: int) -> tuple[Any, int]:
 
 
 def _skip(text: str, at: int) -> int:
-    """Behind white space."""
+    """The position after white space."""
     space = _SPACE.match(text, at)
     return space.end() if space else at
 

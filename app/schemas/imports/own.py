@@ -1,4 +1,4 @@
-"""Our own JSON: a layout as `PUT /theaters/{id}/layout` takes it, alone or within a theater with name and time zone."""
+"""Our own JSON: a layout as `PUT /theaters/{id}/layout` takes it, or a theater with name, time zone and layout."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ class _House(Strict):
 
 
 def read_own(text: str) -> LayoutFile:
-    """The layout in a text of our own form. Raises FileWrong."""
+    """The layout in a text of this form. Raises FileWrong."""
     content = parse(text)
     if not isinstance(content, dict):
         raise FileWrong([Complaint(1, "", "This should be an object with `sections`, or with `layout`.")])

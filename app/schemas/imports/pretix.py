@@ -1,7 +1,7 @@
-"""The open seating plans of pretix: zones with rows of seats, placed in pixels. Areas without seats are left out.
+"""Seating plans of pretix: zones with rows of seats, placed in pixels. Areas without seats are ignored.
 
-Zones become sections. A row whose seats have no plain numbers is numbered as it stands, and its seats keep what is
-written on them as labels. Pixels become seat widths.
+Zones become sections, and pixels seat widths. If the numbers of a row's seats are not plain numbers, the seats are
+numbered by their order, and what is written on them becomes their labels.
 """
 
 from collections import Counter
@@ -81,7 +81,7 @@ class _Place:
 
 
 def is_pretix(text: str) -> bool:
-    """Is this JSON a seating plan of pretix? Raises FileWrong when it is no JSON."""
+    """Whether this JSON is a seating plan of pretix. Raises FileWrong if it is not JSON."""
     content = parse(text)
     return isinstance(content, dict) and "zones" in content
 
@@ -112,7 +112,7 @@ def read_pretix(text: str) -> LayoutFile:
 
 
 def _must_know_categories(plan: _Plan, text: str) -> None:
-    """Raises FileWrong when a seat's category is none of the plan's."""
+    """Raises FileWrong if the plan does not define the category of a seat."""
     known = {category.name for category in plan.categories}
     wrong = [
         Complaint(
@@ -161,7 +161,7 @@ def _label(place: _Place, seat: _Seat) -> str:
 
 
 def _seat_width(rows: list[_Place]) -> float:
-    """How far neighbours usually sit apart."""
+    """The usual distance of neighbouring seats, in pixels."""
     gaps = [
         hypot(other.position.x - one.position.x, other.position.y - one.position.y)
         for place in rows
@@ -182,7 +182,7 @@ _FIELDS: Final = {
 
 
 def _place(text: str, by_zone: list[list[_Place]], loc: Loc) -> tuple[int, str]:
-    """Where in the plan a path into the layout comes from."""
+    """The line and the field of the plan that a path into the layout comes from."""
     numbers = [step for step in loc if isinstance(step, int)]
     last = loc[-1] if loc else ""
     if not numbers:

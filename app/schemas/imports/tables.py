@@ -1,6 +1,6 @@
-"""Tables: a line for each seat, with the columns section, row and number; the others may be there.
+"""CSV tables with a line for each seat. The columns section, row and number are required, others are optional.
 
-Commas or semicolons between the columns. Where a semicolon is, a decimal comma may be too.
+Columns are separated by commas or by semicolons; with semicolons, decimal commas are allowed.
 """
 
 import csv
@@ -54,7 +54,7 @@ _COLUMNS: Final[dict[str, Callable[[str], Any]]] = {
 
 
 def read_table(text: str) -> LayoutFile:
-    """The layout in a table. Seats of one row need not stand together. Raises FileWrong."""
+    """The layout in a table. The seats of a row may be anywhere in it. Raises FileWrong."""
     rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
     lines: dict[tuple[str, str], list[int]] = {}
     wrong: list[Complaint] = []
@@ -84,7 +84,7 @@ def read_table(text: str) -> LayoutFile:
 
 
 def _lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each seat's line, with its cells by column. Raises FileWrong."""
+    """Each seat's line number, with its cells by column. Raises FileWrong."""
     first = text.lstrip().partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
@@ -110,7 +110,7 @@ def _lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _must_be_known(line: int, columns: list[str]) -> None:
-    """Raises FileWrong when the first line does not name the columns."""
+    """Raises FileWrong unless the first line names the columns."""
     wrong = [Complaint(line, name, "This column is unknown.") for name in columns if name not in _COLUMNS]
     wrong += [Complaint(line, name, "This column is missing.") for name in _NEEDED if name not in columns]
     wrong += [
@@ -121,7 +121,7 @@ def _must_be_known(line: int, columns: list[str]) -> None:
 
 
 def _seat(line: int, cells: dict[str, str], wrong: list[Complaint]) -> dict[str, Any] | None:
-    """A seat from its cells; complaints go into `wrong`, and then there is none. An empty cell is as if it was not."""
+    """A seat from its cells; None if it has mistakes, which go into `wrong`. An empty cell counts as left out."""
     seat: dict[str, Any] = {}
     before = len(wrong)
     wrong.extend(Complaint(line, name, "This value is missing.") for name in _NEEDED if not cells.get(name))
@@ -135,7 +135,7 @@ def _seat(line: int, cells: dict[str, str], wrong: list[Complaint]) -> dict[str,
 
 
 def _place(lines: list[list[list[int]]], loc: Loc) -> tuple[int | None, str]:
-    """The line of what a path into the layout means: of a section or a row, that of its first seat."""
+    """The line of a path into the layout, and its column; for a section or a row, the line of its first seat."""
     numbers = [step for step in loc if isinstance(step, int)]
     names = [step for step in loc if isinstance(step, str)]
     if not numbers:
