@@ -1,1 +1,1 @@
-"""SQL: the only room that writes queries. One file per table family; the schema on one page, `schema.py`."""
+"""SQL: the only package that writes queries. One file per table family; the schema is on one page, `schema.py`."""

@@ -1,4 +1,4 @@
-"""Bookings as they are read: one, mine, everybody's, and the rows that a batch reads."""
+"""Reads bookings: one, or a page of one user's or everybody's. It also has the columns that a batch reads."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ _NEWEST_FIRST = " ORDER BY b.id DESC LIMIT :at_most"
 
 
 def booking_of(row: Sequence[Any]) -> Booking:
-    """A booking, from its `COLUMNS` and `SEATS`."""
+    """A booking from a row with `COLUMNS` and `SEATS`."""
     _, booking_id, user_id, reservation_id, status, payment_status, reference, created_at, cancelled_at = row[:9]
     version, seats = row[9:11]
     # The seats that a cancelled booking still had ended together with it.
@@ -44,7 +44,7 @@ def booking_of(row: Sequence[Any]) -> Booking:
 
 
 async def one(connection: AsyncConnection, booking_id: UUID, user_id: int | None) -> tuple[Booking, int] | None:
-    """A booking and its screening. With `user_id`, only if it is that user's."""
+    """A booking and the id of its screening; None if it does not exist or, with `user_id`, belongs to another user."""
     found = await _find(connection, {"b.id =": booking_id, "b.user_id =": user_id}, at_most=1)
     return found[0] if found else None
 
@@ -58,7 +58,10 @@ async def newest(
     before: UUID | None,
     at_most: int,
 ) -> list[tuple[Booking, int]]:
-    """Bookings and their screenings, newest first: of a user, a status, a screening, older than `before`; None: any."""
+    """At most `at_most` bookings with the ids of their screenings, newest first.
+
+    Only those of this user, status and screening, and older than the booking `before`; None is no condition.
+    """
     wanted: dict[str, object] = {
         "b.user_id =": user_id,
         "b.status =": status.value if status else None,
@@ -69,7 +72,7 @@ async def newest(
 
 
 async def _find(connection: AsyncConnection, wanted: dict[str, object], at_most: int) -> list[tuple[Booking, int]]:
-    """Each condition that has a value is asked, and only those: PostgreSQL then plans for just this question."""
+    """Only conditions that have a value are in the SQL, so that PostgreSQL makes a plan for just this question."""
     query = _BOOKINGS
     given: dict[str, object] = {"at_most": at_most}
     for number, (condition, value) in enumerate(wanted.items()):

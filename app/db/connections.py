@@ -1,7 +1,7 @@
-"""How Usher connects to PostgreSQL: a pool for everybody, and one connection of its own for the box office.
+"""Connections to PostgreSQL: a pool for everything, and one connection of its own for the box office.
 
-Every connection gives up on a statement, a lock and an idle transaction after a while. What cannot be relied on to keep
-an acknowledged commit is refused at start.
+Every connection has timeouts for statements, locks and idle transactions. Usher does not start on a server that can
+lose acknowledged commits.
 """
 
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from app.settings import Settings
 
 CONNECT_SECONDS = 1.0
-"""A server that does not answer within this is away: a caller is told to come again within 1.5 s."""
+"""The timeout of a connection attempt. A caller gets an answer within 1.5 s even if PostgreSQL is not reachable."""
 
 LOST = (
     asyncpg.PostgresConnectionError,
@@ -27,7 +27,9 @@ LOST = (
     OSError,
     TimeoutError,
 )
-"""The connection is gone, or there was none. Speaking while PostgreSQL hangs up may raise an InternalClientError."""
+"""The connection is lost, or could not be made. A statement sent while PostgreSQL stops can raise InternalClientError:
+it counts as lost too.
+"""
 
 SATURATED = (
     asyncpg.InsufficientResourcesError,
@@ -35,13 +37,13 @@ SATURATED = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""PostgreSQL cannot do it now: 53xxx (connections, disk), 57014, 25P03, 25006. A lock that was not had is 55P03."""
+"""PostgreSQL cannot serve it now: 53xxx (connections, disk), 57014, 25P03, 25006. A lock timeout is 55P03."""
 
 OfficeConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class NotDurable(Exception):
-    """The server may lose what it has acknowledged; `setting` says why."""
+    """The server can lose acknowledged commits in a crash, because `setting` is off."""
 
     def __init__(self, setting: str) -> None:
         super().__init__(
@@ -51,7 +53,7 @@ class NotDurable(Exception):
 
 
 def open_engine(settings: Settings) -> AsyncEngine:
-    """The pool for reading and for the catalogue. Opens no connection yet."""
+    """The connection pool. It opens connections only when they are needed."""
     engine = create_async_engine(
         _url(settings),
         pool_size=settings.database_pool_size,
@@ -72,11 +74,11 @@ def open_engine(settings: Settings) -> AsyncEngine:
 
 @asynccontextmanager
 async def office_connection(settings: Settings) -> AsyncIterator[OfficeConnection]:
-    """A connection for the box office alone, without SQLAlchemy between: it lives as long as the block.
+    """An asyncpg connection for the box office, without SQLAlchemy in between. It is open as long as the block.
 
-    Its plans are made once for any number of rows: a batch of one and a batch of two hundred run the same statements.
-    And they are index probes even when made while the tables are empty: a plan that reads a whole table would be kept
-    while the table grows (*measured*: from 1,894 to 960 holds/s within 9 s).
+    Plans are generic: a batch of one and a batch of two hundred run the same statements. They use indexes even if made
+    while the tables are empty, because a sequential scan would be kept while the table grows (*measured*: from 1,894 to
+    960 holds/s within 9 s).
     """
     async with call(
         settings,
@@ -92,7 +94,7 @@ async def office_connection(settings: Settings) -> AsyncIterator[OfficeConnectio
 async def call(
     settings: Settings, seconds: float = CONNECT_SECONDS, **server_settings: str
 ) -> AsyncIterator[OfficeConnection]:
-    """A connection of one's own, if it can be had in so many seconds; hung up when the block ends."""
+    """A connection of its own, closed when the block ends. Raises one of `LOST` if it cannot be opened in `seconds`."""
     connection: OfficeConnection = await asyncpg.connect(
         _url(settings).replace("postgresql+asyncpg://", "postgresql://", 1),
         timeout=seconds,
@@ -107,7 +109,7 @@ async def call(
 
 
 async def must_be_durable(engine: AsyncEngine) -> None:
-    """Raises NotDurable on a server that acknowledges what is not safe yet (*measured*: `off` lost 9 % in a crash)."""
+    """Raises NotDurable if a crash of the server can lose acknowledged commits (*measured*: `off` lost 9 % of them)."""
     async with engine.connect() as connection:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             value = await connection.scalar(text("SELECT current_setting(:setting)"), {"setting": setting})
@@ -122,12 +124,12 @@ def _url(settings: Settings) -> str:
 
 
 def _patience(settings: Settings) -> float:
-    """Seconds that we wait for a statement: a little longer than PostgreSQL does, unless the line to it is dead."""
+    """The client's timeout of a statement, in seconds: a little longer than PostgreSQL's own, for dead connections."""
     return settings.statement_timeout_ms / 1000 + 1
 
 
 def _give_up_connection(context: ExceptionContext) -> None:
-    """A connection on which nothing was heard, or nothing may be written, does not go back into the pool."""
+    """Keep a connection out of the pool after a timeout, or if its server is read-only."""
     error = context.original_exception
     is_read_only = getattr(error, "sqlstate", None) == asyncpg.ReadOnlySQLTransactionError.sqlstate
     is_broken = isinstance(error.__cause__ or error, (TimeoutError, asyncpg.InternalClientError))

@@ -1,4 +1,4 @@
-"""What loading the demo needs of PostgreSQL: one loader at a time, and ids that go on behind the given ones."""
+"""SQL for loading the demo: only one process at a time, and new ids that follow the demo's fixed ones."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,10 +13,10 @@ _MOVE_ON = text("""
 
 
 async def one_at_a_time(connection: AsyncConnection) -> None:
-    """Wait until no other process is loading the demo; the next one waits until this transaction ends."""
+    """Take the lock for loading the demo, after waiting if necessary. It is released when the transaction ends."""
     await connection.execute(_LOCK)
 
 
 async def move_identities_on(connection: AsyncConnection) -> None:
-    """The next theater, seat and screening get ids behind all that are there."""
+    """Let the next theater, seat and screening get an id after the highest that exists."""
     await connection.execute(_MOVE_ON)

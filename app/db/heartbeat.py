@@ -1,8 +1,8 @@
-"""Is PostgreSQL there? One connection feels its pulse, and when it stops, every call to it is hung up.
+"""Checks all the time whether PostgreSQL is reachable. When it stops answering, all connections to it are closed.
 
-A server that hangs does not say so, and a statement may rightly wait for seconds, for a lock: only somebody who asks
-for nothing can tell the two apart. So whoever waits for a server that is gone is told within one and a half seconds,
-or whatever POSTGRESQL_SILENCE_SECONDS makes of it: on a machine that is busy with other things, silence means less.
+A server that hangs does not close its connections, and a statement may wait for a lock for seconds. Only a connection
+that asks for nothing can tell the two apart. So callers get an answer within about 1.5 seconds when PostgreSQL is gone;
+POSTGRESQL_SILENCE_SECONDS changes that, for machines that are busy with other work.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 0.2
 BEAT: Final = 0.35
-"""For this part of that time an answer is waited for, for the rest a new connection: the old one may be dead alone."""
+"""The part of that time for an answer; the rest is for a new connection, as the old one may be broken alone."""
 
 
 class Heartbeat:
-    """One per process. While PostgreSQL is gone, calls are refused instead of waited for."""
+    """One per process. While PostgreSQL is not reachable, new calls are refused at once."""
 
     def __init__(self, settings: Settings, engine: AsyncEngine) -> None:
         self._settings = settings
@@ -40,14 +40,14 @@ class Heartbeat:
 
     @asynccontextmanager
     async def office_connection(self) -> AsyncIterator[OfficeConnection]:
-        """As connections.office_connection. Raises ConnectionRefusedError at once while PostgreSQL is gone."""
+        """As `connections.office_connection`. Raises ConnectionRefusedError at once if PostgreSQL is not reachable."""
         self._must_be_there()
         async with office_connection(self._settings) as connection:
             self._calls.add(connection)
             yield connection
 
     async def run(self) -> None:
-        """Feel, until cancelled."""
+        """Check until cancelled."""
         while True:
             try:
                 async with call(self._settings, self._call_seconds) as connection:
@@ -57,23 +57,23 @@ class Heartbeat:
                 self._hang_up()
                 await asyncio.sleep(EVERY_SECONDS)
             except asyncpg.PostgresError as refused:  # it is there, if only to say that it takes no more connections
-                log.warning("PostgreSQL refuses a connection: %s", type(refused).__name__)
+                log.warning("PostgreSQL refused a connection: %s", type(refused).__name__)
                 await asyncio.sleep(EVERY_SECONDS)
 
     def _hang_up(self) -> None:
         if self.is_there:
-            log.warning("PostgreSQL does not answer: everybody who waits for it is told so")
+            log.warning("PostgreSQL is not reachable: requests that wait for it are refused")
         self.is_there = False
         for connection in list(self._calls):
             connection.terminate()
 
     def _must_be_there(self) -> None:
         if not self.is_there:
-            raise ConnectionRefusedError("PostgreSQL does not answer")
+            raise ConnectionRefusedError("PostgreSQL is not reachable")
 
 
 async def _feel(connection: OfficeConnection, beat_seconds: float) -> None:
-    """Returns when there is no answer any more: the server is gone, or only this one connection."""
+    """Ask again and again. Returns when there is no answer: the server is gone, or just this connection is."""
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         beat = asyncio.ensure_future(connection.execute("SELECT"))
@@ -89,6 +89,6 @@ async def _feel(connection: OfficeConnection, beat_seconds: float) -> None:
 
 
 def _hear(beat: "asyncio.Future[str]") -> None:
-    """An answer that nobody waits for any more is no error that nobody heard of."""
+    """Retrieve the exception of an abandoned question, so that asyncio does not log it as never retrieved."""
     if not beat.cancelled():
         beat.exception()

@@ -1,4 +1,4 @@
-"""Who did what to one seat, and when."""
+"""Reads the history of one seat."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ LATEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One change of a seat. `actor_id` None: nobody, time did it."""
+    """One change of a seat. `actor` None: the hold expired by itself."""
 
     version: int
     at: datetime
@@ -31,6 +31,6 @@ class Happening:
 async def of_seat(
     connection: AsyncConnection, screening_id: int, seat_id: int, before: int | None, at_most: int
 ) -> list[Happening]:
-    """The changes of a seat, newest first; only those before a version."""
+    """At most `at_most` changes of a seat, newest first; with `before`, only those before that version."""
     given = {"screening_id": screening_id, "seat_id": seat_id, "before": before or LATEST, "at_most": at_most}
     return [Happening(*row) for row in await connection.execute(_HISTORY, given)]

@@ -1,4 +1,4 @@
-"""The seats of a theater: read whole, written a set at a time."""
+"""The seats of theaters: read as whole layouts, written in sets."""
 
 from collections.abc import Sequence
 
@@ -84,7 +84,7 @@ _THEATER_OF = text("""
 
 
 async def read(connection: AsyncConnection, theater_id: int) -> Layout | None:
-    """The layout of a theater as it stands; None: there is no such theater."""
+    """The current layout of a theater; None if the theater does not exist."""
     rows = (await connection.execute(_LAYOUT, {"theater_id": theater_id})).all()
     if not rows:
         return None
@@ -100,7 +100,7 @@ async def read(connection: AsyncConnection, theater_id: int) -> Layout | None:
 async def add(
     connection: AsyncConnection, theater_id: int, drafts: Sequence[SeatDraft], first_id: int | None = None
 ) -> None:
-    """Write down the seats of a theater that has none, in order; their ids count from `first_id`, or are the next."""
+    """Insert the seats of a theater that has none, in this order. Their ids begin with `first_id`, or are generated."""
     columns: dict[str, object] = {name: [getattr(draft, name) for draft in drafts] for name in _COLUMNS}
     if first_id is None:
         await connection.execute(_ADD_WITH_NEXT_IDS, {"theater_id": theater_id, **columns})
@@ -109,7 +109,7 @@ async def add(
 
 
 async def rebuild(connection: AsyncConnection, theater_id: int, rebuilding: Rebuilding) -> None:
-    """Write a changed layout down: who goes, who stays, who is new. In this order a label is never there twice."""
+    """Write a changed layout: remove seats, change those that stay, add new ones; in this order labels stay unique."""
     await connection.execute(_TAKE_OUT, {"seat_ids": [seat.id for seat in rebuilding.gone]})
     columns: dict[str, object] = {
         "id": [seat_id for _, seat_id in rebuilding.seats],
@@ -121,11 +121,11 @@ async def rebuild(connection: AsyncConnection, theater_id: int, rebuilding: Rebu
 
 
 async def categories(connection: AsyncConnection, theater_id: int) -> list[str]:
-    """The categories that the seats of a theater have."""
+    """The categories of a theater's seats."""
     return list((await connection.execute(_CATEGORIES, {"theater_id": theater_id})).scalars())
 
 
 async def theater_of(connection: AsyncConnection, seat_ids: Sequence[int]) -> int | None:
-    """The theater of the first of these seats that exists anywhere; None: none of them does."""
+    """The theater of the first of these seats that exists; None if none does."""
     theater: int | None = (await connection.execute(_THEATER_OF, {"seat_ids": list(seat_ids)})).scalar_one_or_none()
     return theater

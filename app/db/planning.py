@@ -1,4 +1,4 @@
-"""Screenings as organizers plan them: locked, written down, changed."""
+"""Screenings as organizers plan them: lock, add, change."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -48,41 +48,41 @@ _EVER_TAKEN = text("""
 
 
 async def theater_of(connection: AsyncConnection, screening_id: int) -> int | None:
-    """The theater of a screening, which never changes; None: there is no such screening."""
+    """The theater of a screening, which never changes; None if the screening does not exist."""
     found: int | None = (await connection.execute(_THEATER_OF, {"screening_id": screening_id})).scalar_one_or_none()
     return found
 
 
 async def lock(connection: AsyncConnection, screening_id: int) -> PlannedScreening:
-    """Keep everybody from changing this screening or its seats until the transaction ends. It must exist."""
+    """Lock a screening until the transaction ends: nobody else changes it or its seats. It must exist."""
     return _planned((await connection.execute(_LOCK, {"screening_id": screening_id})).mappings().one())
 
 
 async def lock_all(connection: AsyncConnection, theater_id: int) -> list[int]:
-    """As `lock`, for all screenings of a theater that there ever were, in the order in which everybody locks them."""
+    """Lock all screenings that a theater ever had, in the order in which everybody locks them; returns their ids."""
     return list((await connection.execute(_LOCK_ALL, {"theater_id": theater_id})).scalars())
 
 
 async def to_come(connection: AsyncConnection, theater_id: int) -> list[PlannedScreening]:
-    """The screenings of a theater for which seats may still be taken, the soonest first, cancelled ones left out."""
+    """The screenings of a theater for which seats can still be taken, the soonest first, without cancelled ones."""
     rows = await connection.execute(_ALL_TO_COME, {"theater_id": theater_id})
     return [_planned(row) for row in rows.mappings()]
 
 
 async def candidates(connection: AsyncConnection, theater_id: int, at_most: int) -> tuple[Candidate, ...]:
-    """As `to_come`, in a few words."""
+    """As `to_come`, with id, title and start only."""
     rows = await connection.execute(_SOME_TO_COME, {"theater_id": theater_id, "at_most": at_most})
     return tuple(Candidate(row.id, row.title, row.starts_at) for row in rows)
 
 
 async def taken(connection: AsyncConnection, screening_ids: Sequence[int], seat_ids: Sequence[int]) -> Collection[int]:
-    """Those of the seats that somebody holds at this moment or booked in any of these screenings. Ask after locking."""
+    """Those of the seats that are held or booked in any of these screenings. Call it after locking."""
     given = {"screening_ids": list(screening_ids), "seat_ids": list(seat_ids)}
     return set((await connection.execute(_TAKEN, given)).scalars())
 
 
 async def was_ever_taken(connection: AsyncConnection, screening_id: int) -> bool:
-    """Has anybody ever held or booked a seat here?"""
+    """Whether a seat of this screening was ever held or booked."""
     found: bool = (await connection.execute(_EVER_TAKEN, {"screening_id": screening_id})).scalar_one()
     return found
 
@@ -90,7 +90,7 @@ async def was_ever_taken(connection: AsyncConnection, screening_id: int) -> bool
 async def add(
     connection: AsyncConnection, theater_id: int, plan: ScreeningPlan, screening_id: int | None = None
 ) -> int:
-    """Write down a screening, under a given id or the next one; gives its id."""
+    """Insert a screening, with the given id or a new one, and return its id."""
     layout_revision = select(schema.theaters.c.layout_revision).where(schema.theaters.c.id == theater_id)
     values = {"theater_id": theater_id, "layout_revision": layout_revision.scalar_subquery(), **_columns(plan)}
     if screening_id is not None:
@@ -101,14 +101,14 @@ async def add(
 
 
 async def change(connection: AsyncConnection, screening_id: int, plan: ScreeningPlan) -> None:
-    """Write an edit down. Lock first."""
+    """Update a screening. Lock it first."""
     table = schema.screenings
     edit = update(table).where(table.c.id == screening_id)
     await connection.execute(edit.values(revision=table.c.revision + 1, **_columns(plan)))
 
 
 async def move_layouts(connection: AsyncConnection, theater_id: int, layout_revision: int) -> None:
-    """All screenings of a theater stand on this revision of its layout now. Lock them first."""
+    """Move all screenings of a theater to this revision of its layout. Lock them first."""
     await connection.execute(_MOVE_LAYOUTS, {"theater_id": theater_id, "layout_revision": layout_revision})
 
 

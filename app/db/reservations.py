@@ -1,4 +1,4 @@
-"""Reservations as they are read: one of mine, mine, and the rows that a batch reads."""
+"""Reads reservations: one, or a page of one user's. It also has the columns that a batch reads."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -42,7 +42,7 @@ _SCREENINGS_WITH_HOLDS = text("""
 
 
 def reservation_of(row: Sequence[Any]) -> Reservation:
-    """A reservation, from its `COLUMNS` and `SEATS`."""
+    """A reservation from a row with `COLUMNS` and `SEATS`."""
     _, reservation_id, user_id, status, created_at, first_held_at, expires_at, booking_id, version, seats = row
     return Reservation(
         id=reservation_id,
@@ -61,7 +61,7 @@ def reservation_of(row: Sequence[Any]) -> Reservation:
 async def one_of(
     connection: AsyncConnection, user_id: int, reservation_id: UUID
 ) -> tuple[Reservation, int, datetime] | None:
-    """One of this user's, its screening, and PostgreSQL's time; None: there is none, or it is somebody else's."""
+    """A reservation of this user, the id of its screening, and PostgreSQL's time (UTC); None if it is not theirs."""
     row = (await connection.execute(_ONE_OF_MINE, {"user_id": user_id, "id": reservation_id})).one_or_none()
     return None if row is None else (reservation_of(row[:10]), row.screening_id, row.now)
 
@@ -75,7 +75,10 @@ async def all_of(
     before: UUID | None,
     at_most: int,
 ) -> list[tuple[Reservation, int, datetime]]:
-    """This user's, newest first; only those of a status at this moment, of a screening, and older than `before`."""
+    """At most `at_most` reservations of this user, each with its screening and PostgreSQL's time, newest first.
+
+    Only those with this status now, of this screening, and older than the reservation `before`; None is no condition.
+    """
     wanted: dict[str, object] = {"user_id": user_id, "at_most": at_most}
     query = _MINE
     if status is not None:
@@ -92,17 +95,17 @@ async def all_of(
 
 
 async def screening_of(connection: AsyncConnection, user_id: int, reservation_id: UUID) -> int | None:
-    """In which screening this user has this reservation, if anywhere."""
+    """The screening of this user's reservation; None if they have no such reservation."""
     found: int | None = await connection.scalar(_SCREENING, {"user_id": user_id, "id": reservation_id})
     return found
 
 
 async def newest_with_seat(connection: AsyncConnection, user_id: int, seat_id: int) -> UUID | None:
-    """This user's newest reservation that names the seat and was not given back."""
+    """This user's newest reservation with this seat, unless it was given back; None if there is none."""
     found: UUID | None = await connection.scalar(_WITH_SEAT, {"user_id": user_id, "seat_id": seat_id})
     return found
 
 
 async def screenings_with_holds(connection: AsyncConnection, user_id: int) -> list[int]:
-    """In which screenings this user holds seats."""
+    """The screenings in which this user holds seats."""
     return list(await connection.scalars(_SCREENINGS_WITH_HOLDS, {"user_id": user_id}))

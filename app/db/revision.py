@@ -1,4 +1,4 @@
-"""Which version of the schema the database has: the cheapest question that shows that it answers at all."""
+"""The revision of the database's schema: the cheapest question whose answer shows that PostgreSQL works."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -6,11 +6,11 @@ from app.db import migrations
 
 
 async def revision(engine: AsyncEngine) -> str | None:
-    """The database's revision, None for an empty one. Raises what connecting raises."""
+    """The revision of the database; None if it has no schema. Raises what connecting raises."""
     async with engine.connect() as connection:
         return await connection.run_sync(migrations.current)
 
 
 def newest_revision() -> str | None:
-    """The revision that this program was made for. Reads files: ask once, at start."""
+    """The revision that this version of Usher needs. It reads files: ask once, at start."""
     return migrations.head()

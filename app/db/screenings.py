@@ -1,4 +1,4 @@
-"""Screenings: listing them, finding the ones that may be meant, and what their columns mean to the rules."""
+"""Reads screenings: lists, the ones that a call may mean, and what their columns mean for the rules."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from app.domain.screenings import Limits, Screening
 from app.settings import Settings
 
 UNLIMITED: Final = -1
-"""A limit's column of a screening that has no such limit whatever the default is."""
+"""The value of a limit's column in a screening without that limit. NULL is the default of the service."""
 
 
 class Row(Protocol):
@@ -30,7 +30,7 @@ class Row(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for a screening that says nothing itself: its column is NULL. Hold times are seconds."""
+    """The values for a screening whose own columns are NULL. Hold times are in seconds."""
 
     hold_seconds: int
     max_hold_seconds: int
@@ -38,7 +38,7 @@ class Defaults:
 
     @classmethod
     def of(cls, settings: Settings) -> "Defaults":
-        """The defaults from the environment."""
+        """The defaults from the settings."""
         return cls(
             hold_seconds=settings.reservation_timeout,
             max_hold_seconds=settings.max_hold_seconds,
@@ -53,7 +53,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class MeantScreening:
-    """A screening that somebody may mean who named only its theater, or not even that."""
+    """A screening that a call may mean which does not name one."""
 
     on_sale: bool
     candidate: Candidate
@@ -79,7 +79,7 @@ _ANY_TO_COME = text("""
 
 
 def screening_of(row: Row, defaults: Defaults) -> Screening:
-    """What the rules must know of a screening, from its row."""
+    """A screening for the rules, from its row."""
     hold_seconds = row["hold_seconds"] or defaults.hold_seconds
     return Screening(
         id=row["id"],
@@ -97,7 +97,7 @@ def screening_of(row: Row, defaults: Defaults) -> Screening:
 
 
 def listed(row: Row, defaults: Defaults) -> ListedScreening:
-    """A screening as it is listed, from its row; `at` in the row decides whether it is on sale."""
+    """A screening as it is listed, from its row. Whether it is on sale is decided at the row's `at`."""
     screening = screening_of(row, defaults)
     return ListedScreening(
         screening, row["title"], row["orphan_rule"], row["version"], on_sale=screening.is_on_sale(row["at"])
@@ -105,7 +105,7 @@ def listed(row: Row, defaults: Defaults) -> ListedScreening:
 
 
 async def one(connection: AsyncConnection, screening_id: int, defaults: Defaults) -> ListedScreening | None:
-    """One screening, if there is such."""
+    """One screening; None if it does not exist."""
     query = _LISTED.where(schema.screenings.c.id == literal(screening_id, BigInteger))
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else listed(row, defaults)
@@ -118,7 +118,10 @@ async def soonest(
     at_most: int,
     defaults: Defaults,
 ) -> list[ListedScreening]:
-    """Screenings by their start, the soonest first, cancelled ones too; only those after the (start, id) of `after`."""
+    """At most `at_most` screenings by their start, the soonest first, cancelled ones too.
+
+    `after` is the start and id of the last one of the page before.
+    """
     table = schema.screenings
     query = _LISTED.order_by(table.c.starts_at, table.c.id).limit(at_most)
     if wanted.theater_id is not None:
@@ -136,13 +139,13 @@ async def soonest(
 
 
 async def meant(connection: AsyncConnection, theater_id: int | None, at_most: int) -> list[MeantScreening]:
-    """What somebody may mean who names a theater, or none: the screenings still to be sold, those on sale now first."""
+    """The screenings that a call may mean which names only a theater, or not even that; those on sale now are first."""
     rows = await connection.execute(_MEANT, {"theater_id": theater_id, "at_most": at_most})
     return [MeantScreening(row.on_sale, Candidate(*row[:3])) for row in rows]
 
 
 async def any_to_come(connection: AsyncConnection, theater_id: int, now: datetime) -> bool:
-    """Is there a screening in this theater that is on sale, or will be?"""
+    """Whether a screening of this theater is on sale at `now`, or will be."""
     found: bool = (await connection.execute(_ANY_TO_COME, {"theater_id": theater_id, "now": now})).scalar_one()
     return found
 
@@ -172,7 +175,7 @@ def _limit(own: int | None, default: int | None) -> int | None:
 
 
 def prices_of(column: str | Mapping[str, Any]) -> Mapping[str, Money]:
-    """To asyncpg a jsonb column is a string, to SQLAlchemy's tables a dictionary."""
+    """The prices from a jsonb column, which is a string for asyncpg and a dictionary for SQLAlchemy's tables."""
     return _prices_in(column) if isinstance(column, str) else _prices(column)
 
 
@@ -195,6 +198,6 @@ _RULES = text("""
 async def rules_of(
     connection: AsyncConnection, screening_ids: Iterable[int], defaults: Defaults
 ) -> dict[int, tuple[Screening, int]]:
-    """These screenings as the rules know them, each with the revision of the layout that it stands on."""
+    """These screenings for the rules, each with the revision of its layout, by id; without those that do not exist."""
     rows = await connection.execute(_RULES, {"ids": list(set(screening_ids))})
     return {row["id"]: (screening_of(row, defaults), row["layout_revision"]) for row in rows.mappings()}

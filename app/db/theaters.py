@@ -1,4 +1,4 @@
-"""Theaters: reading them with what they hold, and writing them down. One that was taken away is in no list."""
+"""Theaters: read, add, change, remove. A removed theater is in no list."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ _MOVE_LAYOUT = text("UPDATE theaters SET layout_revision = layout_revision + 1 W
 
 @dataclass(frozen=True, slots=True)
 class LockedTheater:
-    """A theater that nobody else edits until the transaction ends."""
+    """A theater that nobody else can edit until the transaction ends."""
 
     id: int
     name: str
@@ -53,25 +53,25 @@ class LockedTheater:
 
 
 async def newest(connection: AsyncConnection, before: int | None, at_most: int) -> list[Theater]:
-    """The newest theaters, those with an id below `before` only."""
+    """At most `at_most` theaters, newest first; with `before`, only those with a lower id."""
     rows = await connection.execute(_NEWEST, {"before": before, "at_most": at_most})
     return [Theater(**row) for row in rows.mappings()]
 
 
 async def one(connection: AsyncConnection, theater_id: int) -> Theater | None:
-    """One theater, if there is such."""
+    """One theater; None if it does not exist."""
     row = (await connection.execute(_ONE, {"theater_id": theater_id})).mappings().one_or_none()
     return None if row is None else Theater(**row)
 
 
 async def layout_revision(connection: AsyncConnection, theater_id: int) -> int | None:
-    """How often the seats of a theater were edited; None: there is no such theater."""
+    """The revision of a theater's layout; None if the theater does not exist."""
     revision: int | None = (await connection.execute(_LAYOUT_REVISION, {"theater_id": theater_id})).scalar_one_or_none()
     return revision
 
 
 async def add(connection: AsyncConnection, name: str, timezone: str, theater_id: int | None = None) -> int:
-    """Write down a theater, under a given id or the next one; gives its id. `timezone` is like Europe/Berlin."""
+    """Insert a theater, with the given id or a new one, and return its id. `timezone` is like Europe/Berlin."""
     values = {"name": name, "timezone": timezone} | ({} if theater_id is None else {"id": theater_id})
     added = await connection.execute(insert(schema.theaters).values(values).returning(schema.theaters.c.id))
     theater: int = added.scalar_one()
@@ -79,30 +79,30 @@ async def add(connection: AsyncConnection, name: str, timezone: str, theater_id:
 
 
 async def any_ever(connection: AsyncConnection) -> bool:
-    """Is there a theater, or was there one?"""
+    """Whether there is, or was, any theater."""
     found: bool = (await connection.execute(_ANY_EVER)).scalar_one()
     return found
 
 
 async def lock(connection: AsyncConnection, theater_id: int) -> LockedTheater | None:
-    """Keep other organizers from editing this theater, its seats and its programme until the transaction ends.
+    """Lock a theater until the transaction ends: nobody else edits it, its seats and its screenings.
 
-    Whoever edits takes this lock first, and those of screenings after it. None: there is no such theater.
+    Take this lock first, and those of screenings after it. None if the theater does not exist.
     """
     row = (await connection.execute(_LOCK, {"theater_id": theater_id})).mappings().one_or_none()
     return None if row is None else LockedTheater(**row)
 
 
 async def change(connection: AsyncConnection, theater_id: int, name: str, timezone: str) -> None:
-    """Write a theater's edit down."""
+    """Update the name and time zone of a theater."""
     await connection.execute(_CHANGE, {"theater_id": theater_id, "name": name, "timezone": timezone})
 
 
 async def remove(connection: AsyncConnection, theater_id: int) -> None:
-    """Take a theater away; what was on there stays readable."""
+    """Remove a theater. Its past screenings can still be read."""
     await connection.execute(_REMOVE, {"theater_id": theater_id})
 
 
 async def move_layout(connection: AsyncConnection, theater_id: int) -> None:
-    """Its layout has one more revision."""
+    """Count a new revision of the theater's layout."""
     await connection.execute(_MOVE_LAYOUT, {"theater_id": theater_id})

@@ -1,4 +1,4 @@
-"""Accounts: users with a username and a password, and the eras of their sessions (`users.era`)."""
+"""Accounts: users with a username and a password. `users.era` counts when all sessions of a user were ended."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from app.domain.refusals import UsernameTaken
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What it takes to show that somebody is this user, and who they are then. API keys' users have no password."""
+    """What is needed to sign a user in. Guests and users of API keys have no password."""
 
     id: int
     username: str | None
@@ -26,7 +26,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """Since when a user's sessions count: those of an earlier era are over, but for the spared one."""
+    """The current era of a user. Sessions of earlier eras have ended, except the spared one."""
 
     user_id: int
     era: int
@@ -74,13 +74,13 @@ _ERAS = text("""
 
 
 async def credentials_of(connection: AsyncConnection, username_key: str) -> Credentials | None:
-    """The user with this username, whichever way it is written; None: nobody has it."""
+    """The user with this username, by its key (see `usernames.key`); None if there is none."""
     row = (await connection.execute(_OF_USERNAME, {"key": username_key})).one_or_none()
     return Credentials(*row) if row else None
 
 
 async def credentials(connection: AsyncConnection, user_id: int) -> Credentials | None:
-    """The user with this id; None: nobody has it, or they are gone."""
+    """The user with this id; None if there is none, or the account was deleted."""
     row = (await connection.execute(_OF_ID, {"id": user_id})).one_or_none()
     return Credentials(*row) if row else None
 
@@ -88,7 +88,7 @@ async def credentials(connection: AsyncConnection, user_id: int) -> Credentials 
 async def insert_account(
     connection: AsyncConnection, username: str, key: str, email: str | None, password_hash: str, role: str
 ) -> int:
-    """Make an account; its id. Raises UsernameTaken."""
+    """Create an account, and return its id. Raises UsernameTaken."""
     given = {"username": username, "key": key, "email": email, "password_hash": password_hash, "role": role}
     with _a_name_is_taken_once():
         return int((await connection.execute(_INSERT_ACCOUNT, given)).scalar_one())
@@ -97,39 +97,42 @@ async def insert_account(
 async def become_account(
     connection: AsyncConnection, user_id: int, username: str, key: str, email: str | None, password_hash: str
 ) -> bool:
-    """Make an account of a guest, with all that they have; False: this is no guest any more. Raises UsernameTaken."""
+    """Turn a guest into an account, with everything that they have; False if it is not a guest any more.
+
+    Raises UsernameTaken.
+    """
     given = {"id": user_id, "username": username, "key": key, "email": email, "password_hash": password_hash}
     with _a_name_is_taken_once():
         return (await connection.execute(_BECOME_ACCOUNT, given)).one_or_none() is not None
 
 
 async def insert_machine(connection: AsyncConnection, role: str) -> int:
-    """Make a user for an API key: neither guest nor account; their id."""
+    """Create the user of an API key, and return its id. It is neither a guest nor an account."""
     return int((await connection.execute(_INSERT_MACHINE, {"role": role})).scalar_one())
 
 
 async def rehash(connection: AsyncConnection, user_id: int, old: str, new: str) -> None:
-    """Keep the same password under another hash, unless it was changed meanwhile."""
+    """Store a new hash of the same password, unless the password was changed in the meantime."""
     await connection.execute(_REHASH, {"id": user_id, "old": old, "new": new})
 
 
 async def change_password(
     connection: AsyncConnection, user_id: int, old: str, new: str, spared_session_id: UUID | None
 ) -> Era | None:
-    """Keep another password's hash, and begin an era; None: `old` is not the user's hash any more."""
+    """Store the hash of a new password and begin a new era; None if `old` is not the current hash any more."""
     given = {"id": user_id, "old": old, "new": new, "spared_session_id": spared_session_id}
     row = (await connection.execute(_CHANGE_PASSWORD, given)).one_or_none()
     return Era(*row) if row else None
 
 
 async def delete(connection: AsyncConnection, user_id: int, old: str | None) -> Era | None:
-    """Take a person's data away and begin an era without sessions; None: `old` is not the user's hash any more."""
+    """Delete a user's personal data, and begin an era without sessions; None if `old` is not the current hash."""
     row = (await connection.execute(_DELETE, {"id": user_id, "old": old})).one_or_none()
     return Era(*row) if row else None
 
 
 async def eras_of_the_last(connection: AsyncConnection, seconds: float) -> list[Era]:
-    """Whose era began in so many seconds before now."""
+    """The eras that began within the last seconds."""
     return [Era(*row) for row in await connection.execute(_ERAS, {"seconds": seconds})]
 
 

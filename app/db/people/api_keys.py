@@ -1,4 +1,4 @@
-"""API keys: what machines show instead of a password. Only a hash of each is kept."""
+"""API keys: programs send them instead of a password. Only a hash of each is stored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from app.db.people.accounts import Era
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as its administrators see it. `prefix` is how it begins; the rest is known to its owner alone."""
+    """A key as administrators see it. `prefix` is its first characters; the rest is not stored."""
 
     id: int
     user_id: int
@@ -26,7 +26,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Whoever shows a key acts as this user."""
+    """The user that a key acts as, and what the key may do."""
 
     key_id: int
     user_id: int
@@ -74,40 +74,40 @@ async def insert(
     key_hash: bytes,
     created_by: int,
 ) -> int:
-    """Make a key for this user; its id."""
+    """Create a key for this user, and return its id."""
     given = {"user_id": user_id, "name": name, "scopes": list(scopes), "prefix": prefix, "key_hash": key_hash}
     return int((await connection.execute(_INSERT, given | {"created_by": created_by})).scalar_one())
 
 
 async def one(connection: AsyncConnection, key_id: int) -> ApiKey | None:
-    """A key that was not revoked."""
+    """A key; None if there is none, or it was revoked."""
     row = (await connection.execute(_ONE, {"id": key_id})).one_or_none()
     return ApiKey(*row) if row else None
 
 
 async def newest(connection: AsyncConnection, before: int | None, at_most: int) -> list[ApiKey]:
-    """Keys that were not revoked, newest first, older than `before`."""
+    """At most `at_most` keys that are not revoked, newest first; with `before`, only those with a lower id."""
     rows = await connection.execute(_NEWEST, {"before": before, "at_most": at_most})
     return [ApiKey(*row) for row in rows]
 
 
 async def machine(connection: AsyncConnection, key_hash: bytes) -> Machine | None:
-    """Who the key with this hash acts as; None: there is none, or it was revoked."""
+    """The user that the key with this hash acts as; None if there is none, or it was revoked."""
     row = (await connection.execute(_MACHINE, {"key_hash": key_hash})).one_or_none()
     return Machine(*row) if row else None
 
 
 async def was_used(connection: AsyncConnection, key_id: int) -> None:
-    """Write down that a key is in use, at most once a minute."""
+    """Store that a key is used now, at most once a minute."""
     await connection.execute(_WAS_USED, {"id": key_id})
 
 
 async def revoke(connection: AsyncConnection, key_id: int) -> Era | None:
-    """Believe a key no more; None: it was revoked before, or there is none."""
+    """Revoke a key; None if it was revoked before, or there is none."""
     row = (await connection.execute(_REVOKE, {"id": key_id})).one_or_none()
     return Era(*row) if row else None
 
 
 async def existed(connection: AsyncConnection, key_id: int) -> bool:
-    """Is there or was there such a key?"""
+    """Whether there is, or was, such a key."""
     return await connection.scalar(_EXISTED, {"id": key_id}) is not None

@@ -1,4 +1,4 @@
-"""Sessions: what a refresh token belongs to. One row each, with the hash of the newest token alone."""
+"""Sessions: one row for each chain of refresh tokens, with the hash of the newest token only."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,7 +11,7 @@ from app.db.box_office.sweeping import PORTION
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """Whose session it is, as they are now."""
+    """The user of a renewed session, as they are now."""
 
     user_id: int
     role: str
@@ -52,29 +52,29 @@ _FORGET = text("""
 async def insert(
     connection: AsyncConnection, session_id: UUID, user_id: int, era: int, token_hash: bytes, seconds: int
 ) -> None:
-    """Open a session in the user's era. If that is over by now, so is the session."""
+    """Open a session that lasts for these seconds. It counts as ended if the user's era is over."""
     given = {"id": session_id, "user_id": user_id, "era": era, "token_hash": token_hash, "seconds": seconds}
     await connection.execute(_INSERT, given)
 
 
 async def rotate(connection: AsyncConnection, session_id: UUID, old: bytes, new: bytes, seconds: int) -> Renewed | None:
-    """Take the new token's hash in place of the old; None: the session is over, or the old one is not its newest."""
+    """Replace the hash of the refresh token; None if the session has ended, or `old` is not its newest token."""
     given = {"id": session_id, "old": old, "new": new, "seconds": seconds}
     row = (await connection.execute(_ROTATE, given)).one_or_none()
     return Renewed(*row) if row else None
 
 
 async def end(connection: AsyncConnection, session_id: UUID) -> bool:
-    """End a session; False: it had ended, or there is none."""
+    """End a session; False if it had ended before, or there is none."""
     return (await connection.execute(_END, {"id": session_id})).one_or_none() is not None
 
 
 async def ended_in_the_last(connection: AsyncConnection, seconds: float) -> list[UUID]:
-    """Which sessions were ended in so many seconds before now."""
+    """The sessions that were ended within the last seconds."""
     return list(await connection.scalars(_ENDED, {"seconds": seconds}))
 
 
 async def forget(connection: AsyncConnection) -> None:
-    """Delete sessions that nobody can go on with."""
+    """Delete sessions that have expired, or ended long ago."""
     while (await connection.execute(_FORGET, {"at_most": PORTION})).rowcount == PORTION:
         pass

@@ -1,4 +1,4 @@
-"""Users: the people who hold and book. A guest is a user without a username, and so is whoever an API key acts as."""
+"""Users: those who hold and book. A guest is a user without a username; the user of an API key has none either."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user as `GET /me` shows them, with what they hold and booked."""
+    """A user as `GET /me` shows them, with what they hold and have booked."""
 
     id: int
     username: str | None
@@ -45,14 +45,14 @@ _ACCOUNT = text("""
 
 
 async def insert_guest(connection: AsyncConnection, email: str | None) -> int:
-    """Make a guest; their id."""
+    """Create a guest, and return their id."""
     return int((await connection.execute(_INSERT_GUEST, {"email": email})).scalar_one())
 
 
 async def insert_passing_guests(connection: AsyncConnection, emails: Sequence[str | None]) -> list[int]:
-    """Make a guest for each email, None for those who gave none; their ids in that order.
+    """Create a guest for each email (None: without one), and return their ids in that order.
 
-    The commit returns before it is on disk: these rows mean nothing until a later commit takes seats for them. The
+    The commit does not wait for the disk: these rows mean nothing until a later commit takes seats for them. The
     connection must be in autocommit, so that the setting ends with the statement.
     """
     rows = await connection.scalars(_INSERT_PASSING_GUESTS, {"emails": list(emails)})
@@ -60,6 +60,6 @@ async def insert_passing_guests(connection: AsyncConnection, emails: Sequence[st
 
 
 async def account(connection: AsyncConnection, user_id: int) -> Account | None:
-    """The user as they are now, or None when nobody has this id."""
+    """The user as they are now; None if there is none with this id."""
     row = (await connection.execute(_ACCOUNT, {"id": user_id})).one_or_none()
     return Account(*row) if row else None

@@ -1,1 +1,1 @@
-"""The SQL of seat maps: who has a seat, what changed, and whether Redis can be believed."""
+"""The SQL of seat maps: who has a seat, what has changed, and whether Redis can be trusted."""

@@ -1,4 +1,4 @@
-"""Availability as PostgreSQL knows it at one moment: every claim of a screening, or what changed; its map version."""
+"""The occupancy of a screening at one moment: all its claims, or those that have changed, with the map version."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,7 +40,7 @@ SELECT s.id, s.version + s.revision + s.layout_revision
 
 
 async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupancy, datetime] | None:
-    """The occupancy of a screening and PostgreSQL's time of reading it; None: there is no such screening."""
+    """The occupancy of a screening, and PostgreSQL's time (UTC) of reading it; None if the screening does not exist."""
     row = (await connection.execute(_OCCUPANCY, {"screening_id": screening_id})).one_or_none()
     if row is None:
         return None
@@ -70,9 +70,9 @@ async def map_versions(connection: AsyncConnection, screening_ids: Sequence[int]
 async def changed(
     connection: AsyncConnection, screening_id: int, after: int, at_most: int
 ) -> tuple[int, int, tuple[SeatChange, ...]] | None:
-    """The map version and the version of a screening, and every change after an earlier version, in order.
+    """The map version and the version of a screening, and all changes after the version `after`, in order.
 
-    None when that cannot be told: there were more than `at_most`, or some of them are long ago.
+    None if they are more than `at_most`, or some of them are no longer kept.
     """
     given = {"screening_id": screening_id, "after": after, "at_most": at_most + 1}
     row = (await connection.execute(_CHANGED, given)).one_or_none()

@@ -1,4 +1,4 @@
-"""What the processes tell each other about Redis: it missed a change, believe it no more until then. Seldom written."""
+"""A warning to all processes that Redis has missed a change: until it is over, nobody trusts it. Rarely written."""
 
 from datetime import datetime
 
@@ -13,11 +13,11 @@ _READ = text("SELECT EXISTS (SELECT FROM redis_mistrust WHERE until > clock_time
 
 
 async def spread(connection: AsyncConnection, seconds: float) -> None:
-    """Warn everybody for so many seconds."""
+    """Warn all processes for these seconds."""
     await connection.execute(_SPREAD, {"seconds": seconds})
 
 
 async def read(connection: AsyncConnection) -> tuple[bool, datetime]:
-    """Does a warning hold, and PostgreSQL's time."""
+    """Whether a warning is in force, and PostgreSQL's time (UTC)."""
     row = (await connection.execute(_READ)).one()
     return row[0], row[1]

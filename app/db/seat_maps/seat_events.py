@@ -1,4 +1,4 @@
-"""What happened to the seats of a screening, version by version."""
+"""The events of a screening's seats, version by version."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ SELECT e.seat_id
 
 @dataclass(frozen=True, slots=True)
 class SeatEvent:
-    """What a seat is since its last change, whose it is, and whose hold it was before."""
+    """A seat after its last change: its status, whose it is now, and whose hold the change ended."""
 
     seat_id: int
     status: str
@@ -57,7 +57,7 @@ class SeatEvent:
 
 
 class SeatChange(NamedTuple):
-    """One change of one seat: what it became with this version, whose it is since, and whose hold it was before."""
+    """One change of one seat: its status since this version, whose it is now, and whose hold the change ended."""
 
     version: int
     seat_id: int
@@ -69,7 +69,7 @@ class SeatChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a screening is: its version, and the revisions of its house and of itself."""
+    """The version of a screening, and the revisions of its layout and of the screening itself."""
 
     screening_id: int
     version: int
@@ -80,7 +80,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed in a screening, up to `version`. `oldest` is the first version that is still known, if any is."""
+    """The changes of a screening up to `version`. `oldest` is the first version that is still kept; None if none is."""
 
     version: int
     theater_id: int
@@ -90,16 +90,16 @@ class Changes:
 
     @property
     def earliest(self) -> int:
-        """The earliest version after which everything is still known."""
+        """The earliest version after which all changes are still kept."""
         return self.version if self.oldest is None else self.oldest - 1
 
     def reach_back_to(self, version: int) -> bool:
-        """Is everything after this version still known?"""
+        """Whether all changes after this version are still kept."""
         return version >= min(self.earliest, self.version)
 
 
 async def since(connection: AsyncConnection, screening_id: int, version: int) -> Changes | None:
-    """Everything after a version; None: there is no such screening."""
+    """The changes after a version, with the last one of each seat; None if the screening does not exist."""
     given = {"screening_id": screening_id, "since": version}
     row = (await connection.execute(_SINCE, given)).one_or_none()
     if row is None:
@@ -111,9 +111,9 @@ async def since(connection: AsyncConnection, screening_id: int, version: int) ->
 async def after(
     connection: AsyncConnection, screening_id: int, version: int, at_most: int
 ) -> tuple[int, tuple[SeatChange, ...]] | None:
-    """The present version, and every change after `version` in order.
+    """The current version, and all changes after `version` in order.
 
-    None when that cannot be told: they are more than `at_most`, or some of them are no longer kept.
+    None if they are more than `at_most`, or some of them are no longer kept.
     """
     given = {"screening_id": screening_id, "after": version, "at_most": at_most + 1}
     row = (await connection.execute(_AFTER, given)).one_or_none()
@@ -126,12 +126,12 @@ async def after(
 
 
 async def positions(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, Position]:
-    """How far each of these screenings is, as far as they exist."""
+    """The position of each of these screenings that exists."""
     rows = await connection.execute(_POSITIONS, {"ids": list(screening_ids)})
     return {row.id: Position(*row) for row in rows}
 
 
 async def lost_by(connection: AsyncConnection, screening_id: int, user_id: int) -> frozenset[int]:
-    """The seats whose last change took them from this user."""
+    """The seats whose last change ended a hold of this user."""
     given = {"screening_id": screening_id, "user_id": user_id}
     return frozenset((await connection.execute(_LOST, given)).scalars())
