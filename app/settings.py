@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535, description="The port to listen on; 0 takes any that is free.")
     web_concurrency: int = Field(1, ge=1, le=64, description="Worker processes.")
     usher_home: Path = Field(Path(".usher"), description="Where Usher's own PostgreSQL, Valkey and secret live.")
+    usher_plain: bool = Field(
+        False, description="on: FastAPI's own routing runs every operation: the same answers, more slowly."
+    )
 
     # Who is who
     jwt_secret: Secret | None = Field(

@@ -10,20 +10,18 @@ from datetime import datetime
 from html import escape
 from typing import Any, Final, TypeVar
 
-from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app.domain import refusals
 from app.domain.reservations import ReservationStatus
-from app.http.replies import Header, Reply, page, rate_headers
+from app.http.replies import Header, Reply, rate_headers
 from app.schemas.format import faults
 from app.schemas.format.faults import Malformed, Mistake
 from app.schemas.format.moments import moment
 from app.schemas.problems import KINDS, Kind, kind_of_status, problem_json
 
 log = logging.getLogger(__name__)
-router = APIRouter()
 
 E = TypeVar("E", bound=Exception)
 
@@ -320,12 +318,3 @@ def explanation(kind: Kind) -> str:
     """The page that explains a kind of problem to a person."""
     words = {name: escape(str(getattr(kind, name))) for name in ("code", "status", "title", "meaning", "advice")}
     return _PAGE.format(**words)
-
-
-@router.get("/problems/{code}", include_in_schema=False)
-async def explain_problem(code: str) -> Reply:
-    """What a problem means and what to do about it, as a page."""
-    kind = KINDS.get(code)
-    if kind is None:
-        raise refusals.NotFound("kind of problem")
-    return page(explanation(kind).encode())
