@@ -140,9 +140,9 @@ def _sweep(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
-    from app.http.problems import advice
     from app.main import import_once
     from app.schemas.imports import FileWrong, read_layout_file
+    from app.schemas.sentences import detail_of
 
     if arguments.theater is not None and (arguments.name or arguments.timezone):
         print("--theater is for a theater that has a name and a time zone; leave these out.", file=sys.stderr)
@@ -160,7 +160,7 @@ def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
         print(*(f"{arguments.file}: {complaint}" for complaint in wrong.complaints), sep="\n", file=sys.stderr)
         return 1
     except Refusal as refusal:
-        print(advice(refusal), file=sys.stderr)
+        print(detail_of(refusal), file=sys.stderr)
         return 1
     print(f"Theater {theater_id} has {seat_count} seats now.")
     return 0

@@ -145,6 +145,7 @@ class Edge:
         """The same operation by FastAPI's own routing and handler (`routes.ApiRoute`)."""
         scope = request.scope
         scope["usher.request"] = request
+        scope["usher.method"] = scope["method"]
         if scope["method"] == "HEAD":
             scope["method"] = "GET"
         await self._inner(scope, request.receive, signed)

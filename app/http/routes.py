@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from app.http.declarations import takes_form
 from app.http.operations import Parameter, is_plain, not_plain, parameters_of, query_of
 from app.http.request import ApiRequest
-from app.schemas.format import forms
+from app.schemas.format import forms, strict
 
 BASE: Final = "/api/v1"
 
@@ -29,11 +29,10 @@ class ApiRoute(APIRoute):
         async def run_with_our_request(request: Request) -> Response:
             ours: ApiRequest = request.scope["usher.request"]
             ours.scope = request.scope
+            ours.scope["method"] = ours.scope["usher.method"]
             _must_be_plain(ours, parameters)
-            if self.body_field and ours.raw_body:
-                if has_form and forms.is_form(ours.headers_once.get(b"content-type", b"")):
-                    ours.take_form()
-                ours.content()
+            if self.body_field:
+                _must_be_readable(ours, has_form=has_form)
             return await run(ours)
 
         return run_with_our_request
@@ -48,6 +47,16 @@ def operation_id(route: APIRoute) -> str:
     """hold_seats becomes holdSeats."""
     first, *others = route.name.split("_")
     return first + "".join(word.title() for word in others)
+
+
+def _must_be_readable(request: ApiRequest, *, has_form: bool) -> None:
+    """Raises UnsupportedMediaType or Malformed, before FastAPI reads the same body in its own way."""
+    kind = request.headers_once.get(b"content-type")
+    if has_form and kind is not None and forms.is_form(kind):
+        request.take_form()
+    elif kind is not None and not request.raw_body:
+        strict.must_be_json(kind, None)
+    request.content()
 
 
 def _must_be_plain(request: ApiRequest, parameters: Sequence[Parameter]) -> None:

@@ -15,11 +15,10 @@ from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
+from app.schemas.bookings import BookingIn, BookingOut, BookingsOut, PaymentIn
 from app.schemas.format.ids import BookingId, ScreeningId, SeatId, UserId
 from app.schemas.format.moments import encoded
 from app.schemas.format.pages import Limit, UuidCursor, page_json
-from app.schemas.shapes import BookingOut, BookingsOut
-from app.schemas.wanted import BookingIn, PaymentIn
 from app.services.desk import Meant
 
 router = api_router("bookings")

@@ -14,8 +14,8 @@ from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
+from app.schemas.existing_clients import ConfirmAsTheyDoIn, SeatAtOnceIn, ToggleAsTheyDoIn
 from app.schemas.format.ids import ScreeningId, TheaterId
-from app.schemas.wanted import ConfirmAsTheyDoIn, SeatAtOnceIn, ToggleAsTheyDoIn
 from app.services.desk import Meant
 
 router = api_router("existing clients", in_schema=False)

@@ -13,12 +13,12 @@ from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
+from app.schemas.bookings import BookingOut, ConfirmIn, PaymentIn
 from app.schemas.format.ids import ReservationId, ScreeningId, SeatId
 from app.schemas.format.moments import encoded
 from app.schemas.format.pages import Limit, UuidCursor, page_json
+from app.schemas.reservations import NothingIn, ReleasedOut, ReservationOut, ReservationsOut, ToggledOut
 from app.schemas.seats import SeatsWanted
-from app.schemas.shapes import BookingOut, ReleasedOut, ReservationOut, ReservationsOut, ToggledOut
-from app.schemas.wanted import ConfirmIn, NothingIn, PaymentIn
 from app.services.desk import Meant
 
 router = api_router("reservations")

@@ -14,9 +14,12 @@ from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
+from app.schemas.availability import CompactMapOut, SeatMapOut
+from app.schemas.bookings import BookingOut
 from app.schemas.format.ids import ScreeningId, Since, TheaterId
-from app.schemas.shapes import BookingOut, ChangesOut, CompactMapOut, ReservationOut, SeatMapOut
-from app.schemas.wanted import TheaterSeatsIn
+from app.schemas.live import ChangesOut
+from app.schemas.reservations import ReservationOut
+from app.schemas.seats import TheaterSeatsIn
 from app.services.desk import Meant
 
 router = api_router("seats")

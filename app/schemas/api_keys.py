@@ -24,8 +24,8 @@ class ApiKeyIn(Strict):
     )
 
     name: Line = Field(max_length=100, examples=["Box office 2"], description="Which machine, for people.")
-    role: Role = Field(examples=["organizer"], description="What its user may do.")
-    scopes: Annotated[list[KeyScope], AfterValidator(_each_once)] = Field(
+    role: Role = Field(strict=False, examples=["organizer"], description="What its user may do.")
+    scopes: Annotated[list[Annotated[KeyScope, Field(strict=False)]], AfterValidator(_each_once)] = Field(
         min_length=1,
         max_length=len(KeyScope),
         examples=[["read", "sell"]],

@@ -8,26 +8,78 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Annotated, Final
 
 import orjson
+from pydantic import BaseModel, Field
 
-from app.domain.money import Money
+from app.domain.money import Money as Amount
 from app.domain.seat_maps.nearness import Nearness
 from app.domain.seat_maps.occupancy import Taken
 from app.domain.seat_maps.runs import Runs, SectionLeft
 from app.domain.seats import Layout, Seat, SeatStatus
-from app.schemas.format.moments import moment
-from app.schemas.format.money import money_json
+from app.schemas.format.moments import MomentOut, moment
+from app.schemas.format.money import Money, money_json
+from app.schemas.seats import NamedSeat
 
 _BLOCK: Final = 64
 """Seats whose text is written anew when one of them changes."""
 
 
+class Counts(BaseModel):
+    """How many seats of the house are what."""
+
+    available: int
+    reserved: int
+    booked: int
+    blocked: int
+
+
+class MapSeat(NamedSeat):
+    """A seat of a screening, for everybody or as the caller sees it."""
+
+    section: str
+    row: str
+    number: int
+    category: str
+    accessible: bool
+    price: Money | None
+    status: SeatStatus
+    is_mine: bool
+    expires_at: MomentOut | None
+
+
+class SeatMapOut(BaseModel):
+    """Every seat of a screening. Counts are those of the whole house under any filter."""
+
+    screening_id: int
+    version: int
+    counts: Counts
+    seats: list[MapSeat]
+
+
+class SectionLeftOut(BaseModel):
+    """What is left of a section: how many seats, and the most of them side by side."""
+
+    name: str
+    available: int
+    largest_block: int
+
+
+class CompactMapOut(BaseModel):
+    """Only what is taken: [seat_id, status, expires_at]. A seat that is not listed is available."""
+
+    screening_id: int
+    version: int
+    counts: Counts
+    sections: list[SectionLeftOut]
+    taken: list[Annotated[tuple[int, SeatStatus, MomentOut | None], Field(json_schema_extra={"items": {}})]]
+
+
 class SeatTexts:
     """The text of every seat of one layout at one set of prices, as it reads while the seat is available."""
 
-    def __init__(self, layout: Layout, prices: Mapping[str, Money]) -> None:
+    def __init__(self, layout: Layout, prices: Mapping[str, Amount]) -> None:
         self.layout = layout
         self.prices = prices
         self.position = {seat.id: position for position, seat in enumerate(layout.seats)}
@@ -110,7 +162,7 @@ def _map_json(head: Mapping[str, object], name: bytes, texts: Iterable[bytes]) -
     return b",".join(parts)
 
 
-def _seat_out(seat: Seat, prices: Mapping[str, Money]) -> dict[str, object]:
+def _seat_out(seat: Seat, prices: Mapping[str, Amount]) -> dict[str, object]:
     price = prices.get(seat.category)
     return {
         "seat_id": seat.id,

@@ -1,16 +1,112 @@
-"""Bookings in JSON (api.md, section 7)."""
+"""Bookings and their payments in JSON (api.md, section 7)."""
 
-from typing import Any
+from typing import Any, ClassVar, Final, Self
+from uuid import UUID
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from app.domain.bookings import Booking
+from app.domain.bookings import Booking, BookingStatus, PaymentStatus
 from app.domain.money import total
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
-from app.schemas.format.moments import moment
-from app.schemas.format.money import money_json
-from app.schemas.reservations import priced_seats_out
+from app.schemas.format.moments import MomentOut, moment
+from app.schemas.format.money import Money, money_json
+from app.schemas.format.requests import BookingKey, Id, Line, Strict, Uuid
+from app.schemas.reservations import RESERVATION_EXAMPLE
+from app.schemas.seats import NamesSeats, PricedSeat, priced_seats_out
+
+_EXAMPLE: Final[dict[str, Any]] = {
+    "id": "01a1f8cd-efb9-721d-b606-2f010a4ca70b",
+    "screening_id": 1,
+    "user_id": 17,
+    "reservation_id": RESERVATION_EXAMPLE["id"],
+    "status": "confirmed",
+    "seats": RESERVATION_EXAMPLE["seats"],
+    "total": RESERVATION_EXAMPLE["total"],
+    "payment": {"status": "paid", "reference": "dummy-01a1f8cd-efb9-721d-b606-2f010a4ca70b"},
+    "created_at": "2026-11-20T11:54:02.117Z",
+    "cancelled_at": None,
+    "version": 2,
+}
+
+
+class PaymentIn(Strict):
+    """How a buyer pays."""
+
+    method: Line | None = Field(None, max_length=64, description="A way of paying that the provider knows.")
+    token: Line | None = Field(None, max_length=4096, description="What the provider gave the buyer's browser.")
+
+
+class ConfirmIn(Strict):
+    """Paying for a hold. Nothing of it is needed with the dummy provider."""
+
+    payment: PaymentIn | None = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"payment": {"method": "card", "token": "tok_visa"}}]})
+
+
+class BookingIn(NamesSeats, Strict):
+    """What to book: a reservation, or seats directly."""
+
+    NEEDS_SEATS: ClassVar[bool] = False
+
+    reservation_id: Uuid | None = Field(None, description="The hold to book. Then no seats are named.")
+    screening_id: Id | None = Field(
+        None, description="The screening of the seats; not needed while only one is on sale."
+    )
+    booking_id: BookingKey | None = Field(
+        None, description="Serves as the idempotency key when no such header is sent."
+    )
+    payment: PaymentIn | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"screening_id": 1, "seats": ["B1", "B2"]}, {"screening_id": 1, "seat_id": 21}]}
+    )
+
+    @model_validator(mode="after")
+    def _a_reservation_or_seats(self) -> Self:
+        if (self.reservation_id is None) is not self.names_any_seats:
+            raise PydanticCustomError("booking_what", "Send reservation_id, or name seats; one of the two.")
+        if self.reservation_id is not None and self.screening_id is not None:
+            raise PydanticCustomError("booking_what", "A reservation says its screening: leave screening_id out.")
+        return self
+
+
+class PaymentOut(BaseModel):
+    """What became of the money, and how the provider calls the payment."""
+
+    status: PaymentStatus
+    reference: str
+
+
+class BookingOut(BaseModel):
+    """Seats that are sold."""
+
+    id: UUID
+    screening_id: int
+    user_id: int
+    reservation_id: UUID | None
+    status: BookingStatus
+    seats: list[PricedSeat]
+    total: Money
+    payment: PaymentOut
+    created_at: MomentOut
+    cancelled_at: MomentOut | None
+    version: int
+    guest_token: str | None = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+
+class BookingsOut(BaseModel):
+    """A page of bookings, newest first."""
+
+    items: list[BookingOut]
+    next_cursor: str | None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE], "next_cursor": None}]})
 
 
 def booking_json(booking: Booking, screening: Screening, layout: Layout) -> bytes:

@@ -1,8 +1,12 @@
-"""Lists in the shapes that existing clients know (api.md, section 10)."""
+"""What existing clients send, and lists in the shapes that they know (api.md, section 10)."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Self
+from uuid import UUID
 
 import orjson
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 
 from app.domain.money import Money
 from app.domain.seat_maps.occupancy import Taken
@@ -10,6 +14,40 @@ from app.domain.seats import Seat, SeatStatus
 from app.schemas.availability import status_for
 from app.schemas.format.moments import moment
 from app.schemas.format.money import money_json
+from app.schemas.format.requests import Email, Id, Lenient, Uuid
+from app.schemas.seats import NamesSeats
+
+
+class SeatAtOnceIn(NamesSeats, Lenient):
+    """One seat, for a guest of this email when nobody is signed in."""
+
+    email: Email | None = None
+
+
+class ConfirmAsTheyDoIn(Lenient):
+    """A reservation, or the seat that is held."""
+
+    reservation_id: Uuid | None = None
+    email: Email | None = None
+    seat_id: Id | None = None
+
+    @property
+    def one_reservation(self) -> UUID:
+        """The reservation, where no seat is named."""
+        assert self.reservation_id is not None, "one of the two is there"  # noqa: S101 - for mypy; `_one_of_them` saw to it
+        return self.reservation_id
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.reservation_id is None) is (self.seat_id is None):
+            raise PydanticCustomError("confirm_what", "Send reservation_id, or seat_id with the owner's token.")
+        return self
+
+
+class ToggleAsTheyDoIn(NamesSeats, Lenient):
+    """Seats of a screening."""
+
+    screening_id: Id
 
 
 def bare_list_json(screening_id: int, seats: Iterable[Seat], prices: Mapping[str, Money]) -> bytes:

@@ -1,17 +1,18 @@
-"""Live messages (api.md, section 9): the same objects through both doors, and what a socket's client may say.
+"""What changed, in JSON (api.md, section 9): the entries of `changes` and of live messages, and what listeners say.
 
 The models are for the documentation; the messages themselves are written as bytes, each entry of an update once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.domain.seats import Layout, SeatStatus
 from app.schemas.format.moments import MomentOut, moment
-from app.schemas.shapes import ChangeOut
+from app.schemas.seats import NamedSeat
 
 _UPDATE: Final[dict[str, Any]] = {
     "seat_id": 1,
@@ -21,6 +22,22 @@ _UPDATE: Final[dict[str, Any]] = {
     "expires_at": "2026-11-20T19:30:00.000Z",
     "previously_reserved_by": None,
 }
+
+
+class ChangeOut(NamedSeat):
+    """What a seat is since its last change. `previously_reserved_by` is the caller, when the hold was theirs."""
+
+    status: SeatStatus
+    is_mine: bool
+    expires_at: MomentOut | None
+    previously_reserved_by: int | None
+
+
+class ChangesOut(BaseModel):
+    """What changed up to `version`."""
+
+    version: int
+    updates: list[ChangeOut]
 
 
 class _Message(BaseModel):
@@ -162,3 +179,44 @@ def token_expiring_json(expires_at: datetime) -> bytes:
 def misunderstood_json(code: str, detail: str) -> bytes:
     """A Misunderstood."""
     return orjson.dumps({"type": "error", "code": code, "detail": detail})
+
+
+class Change(Protocol):
+    """What a seat is since its last change, whose it is, and whose hold it was before."""
+
+    @property
+    def seat_id(self) -> int: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+    @property
+    def user_id(self) -> int | None: ...
+    @property
+    def previous_user_id(self) -> int | None: ...
+
+
+def changes_json(version: int, changes: Iterable[Change], layout: Layout, listener_id: int | None) -> bytes:
+    """The version that the changes lead to, and one entry for each seat that changed."""
+    updates = [update_out(change, layout, listener_id) for change in changes]
+    return orjson.dumps({"version": version, "updates": updates})
+
+
+def update_out(change: Change, layout: Layout, listener_id: int | None) -> dict[str, Any]:
+    """One seat as a listener sees it: their own id is the only one that ever appears."""
+    is_mine = listener_id is not None and change.user_id == listener_id
+    is_held_by_me = is_mine and change.status == SeatStatus.RESERVED
+    was_mine = listener_id is not None and change.previous_user_id == listener_id
+    return {
+        "seat_id": change.seat_id,
+        "label": layout.label_of(change.seat_id),
+        "status": SeatStatus.RESERVED_BY_ME if is_held_by_me else change.status,
+        "is_mine": is_mine,
+        "expires_at": moment(change.expires_at) if change.expires_at else None,
+        "previously_reserved_by": listener_id if was_mine else None,
+    }
+
+
+def entry_json(change: Change, layout: Layout, listener_id: int | None) -> bytes:
+    """As `update_out`, encoded."""
+    return orjson.dumps(update_out(change, layout, listener_id))

@@ -1,4 +1,4 @@
-"""Every problem that Usher knows: its status, what it means, and what to do about it (api.md, section 3; RFC 9457)."""
+"""Every kind of problem: its status and title, what it means, and what to do next (api.md, section 3; RFC 9457)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from app.schemas.format.moments import encoded
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of problem: `meaning` and `advice` are what `GET /problems/<code>` says."""
+    """A kind of problem. `GET /problems/<code>` shows `meaning` and `advice`; `code` and `status` never change."""
 
     code: str
     status: int
@@ -30,7 +30,7 @@ class Problem(BaseModel):
     title: str = Field(examples=["Not found"])
     status: int = Field(examples=[404])
     detail: str = Field(examples=["There is no such screening."], description="What happened and what to do next.")
-    instance: str = Field(examples=["/api/v1/screenings/999"], description="The path that was asked for.")
+    instance: str = Field(examples=["/api/v1/screenings/999"], description="The path of the request.")
     code: str = Field(examples=["not-found"], description="The kind, for programs.")
     request_id: str = Field(
         examples=["6f1c0d7e5a3b4c2d9e8f7a6b5c4d3e2f"], description="Quote this when asking for help."
@@ -40,7 +40,7 @@ class Problem(BaseModel):
 def problem_json(
     kind: Kind, detail: str, instance: str, request_id: str, members: Mapping[str, Any] | None = None
 ) -> bytes:
-    """The body of a problem."""
+    """The body of a problem: JSON. `instance` is the path of the request, `members` are what this kind has besides."""
     return encoded(
         {
             "type": f"/problems/{kind.code}",
@@ -56,7 +56,7 @@ def problem_json(
 
 
 def kind_of_status(status: int) -> Kind:
-    """The kind for an error of the framework that has no kind of its own."""
+    """The kind for an error of the framework that has this status."""
     known = {404: "not-found", 405: "method-not-allowed", 413: "payload-too-large", 415: "unsupported-media-type"}
     if code := known.get(status):
         return KINDS[code]
@@ -71,220 +71,226 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "validation",
             422,
-            "The request does not say what it must",
-            "The body, the path or the query is malformed, lacks something, or has something that nobody knows.",
-            "Look at `errors`: each has the place (`loc`), a stable `code` and a sentence. Correct them, send again.",
+            "The request is not valid",
+            "The body, the path or the query is malformed, incomplete, or has a member that this call does not know.",
+            "Correct each mistake in `errors` (`loc` is its place, `code` its kind), then send the request again.",
         ),
         Kind(
             "unsupported-media-type",
             415,
-            "Not JSON",
-            "Bodies are JSON in UTF-8, announced as such and not compressed.",
-            "Send the header Content-Type: application/json; with curl use --json instead of -d.",
+            "The body is not JSON",
+            "A body must be JSON in UTF-8, say so in its Content-Type, and not be compressed.",
+            "Send the header Content-Type: application/json. With curl, use --json instead of -d.",
         ),
         Kind(
             "not-found",
             404,
             "Not found",
-            "There is no such path or thing, or it belongs to somebody else: nobody is told which.",
-            "Check the path and the id. For reservations and bookings, send the token of the person who made them.",
+            "Nothing has this path or id, or it belongs to another user. The answer does not say which.",
+            "Check the path and the id. For reservations and bookings, send the token of the user who made them.",
         ),
         Kind(
             "unknown-seats",
             404,
             "No such seat",
-            "The theater has no seat of that name or id. `unknown` repeats them as they were given.",
-            "Choose from `available_seats`, or read the whole map with GET /screenings/{id}/seats.",
+            "The theater has no seat with this label or id. `unknown` repeats them as they were sent.",
+            "Choose from `available_seats`, or read the whole map: GET /screenings/{id}/seats.",
         ),
         Kind(
             "seats-unavailable",
             409,
             "Seats are not available",
-            "Somebody else holds or booked a seat, or the house took it off sale. Nothing was changed for any seat.",
-            "`seats` names every seat in the way and why; `available_seats` are free now, the nearest first.",
+            "A seat is held, booked or blocked. Nothing was changed for any seat of the request.",
+            "`seats` says which seats are not available, and why. Choose from `available_seats`, the nearest first.",
         ),
         Kind(
             "reservation-expired",
             409,
-            "The hold ran out",
-            "The hold ended before it was confirmed or extended, and these of its seats are somebody else's by now.",
-            "Hold other seats. What is free: GET /screenings/{id}/seats.",
+            "The hold has expired",
+            "The hold expired before it was confirmed or extended, and the seats in `seats` have been taken since.",
+            "Hold other seats. GET /screenings/{id}/seats says which are free.",
         ),
         Kind(
             "reservation-ended",
             409,
             "The reservation has ended",
-            "It was released or cancelled before; `reservation_status` says what became of it.",
-            "Hold the seats again, if they are still free.",
+            "It was released, booked or cancelled before: see `reservation_status`.",
+            "Hold the seats again if they are still free.",
         ),
         Kind(
             "extension-limit",
             409,
-            "It cannot be extended further",
-            "The hold ends as late as a hold may, counted from its first moment; `latest_expires_at` is that end.",
-            "Confirm it before then.",
+            "The hold cannot be extended further",
+            "A hold has a longest duration, counted from its first moment. `latest_expires_at` is when that is over.",
+            "Confirm the reservation before then.",
         ),
         Kind(
             "limit-exceeded",
             409,
-            "More than one buyer may have",
-            "A policy of the house: `limit` is its name, `allowed` how much it allows, `current` what was used before.",
-            "Take fewer seats, release a hold, or come back another day, as the limit's name says.",
+            "Limit exceeded",
+            "`limit` is the name of the limit, `allowed` its value, `current` how much was in use before this request.",
+            "Take fewer seats, release a hold, or try again on another day, as the name of the limit says.",
         ),
         Kind(
             "leaves-single-seat",
             409,
             "A single seat would be left over",
-            "`stranded` are seats that nobody could sit in with company.",
-            "Move by one seat, or take the stranded one too.",
+            "`stranded` lists free seats that would be left alone between seats that are taken.",
+            "Move your choice by one seat, or take the single seat too.",
         ),
         Kind(
             "not-enough-seats",
             409,
-            "Not that many together",
-            "There is no block of `requested` seats; the largest has `largest_block`.",
-            "Ask for fewer, or drop the section or category.",
+            "Not enough seats together",
+            "There is no free block of `requested` seats. The largest one has `largest_block`.",
+            "Ask for fewer seats, or for any section and category.",
         ),
         Kind(
             "sales-closed",
             409,
             "Not on sale",
-            "The screening's sales have not opened yet, have closed, or it was cancelled.",
-            "Sales run from `opens_at` to `closes_at`. Others: GET /screenings.",
+            "The sales of this screening have not opened yet or have closed, or it was cancelled.",
+            "Take seats between `opens_at` and `closes_at`, or choose another screening: GET /screenings.",
         ),
         Kind(
             "screening-required",
             422,
-            "Which screening?",
-            "The theater has not exactly one screening on sale, and Usher never guesses when something would change.",
+            "A screening must be named",
+            "The theater has no screening on sale, or more than one. Usher never guesses which one to change.",
             "Send `screening_id`, one of `screenings`.",
         ),
         Kind(
             "payment-declined",
             402,
             "The payment was declined",
-            "The provider said no; `reason` is its word. The hold stays.",
-            "Confirm again with another means of payment before the hold ends.",
+            "The payment provider declined the payment; `reason` is what it answered. The hold stays.",
+            "Confirm again with another means of payment before the hold expires.",
         ),
         Kind(
             "layout-in-use",
             409,
             "Seats are in use",
-            "The new layout would drop seats that are held or booked: `seats`.",
+            "The new layout would remove seats that are held or booked; `seats` lists them.",
             "Keep these seats, or cancel their bookings first.",
         ),
         Kind(
             "idempotency-key-invalid",
             400,
-            "Not an idempotency key",
-            "A key is 1 to 255 visible ASCII characters, sent once; that of a caller without a token is a UUID.",
-            "Make a new UUID for each thing to be done, and send the same one with each repeat.",
+            "The idempotency key is not valid",
+            "A key is 1 to 255 visible ASCII characters, sent once. Without a token it must be a UUID.",
+            "Make a new UUID for each operation, and send the same one with each retry.",
         ),
         Kind(
             "idempotency-key-in-use",
             409,
             "The first request is still running",
-            "A request with this key was sent before and has not ended yet.",
-            "Send the same again after the seconds of Retry-After; then its answer is there.",
+            "An earlier request with this key has not finished yet.",
+            "Wait for the seconds in Retry-After, then send the same request again: you get the answer of the first.",
         ),
         Kind(
             "idempotency-key-reused",
             422,
-            "The key belongs to another request",
+            "The idempotency key belongs to another request",
             "This key was used with another method, path or body.",
-            "Make a new key for a new thing to be done.",
+            "Use a new key for each new operation.",
         ),
         Kind(
             "unauthenticated",
             401,
-            "Who is asking?",
-            "There is no token where one is needed, or it is not believed: run out, altered, or not from here.",
-            "Get a token, from POST /auth/login or /auth/guest, and send it as Authorization: Bearer <token>.",
+            "Authentication is required",
+            "A token is needed and was not sent, or it is not valid: expired, revoked, altered, or not issued here.",
+            "Get a token from POST /auth/login or POST /auth/guest, and send it as Authorization: Bearer <token>.",
         ),
         Kind(
             "forbidden",
             403,
-            "Not with this role",
-            "The caller is known and may not do this.",
-            "Sign in as somebody whose role allows it.",
+            "Not allowed",
+            "The token is valid, but its user's role or its API key's scopes do not allow this call.",
+            "Sign in as a user whose role allows it, or send an API key with the scope.",
         ),
-        Kind("username-taken", 409, "The name is taken", "Somebody else has this username.", "Choose another."),
+        Kind(
+            "username-taken",
+            409,
+            "The username is taken",
+            "Another account has this username.",
+            "Choose another username.",
+        ),
         Kind(
             "rate-limited",
             429,
             "Too many requests",
-            "More requests than one caller may send in this time; the RateLimit headers say how many.",
-            "Wait for the seconds of Retry-After.",
+            "This caller has sent more requests than the rate limit allows. The RateLimit headers have the limit.",
+            "Wait for the seconds in Retry-After, then send it again.",
         ),
         Kind(
             "precondition-failed",
             412,
-            "Somebody edited it meanwhile",
-            "If-Match does not name the present revision.",
-            "Read it again, apply the edit to what is there now, and send the new revision.",
+            "Edited in the meantime",
+            "If-Match does not name the current revision: somebody else made an edit.",
+            "Read it again, apply your edit to what you read, and send the new revision.",
         ),
         Kind(
             "changes-gone",
             410,
-            "Changes that old are no longer kept",
-            "`since` lies before `oldest`, the earliest version that can still be answered from.",
-            "Read the whole map with GET /screenings/{id}/seats and go on from its version.",
+            "The changes are no longer kept",
+            "`since` is older than `oldest`, the first version from which changes can be read.",
+            "Read the whole map with GET /screenings/{id}/seats, and go on from its version.",
         ),
         Kind(
             "method-not-allowed",
             405,
-            "Not with this method",
-            "The path exists, the method does not.",
-            "The Allow header lists the methods.",
+            "Method not allowed",
+            "The path exists, but it does not allow this method.",
+            "Use one of the methods in the Allow header.",
         ),
         Kind(
             "payload-too-large",
             413,
-            "Too much at once",
-            "A body has at most 64 KiB; one with a layout 8 MiB. It was refused unread.",
+            "The body is too large",
+            "A body may have up to 64 KiB, one with a layout up to 8 MiB. The body was not read.",
             "Send less in one request.",
         ),
         Kind(
             "headers-too-large",
             431,
             "The headers are too large",
-            "Request line and headers have at most 32 KiB together.",
-            "Send smaller headers; a token of this service has less than 1 KiB.",
+            "The request line and the headers together may have up to 32 KiB.",
+            "Send smaller headers. A token of this service has less than 1 KiB.",
         ),
         Kind(
             "theater-in-use",
             409,
-            "Screenings are to come",
-            "The theater has screenings to come: `screenings`.",
-            "Cancel them first.",
+            "The theater has upcoming screenings",
+            "A theater cannot be deleted while it has upcoming screenings; `screenings` lists them.",
+            "Cancel these screenings first.",
         ),
         Kind(
             "already-used",
             409,
-            "The ticket was used",
-            "It was checked in before, at `used_at`.",
-            "Let nobody in with it a second time.",
+            "The ticket was already used",
+            "The ticket was checked in before, at `used_at`.",
+            "Do not let anybody in with it again.",
         ),
         Kind(
             "bad-request",
             400,
-            "Not a request that can be understood",
-            "HTTP itself was used wrongly: no Host header, say, or a header twice that may be there once.",
-            "Correct the request; `detail` says what is wrong.",
+            "Malformed request",
+            "The request is not valid HTTP: for example, it has no Host header, or one header too often.",
+            "Correct the request, and send it again. All calls are described at /docs.",
         ),
         Kind(
             "internal",
             500,
-            "Usher made a mistake",
-            "Something happened that nobody had foreseen. It was logged under the request id.",
-            "Try once more; if it happens again, tell the operator the `request_id`.",
+            "Internal server error",
+            "An unexpected error in Usher. It was logged with the request id.",
+            "Try again. If it happens again, send the `request_id` to the operator.",
         ),
         Kind(
             "busy",
             503,
-            "Too busy at this moment",
-            "The database is away or saturated, or the queue is full.",
-            "Send the same again after the seconds of Retry-After, best with the same idempotency key.",
+            "Temporarily unavailable",
+            "The database is not reachable or overloaded, or too many requests are waiting.",
+            "Wait for the seconds in Retry-After, then send it again, with the same idempotency key if it had one.",
         ),
     )
 }

@@ -1,21 +1,111 @@
 """Reservations in JSON (api.md, section 7)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.box_office.outcomes import Toggled
 from app.domain.box_office.screening_state import ScreeningState
-from app.domain.money import Money, total
-from app.domain.reservations import Reservation
+from app.domain.money import total
+from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
-from app.schemas.format.moments import moment
-from app.schemas.format.money import money_json
+from app.schemas.format.moments import MomentOut, moment
+from app.schemas.format.money import Money, money_json
+from app.schemas.format.requests import Strict
+from app.schemas.seats import NamedSeat, PricedSeat, named_seats_out, priced_seats_out
 
 Json = dict[str, Any]
+
+RESERVATION_EXAMPLE: Final[Json] = {
+    "id": "01a1f8cd-ef9f-7096-b2d5-e6959f6f9f16",
+    "screening_id": 1,
+    "user_id": 17,
+    "status": "held",
+    "seats": [{"seat_id": 1, "label": "A1", "price": {"amount_minor": 4500, "currency": "EUR"}}],
+    "total": {"amount_minor": 4500, "currency": "EUR"},
+    "created_at": "2026-11-20T11:53:28.235Z",
+    "expires_at": "2026-11-20T11:58:28.235Z",
+    "expires_in_seconds": 300,
+    "server_time": "2026-11-20T11:53:28.235Z",
+    "extensions_left": 2,
+    "booking_id": None,
+    "version": 1,
+}
+
+
+class NothingIn(Strict):
+    """A body that may be there, and says nothing: whoever sends more must learn that it was not heard."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
+
+class ReservationOut(BaseModel):
+    """A hold. `guest_token` is there when it made a guest of the caller."""
+
+    id: UUID
+    screening_id: int
+    user_id: int
+    status: ReservationStatus
+    seats: list[PricedSeat]
+    total: Money
+    created_at: MomentOut
+    expires_at: MomentOut
+    expires_in_seconds: int
+    server_time: MomentOut
+    extensions_left: int = Field(description="How many more whole hold times fit before the cap.")
+    booking_id: UUID | None
+    version: int
+    guest_token: str | None = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [RESERVATION_EXAMPLE]})
+
+
+class ReservationsOut(BaseModel):
+    """A page of reservations, newest first."""
+
+    items: list[ReservationOut]
+    next_cursor: str | None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [RESERVATION_EXAMPLE], "next_cursor": None}]})
+
+
+class ToggledOut(BaseModel):
+    """What a toggle did, and what is left of the caller's newest hold."""
+
+    reserved: list[NamedSeat]
+    released: list[NamedSeat]
+    reservation: ReservationOut | None
+    version: int
+    guest_token: str | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "reserved": [{"seat_id": 1, "label": "A1"}],
+                    "released": [],
+                    "reservation": RESERVATION_EXAMPLE,
+                    "version": 1,
+                }
+            ]
+        }
+    )
+
+
+class ReleasedOut(BaseModel):
+    """The seats that were given back."""
+
+    released: list[NamedSeat]
+    version: int
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"released": [{"seat_id": 1, "label": "A1"}], "version": 2}]}
+    )
 
 
 def reservation_json(reservation: Reservation, screening: Screening, layout: Layout, now: datetime) -> bytes:
@@ -60,16 +150,3 @@ def toggled_json(toggled: Toggled, state: ScreeningState, now: datetime) -> byte
 def released_json(seat_ids: Iterable[int], state: ScreeningState) -> bytes:
     """Everything that the caller gave back."""
     return orjson.dumps({"released": named_seats_out(seat_ids, state.layout), "version": state.version})
-
-
-def priced_seats_out(prices: Mapping[int, Money], layout: Layout) -> list[Json]:
-    """Seats with their prices."""
-    return [
-        {"seat_id": seat_id, "label": layout.label_of(seat_id), "price": money_json(price)}
-        for seat_id, price in prices.items()
-    ]
-
-
-def named_seats_out(seat_ids: Iterable[int], layout: Layout) -> list[Json]:
-    """Seats by id and label."""
-    return [{"seat_id": seat_id, "label": layout.label_of(seat_id)} for seat_id in seat_ids]

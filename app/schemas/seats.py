@@ -1,13 +1,15 @@
-"""How a body names seats: in exactly one of five ways (api.md, section 1)."""
+"""Seats in JSON: how a body names them, in exactly one of five ways (api.md, section 1), and how answers do."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.domain.seats import SeatNames
-from app.schemas.format.requests import Id, Label, Strict
+from app.domain.money import Money as Amount
+from app.domain.seats import Layout, SeatNames
+from app.schemas.format.money import Money, money_json
+from app.schemas.format.requests import BookingKey, Id, Label, Lenient, Strict
 
 MOST_SEATS = 200
 
@@ -66,6 +68,43 @@ class SeatsWanted(NamesSeats, Strict):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"seats": ["A1", "A2"]}, {"seat_ids": [1, 2]}, {"seat": "A1"}]}
     )
+
+
+class TheaterSeatsIn(NamesSeats, Lenient):
+    """Seats of a theater. The screening need not be said while only one is on sale there."""
+
+    screening_id: Id | None = Field(None, description="One of the theater's screenings.")
+    booking_id: BookingKey | None = Field(
+        None, description="Serves as the idempotency key of a booking when no header is sent."
+    )
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seats": ["C1", "C2"]}, {"seat": "C1"}]})
+
+
+class NamedSeat(BaseModel):
+    """A seat by id and label."""
+
+    seat_id: int
+    label: str
+
+
+class PricedSeat(NamedSeat):
+    """A seat at the price of its hold or booking."""
+
+    price: Money
+
+
+def priced_seats_out(prices: Mapping[int, Amount], layout: Layout) -> list[dict[str, Any]]:
+    """Seats with their prices."""
+    return [
+        {"seat_id": seat_id, "label": layout.label_of(seat_id), "price": money_json(price)}
+        for seat_id, price in prices.items()
+    ]
+
+
+def named_seats_out(seat_ids: Iterable[int], layout: Layout) -> list[dict[str, Any]]:
+    """Seats by id and label."""
+    return [{"seat_id": seat_id, "label": layout.label_of(seat_id)} for seat_id in seat_ids]
 
 
 _WAYS = tuple(NamesSeats.model_fields)

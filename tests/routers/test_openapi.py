@@ -11,8 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 from app.main import create_app
-from app.schemas import layouts, screenings, shapes, theaters
+from app.schemas import availability, bookings, layouts, live, reservations, screenings, seats, theaters
 from app.schemas import people as people_schemas
+from app.schemas.format import money
 from tests.organizers import token_of
 from tests.routers.visitors import Database, Json, Visitor, told
 
@@ -124,23 +125,23 @@ async def test_answers_have_just_the_members_that_are_documented(ada: Visitor) -
     toggled = await ada.toggle("A2")
     booking = await ada.book("A3")
     said: list[tuple[Any, type[BaseModel]]] = [
-        (held, shapes.ReservationOut),
-        (held["seats"][0], shapes.PricedSeat),
-        (held["total"], shapes.Money),
-        (toggled, shapes.ToggledOut),
-        (toggled["reserved"][0], shapes.NamedSeat),
-        (booking, shapes.BookingOut),
-        (booking["payment"], shapes.PaymentOut),
-        (await ada.read("/reservations"), shapes.ReservationsOut),
-        (await ada.read("/bookings"), shapes.BookingsOut),
-        (await ada.read("/screenings/1/seats"), shapes.SeatMapOut),
-        ((await ada.read("/screenings/1/seats"))["seats"][0], shapes.MapSeat),
-        ((await ada.read("/screenings/1/seats"))["counts"], shapes.Counts),
-        (await ada.read("/screenings/1/availability"), shapes.CompactMapOut),
-        ((await ada.read("/screenings/1/availability"))["sections"][0], shapes.SectionLeftOut),
-        (await ada.read("/screenings/1/changes"), shapes.ChangesOut),
-        ((await ada.read("/screenings/1/changes"))["updates"][0], shapes.ChangeOut),
-        (told(await ada.delete("/screenings/1/reservations"), 200), shapes.ReleasedOut),
+        (held, reservations.ReservationOut),
+        (held["seats"][0], seats.PricedSeat),
+        (held["total"], money.Money),
+        (toggled, reservations.ToggledOut),
+        (toggled["reserved"][0], seats.NamedSeat),
+        (booking, bookings.BookingOut),
+        (booking["payment"], bookings.PaymentOut),
+        (await ada.read("/reservations"), reservations.ReservationsOut),
+        (await ada.read("/bookings"), bookings.BookingsOut),
+        (await ada.read("/screenings/1/seats"), availability.SeatMapOut),
+        ((await ada.read("/screenings/1/seats"))["seats"][0], availability.MapSeat),
+        ((await ada.read("/screenings/1/seats"))["counts"], availability.Counts),
+        (await ada.read("/screenings/1/availability"), availability.CompactMapOut),
+        ((await ada.read("/screenings/1/availability"))["sections"][0], availability.SectionLeftOut),
+        (await ada.read("/screenings/1/changes"), live.ChangesOut),
+        ((await ada.read("/screenings/1/changes"))["updates"][0], live.ChangeOut),
+        (told(await ada.delete("/screenings/1/reservations"), 200), reservations.ReleasedOut),
         (await ada.read("/theaters"), theaters.TheatersOut),
         (await ada.read("/theaters/1"), theaters.TheaterOut),
         (await ada.read("/theaters/1/layout"), layouts.LayoutOut),

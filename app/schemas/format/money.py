@@ -2,8 +2,17 @@
 
 from typing import Any
 
-from app.domain.money import Money
+from pydantic import BaseModel
+
+from app.domain.money import Money as Amount
 
 
-def money_json(money: Money) -> dict[str, Any]:
+class Money(BaseModel):
+    """An amount in minor units (cents) of an ISO 4217 currency."""
+
+    amount_minor: int
+    currency: str
+
+
+def money_json(money: Amount) -> dict[str, Any]:
     return {"amount_minor": money.amount_minor, "currency": money.currency}

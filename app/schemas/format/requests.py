@@ -4,8 +4,9 @@ Bodies are read in pydantic's JSON mode: `true`, `"1"` and `1.0` are no integers
 """
 
 from typing import Annotated
+from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.schemas.format.ids import LARGEST_INTEGER
@@ -32,6 +33,9 @@ def _printable(text: str) -> str:
 Id = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 """An integer id within a body."""
 
+Uuid = Annotated[UUID, Field(strict=False)]
+"""A UUID within a body: JSON has it as text."""
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
 """One line of text, trimmed; add a `max_length`."""
 
@@ -47,3 +51,6 @@ Email = Annotated[
 
 Moment = AwareDatetime
 """A time with its zone, RFC 3339."""
+
+BookingKey = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+"""A UUID that serves as the idempotency key of a booking when no header is sent; `dependencies.key_for` reads it."""

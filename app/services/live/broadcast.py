@@ -20,8 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.seat_maps import seat_events
 from app.db.seat_maps.seat_events import Position, SeatChange
 from app.domain.seats import Layout
-from app.schemas.changes import entry_json
-from app.schemas.live import bulk_json, confirmed_json, resync_json
+from app.schemas.live import bulk_json, confirmed_json, entry_json, resync_json
 from app.services.layouts import Layouts
 from app.services.news import News, Update, merged
 

@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.seat_maps import seat_events
 from app.domain.refusals import ChangesGone, NotFound
-from app.schemas.changes import changes_json
+from app.schemas.live import changes_json
 from app.services.layouts import Layouts
 
 

@@ -1,0 +1,229 @@
+"""What the `detail` of a problem says to a person: what happened, and what to do next. All of it is written here.
+
+A refusal or fault whose reason its fields do not tell carries a sentence of its own (`why`), from the end of this page.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from app.domain import refusals
+from app.domain.reservations import ReservationStatus
+from app.schemas.format import faults
+from app.schemas.format.moments import moment
+from app.schemas.problems import KINDS
+
+E = TypeVar("E", bound=Exception)
+
+_DETAILS: dict[type[Exception], Callable[[Any], str]] = {}
+
+
+def detail_of(error: refusals.Refusal | faults.Fault) -> str:
+    """The sentences for a person about this refusal or fault; the advice of its kind where there is nothing to add."""
+    say = _DETAILS.get(type(error))
+    return say(error) if say else KINDS[error.code].advice
+
+
+def _says(kind: type[E]) -> Callable[[Callable[[E], str]], Callable[[Any], str]]:
+    def enter(say: Callable[[E], str]) -> Callable[[Any], str]:
+        _DETAILS[kind] = say
+        return say
+
+    return enter
+
+
+def _some(names: Sequence[object]) -> str:
+    """The first five, each cut to 64 characters, and how many more there are."""
+    shown = ", ".join(str(name)[:64] for name in names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _are(names: Sequence[object]) -> str:
+    return f"{_some(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+# --- seats, reservations and bookings --------------------------------------------------------------------------------
+
+
+@_says(refusals.NotFound)
+def _not_found(error: refusals.NotFound) -> str:
+    return f"There is no such {error.what}, or it is not yours. Check the id, and which token you send."
+
+
+@_says(refusals.UnknownSeats)
+def _unknown_seats(error: refusals.UnknownSeats) -> str:
+    said = f"This theater has no such seat: {_some(error.unknown)}."
+    if error.available_seats:
+        return f"{said} Choose a free one, for example {', '.join(error.available_seats[:5])}."
+    return f"{said} Choose one from the seat map."
+
+
+@_says(refusals.SeatsUnavailable)
+def _seats_unavailable(error: refusals.SeatsUnavailable) -> str:
+    said = f"{_are([seat.label for seat in error.seats])} not available. Nothing was changed."
+    if error.available_seats:
+        return f"{said} Choose other seats; free nearby: {', '.join(error.available_seats[:5])}."
+    return f"{said} No other seat is free now. Try again later, or choose another screening."
+
+
+@_says(refusals.ReservationExpired)
+def _reservation_expired(error: refusals.ReservationExpired) -> str:
+    taken = _are([seat.label for seat in error.seats])
+    return f"The hold expired at {moment(error.expired_at)}, and {taken} no longer available. Hold other seats."
+
+
+@_says(refusals.ReservationEnded)
+def _reservation_ended(error: refusals.ReservationEnded) -> str:
+    if error.reservation_status == ReservationStatus.BOOKED:
+        return "This reservation is already booked. To give its seats back, cancel the booking."
+    return f"This reservation is {error.reservation_status}. Hold the seats again if they are still free."
+
+
+@_says(refusals.ExtensionLimit)
+def _extension_limit(error: refusals.ExtensionLimit) -> str:
+    return f"This hold cannot be extended beyond {moment(error.latest_expires_at)}. Confirm it before then."
+
+
+_WITHIN_THE_LIMIT: Final = {
+    "max_seats_per_user": "Take fewer seats, or give some back first.",
+    "max_active_reservations_per_user": "Confirm or release a hold first.",
+    "bookings_per_user_per_day": "Book again on another day.",
+    "anonymous_holds_per_address": "Take fewer seats, book or release held ones, or sign in.",
+}
+
+
+@_says(refusals.LimitExceeded)
+def _limit_exceeded(error: refusals.LimitExceeded) -> str:
+    limit = f"The limit is {error.allowed} ({error.limit.replace('_', ' ')})"
+    advice = _WITHIN_THE_LIMIT.get(error.limit, "Take fewer seats.")
+    return f"{limit}, and {error.current} were in use before this request. {advice}"
+
+
+@_says(refusals.SalesClosed)
+def _sales_closed(error: refusals.SalesClosed) -> str:
+    since = f" from {moment(error.opens_at)}" if error.opens_at else ""
+    return (
+        f"This screening is not on sale now. Its sales run{since} until {moment(error.closes_at)}. "
+        "Choose another screening: GET /screenings."
+    )
+
+
+@_says(refusals.ScreeningRequired)
+def _screening_required(error: refusals.ScreeningRequired) -> str:
+    if not error.screenings:
+        return "No screening is on sale there now. Choose one that is: GET /screenings."
+    ids = _some([one.id for one in error.screenings])
+    return f"It is not clear which screening is meant. Send screening_id with one of these ids: {ids}."
+
+
+@_says(refusals.PaymentDeclined)
+def _payment_declined(_: refusals.PaymentDeclined) -> str:
+    return "The payment was declined. The hold stays: confirm again with another means of payment before it expires."
+
+
+@_says(refusals.ChangesGone)
+def _changes_gone(error: refusals.ChangesGone) -> str:
+    return f"Changes before version {error.oldest} are no longer kept. Read the whole seat map, then go on from there."
+
+
+# --- what organizers do ----------------------------------------------------------------------------------------------
+
+
+@_says(refusals.TheaterInUse)
+def _theater_in_use(error: refusals.TheaterInUse) -> str:
+    return f"This theater has upcoming screenings: {_some([one.id for one in error.screenings])}. Cancel them first."
+
+
+@_says(refusals.LayoutInUse)
+def _layout_in_use(error: refusals.LayoutInUse) -> str:
+    return (
+        f"{_are([seat.label for seat in error.seats])} held or booked, and missing in the new layout. "
+        "Nothing was changed. Keep these seats, or cancel their bookings first."
+    )
+
+
+@_says(refusals.PreconditionFailed)
+def _precondition_failed(error: refusals.PreconditionFailed) -> str:
+    return (
+        f"Somebody else edited this in the meantime: its revision is now {error.revision}. Read it again, apply your "
+        f'edit to what you read, and send If-Match: "{error.revision}".'
+    )
+
+
+# --- who is asking, and how often ------------------------------------------------------------------------------------
+
+
+@_says(refusals.UsernameTaken)
+def _username_taken(_: refusals.UsernameTaken) -> str:
+    return "This username is taken. Choose another, or sign in: POST /auth/login."
+
+
+@_says(refusals.KeyReused)
+def _key_reused(_: refusals.KeyReused) -> str:
+    return "This idempotency key was used for another request. Use a new key for each new operation."
+
+
+@_says(refusals.KeyInUse)
+def _key_in_use(error: refusals.KeyInUse) -> str:
+    return (
+        "An earlier request with this idempotency key is still running. "
+        f"Send the same request again in {_seconds(error.retry_after_seconds)}."
+    )
+
+
+@_says(refusals.RateLimited)
+def _rate_limited(error: refusals.RateLimited) -> str:
+    return f"You have sent too many requests. Try again in {_seconds(error.standing.reset_seconds)}."
+
+
+@_says(refusals.Busy)
+def _busy(error: refusals.Busy) -> str:
+    if error.outcome_unknown:
+        return f"{error.why} The outcome is unknown: retry with the same key, and the request is carried out only once."
+    return f"{error.why} Nothing was changed. Try again in {_seconds(error.retry_after_seconds)}."
+
+
+def _seconds(count: int) -> str:
+    return "1 second" if count == 1 else f"{count} seconds"
+
+
+# --- HTTP and JSON ---------------------------------------------------------------------------------------------------
+
+
+@_says(faults.NoSuchPath)
+def _no_such_path(_: faults.NoSuchPath) -> str:
+    return "There is nothing at this path. Find the right one in the list of all calls: /docs."
+
+
+@_says(faults.Malformed)
+def _malformed(error: faults.Malformed) -> str:
+    first = error.errors[0]
+    where = ".".join(str(part) for part in first["loc"])
+    said = f"{where}: {first['message'].removesuffix('.')}."
+    if len(error.errors) == 1:
+        return f"{said} Correct this, and send the request again."
+    return f"{said} There are {len(error.errors)} mistakes, all listed in errors. Correct them, and send it again."
+
+
+@_says(faults.PayloadTooLarge)
+def _payload_too_large(error: faults.PayloadTooLarge) -> str:
+    return f"The body of this call may have up to {error.allowed_bytes // 1024} KiB. Send less in one request."
+
+
+@_says(faults.HeadersTooLarge)
+def _headers_too_large(error: faults.HeadersTooLarge) -> str:
+    most = error.allowed_bytes // 1024
+    return f"The request line and the headers together may have up to {most} KiB. Send smaller headers."
+
+
+@_says(faults.MethodNotAllowed)
+def _method_not_allowed(error: faults.MethodNotAllowed) -> str:
+    return f"This path does not allow the method. Use one that it allows: {', '.join(error.methods)}."
+
+
+@_says(refusals.KeyInvalid)
+@_says(refusals.Unauthenticated)
+@_says(refusals.Forbidden)
+@_says(faults.UnsupportedMediaType)
+@_says(faults.BadRequest)
+def _why(error: Any) -> str:
+    return str(error.why)
