@@ -191,7 +191,7 @@ Buyer = Annotated[people.Buyer, Depends(buyer)]
 
 
 async def idempotency_key(asked: Asked, caller: Caller) -> Key | None:
-    """The caller's idempotency key (api.md, section 2). Raises KeyInvalid."""
+    """The caller's idempotency key (docs/api.md, section 2). Raises KeyInvalid."""
     return key_for(asked, caller, None)
 
 

@@ -1,4 +1,4 @@
-"""Noes become problems: every refusal, every fault and every error of the framework (RFC 9457, api.md section 3).
+"""Noes become problems: every refusal, every fault and every error of the framework (RFC 9457, docs/api.md, section 3).
 
 The status codes live here and in `schemas/problems.py`; the domain knows none.
 """

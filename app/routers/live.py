@@ -1,4 +1,4 @@
-"""Live seats as Server-Sent Events (api.md, section 9): a stream that `curl -N` and every browser can read."""
+"""Live seats as Server-Sent Events (docs/api.md, section 9): a stream that `curl -N` and every browser can read."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""Bookings in JSON (api.md, section 7)."""
+"""Bookings in JSON (docs/api.md, section 7)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Changes in JSON: the same entries as in live messages (api.md, section 9), told from the listener's side."""
+"""Changes in JSON: the same entries as in live messages (docs/api.md, section 9), told from the listener's side."""
 
 from collections.abc import Iterable
 from datetime import datetime

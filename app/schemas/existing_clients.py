@@ -1,4 +1,4 @@
-"""Lists in the shapes that existing clients know (api.md, section 10)."""
+"""Lists in the shapes that existing clients know (docs/api.md, section 10)."""
 
 from collections.abc import Collection, Iterable, Mapping
 

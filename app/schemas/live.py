@@ -1,4 +1,4 @@
-"""Live messages (api.md, section 9): the same objects through both doors, and what a socket's client may say.
+"""Live messages (docs/api.md, section 9): the same objects through both doors, and what a socket's client may say.
 
 The models are for the documentation; the messages themselves are written as bytes, each entry of an update once.
 """

@@ -1,4 +1,4 @@
-"""Every problem that Usher knows: its status, what it means, and what to do about it (api.md, section 3; RFC 9457)."""
+"""Every problem that Usher knows: status, meaning, and what to do about it (docs/api.md, section 3; RFC 9457)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

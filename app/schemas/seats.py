@@ -1,4 +1,4 @@
-"""How a body names seats: in exactly one of five ways (api.md, section 1)."""
+"""How a body names seats: in exactly one of five ways (docs/api.md, section 1)."""
 
 from collections.abc import Hashable, Sequence
 from typing import Annotated, Any, ClassVar, Self

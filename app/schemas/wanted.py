@@ -1,4 +1,4 @@
-"""What bodies ask for: holds, bookings, payments (api.md, section 7), and as existing clients ask (section 10)."""
+"""What bodies ask for: holds, bookings, payments (docs/api.md, section 7), and as existing clients ask (section 10)."""
 
 from typing import Annotated, ClassVar, Self
 from uuid import UUID
