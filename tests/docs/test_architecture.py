@@ -12,6 +12,7 @@ from tests.docs.reading import DOCUMENTS, GUIDES, ROOT, codes, names_in, rows_un
 
 ARCHITECTURE = text_of("architecture.md")
 SERVICES = ROOT / "app/services"
+LAYERS = ("routers", "services", "domain", "db", "schemas")
 STORIES = ("desk", "sweeper", "closing", "reservations", "bookings", "rates", "health")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -73,6 +74,14 @@ def test_every_room_is_in_the_table() -> None:
     rooms = {f"app/{path.name}{'/' if path.is_dir() else ''}" for path in (ROOT / "app").iterdir()}
 
     assert named == rooms - {"app/__init__.py", "app/__pycache__/"}
+
+
+def test_a_noun_keeps_its_name_in_every_layer() -> None:
+    assert all(
+        (ROOT / "app" / layer / f"{noun}.py").exists() for layer in LAYERS for noun in ("reservations", "bookings")
+    )
+    for layer in ("services", "domain", "db"):
+        assert all((ROOT / "app" / layer / folder).is_dir() for folder in ("box_office", "seat_maps"))
 
 
 def test_the_layers_are_those_that_are_checked() -> None:
