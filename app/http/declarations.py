@@ -20,7 +20,7 @@ _OR_PLAIN: Final = "Or run everything by FastAPI's own routing: USHER_PLAIN=on."
 
 def must_be_understood(route: RouteContext) -> None:
     """Raises TypeError when a route declares what cannot be done here."""
-    for complaint in (*_about_the_route(route), *_about_functions(route.dependant)):
+    for complaint in (*_about_a_stream(route), *_about_functions(route.dependant), *_about_the_route(route)):
         raise TypeError(f"{'/'.join(sorted(route.methods or ()))} {route.path}: {complaint} {_OR_PLAIN}")
 
 
@@ -37,12 +37,15 @@ def reads_in_header(field: Any) -> bytes:
     return name.lower().encode()
 
 
+def _about_a_stream(route: RouteContext) -> Iterator[str]:
+    if inspect.isgeneratorfunction(route.endpoint) or inspect.isasyncgenfunction(route.endpoint):
+        yield "a generator streams its answer. Return a StreamingResponse."
+
+
 def _about_the_route(route: RouteContext) -> Iterator[str]:
     made_by: Any = type(route.original_route)
     if made_by.get_route_handler is not APIRoute.get_route_handler and not getattr(made_by, "IS_UNDERSTOOD", False):
         yield "a route class of its own handles requests in its own way. Write a dependency, or middleware."
-    if inspect.isgeneratorfunction(route.endpoint) or inspect.isasyncgenfunction(route.endpoint):
-        yield "a generator streams its answer. Return a StreamingResponse."
     if len(route.dependant.body_params) > 1 or route._embed_body_fields:
         yield "a body has several parts. Declare one model for the whole body."
     strict = route.strict_content_type

@@ -1,4 +1,4 @@
-"""Errors become problems: every refusal, every fault and every error of the framework (RFC 9457, api.md section 3).
+"""Errors become problems: refusals, faults and errors of the framework (RFC 9457; docs/api.md, section 3).
 
 Status codes, titles and advice are in `schemas/problems.py`, the sentences of `detail` in `schemas/sentences.py`.
 """

@@ -1,4 +1,4 @@
-"""Calls that existing clients make (api.md, section 10): thin aliases onto the same stories, in the shapes they know.
+"""Calls that existing clients make (docs/api.md, section 10): thin aliases onto the same stories, in shapes they know.
 
 They are not in the OpenAPI document, and ignore members of a body that they do not know.
 """

@@ -1,4 +1,4 @@
-"""For operators and their machines: is it up, may it get traffic (api.md, section 11)."""
+"""For operators and their machines: is it up, may it get traffic (docs/api.md, section 11)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""API keys in JSON (api.md, section 8)."""
+"""API keys in JSON (docs/api.md, section 8)."""
 
 from typing import Annotated
 

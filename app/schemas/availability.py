@@ -1,4 +1,4 @@
-"""Availability in JSON, in its forms (api.md, section 6).
+"""Availability in JSON, in its forms (docs/api.md, section 6).
 
 A large house is mostly text that never changes, so each seat's text is written once for a layout and its prices; a map
 is then put together from those texts, with new ones for the seats that are taken.

@@ -1,4 +1,4 @@
-"""Bookings and their payments in JSON (api.md, section 7)."""
+"""Bookings and their payments in JSON (docs/api.md, section 7)."""
 
 from typing import Any, ClassVar, Final, Self
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What existing clients send, and lists in the shapes that they know (api.md, section 10)."""
+"""What existing clients send, and lists in the shapes that they know (docs/api.md, section 10)."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Self

@@ -1,4 +1,4 @@
-"""What changed, in JSON (api.md, section 9): the entries of `changes` and of live messages, and what listeners say.
+"""What changed, in JSON (docs/api.md, section 9): entries of `changes` and live messages, and what listeners say.
 
 The models are for the documentation; the messages themselves are written as bytes, each entry of an update once.
 """

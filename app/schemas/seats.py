@@ -1,4 +1,4 @@
-"""Seats in JSON: how a body names them, in exactly one of five ways (api.md, section 1), and how answers do."""
+"""Seats in JSON: how a body names them, in exactly one of five ways (docs/api.md, section 1), and how answers do."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self

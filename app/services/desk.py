@@ -230,7 +230,7 @@ class Desk:
         return () if screening_id is None else await self._free_labels(screening_id, near=None)
 
     async def _screening(self, meant: Meant, seats: SeatNames, call: CallContext) -> int:
-        """The screening that is meant (api.md, section 5); that of the first request, when its key comes again."""
+        """The screening that is meant (docs/api.md, section 5); that of the first request, when its key comes again."""
         if meant.screening_id is not None:
             if meant.theater_id is not None:
                 await self._catalogue.screening_of_theater(meant.theater_id, meant.screening_id)

@@ -1,4 +1,4 @@
-"""Live seats as Server-Sent Events (api.md, section 9), over a real connection."""
+"""Live seats as Server-Sent Events (docs/api.md, section 9), over a real connection."""
 
 import asyncio
 import re

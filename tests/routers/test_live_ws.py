@@ -1,4 +1,4 @@
-"""Live seats over a WebSocket (api.md, section 9), as a browser or a program opens one."""
+"""Live seats over a WebSocket (docs/api.md, section 9), as a browser or a program opens one."""
 
 import asyncio
 import logging

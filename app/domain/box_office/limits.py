@@ -1,4 +1,4 @@
-"""How much one buyer may take (api.md, section 8). A limit of None is no limit.
+"""How much one buyer may take (docs/api.md, section 8). A limit of None is no limit.
 
 Guests are counted by their email: `ScreeningState.same_buyer` says which users are one buyer. What a buyer has
 elsewhere, in other screenings, is in their `Usage`; it is only known where a limit asks for it.

@@ -1,4 +1,4 @@
-"""Live seats as a WebSocket (api.md, section 9): the same messages as the stream, and a client that may answer.
+"""Live seats as a WebSocket (docs/api.md, section 9): the same messages as the stream, and a client that may answer.
 
 Every refusal is told with a close code, after the handshake, so that scripts in browsers can read it.
 """

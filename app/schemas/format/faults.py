@@ -14,7 +14,7 @@ class Mistake(TypedDict):
 
 
 class Fault(Exception):
-    """The request cannot be answered as it was sent. `code` is the name of the problem in api.md, section 3."""
+    """The request cannot be answered as it was sent. `code` is the name of the problem in docs/api.md, section 3."""
 
     code: ClassVar[str]
 

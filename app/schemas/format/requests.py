@@ -1,4 +1,4 @@
-"""What every body has in common: strict types, and no member that nobody knows (but for api.md, section 10).
+"""What every body has in common: strict types, and no member that nobody knows (but for docs/api.md, section 10).
 
 Bodies are read in pydantic's JSON mode: `true`, `"1"` and `1.0` are no integers, yet times and UUIDs may be texts.
 """
