@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.cors import CORSMiddleware
@@ -24,8 +25,7 @@ from app.db.heartbeat import Heartbeat
 from app.db.revision import newest_revision, revision
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
-from app.http import openapi as documents
-from app.http import problem_pages
+from app.http import openapi
 from app.http.edge import Edge
 from app.http.routes import operation_id
 from app.resources import Resources
@@ -39,6 +39,7 @@ from app.routers import (
     health,
     live,
     people,
+    problems,
     reservations,
     screenings,
     seats,
@@ -90,7 +91,7 @@ ROUTERS: Final = (
     people.router,
     api_keys.router,
     health.router,
-    problem_pages.router,
+    problems.router,
     docs.router,
     asyncapi.router,
     existing_clients.router,
@@ -113,6 +114,9 @@ EXPOSED: Final = (
 )
 """What scripts of other origins may read of an answer."""
 
+_FASTAPIS_HANDLERS: Final = (http_exception_handler, request_validation_exception_handler)
+"""What FastAPI does with these errors by itself; here they are problems like all others."""
+
 _DESCRIPTION: Final = """
 Usher reserves theater seats: **a seat of a screening is sold once**, whatever crashes, retries or races.
 
@@ -128,6 +132,11 @@ messages and close codes are in [/asyncapi.json](/asyncapi.json).
 class Usher(FastAPI):
     """FastAPI with one layer around its router, the edge, and a document that says what all operations share."""
 
+    def __init__(self, *, plain: bool = False, **options: Any) -> None:
+        """`plain`: FastAPI runs every operation by its own routing (USHER_PLAIN)."""
+        super().__init__(**options)
+        self._plain = plain
+
     @cached_property
     def _is_observed(self) -> bool:
         """Was OpenTelemetry set up? FastAPI asks the environment before each request, here it is asked at the first."""
@@ -142,7 +151,17 @@ class Usher(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """The edge alone does what FastAPI's seven layers do; those that were added by hand go around it."""
-        app: ASGIApp = Edge(AsyncExitStackMiddleware(self.router), self.routes, refusal_for)
+        added = {
+            kind: handler for kind, handler in self.exception_handlers.items() if handler not in _FASTAPIS_HANDLERS
+        }
+        app: ASGIApp = Edge(
+            AsyncExitStackMiddleware(self.router),
+            self.routes,
+            refusal_for,
+            plain=self._plain,
+            overrides=self.dependency_overrides,
+            handlers=added,
+        )
         for layer, arguments, options in reversed(self.user_middleware):
             app = layer(app, *arguments, **options)
         return app
@@ -150,7 +169,7 @@ class Usher(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, made once."""
         if self.openapi_schema is None:
-            self.openapi_schema = documents.finish(self, super().openapi())
+            self.openapi_schema = openapi.finish(self, super().openapi())
         return self.openapi_schema
 
 
@@ -158,6 +177,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. Settings come from the environment, unless they are given."""
     settings = settings or settings_or_exit()
     app = Usher(
+        plain=settings.usher_plain,
         title="Usher",
         summary="Seat reservations for theaters.",
         description=_DESCRIPTION,
@@ -165,7 +185,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         license_info={"name": "MIT", "identifier": "MIT"},
         contact={"name": "The Usher authors"},
         servers=[{"url": "/", "description": "This service."}],
-        openapi_tags=documents.TAGS,
+        openapi_tags=openapi.TAGS,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

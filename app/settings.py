@@ -136,6 +136,9 @@ class Settings(BaseSettings):
     usher_home: Path = Field(
         Path(".usher"), description="The directory of Usher's own PostgreSQL, Valkey and JWT secret."
     )
+    usher_plain: bool = Field(
+        False, description="on: operations run by FastAPI's own routing, with the same answers, but more slowly."
+    )
 
     # Users and tokens
     jwt_secret: Secret | None = Field(

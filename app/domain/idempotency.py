@@ -1,4 +1,4 @@
-"""A key makes a repeat harmless: the same key with the same request is answered as before (api.md, section 2)."""
+"""A key makes a repeat harmless: the same key with the same request is answered as before (docs/api.md, section 2)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""From the plan that an organizer writes to the seats of the house: categories, labels, places (api.md, section 4)."""
+"""From an organizer's plan to the seats of the house: categories, labels, places (docs/api.md, section 4)."""
 
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence

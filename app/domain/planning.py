@@ -1,4 +1,4 @@
-"""A screening as an organizer plans it, and what must be right about it (api.md, section 5)."""
+"""A screening as an organizer plans it, and what must be right about it (docs/api.md, section 5)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

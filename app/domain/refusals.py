@@ -1,4 +1,4 @@
-"""Refusals: a rule said no. Expected, never logged as an error. `code` names the problem of api.md, section 3."""
+"""Refusals: a rule said no. Expected, never logged as an error. `code` names the problem of docs/api.md, section 3."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -10,7 +10,7 @@ from app.domain.refusals import SalesClosed
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one buyer may take. None is unlimited (api.md, section 8)."""
+    """How much one buyer may take. None is unlimited (docs/api.md, section 8)."""
 
     max_seats_per_reservation: int | None = 10
     max_seats_per_user: int | None = None

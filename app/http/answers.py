@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Query
 
-from app.dependencies import Asked
 from app.http.replies import ALWAYS_ASKED, Header, Reply, matches, unchanged
+from app.http.request import ApiRequest
 from app.schemas.format.moments import encoded
 from app.schemas.reservations import Json
 from app.services.box_office.answers import Answer
@@ -18,10 +18,12 @@ CURSOR: Final[Any] = Query(description="`next_cursor` of the page before; none f
 UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "What `If-None-Match` names is still true."}}
 
 
-def cacheable(asked: Asked, body: bytes | Callable[[], bytes], etag: str, headers: Iterable[Header] = ()) -> Reply:
+def cacheable(
+    request: ApiRequest, body: bytes | Callable[[], bytes], etag: str, headers: Iterable[Header] = ()
+) -> Reply:
     """The body with its ETag, or 304 when the caller has it already; then a body that is a function is never made."""
     tag = etag.encode("ascii")
-    if matches(tag, asked.headers_once.get(b"if-none-match")):
+    if matches(tag, request.headers_once.get(b"if-none-match")):
         return unchanged(tag)
     made = body if isinstance(body, bytes) else body()
     return Reply(made, headers=[(b"etag", tag), *headers], cache=ALWAYS_ASKED)
@@ -63,17 +65,17 @@ def tag_of_moving(items: Iterable[Json]) -> str:
     return f'W/"{_digest(encoded(still))}"'
 
 
-def page(asked: Asked, body: bytes, next_cursor: str | None, etag: str | None = None) -> Reply:
+def page(request: ApiRequest, body: bytes, next_cursor: str | None, etag: str | None = None) -> Reply:
     """A page of a list, with a link to the next one if there is such."""
-    return cacheable(asked, body, etag or tag_of(body), () if next_cursor is None else (_link(asked, next_cursor),))
+    return cacheable(request, body, etag or tag_of(body), () if next_cursor is None else (_link(request, next_cursor),))
 
 
 def _digest(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
-def _link(asked: Asked, next_cursor: str) -> Header:
+def _link(request: ApiRequest, next_cursor: str) -> Header:
     """The same question, whatever alias it came by, from the next cursor on."""
-    asked_for = parse_qsl(asked.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    asked_for = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     query = urlencode([*((name, value) for name, value in asked_for if name != "cursor"), ("cursor", next_cursor)])
-    return b"link", f'<{asked.path}?{query}>; rel="next"'.encode("ascii")
+    return b"link", f'<{request.path}?{query}>; rel="next"'.encode("ascii")

@@ -1,10 +1,17 @@
 """Whom a request comes from. `X-Forwarded-For` is believed only from proxies that the operator trusts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from starlette.types import Scope
+
 Network = IPv4Network | IPv6Network
+
+
+def address_of(scope: Scope, headers: Mapping[bytes, bytes], trusted: Sequence[Network]) -> str:
+    """The address of the client of an ASGI scope, whose headers are at hand by their lower-case names."""
+    return client_address(scope.get("client"), headers.get(b"x-forwarded-for"), trusted)
 
 
 def client_address(peer: Any, forwarded: bytes | None, trusted: Sequence[Network]) -> str:

@@ -1,23 +1,125 @@
-"""Who a listener is, for as long as the connection lasts: tokens end, and keys are revoked, while somebody watches."""
+"""Who is asking: the bearer token of a request or a socket, and the person who shows it."""
 
 import time
 from datetime import UTC, datetime
-from typing import Final
+from typing import Annotated, Final
+from uuid import UUID
 
-from app.dependencies import person_of
+from fastapi import Depends, Security
+from fastapi.openapi.models import HTTPBearer as BearerScheme
+from fastapi.security.base import SecurityBase
+
 from app.domain.people import KeyScope, Person
 from app.domain.refusals import Forbidden, Unauthenticated
+from app.http.request import ApiRequest
 from app.resources import Resources
 from app.schemas.live import token_expiring_json
 from app.services.live.broadcast import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
+from app.services.people.people import Buyer
 
 TOLD_SECONDS: Final = 30.0
 """So long before its end a listener is told that the token ends."""
 
 
+def bearer_token(authorization: bytes | None) -> bytes | None:
+    """The token in an Authorization header; None when there is none, or when it is of another scheme."""
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else None
+
+
+async def person_of(resources: Resources, token: bytes) -> Person:
+    """Who shows this token or API key. Raises Unauthenticated. Whoever asks also asks what the key's scopes allow."""
+    if token.startswith(API_KEY_PREFIX):
+        return await resources.api_keys.person(token)
+    return resources.tokens.person(token)
+
+
+def known_person(resources: Resources, token: bytes) -> Person | None:
+    """As `person_of`, without waiting: None for a token that is not believed, or a key that was not used lately."""
+    if token.startswith(API_KEY_PREFIX):
+        return resources.api_keys.known(token)
+    try:
+        return resources.tokens.person(token)
+    except Unauthenticated:
+        return None
+
+
+class Bearer(SecurityBase):
+    """Who sends the token; None without one. A token that is not believed is a 401, never somebody anonymous."""
+
+    def __init__(self) -> None:
+        self.model = BearerScheme(
+            bearerFormat="JWT",
+            description="`access_token` of POST /auth/login or /auth/guest, `guest_token` of a hold, or an API key. "
+            "What an API key is good for depends on its scopes (`x-scope` of an operation) beside its role:\n",
+        )
+        self.scheme_name = "bearer"
+
+    async def __call__(self, request: ApiRequest) -> Person | None:
+        authorization = request.headers_once.get(b"authorization")
+        if authorization is None:
+            return None
+        token = bearer_token(authorization)
+        if token is None or request.repeats(b"authorization"):
+            raise Unauthenticated("Send one header, Authorization: Bearer <token>.")
+        person = await person_of(request.resources, token)
+        if person.scopes is not None and request.needs not in person.scopes:
+            raise Forbidden(f"This API key lacks the scope {request.needs}.")
+        return person
+
+
+bearer: Final = Bearer()
+
+Caller = Annotated[Person | None, Security(bearer)]
+
+
+async def signed_in(caller: Caller) -> Person:
+    """Whoever sends a token. Raises Unauthenticated when there is none."""
+    return must_be_known(caller)
+
+
+def must_be_known(person: Person | None) -> Person:
+    """For operations whose body decides whether a token is needed. Raises Unauthenticated."""
+    if person is None:
+        raise Unauthenticated("This needs a token. Send the header Authorization: Bearer <token>.")
+    return person
+
+
+SignedIn = Annotated[Person, Depends(signed_in)]
+
+
+async def organizer(person: SignedIn) -> Person:
+    """Whoever runs the house. Raises Unauthenticated without a token, Forbidden for everybody else."""
+    if not person.runs_the_house:
+        raise Forbidden("This is for organizers.")
+    return person
+
+
+async def admin(person: SignedIn) -> Person:
+    """Whoever runs Usher. Raises Unauthenticated without a token, Forbidden for everybody else."""
+    if not person.runs_usher:
+        raise Forbidden("This is for admins.")
+    return person
+
+
+async def session_id(request: ApiRequest, person: SignedIn) -> UUID | None:
+    """The session of the caller's token; None for a guest_token or an API key, which have none."""
+    token = bearer_token(request.headers_once[b"authorization"]) or b""
+    return None if person.scopes is not None else request.resources.tokens.believed(token).origin.session_id
+
+
+async def buyer(request: ApiRequest, caller: Caller) -> Buyer:
+    """Whoever may take seats: the caller, or somebody new when guests are welcome. Raises Unauthenticated."""
+    if caller is None and not request.resources.settings.guests:
+        raise Unauthenticated("Seats are for people who are signed in. Send the header Authorization: Bearer <token>.")
+    return Buyer(caller)
+
+
 class Credential:
-    """A token or an API key that was believed."""
+    """The token or API key of a listener: tokens end, and keys are revoked, while somebody watches."""
 
     def __init__(self, resources: Resources, token: bytes, person: Person) -> None:
         self.person = person

@@ -7,8 +7,9 @@ import orjson
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
-from app.dependencies import buyer, idempotency_key, signed_in
-from app.http.operations import takes_form
+from app.http.credentials import buyer, signed_in
+from app.http.declarations import takes_form
+from app.http.idempotency import call_context
 from app.http.routes import BASE
 from app.http.scopes import MEANINGS, calls_of, scope_of
 from app.schemas.format.forms import FORM
@@ -102,6 +103,7 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
             _may_answer(operation, "unauthenticated", "forbidden")
             operation["security"] = [{"bearer": []}, {"password": []}]
             scope = scope_of(route)
+            assert scope is not None  # noqa: S101 (an operation with a token declares one)
             operation["x-scope"] = scope.value
             operation["description"] += f"\n\nAn API key needs the scope `{scope.value}`."
             if signed_in not in asks_for:
@@ -113,7 +115,7 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
             if takes_form(route.dependant):
                 content = operation["requestBody"]["content"]
                 content[FORM] = {"schema": content["application/json"]["schema"]}
-        if route.methods != {"GET"} and not asks_for.isdisjoint({buyer, idempotency_key}):
+        if route.methods != {"GET"} and not asks_for.isdisjoint({buyer, call_context}):
             _take_a_key(operation)
         if "parameters" in operation or "requestBody" in operation:
             _may_answer(operation, "validation")

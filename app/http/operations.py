@@ -1,35 +1,35 @@
 """Runs one operation: what FastAPI found out when it was declared, without what FastAPI does again for each request.
 
-FastAPI reads the signatures, makes the fields and writes the OpenAPI document. The rules here are the same and fewer:
-dependencies are `async def` and never wait for a thread, a body is strict JSON, a reply is ready bytes. An operation
-that needs more (a form, a generator) runs on FastAPI's own way.
+FastAPI reads the signatures, makes the fields and writes the OpenAPI document. Here each operation becomes a list of
+steps, once, at the start: its dependencies in order, then its function. What the steps cannot do is refused at the
+start with a TypeError that names the route and a remedy; nothing that was declared is skipped in silence.
 """
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 import orjson
-from fastapi import params
+from fastapi.concurrency import run_in_threadpool
+from fastapi.datastructures import DefaultPlaceholder
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, RouteContext
+from fastapi.routing import RouteContext, serialize_response
+from fastapi.utils import is_body_allowed_for_status_code
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
-from app.dependencies import Asked
+from app.http.declarations import must_be_understood, reads_in_header, takes_form
 from app.http.problems import mistakes
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.schemas.format import forms, strict
 from app.schemas.format.faults import Malformed, Mistake, mistake
 
 _MISSING: Final = object()
-
-
-class NotPlain(Exception):
-    """The operation needs FastAPI's own way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +44,26 @@ class Parameter:
     default: Any
     validate: Callable[..., Any]
 
-    def value(self, asked: Asked, path: Sequence[str], query: Mapping[str, str]) -> Any:
+    def value(self, request: ApiRequest, path: Sequence[str], query: Mapping[str, str]) -> Any:
         """The checked value. Raises ValidationError or Malformed."""
-        written: str | None
-        if self.place == "path":
-            written = path[self.position]
-        elif self.place == "query":
-            written = query.get(self.name)
-        else:
-            sent = asked.headers_once.get(self.header)
-            written = None if sent is None else sent.decode("latin-1")
+        written = self.written(request, path, query)
         if written is None:
             if self.default is _MISSING:
                 raise mistake([self.place, self.name], "missing", "This is needed.")
             return self.default
         value = self.validate(written)
-        if not _is_plain(value, written):
-            raise mistake([self.place, self.name], *_NOT_PLAIN[type(value)])
+        if not is_plain(value, written):
+            raise not_plain(self, value)
         return value
+
+    def written(self, request: ApiRequest, path: Sequence[str], query: Mapping[str, str]) -> str | None:
+        """What the caller wrote; None when it is not there."""
+        if self.place == "path":
+            return path[self.position]
+        if self.place == "query":
+            return query.get(self.name)
+        sent = request.headers_once.get(self.header)
+        return None if sent is None else sent.decode("latin-1")
 
 
 _NOT_PLAIN: Final = {
@@ -70,12 +72,17 @@ _NOT_PLAIN: Final = {
 }
 
 
-def _is_plain(value: Any, written: str) -> bool:
+def is_plain(value: Any, written: str) -> bool:
     """Python also reads `1_000`, `+1`, ` 1 ` as numbers and `{...}` as UUIDs: one thing would have many addresses."""
     kind = type(value)
     if kind is int:
         return str(value) == written
     return kind is not UUID or str(value) == written.lower()
+
+
+def not_plain(parameter: Parameter, value: Any) -> Malformed:
+    """The mistake of somebody who wrote a number or a UUID in an unusual way."""
+    return mistake([parameter.place, parameter.name], *_NOT_PLAIN[type(value)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +95,18 @@ class Body:
     takes_form: bool
     validate: Callable[[bytes], Any]
 
-    def value(self, asked: Asked) -> Any:
+    def value(self, request: ApiRequest) -> Any:
         """The checked body. Raises ValidationError, Malformed or UnsupportedMediaType."""
-        headers = asked.headers_once
+        headers = request.headers_once
         if self.takes_form and forms.is_form(headers.get(b"content-type", b"")):
-            fields = forms.parse(asked.raw_body, headers.get(b"content-encoding"))
+            fields = forms.parse(request.raw_body, headers.get(b"content-encoding"))
             return self.validate(orjson.dumps(fields))
-        if asked.raw_body:
-            asked.content()
-            return self.validate(asked.raw_body)
+        if request.raw_body:
+            request.content()
+            return self.validate(request.raw_body)
         if not self.required:
             return self.default
-        if (kind := asked.headers_once.get(b"content-type")) is not None:
+        if (kind := headers.get(b"content-type")) is not None:
             strict.must_be_json(kind, None)
         raise mistake(["body"], "missing", f"A body is needed. {strict.SEND_JSON}")
 
@@ -109,7 +116,7 @@ class Step:
     """A dependency, or at the end the operation itself: its function, and what it is called with."""
 
     call: Callable[..., Awaitable[Any]]
-    asked_as: str | None
+    request_as: str | None
     # Each argument that an earlier step found, with that step's number.
     needs: tuple[tuple[str, int], ...]
     parameters: tuple[Parameter, ...]
@@ -120,64 +127,85 @@ class Operation:
     """A function with everything that it must be given, ready to be run for each request."""
 
     def __init__(self, route: RouteContext) -> None:
-        """Raises NotPlain when only FastAPI can run it, TypeError when it is declared in a way that is not wanted."""
-        _must_be_plain(route)
-        self._status: int = route.status_code or 200
-        self._write = route.response_field.serialize_json if route.response_field else None
+        """Raises TypeError when it is declared with something that cannot be done here: see `declarations`."""
+        must_be_understood(route)
+        self._write = _writer(route)
         self._steps: list[Step] = []
         self._add(route.dependant, {}, list(route.param_convertors))
         self.takes_body = any(step.body for step in self._steps)
         self._reads_query = any(one.place == "query" for step in self._steps for one in step.parameters)
 
-    async def reply(self, asked: Asked, path: Sequence[str]) -> Response:
+    async def reply(self, request: ApiRequest, path: Sequence[str]) -> Response:
         """What the operation answers. Raises what it raises, and Malformed naming every parameter that is wrong."""
-        query = _query(asked) if self._reads_query and asked.scope["query_string"] else {}
+        query = query_of(request) if self._reads_query and request.scope["query_string"] else {}
         found: list[Any] = []
         for step in self._steps:
-            arguments = _arguments(step, asked, path, query) if step.parameters or step.body else {}
-            if step.asked_as:
-                arguments[step.asked_as] = asked
+            arguments = _arguments(step, request, path, query) if step.parameters or step.body else {}
+            if step.request_as:
+                arguments[step.request_as] = request
             for argument, number in step.needs:
                 arguments[argument] = found[number]
             found.append(await step.call(**arguments))
         answer = found[-1]
         if isinstance(answer, Response):
             return answer
-        if self._write is None:
-            return Reply(status=self._status)
-        return Reply(self._write(answer), self._status)
+        return await self._write(answer)
 
     def _add(self, dependant: Dependant, known: dict[Any, int], path_names: list[str]) -> int:
-        """Enter a function after those that it depends on, each once; gives its number."""
-        if dependant.call in known:
+        """Enter a function after those that it depends on, each once unless it says otherwise; gives its number.
+
+        A dependency without a name was declared at the route, the router or the application: it is run, and what it
+        gives is dropped.
+        """
+        if dependant.use_cache and dependant.call in known:
             return known[dependant.call]
-        needs = tuple(
-            (below.name, self._add(below, known, path_names)) for below in dependant.dependencies if below.name
+        below = [(each.name, self._add(each, known, path_names)) for each in dependant.dependencies]
+        fields = (*dependant.path_params, *dependant.query_params, *dependant.header_params)
+        step = Step(
+            call=_awaitable(dependant.call),
+            request_as=dependant.request_param_name or dependant.http_connection_param_name,
+            needs=tuple((name, number) for name, number in below if name),
+            parameters=tuple(_parameter(field, path_names) for field in fields),
+            body=_body(dependant),
         )
-        parameters = tuple(
-            _parameter(field, path_names)
-            for field in (*dependant.path_params, *dependant.query_params, *dependant.header_params)
-        )
-        call = _awaitable(dependant)
-        self._steps.append(Step(call, dependant.request_param_name, needs, parameters, _body(dependant)))
-        known[dependant.call] = len(self._steps) - 1
-        return known[dependant.call]
+        self._steps.append(step)
+        number = len(self._steps) - 1
+        known.setdefault(dependant.call, number)
+        return number
 
 
-def _arguments(step: Step, asked: Asked, path: Sequence[str], query: Mapping[str, str]) -> dict[str, Any]:
+def parameters_of(dependant: Dependant, path_names: list[str]) -> list[Parameter]:
+    """Every parameter of a function and of all that it depends on."""
+    fields = (*dependant.path_params, *dependant.query_params, *dependant.header_params)
+    below = [each for one in dependant.dependencies for each in parameters_of(one, path_names)]
+    return [_parameter(field, path_names) for field in fields] + below
+
+
+def query_of(request: ApiRequest) -> dict[str, str]:
+    """The query's values by name. Raises Malformed when a name is there twice: which one counts would be a guess."""
+    pairs = parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True)
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise mistake(["query", twice[:100]], "parameter_twice", "This parameter is there twice.")
+    return values
+
+
+def _arguments(step: Step, request: ApiRequest, path: Sequence[str], query: Mapping[str, str]) -> dict[str, Any]:
     """The values of a step's parameters and body. Raises Malformed with everything that is wrong with them."""
     arguments: dict[str, Any] = {}
     wrong: list[Mistake] = []
     for parameter in step.parameters:
         try:
-            arguments[parameter.argument] = parameter.value(asked, path, query)
+            arguments[parameter.argument] = parameter.value(request, path, query)
         except ValidationError as error:
             wrong += _placed(error, parameter.place, parameter.name)
         except Malformed as error:
             wrong += error.errors
     if step.body is not None:
         try:
-            arguments[step.body.argument] = step.body.value(asked)
+            arguments[step.body.argument] = step.body.value(request)
         except ValidationError as error:
             wrong += _placed(error, "body")
         except Malformed as error:
@@ -192,34 +220,38 @@ def _placed(error: ValidationError, *place: str) -> list[Mistake]:
     return mistakes([{**one, "loc": (*place, *one["loc"])} for one in errors])
 
 
-def _query(asked: Asked) -> dict[str, str]:
-    """The query's values by name. Raises Malformed when a name is there twice: which one counts would be a guess."""
-    pairs = parse_qsl(asked.scope["query_string"].decode(), keep_blank_values=True)
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise mistake(["query", twice[:100]], "parameter_twice", "This parameter is there twice.")
-    return values
+def _awaitable(call: Any) -> Callable[..., Awaitable[Any]]:
+    """What does not wait by itself runs in a thread, as FastAPI has it."""
+    if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None)):  # noqa: B004
+        return call  # type: ignore[no-any-return]
+    return partial(run_in_threadpool, call)
 
 
-def _must_be_plain(route: RouteContext) -> None:
-    body: Any = route.body_field
-    if not inspect.iscoroutinefunction(route.endpoint) or (body and isinstance(body.field_info, params.Form)):
-        raise NotPlain
-    if not isinstance(route.original_route, APIRoute) or route.dependant is None:
-        raise NotPlain
-    if route._embed_body_fields or len(route.dependant.body_params) > 1:
-        raise TypeError(f"{route.path}: one body, one model")
+def _writer(route: RouteContext) -> Callable[[Any], Awaitable[Response]]:
+    """Makes the reply from an answer that is none yet, by FastAPI's own serialization and the options of the route."""
+    status: int = route.status_code or 200
+    kind = route.response_class
+    is_usual = isinstance(kind, DefaultPlaceholder)
+    made_by = kind.value if is_usual else kind
+    is_ready_json = is_usual and route.response_field is not None
+    options: dict[str, Any] = {
+        "field": route.response_field,
+        "include": route.response_model_include,
+        "exclude": route.response_model_exclude,
+        "by_alias": route.response_model_by_alias,
+        "exclude_unset": route.response_model_exclude_unset,
+        "exclude_defaults": route.response_model_exclude_defaults,
+        "exclude_none": route.response_model_exclude_none,
+        "dump_json": is_ready_json,
+    }
 
+    async def write(answer: Any) -> Response:
+        if not is_body_allowed_for_status_code(status):
+            return Reply(status=status)
+        content = await serialize_response(response_content=answer, **options)
+        return Reply(content, status) if is_ready_json else made_by(content, status_code=status)
 
-def _awaitable(dependant: Dependant) -> Callable[..., Awaitable[Any]]:
-    call: Any = dependant.call
-    if not (inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))):  # noqa: B004
-        raise TypeError(f"{call}: a dependency is an `async def` that does not wait for a thread")
-    if dependant.cookie_params or dependant.response_param_name or dependant.background_tasks_param_name:
-        raise TypeError(f"{call}: cookies, Response and BackgroundTasks are not for plain operations; make a Reply")
-    return call  # type: ignore[no-any-return]
+    return write
 
 
 def _parameter(field: Any, path_names: list[str]) -> Parameter:
@@ -228,7 +260,7 @@ def _parameter(field: Any, path_names: list[str]) -> Parameter:
         argument=field.name,
         place=place,
         name=field.alias,
-        header=field.alias.lower().encode() if place == "header" else b"",
+        header=reads_in_header(field) if place == "header" else b"",
         position=path_names.index(field.alias) if place == "path" else -1,
         default=_MISSING if field.field_info.is_required() else field.get_default(),
         validate=_adapter(field).validator.validate_python,
@@ -247,11 +279,6 @@ def _body(dependant: Dependant) -> Body | None:
         takes_form=takes_form(dependant),
         validate=_adapter(field).validator.validate_json,
     )
-
-
-def takes_form(dependant: Dependant) -> bool:
-    """Does its body's model say that it may come as a form?"""
-    return any(getattr(field.field_info.annotation, "TAKES_FORM", False) for field in dependant.body_params)
 
 
 def _adapter(field: Any) -> TypeAdapter[Any]:

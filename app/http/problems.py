@@ -1,4 +1,4 @@
-"""Errors become problems: every refusal, every fault and every error of the framework (RFC 9457, api.md section 3).
+"""Errors become problems: refusals, faults and errors of the framework (RFC 9457; docs/api.md, section 3).
 
 Status codes, titles and advice are in `schemas/problems.py`, the sentences of `detail` in `schemas/sentences.py`.
 """
@@ -37,6 +37,10 @@ _NOT_MEMBERS: Final = {
 }
 
 
+_CODES: Final = {"model_attributes_type": "model_type"}
+"""What pydantic says of the same mistake when FastAPI asks it."""
+
+
 def problem(error: Exception, instance: str, request_id: str) -> Reply:
     """The answer to a request that raised this. An unknown exception is logged, and answered with a bare 500."""
     kind, detail, members, headers = _told(error)
@@ -49,7 +53,7 @@ def mistakes(errors: Sequence[Mapping[str, Any]]) -> list[Mistake]:
     return [
         Mistake(
             loc=[_short(part) for part in error["loc"]],
-            code=error["type"],
+            code=_CODES.get(error["type"], error["type"]),
             message=error["msg"].removeprefix("Value error, "),
         )
         for error in errors[:MOST_MISTAKES]

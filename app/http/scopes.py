@@ -1,19 +1,18 @@
-"""Which scope an API key needs for each operation: one rule, told in the document and asked for at one place.
+"""Which scope an API key needs for an operation: declared at the route, told in the document, asked for by `Bearer`.
 
-People's affairs need `people`, the house's own `house`; otherwise reading needs `read`, and all else takes or gives
-back seats: `sell`. A key without the scope gets 403, whatever its role (`dependencies.Bearer`).
+A key without the scope gets 403, whatever its role.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext
 
-from app.dependencies import admin, door_staff, organizer
 from app.domain.people import KeyScope
+from app.http.credentials import bearer
 
-_READING: Final = {"GET", "HEAD"}
+F = TypeVar("F", bound=Callable[..., Any])
 
 MEANINGS: Final = {
     KeyScope.READ: "Read what the role may read: maps, reservations, bookings, who I am.",
@@ -22,16 +21,32 @@ MEANINGS: Final = {
     KeyScope.PEOPLE: "Accounts and API keys.",
 }
 
+_DECLARED: Final = "__api_key_scope__"
 
-def scope_of(route: RouteContext) -> KeyScope:
-    """The scope that this operation needs."""
-    asks_for = set(calls_of(route.dependant)) if route.dependant else set()
-    is_reading = set(route.methods or ()) <= _READING
-    if admin in asks_for or ("people" in (route.tags or ()) and not is_reading):
-        return KeyScope.PEOPLE
-    if organizer in asks_for or door_staff in asks_for:
-        return KeyScope.HOUSE
-    return KeyScope.READ if is_reading else KeyScope.SELL
+
+def api_key_scope(scope: KeyScope) -> Callable[[F], F]:
+    """Declares the scope that an API key needs for the operation below; it stands under the route's own decorator."""
+
+    def declare(operation: F) -> F:
+        setattr(operation, _DECLARED, scope)
+        return operation
+
+    return declare
+
+
+def scope_of(route: RouteContext) -> KeyScope | None:
+    """The scope that an operation declares; None where nobody shows a token.
+
+    Raises:
+        TypeError: it asks for the caller and declares no scope, or the other way round.
+    """
+    scope: KeyScope | None = getattr(route.endpoint, _DECLARED, None)
+    asks_who = bearer in set(calls_of(route.dependant))
+    if asks_who and scope is None:
+        raise TypeError(f"{route.path}: say which scope an API key needs, with @api_key_scope under the route.")
+    if scope is not None and not asks_who:
+        raise TypeError(f"{route.path}: @api_key_scope does nothing here, for the operation never asks who is calling.")
+    return scope
 
 
 def calls_of(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:

@@ -5,11 +5,14 @@ from typing import Annotated
 
 from fastapi import Path
 
-from app.dependencies import Admin, ApiKeys, Asked
+from app.dependencies import Admin, ApiKeys
+from app.domain.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, cacheable, created, page, tag_of
 from app.http.openapi import problems
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.http.routes import BASE, api_router
+from app.http.scopes import api_key_scope
 from app.schemas.api_keys import ApiKeyIn, ApiKeyOut, ApiKeysOut, NewApiKeyOut
 from app.schemas.format.ids import LARGEST_INTEGER
 from app.schemas.format.moments import encoded
@@ -26,6 +29,7 @@ ApiKeyId = Annotated[int, Path(ge=1, le=LARGEST_INTEGER, description="A key, as 
     response_model=NewApiKeyOut,
     response_description="The key; its text is shown this once.",
 )
+@api_key_scope(KeyScope.PEOPLE)
 async def make_api_key(wanted: ApiKeyIn, person: Admin, api_keys: ApiKeys) -> Reply:
     """Make an API key.
 
@@ -36,8 +40,13 @@ async def make_api_key(wanted: ApiKeyIn, person: Admin, api_keys: ApiKeys) -> Re
 
 
 @router.get("/api-keys", response_model=ApiKeysOut, response_description="A page of keys.", responses=UNCHANGED)
+@api_key_scope(KeyScope.PEOPLE)
 async def list_api_keys(
-    asked: Asked, _: Admin, api_keys: ApiKeys, limit: Limit = 50, cursor: Annotated[IdCursor | None, CURSOR] = None
+    request: ApiRequest,
+    _: Admin,
+    api_keys: ApiKeys,
+    limit: Limit = 50,
+    cursor: Annotated[IdCursor | None, CURSOR] = None,
 ) -> Reply:
     """List the API keys.
 
@@ -45,7 +54,7 @@ async def list_api_keys(
     """
     found = await api_keys.newest(cursor, limit)
     items = [asdict(key) for key in found.items]
-    return page(asked, encoded({"items": items, "next_cursor": found.next_cursor}), found.next_cursor)
+    return page(request, encoded({"items": items, "next_cursor": found.next_cursor}), found.next_cursor)
 
 
 @router.get(
@@ -54,13 +63,14 @@ async def list_api_keys(
     response_description="The key.",
     responses=UNCHANGED | problems("not-found"),
 )
-async def show_api_key(asked: Asked, api_key_id: ApiKeyId, _: Admin, api_keys: ApiKeys) -> Reply:
+@api_key_scope(KeyScope.PEOPLE)
+async def show_api_key(request: ApiRequest, api_key_id: ApiKeyId, _: Admin, api_keys: ApiKeys) -> Reply:
     """Show an API key.
 
     When it was last used, to the minute. Its text is not kept.
     """
     body = encoded(asdict(await api_keys.one(api_key_id)))
-    return cacheable(asked, body, tag_of(body))
+    return cacheable(request, body, tag_of(body))
 
 
 @router.delete(
@@ -69,6 +79,7 @@ async def show_api_key(asked: Asked, api_key_id: ApiKeyId, _: Admin, api_keys: A
     response_description="It is believed no more.",
     responses=problems("not-found"),
 )
+@api_key_scope(KeyScope.PEOPLE)
 async def revoke_api_key(api_key_id: ApiKeyId, _: Admin, api_keys: ApiKeys) -> Reply:
     """Revoke an API key.
 

@@ -9,14 +9,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app import __version__
-from app.dependencies import Asked
+from app.http.live.socket import Close
 from app.http.replies import ALWAYS_ASKED, Reply
-from app.http.routes import BASE, AskedRoute
+from app.http.request import ApiRequest
+from app.http.routes import BASE, ApiRoute
 from app.routers.docs import tagged
-from app.routers.sockets import Close
 from app.schemas.live import ANSWERED, HEARD, TOLD
 
-router = APIRouter(route_class=AskedRoute, include_in_schema=False)
+router = APIRouter(route_class=ApiRoute, include_in_schema=False)
 
 _MEANINGS: Final = {
     Close.BROKEN: "Something unforeseen went wrong. Come back in a moment.",
@@ -41,9 +41,9 @@ no token is anonymous. A later `authenticate` renews a token, or says who it is;
 
 
 @router.get("/asyncapi.json")
-async def show_asyncapi(asked: Asked) -> Reply:
+async def show_asyncapi(request: ApiRequest) -> Reply:
     """The document, encoded once."""
-    return tagged(asked, _encoded(), b"application/json", ALWAYS_ASKED)
+    return tagged(request, _encoded(), b"application/json", ALWAYS_ASKED)
 
 
 @cache

@@ -2,16 +2,18 @@
 
 from typing import Annotated
 
-from app.dependencies import Asked, Desk, History, IdempotencyKey, Organizer
+from app.dependencies import Call, Desk, History, Organizer
+from app.domain.people import KeyScope
 from app.http.answers import CURSOR, page, told
 from app.http.openapi import problems
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.http.routes import api_router
+from app.http.scopes import api_key_scope
 from app.schemas.blocks import BlockedOut, BlockIn
 from app.schemas.format.ids import ScreeningId, SeatId
 from app.schemas.format.pages import IdCursor, Limit, page_json
 from app.schemas.history import HistoryOut, history_out
-from app.services.desk import Request
 
 router = api_router("seats")
 
@@ -19,20 +21,17 @@ _REFUSALS = ("validation", "unauthenticated", "forbidden", "not-found", "unknown
 
 
 @router.post("/screenings/{screening_id}/blocks", response_model=BlockedOut, responses=problems(*_REFUSALS))
-async def block_seats(
-    screening_id: ScreeningId, wanted: BlockIn, asked: Asked, person: Organizer, key: IdempotencyKey, desk: Desk
-) -> Reply:
+@api_key_scope(KeyScope.HOUSE)
+async def block_seats(screening_id: ScreeningId, wanted: BlockIn, person: Organizer, call: Call, desk: Desk) -> Reply:
     """Take seats off sale, as far as nobody has them. Each seat has its own outcome."""
-    request = Request(key, asked.request_id)
-    return told(await desk.block(screening_id, wanted.names(), wanted.reason, person, request))
+    return told(await desk.block(screening_id, wanted.names(), wanted.reason, person, call))
 
 
 @router.delete("/screenings/{screening_id}/blocks", response_model=BlockedOut, responses=problems(*_REFUSALS))
-async def unblock_seats(
-    screening_id: ScreeningId, wanted: BlockIn, asked: Asked, person: Organizer, key: IdempotencyKey, desk: Desk
-) -> Reply:
+@api_key_scope(KeyScope.HOUSE)
+async def unblock_seats(screening_id: ScreeningId, wanted: BlockIn, person: Organizer, call: Call, desk: Desk) -> Reply:
     """Put seats back on sale. Each seat has its own outcome."""
-    return told(await desk.unblock(screening_id, wanted.names(), person, Request(key, asked.request_id)))
+    return told(await desk.unblock(screening_id, wanted.names(), person, call))
 
 
 @router.get(
@@ -40,10 +39,11 @@ async def unblock_seats(
     response_model=HistoryOut,
     responses=problems("validation", "unauthenticated", "forbidden", "not-found"),
 )
+@api_key_scope(KeyScope.HOUSE)
 async def show_history_of_seat(
     screening_id: ScreeningId,
     seat_id: SeatId,
-    asked: Asked,
+    request: ApiRequest,
     person: Organizer,
     history: History,
     limit: Limit = 50,
@@ -51,4 +51,4 @@ async def show_history_of_seat(
 ) -> Reply:
     """Show who did what to a seat of a screening and when, newest first. What time did has the cause `expiry`."""
     found = await history.of_seat(screening_id, seat_id, cursor, limit)
-    return page(asked, page_json(history_out(found.items), found.next_cursor), found.next_cursor)
+    return page(request, page_json(history_out(found.items), found.next_cursor), found.next_cursor)

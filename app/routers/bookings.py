@@ -4,17 +4,22 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.dependencies import Asked, Bookings, Buyer, Desk, IdempotencyKey, SignedIn, key_for, must_be_known
+from app.dependencies import Bookings, Buyer, Call, Desk, SignedIn
 from app.domain.bookings import BookingStatus
+from app.domain.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
+from app.http.credentials import must_be_known
+from app.http.idempotency import context_of
 from app.http.openapi import problems
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.http.routes import api_router
+from app.http.scopes import api_key_scope
 from app.schemas.bookings import BookingIn, BookingOut, BookingsOut, PaymentIn
 from app.schemas.format.ids import BookingId, ScreeningId, SeatId, UserId
 from app.schemas.format.moments import encoded
 from app.schemas.format.pages import Limit, UuidCursor, page_json
-from app.services.desk import Meant, Request
+from app.services.desk import Meant
 
 router = api_router("bookings")
 
@@ -36,7 +41,8 @@ router = api_router("bookings")
         "payment-declined",
     ),
 )
-async def book_seats(wanted: BookingIn, asked: Asked, buyer: Buyer, desk: Desk) -> Reply:
+@api_key_scope(KeyScope.SELL)
+async def book_seats(wanted: BookingIn, request: ApiRequest, buyer: Buyer, desk: Desk) -> Reply:
     """Book a reservation, or seats directly.
 
     Seats that you hold are taken out of the hold. Booking seats that you have already booked together gives that
@@ -46,16 +52,17 @@ async def book_seats(wanted: BookingIn, asked: Asked, buyer: Buyer, desk: Desk) 
     payment = wanted.payment or PaymentIn()
     if wanted.reservation_id is not None:
         person = must_be_known(buyer.person)
-        request = Request(key_for(asked, person, wanted.booking_id), asked.request_id)
-        return told(await desk.confirm(person, wanted.reservation_id, request, payment.method, payment.token))
-    request = Request(key_for(asked, buyer.person, wanted.booking_id), asked.request_id)
+        call = context_of(request, person, wanted.booking_id)
+        return told(await desk.confirm(person, wanted.reservation_id, call, payment.method, payment.token))
+    call = context_of(request, buyer.person, wanted.booking_id)
     meant = Meant(wanted.screening_id)
-    return told(await desk.book(meant, wanted.names(), buyer, request, payment.method, payment.token))
+    return told(await desk.book(meant, wanted.names(), buyer, call, payment.method, payment.token))
 
 
 @router.get("/bookings", response_model=BookingsOut, response_description="A page of bookings.", responses=UNCHANGED)
+@api_key_scope(KeyScope.READ)
 async def list_bookings(
-    asked: Asked,
+    request: ApiRequest,
     person: SignedIn,
     bookings: Bookings,
     status: Annotated[BookingStatus | None, Query(description="Only those in this status.")] = None,
@@ -69,7 +76,7 @@ async def list_bookings(
     The newest first. Organizers see everybody's.
     """
     items, next_cursor = await bookings.newest(person, user_id, status, screening_id, cursor, limit)
-    return page(asked, page_json(items, next_cursor), next_cursor)
+    return page(request, page_json(items, next_cursor), next_cursor)
 
 
 @router.get(
@@ -78,13 +85,14 @@ async def list_bookings(
     response_description="The booking.",
     responses=UNCHANGED | problems("not-found"),
 )
-async def show_booking(booking_id: BookingId, asked: Asked, person: SignedIn, bookings: Bookings) -> Reply:
+@api_key_scope(KeyScope.READ)
+async def show_booking(booking_id: BookingId, request: ApiRequest, person: SignedIn, bookings: Bookings) -> Reply:
     """Show a booking.
 
     One of mine; organizers see everybody's.
     """
     body = encoded(await bookings.one(person, booking_id))
-    return cacheable(asked, body, tag_of(body))
+    return cacheable(request, body, tag_of(body))
 
 
 @router.delete(
@@ -93,14 +101,13 @@ async def show_booking(booking_id: BookingId, asked: Asked, person: SignedIn, bo
     response_description="The booking as it is now.",
     responses=problems("not-found"),
 )
-async def cancel_booking(
-    booking_id: BookingId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
-) -> Reply:
+@api_key_scope(KeyScope.SELL)
+async def cancel_booking(booking_id: BookingId, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Cancel a booking.
 
     Its seats are free at once, the money goes back. Cancelling it again changes nothing.
     """
-    return told(await desk.cancel(person, booking_id, Request(key, asked.request_id)))
+    return told(await desk.cancel(person, booking_id, call))
 
 
 @router.delete(
@@ -109,11 +116,10 @@ async def cancel_booking(
     response_description="The booking as it is now.",
     responses=problems("not-found"),
 )
-async def cancel_seat(
-    booking_id: BookingId, seat_id: SeatId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
-) -> Reply:
+@api_key_scope(KeyScope.SELL)
+async def cancel_seat(booking_id: BookingId, seat_id: SeatId, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Cancel one seat of a booking.
 
     Its price goes back, the others stay. Cancelling the last one cancels the booking.
     """
-    return told(await desk.cancel(person, booking_id, Request(key, asked.request_id), seat_id))
+    return told(await desk.cancel(person, booking_id, call, seat_id))

@@ -8,12 +8,12 @@ from typing import Final
 import orjson
 from fastapi import APIRouter
 
-from app.dependencies import Asked
 from app.domain.refusals import NotFound
 from app.http.replies import ALWAYS_ASKED, PAGE_HEADERS, Header, Reply, matches, unchanged
-from app.http.routes import AskedRoute
+from app.http.request import ApiRequest
+from app.http.routes import ApiRoute
 
-router = APIRouter(route_class=AskedRoute, include_in_schema=False)
+router = APIRouter(route_class=ApiRoute, include_in_schema=False)
 
 _FOR_A_DAY: Final = b"public, max-age=86400"
 _WEB: Final = files("app") / "web"
@@ -29,25 +29,25 @@ _FILES: Final = {
 
 
 @router.get("/docs")
-async def show_docs(asked: Asked) -> Reply:
+async def show_docs(request: ApiRequest) -> Reply:
     """Swagger UI: every call, to be tried out here and now."""
-    return _file(asked, "docs.html", b"text/html; charset=utf-8", ALWAYS_ASKED, PAGE_HEADERS)
+    return _file(request, "docs.html", b"text/html; charset=utf-8", ALWAYS_ASKED, PAGE_HEADERS)
 
 
 @router.get("/docs/{name}")
-async def show_docs_file(asked: Asked, name: str) -> Reply:
+async def show_docs_file(request: ApiRequest, name: str) -> Reply:
     """A script, style or picture of Swagger UI."""
     if name not in _FILES:
         raise NotFound("file")
     path, media_type = _FILES[name]
-    return _file(asked, path, media_type, _FOR_A_DAY)
+    return _file(request, path, media_type, _FOR_A_DAY)
 
 
 @router.get("/openapi.json")
-async def show_openapi(asked: Asked) -> Reply:
+async def show_openapi(request: ApiRequest) -> Reply:
     """The OpenAPI document, encoded once."""
-    body = _document(asked.app)
-    return tagged(asked, body, b"application/json", ALWAYS_ASKED)
+    body = _document(request.app)
+    return tagged(request, body, b"application/json", ALWAYS_ASKED)
 
 
 @cache
@@ -60,14 +60,14 @@ def _content(path: str) -> bytes:
     return (_WEB / path).read_bytes()
 
 
-def _file(asked: Asked, path: str, media_type: bytes, kept: bytes, headers: tuple[Header, ...] = ()) -> Reply:
-    return tagged(asked, _content(path), media_type, kept, headers)
+def _file(request: ApiRequest, path: str, media_type: bytes, kept: bytes, headers: tuple[Header, ...] = ()) -> Reply:
+    return tagged(request, _content(path), media_type, kept, headers)
 
 
-def tagged(asked: Asked, body: bytes, media_type: bytes, kept: bytes, headers: tuple[Header, ...] = ()) -> Reply:
+def tagged(request: ApiRequest, body: bytes, media_type: bytes, kept: bytes, headers: tuple[Header, ...] = ()) -> Reply:
     """A file with its ETag, or 304."""
     etag = _etag(body)
-    if matches(etag, asked.headers_once.get(b"if-none-match")):
+    if matches(etag, request.headers_once.get(b"if-none-match")):
         return unchanged(etag, kept)
     return Reply(body, headers=[(b"etag", etag), *headers], media_type=media_type, cache=kept)
 

@@ -1,4 +1,4 @@
-"""For operators and their machines: is it up, may it get traffic (api.md, section 11)."""
+"""For operators and their machines: is it up, may it get traffic (docs/api.md, section 11)."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from fastapi import APIRouter
 from app import __version__
 from app.dependencies import Health
 from app.http.replies import Reply
-from app.http.routes import AskedRoute
+from app.http.routes import ApiRoute
 from app.schemas.format.moments import encoded
 from app.schemas.health import HealthOut
 from app.services.health import Condition, Report
 
-router = APIRouter(prefix="/health", tags=["operators"], route_class=AskedRoute)
+router = APIRouter(prefix="/health", tags=["operators"], route_class=ApiRoute)
 
 _DOWN: dict[int | str, dict[str, Any]] = {
     503: {"model": HealthOut, "description": "Seats cannot be taken: PostgreSQL or its schema is not there."}

@@ -2,11 +2,14 @@
 
 from dataclasses import asdict
 
-from app.dependencies import Accounts, Asked, Caller, People, SessionId, Sessions, SignedIn
+from app.dependencies import Accounts, Caller, People, SessionId, Sessions, SignedIn
+from app.domain.people import KeyScope
 from app.http.answers import UNCHANGED, cacheable, created, tag_of
 from app.http.openapi import problems
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.http.routes import BASE, api_router
+from app.http.scopes import api_key_scope
 from app.schemas.format.moments import encoded
 from app.schemas.people import GuestIn, LeaveIn, LoginIn, MeOut, PasswordIn, RefreshIn, RegisterIn, TokensOut
 from app.services.people.sessions import Welcome
@@ -23,6 +26,7 @@ ME = f"{BASE}/me"
     response_description="The new account.",
     responses=problems("username-taken"),
 )
+@api_key_scope(KeyScope.PEOPLE)
 async def register(wanted: RegisterIn, caller: Caller, accounts: Accounts, people: People) -> Reply:
     """Register.
 
@@ -95,10 +99,11 @@ async def logout(shown: RefreshIn, sessions: Sessions) -> Reply:
     response_description="The caller, and what they have.",
     responses=UNCHANGED | problems("unauthenticated"),
 )
-async def who_am_i(asked: Asked, person: SignedIn, people: People) -> Reply:
+@api_key_scope(KeyScope.READ)
+async def who_am_i(request: ApiRequest, person: SignedIn, people: People) -> Reply:
     """Who the token says the caller is, with how many holds and bookings they have."""
     body = encoded(asdict(await people.me(person)))
-    return cacheable(asked, body, tag_of(body))
+    return cacheable(request, body, tag_of(body))
 
 
 @router.post(
@@ -107,6 +112,7 @@ async def who_am_i(asked: Asked, person: SignedIn, people: People) -> Reply:
     response_description="It is changed.",
     responses=problems("forbidden"),
 )
+@api_key_scope(KeyScope.PEOPLE)
 async def change_password(wanted: PasswordIn, person: SignedIn, session_id: SessionId, accounts: Accounts) -> Reply:
     """Change my password.
 
@@ -122,13 +128,16 @@ async def change_password(wanted: PasswordIn, person: SignedIn, session_id: Sess
     response_description="The account is gone.",
     responses=problems("forbidden"),
 )
-async def delete_my_account(asked: Asked, person: SignedIn, accounts: Accounts, leave: LeaveIn | None = None) -> Reply:
+@api_key_scope(KeyScope.PEOPLE)
+async def delete_my_account(
+    request: ApiRequest, person: SignedIn, accounts: Accounts, leave: LeaveIn | None = None
+) -> Reply:
     """Delete my account.
 
     Username, email and password are gone, all sessions end, holds are released. Bookings stay, with nobody's name on
     them. A guest has no password and sends none.
     """
-    await accounts.delete(person, leave.password if leave else None, asked.request_id)
+    await accounts.delete(person, leave.password if leave else None, request.request_id)
     return Reply(status=204)
 
 

@@ -4,19 +4,22 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.dependencies import Asked, Buyer, Desk, IdempotencyKey, Reservations, SignedIn
+from app.dependencies import Buyer, Call, Desk, Reservations, SignedIn
+from app.domain.people import KeyScope
 from app.domain.reservations import ReservationStatus
 from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of_moving, told
 from app.http.openapi import problems
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.http.routes import api_router
+from app.http.scopes import api_key_scope
 from app.schemas.bookings import BookingOut, ConfirmIn, PaymentIn
 from app.schemas.format.ids import ReservationId, ScreeningId, SeatId
 from app.schemas.format.moments import encoded
 from app.schemas.format.pages import Limit, UuidCursor, page_json
 from app.schemas.reservations import NothingIn, ReleasedOut, ReservationOut, ReservationsOut, ToggledOut
 from app.schemas.seats import SeatsWanted
-from app.services.desk import Meant, Request
+from app.services.desk import Meant
 
 router = api_router("reservations")
 
@@ -31,16 +34,14 @@ _MINE = ("not-found", "reservation-ended")
     response_description="The hold.",
     responses=problems(*_TAKING),
 )
-async def hold_seats(
-    screening_id: ScreeningId, wanted: SeatsWanted, asked: Asked, buyer: Buyer, key: IdempotencyKey, desk: Desk
-) -> Reply:
+@api_key_scope(KeyScope.SELL)
+async def hold_seats(screening_id: ScreeningId, wanted: SeatsWanted, buyer: Buyer, call: Call, desk: Desk) -> Reply:
     """Hold seats for five minutes.
 
     All of them, or none. Without a token you become a guest: `guest_token` in the answer is your token for what comes
     next. Holding exactly the seats that you already hold together gives that reservation, with 200 and not renewed.
     """
-    request = Request(key, asked.request_id)
-    return told(await desk.hold(Meant(screening_id), wanted.names(), buyer, request))
+    return told(await desk.hold(Meant(screening_id), wanted.names(), buyer, call))
 
 
 @router.post(
@@ -49,15 +50,14 @@ async def hold_seats(
     response_description="What became of the seats.",
     responses=problems(*_TAKING),
 )
-async def toggle_seats(
-    screening_id: ScreeningId, wanted: SeatsWanted, asked: Asked, buyer: Buyer, key: IdempotencyKey, desk: Desk
-) -> Reply:
+@api_key_scope(KeyScope.SELL)
+async def toggle_seats(screening_id: ScreeningId, wanted: SeatsWanted, buyer: Buyer, call: Call, desk: Desk) -> Reply:
     """Toggle seats.
 
     Available seats become mine, mine become available. Added seats join my newest hold here and renew it. When any of
     them is somebody else's, or booked, nothing changes.
     """
-    return told(await desk.toggle(screening_id, wanted.names(), buyer, Request(key, asked.request_id)))
+    return told(await desk.toggle(screening_id, wanted.names(), buyer, call))
 
 
 @router.delete(
@@ -66,14 +66,13 @@ async def toggle_seats(
     response_description="The seats that were given back.",
     responses=problems("not-found"),
 )
-async def release_everything(
-    screening_id: ScreeningId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
-) -> Reply:
+@api_key_scope(KeyScope.SELL)
+async def release_everything(screening_id: ScreeningId, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Release everything that I hold in a screening.
 
     Every seat is free at once. What is booked stays booked.
     """
-    return told(await desk.release_all(screening_id, person, Request(key, asked.request_id)))
+    return told(await desk.release_all(screening_id, person, call))
 
 
 @router.get(
@@ -82,8 +81,9 @@ async def release_everything(
     response_description="A page of reservations.",
     responses=UNCHANGED,
 )
+@api_key_scope(KeyScope.READ)
 async def list_reservations(
-    asked: Asked,
+    request: ApiRequest,
     person: SignedIn,
     reservations: Reservations,
     status: Annotated[ReservationStatus | None, Query(description="Only those in this status now.")] = None,
@@ -96,7 +96,7 @@ async def list_reservations(
     The newest first, each as it is at this moment: a hold that ran out reads `expired`.
     """
     items, next_cursor = await reservations.mine(person, status, screening_id, cursor, limit)
-    return page(asked, page_json(items, next_cursor), next_cursor, tag_of_moving(items))
+    return page(request, page_json(items, next_cursor), next_cursor, tag_of_moving(items))
 
 
 @router.get(
@@ -105,15 +105,16 @@ async def list_reservations(
     response_description="The reservation.",
     responses=UNCHANGED | problems("not-found"),
 )
+@api_key_scope(KeyScope.READ)
 async def show_reservation(
-    reservation_id: ReservationId, asked: Asked, person: SignedIn, reservations: Reservations
+    reservation_id: ReservationId, request: ApiRequest, person: SignedIn, reservations: Reservations
 ) -> Reply:
     """Show a reservation of mine.
 
     As it is at this moment, with the seconds that it has left.
     """
     reservation = await reservations.one(person, reservation_id)
-    return cacheable(asked, encoded(reservation), tag_of_moving([reservation]))
+    return cacheable(request, encoded(reservation), tag_of_moving([reservation]))
 
 
 @router.delete(
@@ -122,14 +123,13 @@ async def show_reservation(
     response_description="The reservation as it is now.",
     responses=problems(*_MINE),
 )
-async def release_reservation(
-    reservation_id: ReservationId, asked: Asked, person: SignedIn, key: IdempotencyKey, desk: Desk
-) -> Reply:
+@api_key_scope(KeyScope.SELL)
+async def release_reservation(reservation_id: ReservationId, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Release a reservation.
 
     Its seats are free at once. Releasing it again changes nothing. One that was booked is cancelled as a booking.
     """
-    return told(await desk.release(person, reservation_id, Request(key, asked.request_id)))
+    return told(await desk.release(person, reservation_id, call))
 
 
 @router.delete(
@@ -138,19 +138,19 @@ async def release_reservation(
     response_description="The reservation as it is now.",
     responses=problems(*_MINE),
 )
+@api_key_scope(KeyScope.SELL)
 async def release_seat(
     reservation_id: ReservationId,
     seat_id: SeatId,
-    asked: Asked,
     person: SignedIn,
-    key: IdempotencyKey,
+    call: Call,
     desk: Desk,
 ) -> Reply:
     """Release one seat of a reservation.
 
     The others stay held. Releasing the last one releases the reservation.
     """
-    return told(await desk.release(person, reservation_id, Request(key, asked.request_id), seat_id))
+    return told(await desk.release(person, reservation_id, call, seat_id))
 
 
 @router.post(
@@ -159,11 +159,11 @@ async def release_seat(
     response_description="The reservation as it is now.",
     responses=problems(*_MINE, "reservation-expired", "extension-limit", "sales-closed"),
 )
+@api_key_scope(KeyScope.SELL)
 async def extend_reservation(
     reservation_id: ReservationId,
-    asked: Asked,
     person: SignedIn,
-    key: IdempotencyKey,
+    call: Call,
     desk: Desk,
     nothing: NothingIn | None = None,
 ) -> Reply:
@@ -172,7 +172,7 @@ async def extend_reservation(
     A fresh hold time from now, never past the cap, which counts from the first hold. One that ran out is taken again if
     all of its seats are still free.
     """
-    return told(await desk.extend(person, reservation_id, Request(key, asked.request_id)))
+    return told(await desk.extend(person, reservation_id, call))
 
 
 @router.post(
@@ -182,11 +182,11 @@ async def extend_reservation(
     response_description="The booking.",
     responses=problems(*_MINE, "reservation-expired", "sales-closed", "payment-declined"),
 )
+@api_key_scope(KeyScope.SELL)
 async def confirm_reservation(
     reservation_id: ReservationId,
-    asked: Asked,
     person: SignedIn,
-    key: IdempotencyKey,
+    call: Call,
     desk: Desk,
     wanted: ConfirmIn | None = None,
 ) -> Reply:
@@ -195,5 +195,4 @@ async def confirm_reservation(
     Confirming it again gives the same booking, with 200. Late, but every seat is still free: it succeeds.
     """
     payment = (wanted and wanted.payment) or PaymentIn()
-    request = Request(key, asked.request_id)
-    return told(await desk.confirm(person, reservation_id, request, payment.method, payment.token))
+    return told(await desk.confirm(person, reservation_id, call, payment.method, payment.token))

@@ -4,12 +4,15 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.dependencies import Asked, Catalogue, Closing, IfMatch, Organizer, Organizing
+from app.dependencies import Catalogue, Closing, IfMatch, Organizer, Organizing
 from app.domain.catalogue import ScreeningFilter
+from app.domain.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, cacheable, edited, page, tag_of_revision
 from app.http.openapi import problems
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.http.routes import api_router
+from app.http.scopes import api_key_scope
 from app.schemas.format.ids import ScreeningId, TheaterId
 from app.schemas.format.moments import MomentIn
 from app.schemas.format.pages import Limit, MomentCursor
@@ -28,7 +31,7 @@ _EDIT = ("unauthenticated", "forbidden", "not-found", "precondition-failed", "va
     responses=UNCHANGED | problems("validation"),
 )
 async def list_screenings(
-    asked: Asked,
+    request: ApiRequest,
     catalogue: Catalogue,
     theater_id: Annotated[TheaterId | None, Query(description="Only those of this theater.")] = None,
     starts_from: Annotated[
@@ -43,7 +46,7 @@ async def list_screenings(
     Those that are over and those that were cancelled are listed too: send `from` to leave the past out.
     """
     screenings = await catalogue.screenings(ScreeningFilter(theater_id, starts_from, starts_before), cursor, limit)
-    return page(asked, screenings_json(screenings), screenings.next_cursor)
+    return page(request, screenings_json(screenings), screenings.next_cursor)
 
 
 @router.get(
@@ -53,11 +56,11 @@ async def list_screenings(
     response_description="The screening.",
     responses=UNCHANGED | problems("not-found", "validation"),
 )
-async def show_screening(asked: Asked, catalogue: Catalogue, screening_id: ScreeningId) -> Reply:
+async def show_screening(request: ApiRequest, catalogue: Catalogue, screening_id: ScreeningId) -> Reply:
     """When it starts, what a seat costs, and whether it is on sale now."""
     screening = await catalogue.screening(screening_id)
     body = screening_json(screening)
-    return cacheable(asked, body, tag_of_revision(screening.screening.revision, body))
+    return cacheable(request, body, tag_of_revision(screening.screening.revision, body))
 
 
 @router.patch(
@@ -66,6 +69,7 @@ async def show_screening(asked: Asked, catalogue: Catalogue, screening_id: Scree
     response_description="The screening as it is now.",
     responses=problems(*_EDIT),
 )
+@api_key_scope(KeyScope.HOUSE)
 async def change_screening(
     screening_id: ScreeningId, edit: ScreeningPatch, person: Organizer, revision: IfMatch, organizing: Organizing
 ) -> Reply:
@@ -84,13 +88,14 @@ async def change_screening(
     response_description="It is cancelled.",
     responses=problems(*_EDIT),
 )
+@api_key_scope(KeyScope.HOUSE)
 async def cancel_screening(
-    asked: Asked, screening_id: ScreeningId, person: Organizer, revision: IfMatch, closing: Closing
+    request: ApiRequest, screening_id: ScreeningId, person: Organizer, revision: IfMatch, closing: Closing
 ) -> Reply:
     """Cancel a screening.
 
     Holds are released, bookings cancelled and refunded, and nothing more is sold. It stays readable, with
     `cancelled_at`. Cancelling it again changes nothing.
     """
-    await closing.close(screening_id, person, asked.request_id, revision)
+    await closing.close(screening_id, person, request.request_id, revision)
     return Reply(status=204)

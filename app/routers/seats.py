@@ -4,30 +4,23 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.dependencies import (
-    Asked,
-    Availability,
-    Buyer,
-    Caller,
-    Catalogue,
-    Changes,
-    Desk,
-    IdempotencyKey,
-    SignedIn,
-    key_for,
-)
+from app.dependencies import Availability, Buyer, Call, Caller, Catalogue, Changes, Desk, SignedIn
+from app.domain.people import KeyScope
 from app.domain.seats import SeatStatus
 from app.http.answers import UNCHANGED, cacheable, tag_of, told
+from app.http.idempotency import context_of
 from app.http.openapi import problems
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.http.routes import api_router
+from app.http.scopes import api_key_scope
 from app.schemas.availability import CompactMapOut, SeatMapOut
 from app.schemas.bookings import BookingOut
 from app.schemas.format.ids import ScreeningId, Since, TheaterId
 from app.schemas.live import ChangesOut
 from app.schemas.reservations import ReservationOut
 from app.schemas.seats import TheaterSeatsIn
-from app.services.desk import Meant, Request
+from app.services.desk import Meant
 
 router = api_router("seats")
 
@@ -52,7 +45,7 @@ _TAKING = (
 )
 async def list_seats(
     screening_id: ScreeningId,
-    asked: Asked,
+    request: ApiRequest,
     availability: Availability,
     status: Status = None,
     section: Section = None,
@@ -64,8 +57,8 @@ async def list_seats(
     """
     seat_map = await availability.of(screening_id)
     if status is None and section is None:
-        return cacheable(asked, seat_map.full, seat_map.etag)
-    return cacheable(asked, lambda: seat_map.filtered(status, section), seat_map.etag)
+        return cacheable(request, seat_map.full, seat_map.etag)
+    return cacheable(request, lambda: seat_map.filtered(status, section), seat_map.etag)
 
 
 @router.get(
@@ -74,9 +67,10 @@ async def list_seats(
     response_description="The map.",
     responses=UNCHANGED | problems("not-found"),
 )
+@api_key_scope(KeyScope.READ)
 async def list_seats_as_i_see_them(
     screening_id: ScreeningId,
-    asked: Asked,
+    request: ApiRequest,
     person: SignedIn,
     availability: Availability,
     status: Status = None,
@@ -87,7 +81,7 @@ async def list_seats_as_i_see_them(
     The caller's own holds read `reserved_by_me`, and `is_mine` is true for what they hold or booked.
     """
     seat_map = await availability.with_owners(screening_id)
-    return cacheable(asked, lambda: seat_map.personal(person.id, status, section), seat_map.personal_etag(person.id))
+    return cacheable(request, lambda: seat_map.personal(person.id, status, section), seat_map.personal_etag(person.id))
 
 
 @router.get(
@@ -96,13 +90,13 @@ async def list_seats_as_i_see_them(
     response_description="The map in short.",
     responses=UNCHANGED | problems("not-found"),
 )
-async def show_availability(screening_id: ScreeningId, asked: Asked, availability: Availability) -> Reply:
+async def show_availability(screening_id: ScreeningId, request: ApiRequest, availability: Availability) -> Reply:
     """Show what is taken, in short.
 
     For large houses: `taken` is a list of [seat_id, status, expires_at], and a seat that is not in it is available.
     """
     seat_map = await availability.of(screening_id)
-    return cacheable(asked, seat_map.compact, seat_map.etag)
+    return cacheable(request, seat_map.compact, seat_map.etag)
 
 
 @router.get(
@@ -111,9 +105,10 @@ async def show_availability(screening_id: ScreeningId, asked: Asked, availabilit
     response_description="The changes.",
     responses=UNCHANGED | problems("not-found", "changes-gone"),
 )
+@api_key_scope(KeyScope.READ)
 async def list_changes(
     screening_id: ScreeningId,
-    asked: Asked,
+    request: ApiRequest,
     caller: Caller,
     changes: Changes,
     since: Annotated[Since, Query()] = 0,
@@ -123,7 +118,7 @@ async def list_changes(
     One entry for each seat, as the caller sees it: what it is since its last change.
     """
     body = await changes.since(screening_id, since, caller.id if caller else None)
-    return cacheable(asked, body, tag_of(body))
+    return cacheable(request, body, tag_of(body))
 
 
 @router.get(
@@ -134,7 +129,7 @@ async def list_changes(
 )
 async def list_seats_of_theater(
     theater_id: TheaterId,
-    asked: Asked,
+    request: ApiRequest,
     catalogue: Catalogue,
     availability: Availability,
     screening_id: Annotated[ScreeningId | None, Query(description="One of its screenings; none: the next one.")] = None,
@@ -146,7 +141,7 @@ async def list_seats_of_theater(
     For one of its screenings, or for the next one on sale.
     """
     meant = await catalogue.screening_of_theater(theater_id, screening_id)
-    return await list_seats(meant, asked, availability, status, section)
+    return await list_seats(meant, request, availability, status, section)
 
 
 @router.post(
@@ -156,15 +151,16 @@ async def list_seats_of_theater(
     response_description="The hold.",
     responses=problems(*_TAKING),
 )
+@api_key_scope(KeyScope.SELL)
 async def hold_seats_of_theater(
-    theater_id: TheaterId, wanted: TheaterSeatsIn, asked: Asked, buyer: Buyer, key: IdempotencyKey, desk: Desk
+    theater_id: TheaterId, wanted: TheaterSeatsIn, buyer: Buyer, call: Call, desk: Desk
 ) -> Reply:
     """Hold seats of a theater.
 
     The screening need not be named while only one is on sale there. Otherwise as holding seats of a screening.
     """
     meant = Meant(wanted.screening_id, theater_id)
-    return told(await desk.hold(meant, wanted.names(), buyer, Request(key, asked.request_id)))
+    return told(await desk.hold(meant, wanted.names(), buyer, call))
 
 
 @router.post(
@@ -174,12 +170,13 @@ async def hold_seats_of_theater(
     response_description="The booking.",
     responses=problems(*_TAKING, "payment-declined"),
 )
+@api_key_scope(KeyScope.SELL)
 async def book_seats_of_theater(
-    theater_id: TheaterId, wanted: TheaterSeatsIn, asked: Asked, buyer: Buyer, desk: Desk
+    theater_id: TheaterId, wanted: TheaterSeatsIn, request: ApiRequest, buyer: Buyer, desk: Desk
 ) -> Reply:
     """Book seats of a theater.
 
     Directly, without holding them first. The screening need not be named while only one is on sale there.
     """
-    request = Request(key_for(asked, buyer.person, wanted.booking_id), asked.request_id)
-    return told(await desk.book(Meant(wanted.screening_id, theater_id), wanted.names(), buyer, request))
+    call = context_of(request, buyer.person, wanted.booking_id)
+    return told(await desk.book(Meant(wanted.screening_id, theater_id), wanted.names(), buyer, call))

@@ -1,13 +1,16 @@
 """Theaters, their layouts and what is on there: reading for everybody, editing for organizers."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from app.dependencies import Asked, Catalogue, IfMatch, Organizer, Organizing
+from app.dependencies import Catalogue, IfMatch, Organizer, Organizing
 from app.domain.catalogue import Theater
+from app.domain.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, cacheable, created, edited, page, tag_of_revision
 from app.http.openapi import problems
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.http.routes import BASE, api_router
+from app.http.scopes import api_key_scope
 from app.schemas.format.ids import TheaterId
 from app.schemas.format.pages import IdCursor, Limit, MomentCursor
 from app.schemas.layouts import LayoutIn, LayoutOut, layout_json
@@ -15,6 +18,9 @@ from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, scr
 from app.schemas.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
 
 router = api_router("theaters")
+
+LARGEST_LAYOUT: Final = 8 * 1024 * 1024
+"""Bytes of a body with a layout in it."""
 
 _EDIT = ("unauthenticated", "forbidden", "not-found", "precondition-failed", "validation")
 
@@ -27,14 +33,14 @@ _EDIT = ("unauthenticated", "forbidden", "not-found", "precondition-failed", "va
     responses=UNCHANGED | problems("validation"),
 )
 async def list_theaters(
-    asked: Asked,
+    request: ApiRequest,
     catalogue: Catalogue,
     limit: Limit = 50,
     cursor: Annotated[IdCursor | None, CURSOR] = None,
 ) -> Reply:
     """All of them, the newest first."""
     theaters = await catalogue.theaters(cursor, limit)
-    return page(asked, theaters_json(theaters), theaters.next_cursor)
+    return page(request, theaters_json(theaters), theaters.next_cursor)
 
 
 @router.get(
@@ -44,19 +50,21 @@ async def list_theaters(
     response_description="The theater.",
     responses=UNCHANGED | problems("not-found", "validation"),
 )
-async def show_theater(asked: Asked, catalogue: Catalogue, theater_id: TheaterId) -> Reply:
+async def show_theater(request: ApiRequest, catalogue: Catalogue, theater_id: TheaterId) -> Reply:
     """Its name, its time zone, and how many seats and screenings to come it has."""
     theater = await catalogue.theater(theater_id)
-    return cacheable(asked, theater_json(theater), _tag(theater))
+    return cacheable(request, theater_json(theater), _tag(theater))
 
 
 @router.post(
     "/theaters",
     status_code=201,
+    max_body_size=LARGEST_LAYOUT,
     response_model=TheaterOut,
     response_description="The theater.",
     responses=problems("unauthenticated", "forbidden", "validation"),
 )
+@api_key_scope(KeyScope.HOUSE)
 async def open_theater(wanted: TheaterIn, person: Organizer, organizing: Organizing) -> Reply:
     """Open a theater.
 
@@ -73,6 +81,7 @@ async def open_theater(wanted: TheaterIn, person: Organizer, organizing: Organiz
     response_description="The theater as it is now.",
     responses=problems(*_EDIT),
 )
+@api_key_scope(KeyScope.HOUSE)
 async def change_theater(
     theater_id: TheaterId, edit: TheaterPatch, person: Organizer, revision: IfMatch, organizing: Organizing
 ) -> Reply:
@@ -87,6 +96,7 @@ async def change_theater(
     response_description="It is gone.",
     responses=problems(*_EDIT, "theater-in-use"),
 )
+@api_key_scope(KeyScope.HOUSE)
 async def remove_theater(theater_id: TheaterId, person: Organizer, revision: IfMatch, organizing: Organizing) -> Reply:
     """Take a theater away, when no screenings are to come there.
 
@@ -103,21 +113,23 @@ async def remove_theater(theater_id: TheaterId, person: Organizer, revision: IfM
     response_description="Its sections and seats.",
     responses=UNCHANGED | problems("not-found", "validation"),
 )
-async def show_layout(asked: Asked, catalogue: Catalogue, theater_id: TheaterId) -> Reply:
+async def show_layout(request: ApiRequest, catalogue: Catalogue, theater_id: TheaterId) -> Reply:
     """Every seat, and where it stands.
 
     The ETag is the revision of the layout: ask again with `If-None-Match`, and it is sent only when it was edited.
     """
     layout = await catalogue.layout(theater_id)
-    return cacheable(asked, lambda: layout_json(layout), f'"{layout.revision}"')
+    return cacheable(request, lambda: layout_json(layout), f'"{layout.revision}"')
 
 
 @router.put(
     "/theaters/{theater_id}/layout",
+    max_body_size=LARGEST_LAYOUT,
     response_model=LayoutOut,
     response_description="The seats as they are now.",
     responses=problems(*_EDIT, "layout-in-use"),
 )
+@api_key_scope(KeyScope.HOUSE)
 async def replace_layout(
     theater_id: TheaterId, layout: LayoutIn, person: Organizer, revision: IfMatch, organizing: Organizing
 ) -> Reply:
@@ -138,7 +150,7 @@ async def replace_layout(
     responses=UNCHANGED | problems("not-found", "validation"),
 )
 async def list_screenings_of_theater(
-    asked: Asked,
+    request: ApiRequest,
     catalogue: Catalogue,
     theater_id: TheaterId,
     limit: Limit = 50,
@@ -146,7 +158,7 @@ async def list_screenings_of_theater(
 ) -> Reply:
     """What is on there, was and will be: the soonest first."""
     screenings = await catalogue.screenings_of(theater_id, cursor, limit)
-    return page(asked, screenings_json(screenings), screenings.next_cursor)
+    return page(request, screenings_json(screenings), screenings.next_cursor)
 
 
 @router.post(
@@ -156,6 +168,7 @@ async def list_screenings_of_theater(
     response_description="The screening.",
     responses=problems("unauthenticated", "forbidden", "not-found", "validation"),
 )
+@api_key_scope(KeyScope.HOUSE)
 async def put_on_screening(
     theater_id: TheaterId, wanted: ScreeningIn, person: Organizer, organizing: Organizing
 ) -> Reply:

@@ -1,4 +1,4 @@
-"""API keys in JSON (api.md, section 8)."""
+"""API keys in JSON (docs/api.md, section 8)."""
 
 from typing import Annotated
 
@@ -24,8 +24,8 @@ class ApiKeyIn(Strict):
     )
 
     name: Line = Field(max_length=100, examples=["Box office 2"], description="What uses the key, for people.")
-    role: Role = Field(examples=["organizer"], description="The role of the user that it acts as.")
-    scopes: Annotated[list[KeyScope], AfterValidator(_each_once)] = Field(
+    role: Role = Field(strict=False, examples=["organizer"], description="The role of the user that it acts as.")
+    scopes: Annotated[list[Annotated[KeyScope, Field(strict=False)]], AfterValidator(_each_once)] = Field(
         min_length=1,
         max_length=len(KeyScope),
         examples=[["read", "sell"]],

@@ -1,4 +1,4 @@
-"""Availability in JSON, in its forms (api.md, section 6).
+"""Availability in JSON, in its forms (docs/api.md, section 6).
 
 Most of the JSON of a seat never changes. So each seat's JSON is written once per layout and prices, and a map is put
 together from these texts; only taken seats get new ones.

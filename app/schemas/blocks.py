@@ -1,4 +1,4 @@
-"""Blocking seats in JSON (api.md, section 8)."""
+"""Blocking seats in JSON (docs/api.md, section 8)."""
 
 from collections.abc import Iterable
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Bookings and their payments in JSON (api.md, section 7)."""
+"""Bookings and their payments in JSON (docs/api.md, section 7)."""
 
 from typing import Any, ClassVar, Final, Self
 from uuid import UUID
@@ -13,7 +13,7 @@ from app.domain.screenings import Screening
 from app.domain.seats import Layout
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.format.money import Money, money_json
-from app.schemas.format.requests import BookingKey, Id, Line, Strict
+from app.schemas.format.requests import BookingKey, Id, Line, Strict, Uuid
 from app.schemas.reservations import RESERVATION_EXAMPLE
 from app.schemas.seats import NamesSeats, PricedSeat, priced_seats_out
 
@@ -54,7 +54,7 @@ class BookingIn(NamesSeats, Strict):
 
     NEEDS_SEATS: ClassVar[bool] = False
 
-    reservation_id: UUID | None = Field(None, description="The reservation to book; then name no seats.")
+    reservation_id: Uuid | None = Field(None, description="The reservation to book; then name no seats.")
     screening_id: Id | None = Field(
         None, description="The screening of the seats; not needed while only one is on sale."
     )

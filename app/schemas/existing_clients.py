@@ -1,4 +1,4 @@
-"""What existing clients send, and the lists that they expect (api.md, section 10)."""
+"""What existing clients send, and the lists that they expect (docs/api.md, section 10)."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Self
@@ -14,7 +14,7 @@ from app.domain.seats import Seat, SeatStatus
 from app.schemas.availability import status_for
 from app.schemas.format.moments import moment
 from app.schemas.format.money import money_json
-from app.schemas.format.requests import Email, Id, Lenient
+from app.schemas.format.requests import Email, Id, Lenient, Uuid
 from app.schemas.seats import NamesSeats
 
 
@@ -27,7 +27,7 @@ class SeatAtOnceIn(NamesSeats, Lenient):
 class ConfirmAsTheyDoIn(Lenient):
     """The reservation to confirm, or one of its seats."""
 
-    reservation_id: UUID | None = None
+    reservation_id: Uuid | None = None
     email: Email | None = None
     seat_id: Id | None = None
 

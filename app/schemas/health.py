@@ -1,4 +1,4 @@
-"""The health of the service in JSON (api.md, section 11)."""
+"""The health of the service in JSON (docs/api.md, section 11)."""
 
 from typing import Literal
 

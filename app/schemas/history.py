@@ -1,4 +1,4 @@
-"""The history of a seat in JSON (api.md, section 8)."""
+"""The history of a seat in JSON (docs/api.md, section 8)."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Changes of seats in JSON (api.md, section 9): the entries of `changes` and of live messages, and all messages.
+"""Changes of seats in JSON (docs/api.md, section 9): the entries of `changes` and of live messages, and all messages.
 
 The models are for the documentation. The messages are written as bytes, and each entry only once for all listeners.
 """

@@ -1,4 +1,4 @@
-"""People in JSON (api.md, section 8)."""
+"""People in JSON (docs/api.md, section 8)."""
 
 from typing import Annotated, ClassVar, Literal
 

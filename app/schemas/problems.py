@@ -1,4 +1,4 @@
-"""Every kind of problem: its status and title, what it means, and what to do next (api.md, section 3; RFC 9457)."""
+"""Every kind of problem: status, title, what it means, what to do next (docs/api.md, section 3; RFC 9457)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Reservations in JSON (api.md, section 7)."""
+"""Reservations in JSON (docs/api.md, section 7)."""
 
 from collections.abc import Iterable
 from datetime import datetime

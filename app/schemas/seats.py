@@ -1,4 +1,4 @@
-"""Seats in JSON: in a body, named in exactly one of five ways (api.md, section 1); and in answers."""
+"""Seats in JSON: in a body, named in exactly one of five ways (docs/api.md, section 1); and in answers."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self

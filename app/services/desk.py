@@ -43,7 +43,7 @@ from app.services.seat_maps.availability import Availability
 PLACES_KEPT: Final = 100_000
 
 
-class Request(NamedTuple):
+class CallContext(NamedTuple):
     """What every command comes with: the key that makes a retry safe, if any, and the id that its log lines carry."""
 
     key: Key | None = None
@@ -80,46 +80,46 @@ class Desk:
         self._places: OrderedDict[UUID, int] = OrderedDict()
 
     async def hold(
-        self, meant: Meant, seats: SeatNames, buyer: Buyer, request: Request, email: str | None = None
+        self, meant: Meant, seats: SeatNames, buyer: Buyer, call: CallContext, email: str | None = None
     ) -> Answer:
         """Hold seats for a few minutes: all of them, or none. A buyer whom nobody knows becomes a guest.
 
         Raises what domain.holding.hold raises, NotFound, ScreeningRequired and Busy.
         """
-        screening_id = await self._screening(meant, seats, request)
+        screening_id = await self._screening(meant, seats, call)
         person = buyer.person or await self._people.guest_for(buyer, email)
         reservation_id = uuid_utils.uuid7()
-        answer = await self._take(screening_id, Hold(person, seats, reservation_id), request)
+        answer = await self._take(screening_id, Hold(person, seats, reservation_id), call)
         self._remember(reservation_id, screening_id)
         return self._for_guest(answer, buyer)
 
-    async def toggle(self, screening_id: int, seats: SeatNames, buyer: Buyer, request: Request) -> Answer:
+    async def toggle(self, screening_id: int, seats: SeatNames, buyer: Buyer, call: CallContext) -> Answer:
         """Available seats become the buyer's, the buyer's become available. Raises as `hold` does."""
         person = await self._people.guest_for(buyer)
-        answer = await self._take(screening_id, Toggle(person, seats, uuid_utils.uuid7()), request)
+        answer = await self._take(screening_id, Toggle(person, seats, uuid_utils.uuid7()), call)
         return self._for_guest(answer, buyer)
 
-    async def release_all(self, screening_id: int, person: Person, request: Request) -> Answer:
+    async def release_all(self, screening_id: int, person: Person, call: CallContext) -> Answer:
         """Give back everything that the person holds in the screening."""
-        return await self._ask(screening_id, ReleaseAll(person), request)
+        return await self._ask(screening_id, ReleaseAll(person), call)
 
     async def release(
-        self, person: Person, reservation_id: UUID, request: Request, seat_id: int | None = None
+        self, person: Person, reservation_id: UUID, call: CallContext, seat_id: int | None = None
     ) -> Answer:
         """Give back a reservation of the person's, or one seat of it."""
         screening_id = await self._place_of(person, reservation_id)
-        return await self._ask(screening_id, Release(person, reservation_id, seat_id), request)
+        return await self._ask(screening_id, Release(person, reservation_id, seat_id), call)
 
-    async def extend(self, person: Person, reservation_id: UUID, request: Request) -> Answer:
+    async def extend(self, person: Person, reservation_id: UUID, call: CallContext) -> Answer:
         """Renew a reservation of the person's."""
         screening_id = await self._place_of(person, reservation_id)
-        return await self._take(screening_id, Extend(person, reservation_id), request)
+        return await self._take(screening_id, Extend(person, reservation_id), call)
 
     async def confirm(
         self,
         person: Person,
         reservation_id: UUID,
-        request: Request,
+        call: CallContext,
         method: str | None = None,
         token: str | None = None,
     ) -> Answer:
@@ -129,58 +129,58 @@ class Desk:
         def confirm(booking_id: UUID, reference: str) -> Command:
             return Confirm(person, reservation_id, booking_id, reference)
 
-        return await self._pay_and_book(screening_id, confirm, request, method, token)
+        return await self._pay_and_book(screening_id, confirm, call, method, token)
 
-    async def confirm_seat(self, person: Person, seat_id: int, request: Request) -> Answer:
+    async def confirm_seat(self, person: Person, seat_id: int, call: CallContext) -> Answer:
         """As `confirm`, for the newest reservation of the person's that names this seat."""
         async with self._engine.connect() as connection:
             reservation_id = await reservations.newest_with_seat(connection, person.id, seat_id)
         if reservation_id is None:
             raise NotFound("reservation")
-        return await self.confirm(person, reservation_id, request)
+        return await self.confirm(person, reservation_id, call)
 
     async def book(
         self,
         meant: Meant,
         seats: SeatNames,
         buyer: Buyer,
-        request: Request,
+        call: CallContext,
         method: str | None = None,
         token: str | None = None,
     ) -> Answer:
         """Pay and book seats directly, held by the buyer or by nobody. Raises as `hold` and `confirm` do."""
-        screening_id = await self._screening(meant, seats, request)
+        screening_id = await self._screening(meant, seats, call)
         person = await self._people.guest_for(buyer)
 
         def book(booking_id: UUID, reference: str) -> Command:
             return Book(person, seats, booking_id, reference)
 
-        answer = await self._pay_and_book(screening_id, book, request, method, token)
+        answer = await self._pay_and_book(screening_id, book, call, method, token)
         return self._for_guest(answer, buyer)
 
-    async def cancel(self, person: Person, booking_id: UUID, request: Request, seat_id: int | None = None) -> Answer:
+    async def cancel(self, person: Person, booking_id: UUID, call: CallContext, seat_id: int | None = None) -> Answer:
         """Undo a booking, or one seat of it. Whoever runs the house may undo anybody's."""
         async with self._engine.connect() as connection:
             found = await bookings.one(connection, booking_id, None if person.runs_the_house else person.id)
         if found is None:
             raise NotFound("booking")
-        return await self._ask(found[1], Cancel(person, booking_id, seat_id), request)
+        return await self._ask(found[1], Cancel(person, booking_id, seat_id), call)
 
     async def block(
-        self, screening_id: int, seats: SeatNames, reason: str | None, person: Person, request: Request
+        self, screening_id: int, seats: SeatNames, reason: str | None, person: Person, call: CallContext
     ) -> Answer:
         """Take seats off sale, as far as nobody has them."""
-        return await self._take(screening_id, Block(person, seats, reason), request)
+        return await self._take(screening_id, Block(person, seats, reason), call)
 
-    async def unblock(self, screening_id: int, seats: SeatNames, person: Person, request: Request) -> Answer:
+    async def unblock(self, screening_id: int, seats: SeatNames, person: Person, call: CallContext) -> Answer:
         """Put seats back on sale."""
-        return await self._take(screening_id, Unblock(person, seats), request)
+        return await self._take(screening_id, Unblock(person, seats), call)
 
     async def _pay_and_book(
         self,
         screening_id: int,
         command: Callable[[UUID, str], Command],
-        request: Request,
+        call: CallContext,
         method: str | None,
         token: str | None,
     ) -> Answer:
@@ -188,7 +188,7 @@ class Desk:
         booking_id = uuid_utils.uuid7()
         reference = await self._payments.pay(booking_id, method, token)
         try:
-            answer = await self._take(screening_id, command(booking_id, reference), request)
+            answer = await self._take(screening_id, command(booking_id, reference), call)
         except Refusal:
             await self._payments.give_back(reference)
             raise
@@ -196,10 +196,10 @@ class Desk:
             await self._payments.give_back(reference)
         return answer
 
-    async def _take(self, screening_id: int, command: Command, request: Request) -> Answer:
+    async def _take(self, screening_id: int, command: Command, call: CallContext) -> Answer:
         """As `_ask`, for commands that take seats: a refusal also says which seats are free."""
         try:
-            return await self._ask(screening_id, command, request)
+            return await self._ask(screening_id, command, call)
         except SeatsUnavailable as refusal:
             taken = {seat.label for seat in refusal.seats}
             free = await self._free_labels(screening_id, refusal.seats[0].seat_id, refusal.map_version)
@@ -211,8 +211,8 @@ class Desk:
             refusal.available_seats = await self._free_labels(screening_id, None, refusal.map_version)
             raise
 
-    async def _ask(self, screening_id: int, command: Command, request: Request) -> Answer:
-        return await self._box_office.ask(screening_id, command, key=request.key, request_id=request.request_id)
+    async def _ask(self, screening_id: int, command: Command, call: CallContext) -> Answer:
+        return await self._box_office.ask(screening_id, command, key=call.key, request_id=call.request_id)
 
     async def _free_labels(
         self, screening_id: int, near: int | None, map_version: int | None = None
@@ -229,15 +229,15 @@ class Desk:
         screening_id = await self._catalogue.next_on_sale()
         return () if screening_id is None else await self._free_labels(screening_id, near=None)
 
-    async def _screening(self, meant: Meant, seats: SeatNames, request: Request) -> int:
-        """The screening that is meant (api.md, section 5); that of the first request, when its key comes again."""
+    async def _screening(self, meant: Meant, seats: SeatNames, call: CallContext) -> int:
+        """The screening that is meant (docs/api.md, section 5); that of the first request, when its key comes again."""
         if meant.screening_id is not None:
             if meant.theater_id is not None:
                 await self._catalogue.screening_of_theater(meant.theater_id, meant.screening_id)
             return meant.screening_id
-        if request.key is not None:
+        if call.key is not None:
             async with self._engine.connect() as connection:
-                known = await idempotency_keys.screening_of(connection, request.key)
+                known = await idempotency_keys.screening_of(connection, call.key)
             if known is not None:
                 return known
         if meant.theater_id is not None:

@@ -20,9 +20,8 @@ from app.domain.box_office.commands import (
     Toggle,
 )
 from app.domain.box_office.decide import decide
-from app.domain.box_office.limits import Usage
 from app.domain.box_office.outcomes import Booked, Cancelled, Expired, Held, Kept, ReleasedAll, Toggled
-from app.domain.box_office.screening_state import Decision, ScreeningState
+from app.domain.box_office.screening_state import Decision, ScreeningState, Usage
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
 from app.domain.people import Person, Role

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.domain.box_office.limits import Usage
+from app.domain.box_office.screening_state import Usage
 from app.domain.people import Person
 from app.domain.refusals import LimitExceeded
 from app.domain.screenings import Limits

@@ -5,25 +5,30 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pytest
 import uvicorn
-from fastapi import Form, Query
+from fastapi import Query
 from httpx import ASGITransport, AsyncClient
 from pydantic import Field
 
-from app.dependencies import Asked, Buyer, Caller, IdempotencyKey, SignedIn, key_for
-from app.http import problem_pages
+from app.dependencies import Buyer, Call, Caller, SignedIn
+from app.domain.people import KeyScope
+from app.http.idempotency import context_of
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.http.routes import api_router, operation_id
+from app.http.scopes import api_key_scope
 from app.main import Usher
-from app.routers import docs
+from app.routers import docs, problems
+from app.routers.theaters import LARGEST_LAYOUT
 from app.schemas.format.ids import ReservationId, ScreeningId, SeatId
 from app.schemas.format.moments import encoded
 from app.schemas.format.requests import Id, Label, Lenient, Line, Strict
 from app.schemas.seats import NamesSeats, SeatsWanted
 from app.services.people.tokens import Tokens
+from app.settings import read_settings
 from tests.routers.visitors import Visitor, guest
 from tests.routers.wire import Wire
 
@@ -35,6 +40,14 @@ class PasswordIn(Strict):
 
     username: Line = Field(max_length=64)
     password: str = Field(min_length=8, max_length=128)
+
+
+class FormIn(Strict):
+    """A body that may come as a form."""
+
+    TAKES_FORM: ClassVar = True
+
+    username: Line
 
 
 class BookingIn(NamesSeats, Strict):
@@ -60,9 +73,10 @@ def said(**words: Any) -> Reply:
 
 
 @router.post("/screenings/{screening_id}/reservations", status_code=201)
-async def hold_seats(screening_id: ScreeningId, wanted: SeatsWanted, buyer: Buyer, key: IdempotencyKey) -> Reply:
+@api_key_scope(KeyScope.SELL)
+async def hold_seats(screening_id: ScreeningId, wanted: SeatsWanted, buyer: Buyer, call: Call) -> Reply:
     """Say what was understood."""
-    names = wanted.names()
+    names, key = wanted.names(), call.key
     heard = {
         "screening_id": screening_id,
         "ids": names.ids,
@@ -75,19 +89,24 @@ async def hold_seats(screening_id: ScreeningId, wanted: SeatsWanted, buyer: Buye
 
 @router.get("/screenings/{screening_id}/seats")
 async def list_seats(
-    asked: Asked, screening_id: ScreeningId, limit: Annotated[int, Query(ge=1, le=200)] = 50, section: str | None = None
+    request: ApiRequest,
+    screening_id: ScreeningId,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    section: str | None = None,
 ) -> Reply:
     """Say where it was asked for, and what for."""
-    return said(screening_id=screening_id, path=asked.path, limit=limit, section=section)
+    return said(screening_id=screening_id, path=request.path, limit=limit, section=section)
 
 
 @router.get("/screenings/{screening_id}/seats/me")
+@api_key_scope(KeyScope.READ)
 async def list_my_seats(screening_id: ScreeningId, person: SignedIn) -> Reply:
-    """Say who asked."""
+    """Say who request."""
     return said(screening_id=screening_id, person=person.id)
 
 
 @router.delete("/screenings/{screening_id}/seats/{seat_id}")
+@api_key_scope(KeyScope.SELL)
 async def release_seat(screening_id: ScreeningId, seat_id: SeatId, caller: Caller) -> Reply:
     """Say which."""
     return said(screening_id=screening_id, seat_id=seat_id, caller=caller and caller.id)
@@ -100,9 +119,10 @@ async def confirm(reservation_id: ReservationId, payment: AnyIn | None = None) -
 
 
 @router.post("/bookings")
-async def book(asked: Asked, wanted: BookingIn, buyer: Buyer) -> Reply:
+@api_key_scope(KeyScope.SELL)
+async def book(request: ApiRequest, wanted: BookingIn, buyer: Buyer) -> Reply:
     """Say which key counts."""
-    key = key_for(asked, buyer.person, None)
+    key = context_of(request, buyer.person).key
     return said(seats=wanted.names_any_seats, key=key and key.value)
 
 
@@ -118,16 +138,16 @@ async def reserve(wanted: AnyIn) -> Reply:
     return said(label=wanted.label)
 
 
-@router.put("/theaters/{theater_id}/layout")
-async def replace_layout(asked: Asked, layout: dict[str, Any]) -> Reply:
+@router.put("/theaters/{theater_id}/layout", max_body_size=LARGEST_LAYOUT)
+async def replace_layout(request: ApiRequest, layout: dict[str, Any]) -> Reply:
     """Say how long it was."""
-    return said(bytes=len(asked.raw_body))
+    return said(bytes=len(request.raw_body))
 
 
-@router.post("/theaters")
-async def make_theater(asked: Asked, theater: dict[str, Any]) -> Reply:
+@router.post("/theaters", max_body_size=LARGEST_LAYOUT)
+async def make_theater(request: ApiRequest, theater: dict[str, Any]) -> Reply:
     """Say how long it was."""
-    return said(bytes=len(asked.raw_body))
+    return said(bytes=len(request.raw_body))
 
 
 @router.get("/tickets/{ticket_id}.svg")
@@ -155,15 +175,16 @@ async def be_away() -> Reply:
 
 
 @router.post("/form")
-async def read_form(asked: Asked, username: Annotated[str, Form()]) -> Reply:
-    """A form, which only FastAPI itself can read."""
-    return said(username=username, request_id=asked.request_id)
+async def read_form(request: ApiRequest, wanted: FormIn) -> Reply:
+    """A form, or the same as JSON."""
+    return said(username=wanted.username, request_id=request.request_id)
 
 
 @pytest.fixture
 def edge_app() -> Usher:
     """The small application."""
     app = Usher(
+        plain=read_settings().usher_plain,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -173,7 +194,7 @@ def edge_app() -> Usher:
     app.state.resources = SimpleNamespace(
         settings=SimpleNamespace(guests=True), tokens=Tokens(SECRET, guest_seconds=3600), rates=None
     )
-    for each in (router, problem_pages.router, docs.router):
+    for each in (router, problems.router, docs.router):
         app.include_router(each)
     return app
 

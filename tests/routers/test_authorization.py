@@ -171,7 +171,7 @@ async def signing_in(world: World, who: str) -> Any:
     return {"username": world.usernames["owner"], "password": PASSWORD}
 
 
-# Every call, in the order of api.md: who may, and what is sent. A second row for a call with another body has a note.
+# Every call, in the order of docs/api.md: who may, and what is sent. A second row for one with another body has a note.
 ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     # Theaters and layouts
     "GET /api/v1/theaters": (ANYBODY, None),

@@ -8,7 +8,9 @@ import re
 import pytest
 from httpx import AsyncClient
 
-from app.http.edge import LARGEST_BODY, LARGEST_HEADERS, LARGEST_LAYOUT, canonical
+from app.http.bodies import LARGEST_BODY, LARGEST_HEADERS
+from app.http.edge import canonical
+from app.routers.theaters import LARGEST_LAYOUT
 from tests.routers.wire import Wire
 
 HOLD = "/api/v1/screenings/1/reservations"
@@ -145,7 +147,7 @@ async def test_postgresql_being_away_is_busy_and_one_line_without_a_secret(
     answer = await edge.get("/away")
 
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "1")
-    assert [line.getMessage() for line in caplog.records] == ["not served: ConnectionRefusedError"]
+    assert [line.getMessage() for line in caplog.records] == ["PostgreSQL failed a request: ConnectionRefusedError"]
 
 
 @pytest.mark.parametrize("path", ["/screenings/x/seats", "/nothing", "/screenings/1/seats/me", "/screenings/%00/seats"])
@@ -158,7 +160,7 @@ async def test_bad_input_leaves_no_line_in_the_log(
     assert [line for line in caplog.records if line.name.startswith("app")] == []
 
 
-async def test_what_only_fastapi_can_read_is_bounded_and_named_too(edge: AsyncClient) -> None:
+async def test_a_form_is_bounded_and_named_too(edge: AsyncClient) -> None:
     read = await edge.post("/form", data={"username": "ada"}, headers={"x-request-id": "mine"})
     too_long = await edge.post("/form", data={"username": "a" * LARGEST_BODY})
     missing = await edge.post("/form", data={})

@@ -1,4 +1,4 @@
-"""What an idempotency key is, and what it was sent for (api.md, section 2)."""
+"""What an idempotency key is, and what it was sent for (docs/api.md, section 2)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Live seats as Server-Sent Events (api.md, section 9), over a real connection."""
+"""Live seats as Server-Sent Events (docs/api.md, section 9), over a real connection."""
 
 import asyncio
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.routers.live import event
+from app.http.live.event_stream import event
 from app.services.live.broadcast import Message
 from tests.conftest import MakeSettings
 from tests.listeners import House, house, seats

@@ -1,4 +1,4 @@
-"""Live seats over a WebSocket (api.md, section 9), as a browser or a program opens one."""
+"""Live seats over a WebSocket (docs/api.md, section 9), as a browser or a program opens one."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.pool import QueuePool
 from websockets.exceptions import ConnectionClosed
 
-from app.routers.sockets import _is_welcome
+from app.http.live.socket import _is_welcome
 from app.services.live.broadcast import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from tests.conftest import MakeSettings

@@ -1,4 +1,4 @@
-"""What organizers do over HTTP: theaters, layouts and screenings (api.md, sections 4 and 5)."""
+"""What organizers do over HTTP: theaters, layouts and screenings (docs/api.md, sections 4 and 5)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every refusal becomes the problem that api.md, section 3, says."""
+"""Every refusal becomes the problem that docs/api.md, section 3, says."""
 
 import inspect
 import re

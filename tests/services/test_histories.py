@@ -20,8 +20,7 @@ from app.db import bookings, reservations
 from app.db.screenings import Defaults, screening_of
 from app.domain.box_office.commands import Block, Close, Command, Expire, ReleaseAll, Unblock
 from app.domain.box_office.decide import decide
-from app.domain.box_office.limits import Usage
-from app.domain.box_office.screening_state import ScreeningState
+from app.domain.box_office.screening_state import ScreeningState, Usage
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.people import Person
 from app.domain.refusals import Refusal

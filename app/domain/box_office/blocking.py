@@ -13,7 +13,7 @@ from app.domain.seats import Seat
 
 
 class BlockOutcome(StrEnum):
-    """What became of one seat (api.md, section 8)."""
+    """What became of one seat (docs/api.md, section 8)."""
 
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"

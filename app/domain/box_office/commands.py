@@ -9,7 +9,7 @@ from app.domain.seats import SeatNames
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Hold these seats in a new reservation with this id (api.md, section 7)."""
+    """Hold these seats in a new reservation with this id (docs/api.md, section 7)."""
 
     buyer: Person
     seats: SeatNames

@@ -1,31 +1,19 @@
-"""How much one buyer may take (api.md, section 8). A limit of None is no limit.
+"""How much one buyer may take (docs/api.md, section 8). A limit of None is no limit.
 
 Guests are counted by their email: `ScreeningState.same_buyer` says which users are one buyer. What a buyer has
 elsewhere, in other screenings, is in their `Usage`; it is only known where a limit asks for it.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from app.domain.box_office.screening_state import ScreeningState
 from app.domain.refusals import LimitExceeded
 from app.domain.seats import Seat
 
-if TYPE_CHECKING:
-    from app.domain.box_office.screening_state import ScreeningState
 
-
-@dataclass(slots=True)
-class Usage:
-    """What one buyer has in all screenings: when each of their holds ends, and when each standing booking was made."""
-
-    holds: dict[UUID, datetime] = field(default_factory=dict)
-    bookings: dict[UUID, datetime] = field(default_factory=dict)
-
-
-def within_reservation_limit(state: "ScreeningState", wanted: int, current: int = 0, given_back: int = 0) -> None:
+def within_reservation_limit(state: ScreeningState, wanted: int, current: int = 0, given_back: int = 0) -> None:
     """Raises LimitExceeded when a reservation or booking would have more seats than one may have."""
     allowed = state.screening.limits.max_seats_per_reservation
     if allowed is not None and current - given_back + wanted > allowed:
@@ -33,7 +21,7 @@ def within_reservation_limit(state: "ScreeningState", wanted: int, current: int 
 
 
 def within_user_limit(
-    state: "ScreeningState", seats: Iterable[Seat], user_id: int, now: datetime, given_back: Collection[int] = ()
+    state: ScreeningState, seats: Iterable[Seat], user_id: int, now: datetime, given_back: Collection[int] = ()
 ) -> None:
     """Raises LimitExceeded when the user would have more seats of this screening, held and booked, than allowed."""
     allowed = state.screening.limits.max_seats_per_user
@@ -44,7 +32,7 @@ def within_user_limit(
         raise LimitExceeded("max_seats_per_user", allowed, len(theirs))
 
 
-def within_active_limit(state: "ScreeningState", user_id: int, now: datetime, ending: Collection[UUID] = ()) -> None:
+def within_active_limit(state: ScreeningState, user_id: int, now: datetime, ending: Collection[UUID] = ()) -> None:
     """Raises LimitExceeded when the user would have more holds at a time than allowed; `ending` are those it ends."""
     allowed = state.screening.limits.max_active_reservations_per_user
     if allowed is None:
@@ -54,7 +42,7 @@ def within_active_limit(state: "ScreeningState", user_id: int, now: datetime, en
         raise LimitExceeded("max_active_reservations_per_user", allowed, len(live))
 
 
-def within_daily_limit(state: "ScreeningState", user_id: int, now: datetime) -> None:
+def within_daily_limit(state: ScreeningState, user_id: int, now: datetime) -> None:
     """Raises LimitExceeded when the user has made as many bookings as allowed on this day of the theater."""
     allowed = state.screening.limits.bookings_per_user_per_day
     if allowed is None:

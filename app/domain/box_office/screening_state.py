@@ -10,7 +10,6 @@ from enum import StrEnum
 from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus
-from app.domain.box_office.limits import Usage
 from app.domain.box_office.outcomes import Outcome
 from app.domain.claims import Claim
 from app.domain.refusals import NotFound
@@ -40,6 +39,14 @@ class Decision:
     @property
     def changes_something(self) -> bool:
         return bool(self.claims or self.reservations or self.bookings)
+
+
+@dataclass(slots=True)
+class Usage:
+    """What one buyer has in all screenings: when each of their holds ends, and when each standing booking was made."""
+
+    holds: dict[UUID, datetime] = field(default_factory=dict)
+    bookings: dict[UUID, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ class Mistake(TypedDict):
 
 
 class Fault(Exception):
-    """The request is wrong. `code` is the kind of problem (api.md, section 3)."""
+    """The request is wrong. `code` is the kind of problem (docs/api.md, section 3)."""
 
     code: ClassVar[str]
 

@@ -1,9 +1,10 @@
-"""What all bodies share: strict types, and unknown members are refused (but for the calls of api.md, section 10).
+"""What all bodies share: strict types, and unknown members are refused (but for the calls of docs/api.md, section 10).
 
 Bodies are validated in pydantic's JSON mode: `true`, `"1"` and `1.0` are not integers, but times and UUIDs are strings.
 """
 
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -31,6 +32,9 @@ def _printable(text: str) -> str:
 
 Id = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 """An integer id in a body."""
+
+Uuid = Annotated[UUID, Field(strict=False)]
+"""A UUID within a body: JSON has it as text."""
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
 """One line of text, trimmed. Add a `max_length`."""

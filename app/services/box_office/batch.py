@@ -25,8 +25,7 @@ from app.db.connections import LOST, OfficeConnection
 from app.db.reservations import reservation_of
 from app.domain.box_office.commands import Block, Close, ReleaseAll, Toggle, Unblock
 from app.domain.box_office.decide import decide
-from app.domain.box_office.limits import Usage
-from app.domain.box_office.screening_state import Decision
+from app.domain.box_office.screening_state import Decision, Usage
 from app.domain.box_office.taking import reservation_of as reservation_of_hold
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.idempotency import Key

@@ -1,4 +1,4 @@
-"""Looking things up: theaters, layouts, screenings, and the one that is meant when nobody said (api.md, section 5)."""
+"""Looking things up: theaters, screenings, and the one that is meant when nobody said (docs/api.md, section 5)."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 

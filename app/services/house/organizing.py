@@ -1,4 +1,4 @@
-"""What organizers do: theaters, their seats, and what is on there (api.md, sections 4 and 5).
+"""What organizers do: theaters, their seats, and what is on there (docs/api.md, sections 4 and 5).
 
 Every story locks the theater, then its screenings in the order of their ids, looks, decides, writes and commits; then
 whoever reads a seat map is told. The box office takes the same locks of screenings, or finds before it writes that a

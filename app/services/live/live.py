@@ -1,4 +1,4 @@
-"""Live seats (api.md, section 9): who watches which screening in this process, and the loops that keep it true.
+"""Live seats (docs/api.md, section 9): who watches which screening in this process, and the loops that keep it true.
 
 News comes from all processes over one feed. Once a second PostgreSQL is asked how far the watched screenings are, so
 that nobody's map stays wrong for long, whatever became of the feed. An open connection holds nothing of PostgreSQL.

@@ -1,0 +1,99 @@
+"""What is read of a request before anybody acts on it: is it sound HTTP, and its body, within bounds."""
+
+import re
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive
+
+from app.http.request import ApiRequest
+from app.schemas.format.faults import BadRequest, HeadersTooLarge, NoSuchPath, PayloadTooLarge, mistake
+
+LARGEST_HEADERS: Final = 32 * 1024
+LARGEST_BODY: Final = 64 * 1024
+"""Of an operation that declares no `max_body_size`, in bytes."""
+
+_BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_SENT_ONCE: Final = frozenset((b"host", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"))
+
+
+class Gone(Exception):
+    """The caller went away before the body was whole."""
+
+
+def must_be_sound(request: ApiRequest) -> None:
+    """Raises a Fault when HTTP itself was used in a way that could be understood differently by somebody else."""
+    scope, headers = request.scope, request.headers_once
+    raw_path: bytes = scope.get("raw_path") or b""
+    query: bytes = scope["query_string"]
+    size = len(raw_path) + len(query)
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+    if size > LARGEST_HEADERS:
+        raise HeadersTooLarge(LARGEST_HEADERS)
+    if b"host" not in headers and scope["http_version"] != "1.0":
+        raise BadRequest("There is no Host header, which HTTP/1.1 asks for.")
+    if len(headers) != len(scope["headers"]):
+        for name in _SENT_ONCE:
+            if request.repeats(name):
+                raise BadRequest(f"The header {name.decode()} is there more than once.")
+    if b"%" in raw_path:
+        _must_decode(raw_path, "path")
+        if b"%2f" in raw_path.lower():
+            raise NoSuchPath
+    if b"%" in query or not query.isascii():
+        _must_decode(query, "query")
+
+
+def _must_decode(raw: bytes, place: str) -> None:
+    try:
+        decoded = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise mistake([place], "string_unicode", "This is not UTF-8.") from None
+    if _BROKEN_ESCAPE.search(raw):
+        raise mistake([place], "percent_encoding", "A percent sign is followed by two hexadecimal digits.")
+    if "\x00" in decoded:
+        raise mistake([place], "string_nul", "The NUL character has no place here.")
+
+
+def announces_body(request: ApiRequest, allowed: int) -> bool:
+    """Will a body come? Raises PayloadTooLarge when it says itself that it is longer than so many bytes."""
+    length = request.headers_once.get(b"content-length")
+    if length is None:
+        return b"transfer-encoding" in request.headers_once
+    if not length.isdigit():
+        raise BadRequest("Content-Length is a number of bytes.")
+    size = int(length[:20])
+    if size > allowed:
+        raise PayloadTooLarge(allowed)
+    return size > 0
+
+
+async def whole_body(receive: Receive, allowed: int) -> bytes:
+    """The body. Raises PayloadTooLarge as soon as it is longer than allowed."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body") and len(body) <= allowed:
+        message = await receive()
+        body += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise Gone
+    if len(body) > allowed:
+        raise PayloadTooLarge(allowed)
+    return body
+
+
+def bounded(receive: Receive, allowed: int) -> Receive:
+    """The same bound for what a mounted application reads."""
+    size = 0
+
+    async def receive_within_bounds() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > allowed:
+            raise HTTPException(413)
+        return message
+
+    return receive_within_bounds

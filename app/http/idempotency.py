@@ -1,0 +1,49 @@
+"""What makes a call safe to repeat: the caller's idempotency key (docs/api.md, section 2)."""
+
+import re
+from typing import Final
+
+from app.domain.idempotency import ANONYMOUS, Key
+from app.domain.people import Person
+from app.domain.refusals import KeyInvalid
+from app.http.credentials import Caller
+from app.http.request import ApiRequest
+from app.schemas.format.faults import mistake
+from app.services.desk import CallContext
+
+_VISIBLE: Final = re.compile(rb"[\x21-\x7e]{1,255}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
+
+async def call_context(request: ApiRequest, caller: Caller) -> CallContext:
+    """The key of the call, if it has one, and its request id. Raises KeyInvalid."""
+    return context_of(request, caller)
+
+
+def context_of(request: ApiRequest, person: Person | None, booking_id: str | None = None) -> CallContext:
+    """As `call_context`; `booking_id`, from the body, serves as the key when no header is sent.
+
+    Raises KeyInvalid, and Malformed for a `booking_id` that is no UUID.
+    """
+    value = _key_header(request) or (booking_id and booking_id.lower())
+    if person is None and value is not None and not _UUID.fullmatch(value):
+        raise KeyInvalid("Without a token the idempotency key must be a UUID: nobody else can guess it then.")
+    if booking_id is not None and not _UUID.fullmatch(booking_id):
+        raise mistake(["body", "booking_id"], "uuid_parsing", "This should be a UUID.")
+    if value is None:
+        return CallContext(None, request.request_id)
+    return CallContext(Key(person.id if person else ANONYMOUS, value, request.fingerprint()), request.request_id)
+
+
+def _key_header(request: ApiRequest) -> str | None:
+    sent = request.headers_once.get(b"idempotency-key")
+    if sent is None:
+        return None
+    if request.repeats(b"idempotency-key"):
+        raise KeyInvalid("Send one Idempotency-Key header, not several.")
+    bare = sent.strip(b" \t")
+    if len(bare) >= 2 and bare.startswith(b'"') and bare.endswith(b'"'):
+        bare = bare[1:-1]
+    if not _VISIBLE.fullmatch(bare):
+        raise KeyInvalid("The Idempotency-Key header takes 1 to 255 visible ASCII characters; a new UUID is best.")
+    return bare.decode()

@@ -1,0 +1,1 @@
+"""The two doors of the live feed: Server-Sent Events and WebSockets."""

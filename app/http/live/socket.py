@@ -1,0 +1,310 @@
+"""Live seats as a WebSocket (docs/api.md, section 9): the same messages as the stream, and a client that may answer.
+
+Every refusal is told with a close code, after the handshake, so that scripts in browsers can read it.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any, Final, Protocol, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from app.domain.rates import Bucket
+from app.domain.refusals import Busy, Forbidden, NotFound, RateLimited, Refusal, Unauthenticated
+from app.http.client_address import address_of
+from app.http.credentials import Credential, bearer_token, credential
+from app.logs import request_id_of_this_task
+from app.resources import Resources
+from app.schemas.format.ids import LARGEST_BIGINT, LARGEST_INTEGER
+from app.schemas.live import PONG, misunderstood_json
+from app.services.live.broadcast import Broadcast, Ending, Message
+
+log = logging.getLogger(__name__)
+
+FIRST_MESSAGE_SECONDS: Final = 0.1
+"""Whoever sends no token with the handshake may send it as the first message; after this they are anonymous."""
+CREDIT: Final = 100.0
+"""Each message costs 1, one that is not understood 10; five a second come back."""
+CREDIT_PER_SECOND: Final = 5.0
+COST: Final = 1.0
+COST_OF_NONSENSE: Final = 10.0
+
+
+class Close(IntEnum):
+    """Why a socket is closed."""
+
+    BROKEN = 1011
+    STOPPING = 1012
+    NOT_TEXT = 1003
+    NONSENSE = 1008
+    FULL = 1013
+    UNAUTHENTICATED = 4401
+    FORBIDDEN = 4403
+    NOT_FOUND = 4404
+    TOO_SLOW = 4408
+    TOO_MANY = 4429
+
+
+_WHY: Final = {
+    Ending.TOO_SLOW: (Close.TOO_SLOW, "You did not keep up. Read the map again."),
+    Ending.TOKEN_ENDED: (Close.UNAUTHENTICATED, "The token has ended. Get a new one."),
+    Ending.STOPPING: (Close.STOPPING, "Usher restarts. Come back in a moment."),
+}
+
+
+class Wire(Protocol):
+    """The connection, as websocket_protocol.LiveSocket has it."""
+
+    query: bytes
+
+    @property
+    def unsent(self) -> int: ...
+    def write(self, frame: bytes) -> None: ...
+    def end(self, code: int, reason: str = "") -> None: ...
+
+
+def frame(message: Message) -> bytes:
+    """As a socket carries it: one unmasked text frame (RFC 6455, section 5.2)."""
+    return _frame(message.json)
+
+
+def _frame(text: bytes) -> bytes:
+    size = len(text)
+    if size < 126:
+        return bytes((0x81, size)) + text
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + text
+    return b"\x81\x7f" + size.to_bytes(8, "big") + text
+
+
+class Watcher:
+    """As broadcast.Listener: what is told is written at once, and what the client does not read waits in the wire."""
+
+    version = 0
+
+    def __init__(self, wire: Wire, credential: Credential | None, most_waiting: int) -> None:
+        self.user_id = credential.person.id if credential else None
+        self.credential = credential
+        self._wire = wire
+        self._most_waiting = most_waiting
+
+    def tell(self, message: Message) -> None:
+        if self._wire.unsent > self._most_waiting:
+            self.end(Ending.TOO_SLOW)
+        else:
+            self._wire.write(message.in_form(frame))
+
+    def end(self, why: Ending) -> None:
+        self._wire.end(*_WHY[why])
+
+    async def check(self) -> None:
+        if self.credential is None:
+            return
+        try:
+            warning = await self.credential.warning()
+        except Refusal:
+            self.end(Ending.TOKEN_ENDED)
+        else:
+            if warning is not None:
+                self.tell(warning)
+
+
+class _Closed(Exception):
+    """The client went away, or was told to."""
+
+
+class Door:
+    """As an ASGI application: one call for each connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":  # a route for sockets gets nothing else
+            return
+        request_id_of_this_task.set(os.urandom(16).hex())
+        await receive()
+        offered = scope["subprotocols"]
+        await send({"type": "websocket.accept", "subprotocol": "bearer" if "bearer" in offered else None})
+        wire = cast("Wire", scope["extensions"]["usher.wire"])
+        try:
+            await _Visit(scope, receive, wire).watch()
+        except _Closed:
+            return
+        except (Unauthenticated, Forbidden) as refused:
+            wire.end(Close.UNAUTHENTICATED, refused.why)
+        except NotFound:
+            wire.end(Close.NOT_FOUND, "There is no such screening.")
+        except RateLimited:
+            wire.end(Close.TOO_MANY, "Too many connections from your address.")
+        except Busy as busy:
+            wire.end(Close.FULL, busy.why)
+        except Exception as error:  # the outermost line, as the edge is for requests
+            translated = scope["usher.translate"](error)
+            if not isinstance(translated, Busy):
+                log.exception("a socket broke off")
+            wire.end(Close.FULL if isinstance(translated, Busy) else Close.BROKEN, "Come back in a moment.")
+
+
+class _Visit:
+    """One connection, from the handshake to its end."""
+
+    def __init__(self, scope: Scope, receive: Receive, wire: Wire) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._wire = wire
+        self._resources = cast("Resources", scope["app"].state.resources)
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._credit = CREDIT
+        self._credited_at = asyncio.get_running_loop().time()
+
+    async def watch(self) -> None:
+        """Raises what is in the way, and _Closed at the end."""
+        settings = self._resources.settings
+        if not _is_welcome(self._headers.get(b"origin"), self._headers.get(b"host"), settings.cors_origins):
+            self._wire.end(Close.FORBIDDEN, "Pages of this origin may not listen here.")
+            raise _Closed
+        address = address_of(self._scope, self._headers, settings.trusted_proxies)
+        if self._resources.rates is not None:
+            await self._resources.rates.admit(Bucket.READING, address, None)
+        query = _query(self._wire.query)
+        screening_id = _number(self._scope["path_params"]["screening_id"], LARGEST_INTEGER)
+        if not screening_id:
+            raise NotFound("screening")
+        since = _number(query["since"], LARGEST_BIGINT) if "since" in query else None
+        if since is None and "since" in query:
+            self._wire.end(Close.NONSENSE, "since is a version: a whole number.")
+            raise _Closed
+        shown = await self._shown(query)
+        watcher = Watcher(self._wire, shown, settings.live_buffer_kib * 1024)
+        async with self._resources.live.watching(screening_id, watcher, since, address) as broadcast:
+            while True:
+                await self._answer(await self._next(), watcher, broadcast)
+
+    async def _shown(self, query: dict[str, str]) -> Credential | None:
+        """Whose token comes with the handshake or as the first message; None: nobody's."""
+        token = _token_of(self._scope["subprotocols"], query, self._headers)
+        if token is None:
+            try:
+                async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
+                    first = await self._next()
+            except TimeoutError:
+                return None
+            token = _token_in(_parsed(first))
+            if token is None:
+                self._say_back(first)
+                return None
+        return await credential(self._resources, token)
+
+    async def _next(self) -> str:
+        """What the client says. Raises _Closed when they hang up, or say what nobody can read."""
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            raise _Closed
+        text: str | None = message.get("text")
+        if text is None:
+            self._wire.end(Close.NOT_TEXT, "Send text.")
+            raise _Closed
+        return text
+
+    async def _answer(self, text: str, watcher: Watcher, broadcast: Broadcast) -> None:
+        token = _token_in(_parsed(text))
+        if token is None:
+            self._say_back(text)
+            return
+        self._spend(COST_OF_NONSENSE)
+        watcher.credential = await credential(self._resources, token)
+        broadcast.authenticate(watcher, watcher.credential.person.id)
+
+    def _say_back(self, text: str) -> None:
+        """The answer to anything but a token."""
+        match _parsed(text):
+            case {"type": "ping"}:
+                self._spend(COST)
+                self._wire.write(_frame(PONG))
+            case {"type": "pong"}:
+                self._spend(COST)
+            case {"type": "authenticate"}:
+                raise Unauthenticated("authenticate has a token.")
+            case {"type": _}:
+                self._spend(COST_OF_NONSENSE)
+                detail = "Send messages of the type authenticate, ping or pong."
+                self._wire.write(_frame(misunderstood_json("unknown-type", detail)))
+            case _:
+                self._spend(COST_OF_NONSENSE)
+                detail = "Send JSON objects with a type: authenticate, ping or pong."
+                self._wire.write(_frame(misunderstood_json("not-json", detail)))
+
+    def _spend(self, cost: float) -> None:
+        """Raises _Closed when too much was said, or too much that is not understood."""
+        now = asyncio.get_running_loop().time()
+        self._credit = min(CREDIT, self._credit + (now - self._credited_at) * CREDIT_PER_SECOND) - cost
+        self._credited_at = now
+        if self._credit < 0:
+            self._wire.end(Close.NONSENSE, "Too many messages, or too many that are not understood.")
+            raise _Closed
+
+
+def _is_welcome(origin: bytes | None, host: bytes | None, allowed: Sequence[str]) -> bool:
+    """May a page of this origin listen? Programs have none; pages of our own host always may."""
+    if origin is None:
+        return True
+    named = origin.decode("latin-1").lower()
+    if "*" in allowed or named in (each.lower() for each in allowed):
+        return True
+    try:
+        parts = urlsplit(named)
+        port = parts.port
+    except ValueError:
+        return False
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    if usual is None or parts.hostname is None or host is None:
+        return False
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    ours = host.decode("latin-1").lower()
+    return ours == f"{name}:{port or usual}" or (ours == name and port in (None, usual))
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=20))
+    except ValueError:
+        return {}
+
+
+def _number(written: str, largest: int) -> int | None:
+    """A whole number in plain decimal digits; None for anything else."""
+    if not (written.isascii() and written.isdigit()) or len(written) > len(str(largest)):
+        return None
+    number = int(written)
+    return number if number <= largest and str(number) == written else None
+
+
+def _token_of(offered: Sequence[str], query: dict[str, str], headers: dict[bytes, bytes]) -> bytes | None:
+    """The token of the handshake: as subprotocols `bearer, <token>`, as `?token=`, or as every other call sends it."""
+    if "bearer" in offered:
+        others = [each for each in offered if each != "bearer"]
+        if len(others) == 1:
+            return others[0].encode("latin-1", "replace")
+        raise Unauthenticated("Offer the subprotocols bearer and the token.")
+    if token := query.get("token"):
+        return token.encode()
+    return bearer_token(headers.get(b"authorization"))
+
+
+def _token_in(said: Any) -> bytes | None:
+    """The token of an `authenticate`."""
+    match said:
+        case {"type": "authenticate", "token": str(token)}:
+            return token.encode("utf-8", "replace")
+        case _:
+            return None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None

@@ -1,0 +1,87 @@
+"""An HTTP request as the edge has read it, for dependencies and routes."""
+
+from collections.abc import AsyncGenerator
+from hashlib import blake2b
+from typing import Any, Final, cast
+
+import orjson
+from starlette.requests import Request
+from starlette.types import Receive, Scope
+
+from app.domain.people import KeyScope
+from app.http.client_address import address_of
+from app.resources import Resources
+from app.schemas.format import forms, strict
+
+_UNREAD: Final = object()
+
+
+class ApiRequest(Request):
+    """A request with what every operation asks of it at hand.
+
+    `headers_once` has each header's last value by its lower-case name; `path` is the canonical one, whatever alias was
+    used; `raw_body` is the body, read before the operation starts; `needs` is the scope that an API key must have for
+    the operation (None: no API key will do); `resources` is what this process has open.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.request_id = ""
+        self.resources: Resources = scope["app"].state.resources
+        self.headers_once: dict[bytes, bytes] = dict(scope["headers"])
+        self.raw_body = b""
+        self.needs: KeyScope | None = None
+        self._content: Any = _UNREAD
+
+    @property
+    def path(self) -> str:
+        """The path under /api/v1, whichever base path was used."""
+        return cast("str", self.scope["path"])
+
+    @property
+    def client_address(self) -> str:
+        """Whom the request comes from, as far as the trusted proxies tell (`TRUSTED_PROXIES`)."""
+        return address_of(self.scope, self.headers_once, self.resources.settings.trusted_proxies)
+
+    async def body(self) -> bytes:
+        """The body, which the edge has read."""
+        return self.raw_body
+
+    async def json(self) -> Any:
+        """As `content`."""
+        return self.content()
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """The body, in one piece."""
+        yield self.raw_body
+
+    def content(self) -> Any:
+        """The JSON value of the body, None when there is none. Raises UnsupportedMediaType or Malformed."""
+        if self._content is _UNREAD:
+            self._content = self._parsed() if self.raw_body else None
+        return self._content
+
+    def take_form(self) -> None:
+        """Take the body for a form: its fields are the content. Raises UnsupportedMediaType or Malformed."""
+        headers = self.headers_once
+        self._content = forms.parse(self.raw_body, headers.get(b"content-encoding"))
+        self.raw_body = orjson.dumps(self._content)
+        others = [(name, value) for name, value in self.scope["headers"] if name != b"content-type"]
+        self.scope["headers"] = [*others, (b"content-type", b"application/json")]
+        headers[b"content-type"] = b"application/json"
+
+    def fingerprint(self) -> bytes:
+        """32 bytes over method, canonical path and content: aliases, spaces and the order of members do not matter."""
+        content = orjson.dumps(self.content(), option=orjson.OPT_SORT_KEYS)
+        return blake2b(f"{self.method} {self.path}\n".encode() + content, digest_size=32).digest()
+
+    def repeats(self, header: bytes) -> bool:
+        """Was this header sent more than once?"""
+        if len(self.headers_once) == len(self.scope["headers"]):
+            return False
+        return [name for name, _ in self.scope["headers"]].count(header) > 1
+
+    def _parsed(self) -> Any:
+        headers = self.headers_once
+        strict.must_be_json(headers.get(b"content-type"), headers.get(b"content-encoding"))
+        return strict.parse(self.raw_body)
