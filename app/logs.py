@@ -1,6 +1,6 @@
-"""Log lines: one for each thing that an operator should know, with the id of the request that it happened in.
+"""Log lines: one for each thing that an operator should know, with the request id.
 
-Refusals are no errors and are not logged. Tokens, passwords, bodies and queries are never logged.
+Refusals are expected and not logged. Tokens, passwords, bodies and queries are never logged.
 """
 
 import json
@@ -15,7 +15,7 @@ request_id_of_this_task: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 def set_up(settings: Settings) -> None:
-    """Send everything to standard error, as text or as a JSON object a line, unless somebody has seen to it already."""
+    """Log to standard error, as text or as one JSON object a line, unless logging was configured before."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if settings.log_format is LogFormat.JSON else TextLines())
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper())
@@ -24,10 +24,10 @@ def set_up(settings: Settings) -> None:
 
 
 class TextLines(logging.Formatter):
-    """`2026-11-20T19:30:00.000Z warning app.http.edge [request id] what happened`."""
+    """`2026-11-20T19:30:00.000Z warning app.http.edge [request id] message`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and the traceback below it if there is one."""
+        """One line, followed by the traceback if there is one."""
         self._say(record)
         return super().format(record)
 
@@ -41,7 +41,7 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line; the traceback, if there is one, is its member `traceback`."""
+    """One JSON object a line. `traceback` is there if there was an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""

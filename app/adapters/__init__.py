@@ -1,1 +1,1 @@
-"""The outside: the Redis cache and feed, payment providers, embedded servers. Ports made real."""
+"""The outside: Redis cache, feed and rate limits, payments, the embedded servers. They implement services/ports.py."""

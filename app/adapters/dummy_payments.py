@@ -1,10 +1,10 @@
-"""A payment provider that always says yes, for houses that take the money at the door and for trying Usher out."""
+"""A payment provider that always accepts, for theaters that take the money at the door, and for trying Usher out."""
 
 from uuid import UUID
 
 
 class DummyPayments:
-    """As ports.PaymentProvider."""
+    """Implements ports.PaymentProvider."""
 
     async def pay(self, booking_id: UUID, method: str | None, token: str | None) -> str:
         return f"dummy-{booking_id}"

@@ -1,4 +1,4 @@
-"""The counter of rate limits, in Redis or Valkey: a sliding window, counted by the `limits` library."""
+"""The counter of rate limits in Redis or Valkey: a sliding window, by the `limits` library."""
 
 import asyncio
 import math
@@ -21,7 +21,7 @@ _PREFIX: Final = "usher:rates"
 
 
 class RedisRateCounter:
-    """As ports.RateCounter. After a failure nobody is counted for a moment, so that a dead Redis slows nobody down."""
+    """Implements ports.RateCounter. After a failure it does not ask Redis for a moment, so that nobody waits for it."""
 
     def __init__(self, url: str) -> None:
         self._connections = ConnectionPool.from_url(
@@ -51,7 +51,7 @@ class RedisRateCounter:
         return Standing(policy, is_allowed, left.remaining if is_allowed else 0, reset_seconds)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         await self._connections.aclose()
 
 

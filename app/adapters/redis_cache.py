@@ -1,12 +1,12 @@
 """The availability cache in Redis or Valkey.
 
-One sorted set holds the map version of every screening as its score, because ZADD GT moves a score forward only:
-announcements that overtake each other, and a slow reader who keeps an old map, can never bring an old one back. The
-facts of a screening are kept beside it, marked with the map version in which they were true.
+One sorted set has the map version of every screening as its score. ZADD GT only moves a score forward, so announcements
+that overtake each other, or a slow reader with an old map, can never bring an old version back. The facts of a
+screening are a key of their own, with the map version in which they were true.
 
-What Redis says is believed for a while after it was compared with PostgreSQL, and no longer once it has failed: it may
-have missed an announcement. A Redis that has forgotten everything begins a new life, and the map versions of each life
-are in a set of their own: what somebody who has not noticed still says about the old life is not heard in the new one.
+Redis is trusted for a while after it was compared with PostgreSQL, and no longer once it has failed: it may have missed
+an announcement. A Redis that has lost its memory begins a new life, and each life has a sorted set of its own: what a
+process still writes into an old life has no effect in the new one.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from app.services.ports import Away
 T = TypeVar("T")
 
 PATIENCE_SECONDS: Final = 0.25
-"""Whoever takes longer is away: a write waits for its announcement, and must not wait for a dead Redis."""
+"""The timeout of each question. A write waits for its announcement, and must not wait for a dead Redis."""
 
 REST_SECONDS: Final = 0.5
-"""After a failure nobody but the reconciler tries for so long."""
+"""For this time after a failure only the reconciler asks Redis."""
 
 FACTS_LIVE_SECONDS: Final = 3600
 
@@ -48,7 +48,7 @@ return redis.call('GET', KEYS[2])
 
 
 class RedisCache:
-    """As ports.AvailabilityCache."""
+    """Implements ports.AvailabilityCache."""
 
     def __init__(self, url: str) -> None:
         self._redis: Redis = Redis.from_url(
@@ -142,7 +142,7 @@ class RedisCache:
             return False
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         await self._redis.aclose()
 
     @property
@@ -154,7 +154,7 @@ class RedisCache:
             raise Away
 
     def _begin(self, life: bytes) -> None:
-        """From now on this is its life."""
+        """Begin this life."""
         if self._life and life != self._life:
             self._doubt()
         self._life = life
@@ -164,7 +164,7 @@ class RedisCache:
         self._trusted_until = 0.0
 
     async def _ask(self, question: Awaitable[T]) -> T:
-        """Raises Away when there is no answer in time."""
+        """The answer to a question. Raises Away on a timeout or an error."""
         try:
             async with asyncio.timeout(2 * PATIENCE_SECONDS):
                 return await question
@@ -178,12 +178,12 @@ class RedisCache:
 
 
 def database_of(redis: Redis) -> int:
-    """The number of the database: keys are in one, channels are not."""
+    """The number of the database. Keys belong to a database, channels do not."""
     return int(redis.connection_pool.connection_kwargs.get("db") or 0)
 
 
 def channel_of(database: int, screening_id: int) -> str:
-    """Where the news of a screening is published."""
+    """The name of the channel with the news of a screening."""
     return f"usher:{database}:news:{screening_id}"
 
 

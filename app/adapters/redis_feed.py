@@ -1,6 +1,6 @@
-"""The feed in Redis or Valkey: one connection for a process, subscribed to the screenings that somebody watches here.
+"""The feed in Redis or Valkey: one connection per process, subscribed to the screenings that somebody watches here.
 
-Whatever breaks, it connects again, and says that something may have been missed.
+When it fails it connects again, and reports that news may be lost.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ SILENCE_SECONDS: Final = 10.0
 
 
 class RedisFeed:
-    """As ports.SeatFeed."""
+    """Implements ports.SeatFeed."""
 
     def __init__(self, url: str) -> None:
         self._redis: Redis = Redis.from_url(
@@ -64,11 +64,11 @@ class RedisFeed:
             await asyncio.sleep(REST_SECONDS)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         await self._redis.aclose()
 
     async def _subscribe(self, calls: PubSub) -> None:
-        """Keep what is subscribed to as it is wanted; and ask now and then whether anybody is there."""
+        """Subscribe and unsubscribe as wanted, and check the connection from time to time."""
         subscribed: set[str] = set()
         while True:
             self._changed.clear()

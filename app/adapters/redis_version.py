@@ -1,4 +1,4 @@
-"""Is there a Valkey or a Redis, and which? For the doctor, who only looks."""
+"""The version of Valkey or Redis, for `usher doctor`."""
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -8,7 +8,7 @@ async def redis_version(url: str) -> str:
     """The version of the server at this URL.
 
     Raises:
-        OSError: it does not answer.
+        OSError: it is not reachable.
     """
     try:
         async with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True) as client:

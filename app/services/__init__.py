@@ -1,1 +1,1 @@
-"""The stories: what happens, in order. They own transactions and know neither FastAPI nor Redis."""
+"""The stories: what happens for each call, in order. They own transactions, and know neither FastAPI nor Redis."""

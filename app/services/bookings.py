@@ -1,4 +1,4 @@
-"""Reading bookings: mine, or everybody's for those who run the house."""
+"""Reads bookings: the caller's own; for organizers, everybody's."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -17,7 +17,7 @@ from app.services.layouts import Layouts
 
 
 class Bookings:
-    """Always from PostgreSQL: a booking read after a write shows it."""
+    """Always reads PostgreSQL, so that a booking is there as soon as it was made."""
 
     def __init__(self, engine: AsyncEngine, layouts: Layouts, defaults: Defaults) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -25,7 +25,7 @@ class Bookings:
         self._defaults = defaults
 
     async def one(self, person: Person, booking_id: UUID) -> Json:
-        """A booking. Raises NotFound, also when it is somebody else's and the caller does not run the house."""
+        """A booking. Raises NotFound; also if it is another user's and the caller is no organizer."""
         async with self._engine.connect() as connection:
             found = await bookings.one(connection, booking_id, None if person.runs_the_house else person.id)
             if found is None:
@@ -41,7 +41,10 @@ class Bookings:
         cursor: str | None,
         limit: int,
     ) -> tuple[list[Json], str | None]:
-        """A page, newest first, and the cursor of the next: mine; for those who run the house, of `user_id` or all."""
+        """A page of bookings, newest first, and the cursor of the next page.
+
+        The caller's own; for organizers, those of `user_id`, or everybody's.
+        """
         async with self._engine.connect() as connection:
             found = await bookings.newest(
                 connection,

@@ -1,7 +1,7 @@
-"""Cancelling a screening: first nobody can buy any more, then what people have there is undone, in portions.
+"""Cancels a screening: first its sales end, then its holds and bookings are undone, in portions.
 
-If the process dies in between, the sweeper of any process goes on: a cancelled screening with holds or bookings is not
-closed yet.
+If the process dies in between, the sweeper of any process continues: it finds cancelled screenings with holds or
+bookings.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ from app.services.box_office.office import BoxOffice
 from app.services.seat_maps.announcer import Announcer
 
 AT_ONCE: Final = 500
-"""Holds and bookings that one command undoes at most, so that buyers of other screenings are not kept waiting."""
+"""The most holds and bookings that one command undoes, so that buyers of other screenings do not wait long."""
 
 
 class Closing:
@@ -30,9 +30,9 @@ class Closing:
     async def close(
         self, screening_id: int, person: Person, request_id: str | None, revision: int | None = None
     ) -> None:
-        """Cancel a screening and undo its holds and bookings. One that is cancelled already stays so.
+        """Cancel a screening, and undo its holds and bookings. If it is cancelled already, it stays so.
 
-        Raises NotFound; PreconditionFailed when `revision` is given and the screening has another one.
+        Raises NotFound; PreconditionFailed if `revision` is given and not the current one.
         """
         async with self._engine.begin() as connection:
             cancelled = await closing.cancel(connection, screening_id, revision)
@@ -42,7 +42,7 @@ class Closing:
         await self.go_on(screening_id, person, request_id)
 
     async def go_on(self, screening_id: int, person: Person | None = None, request_id: str | None = None) -> None:
-        """Undo what still stands in a cancelled screening, until nothing does."""
+        """Undo the holds and bookings of a cancelled screening, until none is left."""
         while True:
             async with self._engine.connect() as connection:
                 standing = await closing.standing(connection, screening_id, AT_ONCE)
@@ -51,7 +51,7 @@ class Closing:
             await self._box_office.ask(screening_id, Close(person, *standing), request_id=request_id)
 
     async def finish_all(self) -> None:
-        """Go on where a closing was interrupted."""
+        """Continue every closing that was interrupted."""
         async with self._engine.connect() as connection:
             interrupted = await closing.interrupted(connection)
         for screening_id in interrupted:

@@ -1,4 +1,4 @@
-"""Is everything there that Usher needs? PostgreSQL and its schema must be; without Redis it is only slower."""
+"""Checks what Usher needs. Without PostgreSQL and its schema it is down; without Redis it is only slower."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ PATIENCE_SECONDS: Final = 1.0
 
 
 class Condition(StrEnum):
-    """How the whole is, or one part of it; a part is never degraded."""
+    """The state of the whole, or of one part. A part is never degraded."""
 
     OK = "ok"
     DEGRADED = "degraded"
@@ -21,7 +21,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found. `migrations` is down when the schema is not the one that this program was made for."""
+    """The state of each part. `migrations` is down if the schema is not the one that this version of Usher needs."""
 
     postgresql: Condition
     redis: Condition
@@ -29,14 +29,14 @@ class Report:
 
     @property
     def status(self) -> Condition:
-        """Down when bookings cannot be made, degraded when they are slower."""
+        """Down if bookings cannot be made, degraded if they are only slower."""
         if Condition.DOWN in (self.postgresql, self.migrations):
             return Condition.DOWN
         return Condition.DEGRADED if self.redis is Condition.DOWN else Condition.OK
 
 
 class Health:
-    """Asks everybody at once, and waits for no answer longer than a second."""
+    """Checks everything at once. The timeout is one second."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Health:
         self._ping_cache = ping_cache
 
     async def report(self) -> Report:
-        """How it is at this moment."""
+        """The state now."""
         revision, cache = await asyncio.gather(_within_patience(self._revision()), _within_patience(self._ping_cache()))
         answered, found = revision
         return Report(
@@ -60,7 +60,7 @@ class Health:
 
 
 async def _within_patience(asked: Awaitable[T]) -> tuple[bool, T | None]:
-    """Did it answer in time, and what."""
+    """Whether there was an answer in time, and the answer."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return True, await asked

@@ -1,4 +1,4 @@
-"""Rate limits: who may go on asking. Open when the counter is away: a limit protects the service, it never stops it."""
+"""Rate limits. When Redis is not reachable there are none: they protect the service, and must never stop it."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,7 +8,7 @@ from app.domain.refusals import RateLimited
 from app.services.ports import Away, RateCounter
 
 ADDRESS_FACTOR: Final = 10
-"""An address may be a household, an office or a mobile network: it may ask so many times what one user may."""
+"""How many times the requests of one user an address may send: it may be a household, an office or a mobile network."""
 
 
 class Rates:
@@ -19,10 +19,10 @@ class Rates:
         self._policies = policies
 
     async def admit(self, bucket: Bucket, address: str, user_id: int | None) -> Standing | None:
-        """Count a request and say where its caller stands, by user and by address the worse of the two.
+        """Count a request, and return where its caller stands: by user or by address, whichever is worse.
 
-        Logins are counted by address alone: who is meant is not known yet. None: nobody counts at the moment.
-        Raises RateLimited when it was one too many.
+        Logins are counted by address only: it is not known yet who the user is. None if Redis is not reachable.
+        Raises RateLimited.
         """
         policy = self._policies[bucket]
         try:

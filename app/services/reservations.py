@@ -1,4 +1,4 @@
-"""Reading my reservations: one of them, or all."""
+"""Reads the caller's reservations."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,7 +17,7 @@ from app.services.layouts import Layouts
 
 
 class Reservations:
-    """Always from PostgreSQL: a reservation read after a write shows it."""
+    """Always reads PostgreSQL, so that a reservation is there as soon as it was made."""
 
     def __init__(self, engine: AsyncEngine, layouts: Layouts, defaults: Defaults) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -25,7 +25,7 @@ class Reservations:
         self._defaults = defaults
 
     async def one(self, person: Person, reservation_id: UUID) -> Json:
-        """One of mine. Raises NotFound, also when it is somebody else's."""
+        """A reservation of the caller. Raises NotFound; also if it is another user's."""
         async with self._engine.connect() as connection:
             found = await reservations.one_of(connection, person.id, reservation_id)
             if found is None:
@@ -40,7 +40,7 @@ class Reservations:
         cursor: str | None,
         limit: int,
     ) -> tuple[list[Json], str | None]:
-        """A page of mine, newest first, and the cursor of the next one."""
+        """A page of the caller's reservations, newest first, and the cursor of the next page."""
         async with self._engine.connect() as connection:
             found = await reservations.all_of(
                 connection,

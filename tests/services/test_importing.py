@@ -64,7 +64,7 @@ async def test_a_theater_gets_other_seats_and_everybody_sees_them_at_once(client
         ),
         ("section,row,number,category\nS,A,1,gold\n", ["--theater", "2"], 'The category "gold" has no price'),
         (TABLE, ["--theater", "99"], "There is no such theater"),
-        (TABLE, [], "--timezone: A new theater needs this."),
+        (TABLE, [], "--timezone: This is required for a new theater."),
         (TABLE, ["--name", "S", "--timezone", "Mars"], "--timezone: This should be a time zone of the tz database"),
     ],
 )

@@ -1,1 +1,1 @@
-"""What organizers do: theaters, layouts, screenings; and the demo."""
+"""The stories of organizers: theaters, layouts, screenings, the history of seats; and the demo."""

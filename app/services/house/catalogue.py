@@ -1,4 +1,4 @@
-"""Looking things up: theaters, screenings, and the one that is meant when nobody said (docs/api.md, section 5)."""
+"""Looks things up: theaters, layouts, screenings, and the screening that a call means (docs/api.md, section 5)."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,7 +16,7 @@ CANDIDATES = 50
 
 
 class Catalogue:
-    """What anybody may look up. Every answer is as PostgreSQL had it after the question was put."""
+    """Reads what is public. Every answer is at least as new as the call."""
 
     def __init__(self, engine: AsyncEngine, layouts: Layouts, defaults: Defaults) -> None:
         # Each story reads in one statement, or in several that need not be of one moment: no transaction around them.
@@ -26,14 +26,14 @@ class Catalogue:
         self._meant = SingleFlight(self._read_meant)
 
     async def theaters(self, cursor: str | None, limit: int) -> Page[Theater]:
-        """Theaters, the newest first."""
+        """A page of theaters, newest first."""
         before = None if cursor is None else after_id(cursor)
         async with self._engine.connect() as connection:
             found = await theaters.newest(connection, before, limit + 1)
         return page_of(found, limit, lambda last: id_cursor(last.id))
 
     async def theater(self, theater_id: int) -> Theater:
-        """Raises NotFound."""
+        """A theater. Raises NotFound."""
         async with self._engine.connect() as connection:
             theater = await theaters.one(connection, theater_id)
         if theater is None:
@@ -41,7 +41,7 @@ class Catalogue:
         return theater
 
     async def layout(self, theater_id: int) -> Layout:
-        """The seats of a theater as they stand now. Raises NotFound."""
+        """The current layout of a theater. Raises NotFound."""
         async with self._engine.connect() as connection:
             revision = await theaters.layout_revision(connection, theater_id)
         if revision is None:
@@ -49,19 +49,19 @@ class Catalogue:
         return await self._layouts.at(theater_id, revision)
 
     async def screenings(self, wanted: ScreeningFilter, cursor: str | None, limit: int) -> Page[ListedScreening]:
-        """Screenings by their start, the soonest first; of a theater that does not exist there are none."""
+        """A page of screenings by their start, soonest first. A theater that does not exist has none."""
         after = None if cursor is None else after_moment(cursor)
         async with self._engine.connect() as connection:
             found = await screenings.soonest(connection, wanted, after, limit + 1, self._defaults)
         return page_of(found, limit, lambda last: moment_cursor(last.screening.starts_at, last.screening.id))
 
     async def screenings_of(self, theater_id: int, cursor: str | None, limit: int) -> Page[ListedScreening]:
-        """The screenings of one theater, the soonest first. Raises NotFound when there is no such theater."""
+        """A page of one theater's screenings, soonest first. Raises NotFound."""
         await self._must_exist(theater_id)
         return await self.screenings(ScreeningFilter(theater_id), cursor, limit)
 
     async def screening(self, screening_id: int) -> ListedScreening:
-        """Raises NotFound."""
+        """A screening. Raises NotFound."""
         async with self._engine.connect() as connection:
             screening = await screenings.one(connection, screening_id, self._defaults)
         if screening is None:
@@ -69,10 +69,9 @@ class Catalogue:
         return screening
 
     async def for_write(self, theater_id: int) -> int:
-        """The screening that is meant by a write that names only a theater: the one on sale there, if it is just one.
+        """The screening that a write means which names only a theater: the only one on sale there.
 
-        Raises NotFound (no such theater) and, as a write never guesses, ScreeningRequired: several are on sale, or none
-        is, and then those that are still to come are the candidates.
+        Raises NotFound if there is no such theater, and ScreeningRequired if not exactly one is on sale.
         """
         meant = await self._meant.ask(theater_id)
         if not meant:
@@ -80,10 +79,10 @@ class Catalogue:
         return _the_one_on_sale(meant)
 
     async def for_seat_names(self, names: SeatNames) -> int:
-        """The screening that is meant by a write that names only seats. Ids say their theater; for labels it is the one
-        theater that has a screening on sale.
+        """The screening that a write means which names only seats. Ids tell their theater; labels mean the only theater
+        that has a screening on sale.
 
-        Raises UnknownSeats when nobody has any of the ids, and ScreeningRequired as `for_write` does.
+        Raises UnknownSeats if none of the ids exists, and ScreeningRequired as `for_write` does.
         """
         if not names.ids:
             return _the_one_on_sale(await self._meant.ask(None))
@@ -93,8 +92,9 @@ class Catalogue:
         return await self.for_write(theater_id)
 
     async def for_read(self, theater_id: int | None = None) -> int:
-        """The screening that is meant by a read: of those on sale the next, else the next to start; of any theater if
-        none is named. Raises NotFound when nothing is to come.
+        """The screening that a read means: the next of those on sale, else the next to start.
+
+        Of any theater, if none is named. Raises NotFound if there is no upcoming screening.
         """
         meant = await self._meant.ask(theater_id)
         if meant:
@@ -104,14 +104,14 @@ class Catalogue:
         raise NotFound("screening")
 
     async def next_on_sale(self, theater_id: int | None = None) -> int | None:
-        """The next screening of those on sale; of any theater if none is named. None: nothing is. Raises NotFound."""
+        """The next screening on sale, of any theater if none is named; None if there is none. Raises NotFound."""
         meant = await self._meant.ask(theater_id)
         if not meant and theater_id is not None:
             await self._must_exist(theater_id)
         return meant[0].candidate.id if meant and meant[0].on_sale else None
 
     async def screening_of_theater(self, theater_id: int, screening_id: int | None) -> int:
-        """This screening, which must be one of the theater's; none named: the one that a read means.
+        """This screening, if it is one of the theater's; if none is named, the one that a read means.
 
         Raises NotFound.
         """
@@ -139,7 +139,7 @@ class Catalogue:
 
 
 def _the_one_on_sale(meant: list[MeantScreening]) -> int:
-    """Raises ScreeningRequired unless exactly one is on sale."""
+    """The only screening on sale. Raises ScreeningRequired if there is none, or more than one."""
     on_sale = [each.candidate for each in meant if each.on_sale]
     if len(on_sale) != 1:
         raise ScreeningRequired(tuple(on_sale or (each.candidate for each in meant)))

@@ -1,7 +1,7 @@
-"""The demo houses: three theaters with something on sale, so that a newcomer can hold a seat at once; and two people.
+"""The demo: three theaters with screenings on sale, so that a newcomer can hold a seat at once; and two users.
 
-They are put into an empty database, always with the same ids. When the screenings of one are over, the next loading
-puts new ones on sale there. Whatever an organizer made of them is left alone.
+It is loaded into an empty database, always with the same ids. When the screenings of a theater are over, the next load
+puts new ones on sale. What organizers have changed is left alone.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from app.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class _Showing:
-    """What is on, so many days from now, at this time of the theater's day."""
+    """A screening of the demo: how many days from now it is, and at which time in the theater's time zone."""
 
     title: str
     in_days: int
@@ -36,7 +36,7 @@ class _Showing:
 
 @dataclass(frozen=True, slots=True)
 class _House:
-    """A demo theater: its file, its ids, what a seat of each category costs (in cents), what is on."""
+    """A theater of the demo: its file, its ids, the price per category in cents, its screenings."""
 
     file: str
     theater_id: int
@@ -82,14 +82,14 @@ HOUSES = (
 
 
 PEOPLE = {"demo": Role.CUSTOMER, "organizer": Role.ORGANIZER}
-"""The demo people. Their password is known to everybody, so they live in a database of Usher's own only."""
+"""The demo users. Everybody knows their password, so they exist only in the embedded PostgreSQL."""
 
 
 async def load_demo(engine: AsyncEngine, now: datetime, settings: Settings, *, with_people: bool = False) -> None:
-    """Put the demo houses into an empty database, or new screenings on sale in those whose screenings are over.
+    """Load the demo into an empty database, or put new screenings on sale where those of the demo are over.
 
-    Two processes may do this at once: the second waits for the first, and then finds nothing to do. `now` is UTC.
-    `with_people`, for the embedded PostgreSQL alone: the demo people too, with the password of the settings.
+    If two processes do this at once, the second waits for the first. `now` is UTC. `with_people`: create the demo users
+    too, with the password from the settings; only for the embedded PostgreSQL.
     """
     async with engine.begin() as connection:
         await demo.one_at_a_time(connection)
@@ -108,7 +108,7 @@ async def load_demo(engine: AsyncEngine, now: datetime, settings: Settings, *, w
 
 
 async def _invite(connection: AsyncConnection, username: str, role: Role, password: str) -> None:
-    """Make this person, or give them this password; whoever has the name with another role is somebody else."""
+    """Create a demo user, or reset the password. A user of that name with another role is left alone."""
     found = await accounts.credentials_of(connection, usernames.key(username))
     if found is None:
         email = f"{username}@example.org"
@@ -137,7 +137,7 @@ async def _put_on_sale(connection: AsyncConnection, house: _House, now: datetime
 
 
 async def _still_stands(connection: AsyncConnection, house: _House) -> bool:
-    """Are the seats of this theater those of the demo? If not it is somebody's own, and nothing is sold there."""
+    """Whether the seats of this theater are those of the demo. If not, nothing new is put on sale there."""
     if await theaters.one(connection, house.theater_id) is None:
         return False
     layout = await layouts.read(connection, house.theater_id)

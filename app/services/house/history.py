@@ -1,4 +1,4 @@
-"""The audit trail of a seat, for organizers: as long as events are kept."""
+"""The history of a seat, for organizers. It reaches back as far as events are kept (EVENT_HOURS)."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -11,7 +11,7 @@ from app.services.layouts import Layouts
 
 
 class History:
-    """Read from the events that every transaction writes together with what it changes."""
+    """Reads the events that every transaction writes with its changes."""
 
     def __init__(self, engine: AsyncEngine, catalogue: Catalogue, layouts: Layouts) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -19,7 +19,7 @@ class History:
         self._layouts = layouts
 
     async def of_seat(self, screening_id: int, seat_id: int, cursor: str | None, limit: int) -> Page[Happening]:
-        """A page of what happened to a seat in a screening, newest first. Raises NotFound when either is not there."""
+        """A page of a seat's changes, newest first. Raises NotFound if the seat or the screening does not exist."""
         theater_id = (await self._catalogue.screening(screening_id)).screening.theater_id
         async with self._engine.connect() as connection:
             before = after_id(cursor) if cursor else None

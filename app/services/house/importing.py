@@ -1,4 +1,4 @@
-"""A layout from a file: for a theater that stands, or for a new one."""
+"""Imports a layout from a file, for an existing theater or for a new one."""
 
 from pydantic import ValidationError
 
@@ -11,10 +11,10 @@ from app.services.house.organizing import Organizing
 async def import_layout(
     organizing: Organizing, file: LayoutFile, theater_id: int | None, name: str | None, timezone: str | None
 ) -> tuple[int, int]:
-    """Give a theater the seats of a file; without an id, open one. Gives its id and how many seats it has.
+    """Give a theater the seats of a file; without an id, create one. Returns its id, and how many seats it has.
 
-    A new theater's name and time zone are those of the file where they are not given. Raises FileWrong, and NotFound
-    and LayoutInUse as `Organizing.rebuild` does.
+    The name and time zone of a new theater are by default those of the file. Raises FileWrong, and NotFound and
+    LayoutInUse as `Organizing.rebuild` does.
     """
     try:
         if theater_id is not None:
@@ -28,9 +28,13 @@ async def import_layout(
 
 def _new_theater(file: LayoutFile, name: str | None, timezone: str | None) -> TheaterIn:
     named = {"name": name or file.name, "timezone": timezone or file.timezone}
-    wrong = [Complaint(None, f"--{what}", "A new theater needs this.") for what, value in named.items() if not value]
+    wrong = [
+        Complaint(None, f"--{what}", "This is required for a new theater.")
+        for what, value in named.items()
+        if not value
+    ]
     if wrong:
-        raise FileWrong([*wrong, Complaint(None, "--theater", "Or say which theater gets these seats.")])
+        raise FileWrong([*wrong, Complaint(None, "--theater", "Or name an existing theater: --theater ID.")])
     try:
         return TheaterIn.model_validate({**named, "layout": file.layout})
     except ValidationError as error:

@@ -1,8 +1,8 @@
-"""What organizers do: theaters, their seats, and what is on there (docs/api.md, sections 4 and 5).
+"""The stories of organizers about theaters, layouts and screenings (docs/api.md, sections 4 and 5).
 
-Every story locks the theater, then its screenings in the order of their ids, looks, decides, writes and commits; then
-whoever reads a seat map is told. The box office takes the same locks of screenings, or finds before it writes that a
-revision has moved: nobody gets a seat in between.
+Every story locks the theater, then its screenings in the order of their ids, looks, decides, writes and commits. Then
+it announces the new map versions. The box office takes the same locks of screenings, or notices before it writes that
+a revision has changed: nobody gets a seat in between.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 
 
 class Organizing:
-    """One per process. A `revision` that is given must be the present one: PreconditionFailed.
+    """One per process. If a `revision` is given and not the current one, the stories raise PreconditionFailed.
 
-    `by` is who asks, None at the command line.
+    `by` is the user who makes the edit; None for the command line.
     """
 
     def __init__(self, engine: AsyncEngine, catalogue: Catalogue, announcer: Announcer, defaults: Defaults) -> None:
@@ -42,19 +42,19 @@ class Organizing:
         self._defaults = defaults
 
     async def open_theater(self, wanted: TheaterIn, by: Person | None) -> Theater:
-        """A new theater, with its seats if there is a layout. Raises LayoutRefused."""
+        """Create a theater, with its seats if there is a layout. Raises LayoutRefused."""
         drafts = [] if wanted.layout is None else await _laid_out(wanted.layout, within="layout")
         async with self._engine.begin() as connection:
             theater_id = await theaters.add(connection, wanted.name, wanted.timezone)
             if drafts:
                 await layouts.add(connection, theater_id, drafts)
-        _note(f"theater {theater_id} was opened", by)
+        _note(f"theater {theater_id} was created", by)
         return await self._catalogue.theater(theater_id)
 
     async def change_theater(
         self, theater_id: int, edit: TheaterPatch, by: Person | None, revision: int | None = None
     ) -> Theater:
-        """Another name or time zone. An edit that changes nothing is none. Raises NotFound."""
+        """Change name or time zone. If nothing is different, the revision stays. Raises NotFound."""
         async with self._engine.begin() as connection:
             theater = await _locked(connection, theater_id)
             _must_be(revision, theater.revision)
@@ -65,9 +65,9 @@ class Organizing:
         return await self._catalogue.theater(theater_id)
 
     async def remove_theater(self, theater_id: int, by: Person | None, revision: int | None = None) -> None:
-        """Take a theater away; what was on there stays readable.
+        """Remove a theater. Its past screenings can still be read.
 
-        Raises NotFound, also when it was taken away before; TheaterInUse naming the screenings to come.
+        Raises NotFound, also if it was removed before; TheaterInUse with the upcoming screenings.
         """
         async with self._engine.begin() as connection:
             theater = await _locked(connection, theater_id)
@@ -75,15 +75,15 @@ class Organizing:
             if to_come := await planning.candidates(connection, theater_id, CANDIDATES):
                 raise TheaterInUse(to_come)
             await theaters.remove(connection, theater_id)
-        _note(f"theater {theater_id} was taken away", by)
+        _note(f"theater {theater_id} was removed", by)
 
     async def rebuild(
         self, theater_id: int, layout: LayoutIn, by: Person | None, revision: int | None = None
     ) -> Layout:
-        """Other seats for a theater. A seat is known by its label; `revision` is that of the layout.
+        """Replace the layout of a theater. Seats with the same label stay the same seat. `revision` is the layout's.
 
-        Raises NotFound, LayoutRefused, LayoutInUse naming the seats that would go and that somebody holds or booked in
-        a screening to come, and Flawed naming a category without a price there.
+        Raises NotFound, LayoutRefused, LayoutInUse with the seats that would go but are held or booked in an upcoming
+        screening, and Flawed if such a screening has no price for a category.
         """
         drafts = await _laid_out(layout)
         async with self._engine.begin() as connection:
@@ -103,25 +103,25 @@ class Organizing:
             await planning.move_layouts(connection, theater_id, theater.layout_revision + 1)
             map_versions = await occupancy.map_versions(connection, screening_ids)
         await self._announcer.tell(map_versions)
-        _note(f"the seats of theater {theater_id} were changed", by)
+        _note(f"the layout of theater {theater_id} was changed", by)
         return await self._catalogue.layout(theater_id)
 
     async def put_on(self, theater_id: int, wanted: ScreeningIn, by: Person | None) -> ListedScreening:
-        """A new screening. Raises NotFound, and Flawed as the plan says."""
+        """Create a screening. Raises NotFound, and Flawed as `ScreeningPlan.must_make_sense` does."""
         plan = wanted.plan()
         async with self._engine.begin() as connection:
             await _locked(connection, theater_id)
             plan.must_make_sense(await layouts.categories(connection, theater_id), self._defaults.hold_seconds)
             screening_id = await planning.add(connection, theater_id, plan)
-        _note(f"screening {screening_id} was put on", by)
+        _note(f"screening {screening_id} was created", by)
         return await self._catalogue.screening(screening_id)
 
     async def change_screening(
         self, screening_id: int, edit: ScreeningPatch, by: Person | None, revision: int | None = None
     ) -> ListedScreening:
-        """Another title, time, price or rule; what people hold and booked keeps its price.
+        """Change title, times, prices or limits. Holds and bookings keep their prices.
 
-        An edit that changes nothing is none. Raises NotFound, and Flawed as the plan says.
+        If nothing is different, the revision stays. Raises NotFound, and Flawed as the methods of ScreeningPlan do.
         """
         map_versions: dict[int, int] = {}
         async with self._engine.begin() as connection:
@@ -144,7 +144,7 @@ class Organizing:
 
 
 async def _laid_out(layout: LayoutIn, within: str | None = None) -> list[SeatDraft]:
-    """The seats of a layout; a large one takes a while, and others are served meanwhile. Raises LayoutRefused."""
+    """The seats of a layout. A large one takes a while, so it is done in a thread. Raises LayoutRefused."""
     try:
         return list(await asyncio.to_thread(lay_out, layout.plan()))
     except LayoutRefused as refused:
@@ -155,7 +155,7 @@ async def _laid_out(layout: LayoutIn, within: str | None = None) -> list[SeatDra
 
 
 async def _locked(connection: AsyncConnection, theater_id: int) -> LockedTheater:
-    """The theater, which nobody else edits until the transaction ends. Raises NotFound."""
+    """Lock the theater until the transaction ends. Raises NotFound."""
     theater = await theaters.lock(connection, theater_id)
     if theater is None:
         raise NotFound("theater")
@@ -163,7 +163,7 @@ async def _locked(connection: AsyncConnection, theater_id: int) -> LockedTheater
 
 
 def _must_be(expected: int | None, present: int) -> None:
-    """Raises PreconditionFailed when a revision is expected and another one is there."""
+    """Raises PreconditionFailed if a revision is expected and it is not the current one."""
     if expected is not None and expected != present:
         raise PreconditionFailed(present)
 
