@@ -1,1 +1,1 @@
-"""What lies between ASGI and a route."""
+"""HTTP: what lies between ASGI and a route."""

@@ -1,4 +1,4 @@
-"""Answers that many operations share: what may be cached, what was created, and the pages of a list."""
+"""Answers that many operations share: cacheable, created, edited, a page of a list."""
 
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
@@ -21,7 +21,10 @@ UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "What 
 def cacheable(
     request: ApiRequest, body: bytes | Callable[[], bytes], etag: str, headers: Iterable[Header] = ()
 ) -> Reply:
-    """The body with its ETag, or 304 when the caller has it already; then a body that is a function is never made."""
+    """The body with its ETag, or 304 if the caller has it already.
+
+    If `body` is a function, it is called only if needed.
+    """
     tag = etag.encode("ascii")
     if matches(tag, request.headers_once.get(b"if-none-match")):
         return unchanged(tag)
@@ -30,17 +33,17 @@ def cacheable(
 
 
 def created(body: bytes, location: str, headers: Iterable[Header] = ()) -> Reply:
-    """201 with the absolute path of what is there now."""
+    """201, with the absolute path of what was created."""
     return Reply(body, 201, headers=[(b"location", location.encode("ascii")), *headers])
 
 
 def edited(body: bytes, etag: str) -> Reply:
-    """200 with the thing as it is after an edit, and the ETag that guards the next one."""
+    """200, with the resource after an edit, and the ETag that guards the next edit."""
     return Reply(body, headers=[(b"etag", etag.encode("ascii"))])
 
 
 def told(answer: Answer) -> Reply:
-    """What the desk answered: 201 with its address for what is there now, 200 otherwise."""
+    """The desk's answer: 201 with its path if something was created, else 200."""
     headers: list[Header] = []
     if answer.location is not None:
         headers.append((b"location", answer.location.encode("ascii")))
@@ -50,23 +53,23 @@ def told(answer: Answer) -> Reply:
 
 
 def tag_of(body: bytes) -> str:
-    """A strong ETag: another body, another tag."""
+    """A strong ETag: a hash of the body."""
     return f'"{_digest(body)}"'
 
 
 def tag_of_revision(revision: int, body: bytes) -> str:
-    """A strong ETag that also says which revision it is, so that it serves as If-Match when much else may change."""
+    """A strong ETag that also has the revision, so that it can be sent as If-Match even if other members change."""
     return f'"{revision}-{_digest(body)}"'
 
 
 def tag_of_moving(items: Iterable[Json]) -> str:
-    """A weak ETag over all but the time of answering; it still moves with every second that a hold has left."""
+    """A weak ETag of all members except `server_time`. It changes every second while a hold has time left."""
     still = [{name: value for name, value in item.items() if name != "server_time"} for item in items]
     return f'W/"{_digest(encoded(still))}"'
 
 
 def page(request: ApiRequest, body: bytes, next_cursor: str | None, etag: str | None = None) -> Reply:
-    """A page of a list, with a link to the next one if there is such."""
+    """A page of a list, with a Link header to the next page if there is one."""
     return cacheable(request, body, etag or tag_of(body), () if next_cursor is None else (_link(request, next_cursor),))
 
 
@@ -75,7 +78,7 @@ def _digest(body: bytes) -> str:
 
 
 def _link(request: ApiRequest, next_cursor: str) -> Header:
-    """The same question, whatever alias it came by, from the next cursor on."""
+    """A link to the same list from the next cursor on, under the canonical path."""
     asked_for = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     query = urlencode([*((name, value) for name, value in asked_for if name != "cursor"), ("cursor", next_cursor)])
     return b"link", f'<{request.path}?{query}>; rel="next"'.encode("ascii")

@@ -1,4 +1,4 @@
-"""Whom a request comes from. `X-Forwarded-For` is believed only from proxies that the operator trusts."""
+"""The address of the client. `X-Forwarded-For` is only used if it comes from a trusted proxy (TRUSTED_PROXIES)."""
 
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -10,15 +10,15 @@ Network = IPv4Network | IPv6Network
 
 
 def address_of(scope: Scope, headers: Mapping[bytes, bytes], trusted: Sequence[Network]) -> str:
-    """The address of the client of an ASGI scope, whose headers are at hand by their lower-case names."""
+    """The address of the client of an ASGI scope. `headers` are by lower-case name."""
     return client_address(scope.get("client"), headers.get(b"x-forwarded-for"), trusted)
 
 
 def client_address(peer: Any, forwarded: bytes | None, trusted: Sequence[Network]) -> str:
-    """The address of the client: the last one in the chain that is no trusted proxy.
+    """The address of the client: the last one in the chain that is not a trusted proxy.
 
-    `peer` is the ASGI scope's client, a (host, port) or None (a unix socket, which only a proxy of this machine uses).
-    An IPv6 client counts as its /64, which is one household.
+    `peer` is the ASGI scope's client: a (host, port), or None for a Unix socket, which only a proxy on this machine
+    uses. An IPv6 client counts as its /64, which is one household.
     """
     address = _address(peer[0]) if peer else None
     if peer and (address is None or not _is_trusted(address, trusted)):

@@ -1,4 +1,4 @@
-"""Replies as ready bytes: made once, sent as they are."""
+"""Responses as ready bytes: made once, sent as they are."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -11,14 +11,14 @@ Header = tuple[bytes, bytes]
 
 NEVER_STORED: Final = b"no-store"
 ALWAYS_ASKED: Final = b"no-cache"
-"""May be kept, but only shown after asking with its ETag."""
+"""A cache may keep it, but must revalidate it with its ETag before each use."""
 KEPT_FOR_A_YEAR: Final = b"public, max-age=31536000, immutable"
 
 _NO_SNIFFING: Final[Header] = (b"x-content-type-options", b"nosniff")
 
 
 class Reply(Response):
-    """A reply whose body is there already. FastAPI takes it for a response; `edge.py` sends it without detours."""
+    """A response with a ready body. FastAPI treats it as a Response; `edge.py` sends it directly."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Reply(Response):
 
 
 def page(html: bytes, status: int = 200) -> Reply:
-    """A page for people: only its own scripts and styles, in nobody's frame."""
+    """An HTML page. It may load only our own scripts and styles, and cannot be framed."""
     return Reply(html, status, headers=PAGE_HEADERS, media_type=b"text/html; charset=utf-8", cache=ALWAYS_ASKED)
 
 
@@ -76,7 +76,7 @@ PAGE_HEADERS: Final[tuple[Header, ...]] = (
 
 
 def rate_headers(standing: Standing) -> Sequence[Header]:
-    """Where the caller stands, as draft-ietf-httpapi-ratelimit-headers writes it."""
+    """The RateLimit headers (draft-ietf-httpapi-ratelimit-headers)."""
     policy = standing.policy
     left = f'"{policy.bucket}";r={standing.remaining};t={standing.reset_seconds}'
     return (
@@ -86,7 +86,7 @@ def rate_headers(standing: Standing) -> Sequence[Header]:
 
 
 def matches(etag: bytes, if_none_match: bytes | None) -> bool:
-    """Does the caller have this version already? Compares weakly, as RFC 9110 says for If-None-Match."""
+    """Whether If-None-Match names this ETag. Compares weakly (RFC 9110)."""
     if if_none_match is None:
         return False
     if if_none_match.strip() == b"*":
@@ -95,5 +95,5 @@ def matches(etag: bytes, if_none_match: bytes | None) -> bool:
 
 
 def unchanged(etag: bytes, cache: bytes = ALWAYS_ASKED) -> Reply:
-    """304: what the caller has is still true."""
+    """304: what the caller has is current."""
     return Reply(status=304, headers=[(b"etag", etag)], cache=cache)

@@ -1,4 +1,4 @@
-"""Which operation a path means: a tree of segments, built once. A hundred routes cost no more than ten."""
+"""Finds the operation of a path: a tree of segments, built once. A hundred routes cost no more than ten."""
 
 import re
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class _Node(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """What a path means: an operation for each of its methods, and its parameters in order, as text."""
+    """What a path leads to: an operation for each method, and the parameters in order, as text."""
 
     methods: dict[str, T]
     parameters: tuple[str, ...]
@@ -32,9 +32,9 @@ class Table(Generic[T]):
         self._root: _Node[T] = _Node()
 
     def add(self, path: str, method: str, operation: T) -> None:
-        """Enter an operation under a path like `/screenings/{screening_id}/seats` or `/tickets/{ticket_id}.svg`.
+        """Enter an operation under a path such as `/screenings/{screening_id}/seats` or `/tickets/{ticket_id}.svg`.
 
-        Raises ValueError when the path has a form that is not known here, or is taken already.
+        Raises ValueError if the path has an unknown form, or is there already.
         """
         node = self._root
         for segment in path.split("/")[1:]:
@@ -43,7 +43,7 @@ class Table(Generic[T]):
             raise ValueError(f"two operations for {method} {path}")
 
     def find(self, path: str) -> Found[T] | None:
-        """The operations of a path, or None when there is no such path."""
+        """The operations of a path; None if there are none."""
         return _walk(self._root, path.split("/"), 1, ())
 
     def _child(self, node: _Node[T], segment: str) -> _Node[T]:
@@ -73,7 +73,7 @@ def _walk(node: _Node[T], segments: list[str], at: int, values: tuple[str, ...])
 
 
 def _try(node: _Node[T], segments: list[str], at: int, values: tuple[str, ...]) -> Found[T] | None:
-    """Where there is more than one way: the literal first, then the parameters."""
+    """Where both are possible, the literal segment is tried first, then the parameter."""
     segment = segments[at]
     if (child := node.literal.get(segment)) and (found := _walk(child, segments, at + 1, values)):
         return found

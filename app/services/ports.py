@@ -1,4 +1,4 @@
-"""What the stories need from the outside. Adapters satisfy these by shape; `main` introduces them."""
+"""What the stories need from the outside. The adapters implement these protocols; `main` passes them in."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -8,97 +8,105 @@ from app.domain.rates import Policy, Standing
 
 
 class Away(Exception):
-    """The outside did not answer. Everything goes on without it."""
+    """The outside is not reachable, or did not answer in time. Everything goes on without it."""
 
 
 class AvailabilityCache(Protocol):
-    """Remembers, for each screening, its map version and the facts that were true in it. Every call may raise Away.
+    """Keeps the map version of each screening, and facts that were true in one. Every call may raise Away.
 
-    A map version is a number that only grows, with every change of a screening's seats, prices or layout.
+    A map version only grows: with every change of a screening's seats, prices or layout.
     """
 
     async def map_versions(self, screening_ids: Sequence[int]) -> list[int | None]:
-        """The map version of each screening, None where it is not known."""
+        """The map version of each of these screenings; None where it is not known."""
         ...
 
     async def known_map_versions(self) -> dict[int, int]:
-        """Every screening whose map version is known."""
+        """All screenings whose map version is known, with it."""
         ...
 
     async def move(self, map_versions: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
-        """These are the map versions now, unless a later one is known already. What was kept for earlier ones is stale.
+        """Set these map versions, except where a higher one is known. Facts of earlier versions are stale then.
 
-        Then, without another round trip, the news of screenings goes to every feed; that it did is not certain.
+        In the same round trip, the news of screenings is published to all feeds; it may get lost.
         """
         ...
 
     async def facts(self, screening_id: int) -> bytes | None:
-        """What was kept last."""
+        """The facts that were kept last; None if there are none."""
         ...
 
     async def keep(self, screening_id: int, map_version: int, facts: bytes, doubts: int) -> None:
-        """Keep facts that were true in this map version, unless it has failed since they were read (see `doubts`).
+        """Keep facts that were true in this map version, unless the cache has failed since `doubts` was read.
 
-        The map version itself becomes known if none was.
+        If no map version was known, this one is known then.
         """
         ...
 
     async def forget(self, screening_ids: Sequence[int]) -> None:
-        """Drop all that is known of these screenings."""
+        """Forget everything about these screenings."""
         ...
 
     def doubts(self) -> int:
-        """How often it failed, or forgot everything. It then answers no reader until somebody trusts it again."""
+        """How often the cache has failed or lost its memory.
+
+        After each time it answers no reader until it is trusted again.
+        """
         ...
 
     def trust(self, doubts: int, until: float) -> None:
-        """It was compared with PostgreSQL: readers are answered until then (monotonic), if it has not failed since.
+        """Answer readers until then (monotonic seconds), if the cache has not failed since `doubts` was read.
 
-        0: they are not, whenever it was trusted before.
+        Call it after a comparison with PostgreSQL. 0 ends the trust at once.
         """
         ...
 
     def go_on_trusting(self, until: float) -> None:
-        """PostgreSQL cannot be asked: if it was trusted, it still is, until then."""
+        """If it is trusted, trust it until then (monotonic seconds).
+
+        For when PostgreSQL is not reachable for a comparison.
+        """
         ...
 
     async def ping(self) -> bool:
-        """Does it answer? Never raises Away."""
+        """Whether it is reachable. Never raises Away."""
         ...
 
 
 class SeatFeed(Protocol):
-    """Hears the news of screenings from all processes. Some may be lost; whoever listens counts versions."""
+    """The news of screenings from all processes. Some may get lost; versions show it."""
 
     def watch(self, screening_id: int) -> None:
-        """From now on this screening's news is wanted."""
+        """Begin to receive the news of this screening."""
         ...
 
     def unwatch(self, screening_id: int) -> None:
-        """It is not wanted any more."""
+        """Stop receiving it."""
         ...
 
     async def run(self, hear: Callable[[int, bytes | None], None]) -> None:
-        """Hand on news until cancelled; None when some may have been lost: listening has (again) begun."""
+        """Pass on news until cancelled; None whenever some may be lost, because the subscription has (again) begun."""
         ...
 
 
 class RateCounter(Protocol):
-    """Counts requests, for all processes together."""
+    """Counts requests for all processes together."""
 
     async def count(self, policy: Policy, who: str) -> Standing:
-        """Count one request of somebody, and say where they stand. Raises Away when it cannot be counted."""
+        """Count one request of this caller, and return where they stand. Raises Away."""
         ...
 
 
 class PaymentProvider(Protocol):
-    """Takes and gives back money."""
+    """Charges and refunds."""
 
     async def pay(self, booking_id: UUID, method: str | None, token: str | None) -> str:
-        """Take the money for a booking that is about to be made; returns the payment's reference. Asked again for the
-        same booking, it answers the same and takes nothing twice. Raises PaymentDeclined."""
+        """Charge for a booking that is about to be made, and return the provider's reference.
+
+        Asked again for the same booking, it returns the same and charges nothing. Raises PaymentDeclined.
+        """
         ...
 
     async def give_back(self, reference: str) -> None:
-        """Give the money of a payment back. Asked again, it gives nothing twice."""
+        """Refund a payment. Asked again, it does nothing."""
         ...

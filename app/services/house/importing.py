@@ -34,7 +34,7 @@ def _new_theater(file: LayoutFile, name: str | None, timezone: str | None) -> Th
         if not value
     ]
     if wrong:
-        raise FileWrong([*wrong, Complaint(None, "--theater", "Or name an existing theater: --theater ID.")])
+        raise FileWrong([*wrong, Complaint(None, "--theater", "Or choose an existing theater.")])
     try:
         return TheaterIn.model_validate({**named, "layout": file.layout})
     except ValidationError as error:
