@@ -1,1 +1,1 @@
-"""The rules: standard library only; values in, values out; time is an argument."""
+"""The rules: plain functions of the standard library. Values in, values out; the time is an argument."""

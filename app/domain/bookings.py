@@ -1,4 +1,4 @@
-"""A booking is permanent, until it is cancelled."""
+"""A booking: seats that are sold, until it is cancelled."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,14 +10,14 @@ from app.domain.money import Money
 
 
 class BookingStatus(StrEnum):
-    """A booking stands, or it was undone."""
+    """A booking is confirmed, or it was cancelled."""
 
     CONFIRMED = "confirmed"
     CANCELLED = "cancelled"
 
 
 class PaymentStatus(StrEnum):
-    """What became of the money."""
+    """What happened with the money."""
 
     PAID = "paid"
     PARTLY_REFUNDED = "partly_refunded"
@@ -26,7 +26,7 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What the provider said, and how it calls the payment."""
+    """The status of a payment, and the provider's reference for it."""
 
     status: PaymentStatus
     reference: str
@@ -34,7 +34,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Seats that are sold. `prices` are its live seats; `left` are those cancelled one by one."""
+    """Sold seats. `prices` are its seats, with their prices; `left` are seats that were cancelled one by one."""
 
     id: UUID
     user_id: int
@@ -48,7 +48,10 @@ class Booking:
     left: Mapping[int, Money] = field(default_factory=dict)
 
     def without(self, seat_id: int, now: datetime, version: int) -> "Booking":
-        """The booking after one seat of it was cancelled; cancelling its last seat cancels it."""
+        """The booking after one seat was cancelled at `now` (UTC).
+
+        If it was the last one, the whole booking is cancelled.
+        """
         kept = {kept_id: price for kept_id, price in self.prices.items() if kept_id != seat_id}
         if not kept:
             return self.cancelled(now, version)
@@ -57,7 +60,7 @@ class Booking:
         return replace(self, prices=kept, left=left, payment=payment, version=version)
 
     def cancelled(self, now: datetime, version: int) -> "Booking":
-        """The booking undone as a whole. It goes on naming the seats that it had."""
+        """The booking after it was cancelled at `now` (UTC). It still has the seats that it had."""
         return replace(
             self,
             status=BookingStatus.CANCELLED,

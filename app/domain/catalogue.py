@@ -1,4 +1,4 @@
-"""What anybody may look up: theaters, and screenings as they are listed."""
+"""What everybody may read: theaters, and screenings as they are listed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,10 @@ from app.domain.screenings import Screening
 
 @dataclass(frozen=True, slots=True)
 class Theater:
-    """A house. `screenings_count` are those to come; the revisions count its own edits and those of its seats."""
+    """A theater.
+
+    `screenings_count` are upcoming ones; the revisions count the edits of the theater and of its layout.
+    """
 
     id: int
     name: str
@@ -21,7 +24,7 @@ class Theater:
 
 @dataclass(frozen=True, slots=True)
 class ListedScreening:
-    """A screening with what the rules need not know of it, and whether it was on sale when it was read."""
+    """A screening with what only readers need, and whether it was on sale when it was read."""
 
     screening: Screening
     title: str
@@ -32,7 +35,7 @@ class ListedScreening:
 
 @dataclass(frozen=True, slots=True)
 class ScreeningFilter:
-    """Which screenings are asked for: of one theater, starting at `starts_from` or later and before `starts_before`."""
+    """Which screenings to list: of one theater, with a start from `starts_from` on and before `starts_before` (UTC)."""
 
     theater_id: int | None = None
     starts_from: datetime | None = None

@@ -9,7 +9,7 @@ from app.domain.seats import SeatStatus
 
 
 class ClaimStatus(StrEnum):
-    """How a seat is taken."""
+    """Why a seat is not available."""
 
     HELD = "held"
     BOOKED = "booked"
@@ -25,7 +25,7 @@ SEEN_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who has a seat, and until when. Only a hold has an end, only a blocked seat a reason."""
+    """Who has a seat, and until when. Only a held seat has an end, only a blocked one a reason."""
 
     seat_id: int
     status: ClaimStatus
@@ -36,14 +36,14 @@ class Claim:
     reason: str | None = None
 
     def is_live(self, now: datetime) -> bool:
-        """A hold whose time is over is no hold at that very moment, swept or not."""
+        """Whether it counts at `now`. A hold whose time is over does not, whether it was swept or not."""
         return self.expires_at is None or self.expires_at > now
 
     def is_held_by(self, user_id: int) -> bool:
-        """Held, run out or not, by this user."""
+        """Whether this user holds the seat, or did until the hold ran out."""
         return self.status is ClaimStatus.HELD and self.user_id == user_id
 
     @property
     def seen_as(self) -> SeatStatus:
-        """What everybody sees of a live claim."""
+        """The status of the seat that everybody sees while the claim is live."""
         return SEEN_AS[self.status]

@@ -1,4 +1,4 @@
-"""A key makes a repeat harmless: the same key with the same request is answered as before (docs/api.md, section 2)."""
+"""Idempotency keys: the same key with the same request gets the same answer again (docs/api.md, section 2)."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ ANONYMOUS = 0
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A caller's idempotency key with what it was sent for.
+    """An idempotency key and the request that it was sent with.
 
-    Keys belong to the user; those of callers whom nobody knows belong to `ANONYMOUS`. `fingerprint` is 32 bytes over
+    A key belongs to its user; keys of callers without a token belong to `ANONYMOUS`. `fingerprint` is 32 bytes over
     method, canonical path and parsed body: the same key with another fingerprint is a mistake of the caller.
     """
 

@@ -1,4 +1,4 @@
-"""From an organizer's plan to the seats of the house: categories, labels, places (docs/api.md, section 4)."""
+"""Makes the seats of a theater from an organizer's plan: categories, labels, places (docs/api.md, section 4)."""
 
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
@@ -17,7 +17,7 @@ ROW_PITCH: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class SeatPlan:
-    """A seat as it was planned; None is what the plan leaves open."""
+    """A planned seat. None: the plan says nothing."""
 
     number: int
     label: str | None = None
@@ -31,7 +31,7 @@ class SeatPlan:
 
 @dataclass(frozen=True, slots=True)
 class RowPlan:
-    """A row: so many seats numbered from 1, or each one by itself."""
+    """A planned row: how many seats, numbered from 1, or each seat."""
 
     row: str
     seats: int | Sequence[SeatPlan]
@@ -44,7 +44,7 @@ class RowPlan:
 
 @dataclass(frozen=True, slots=True)
 class SectionPlan:
-    """A part of the house with its rows, the one next to the stage first."""
+    """A planned section and its rows, the one next to the stage first."""
 
     name: str
     rows: Sequence[RowPlan]
@@ -53,7 +53,7 @@ class SectionPlan:
 
 @dataclass(frozen=True, slots=True)
 class SeatDraft:
-    """A seat of a layout that was not written down yet: everything but its id."""
+    """A seat that has no id yet."""
 
     label: str
     section: str
@@ -69,25 +69,25 @@ class SeatDraft:
 
 @dataclass(slots=True, eq=False)
 class LayoutRefused(Flawed):
-    """No house can be built from this plan."""
+    """The plan cannot be a layout."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilding:
-    """What becomes of a house: each seat as it will be with the id that it keeps (None: a new seat), and who goes."""
+    """A change of a layout: each seat with the id that it keeps (None: it is new), and the seats that go."""
 
     seats: tuple[tuple[SeatDraft, int | None], ...]
     gone: tuple[Seat, ...]
 
     def must_leave_alone(self, seat_ids: Container[int]) -> None:
-        """Raises LayoutInUse naming those of the seats that go which are among `seat_ids`: somebody has them."""
+        """Raises LayoutInUse with the seats that go and are in `seat_ids`: those that somebody has."""
         if taken := tuple(SeatInUse(seat.id, seat.label) for seat in self.gone if seat.id in seat_ids):
             raise LayoutInUse(taken)
 
 
 @dataclass(slots=True)
 class _Place:
-    """A seat on its way from plan to draft, with its path in the plan."""
+    """A seat between plan and draft, with its path in the plan."""
 
     section_at: int
     row_at: int
@@ -106,14 +106,14 @@ class _Place:
 
     @property
     def name(self) -> str:
-        """Its default label in a house where short ones would clash."""
+        """Its default label, if short ones would clash."""
         return f"{self.section}-{self.row}-{self.plan.number}"
 
 
 def lay_out(sections: Sequence[SectionPlan]) -> tuple[SeatDraft, ...]:
-    """The seats of the house, in the order of the plan.
+    """The seats of a theater, in the order of the plan.
 
-    Raises LayoutRefused when it has too many, when a row has a number twice, and when labels clash.
+    Raises LayoutRefused if there are too many, a row has a number twice, or labels clash.
     """
     size = sum(row.size for section in sections for row in section.rows)
     if size > MAX_SEATS:
@@ -127,8 +127,10 @@ def lay_out(sections: Sequence[SectionPlan]) -> tuple[SeatDraft, ...]:
 
 
 def rebuild(standing: Layout, drafts: Sequence[SeatDraft]) -> Rebuilding:
-    """From the house as it stands to the one that is planned. A seat is known by its label, and keeps its id; one that
-    was taken out earlier and comes back is the same seat again."""
+    """The change from the current layout to the planned one. A seat with the same label keeps its id.
+
+    A seat that was removed earlier and comes back gets its old id.
+    """
     known = {label: seat_id for seat_id, label in standing.former.items()}
     known |= {label: seat.id for label, seat in standing.by_label.items()}
     planned = {draft.label for draft in drafts}
@@ -139,7 +141,7 @@ def rebuild(standing: Layout, drafts: Sequence[SeatDraft]) -> Rebuilding:
 
 
 def categories_of(drafts: Sequence[SeatDraft]) -> tuple[str, ...]:
-    """The categories of a house, each once, in the order of its seats."""
+    """The categories of the seats, each once, in the order of the seats."""
     return tuple(dict.fromkeys(draft.category for draft in drafts))
 
 
@@ -168,7 +170,10 @@ def _refuse_numbers_twice(places: Sequence[_Place]) -> None:
 
 
 def _label(places: Sequence[_Place]) -> None:
-    """As given; else row and number ("A1"), but if one of those would clash anywhere, all of those get the section."""
+    """Labels as given, else row and number ("A1").
+
+    If one of those clashes anywhere, all of those get the section too.
+    """
     short = [place.plan.label or f"{place.row}{place.plan.number}" for place in places]
     used = Counter(short)
     clash = any(place.plan.label is None and used[label] > 1 for place, label in zip(places, short, strict=True))
@@ -190,7 +195,7 @@ def _refuse_labels_twice(places: Sequence[_Place]) -> None:
 
 
 def _put_in_place(places: Sequence[_Place]) -> None:
-    """Where the plan says; else row by row below everything that has a place, each row in the middle."""
+    """Places as given, else row by row behind everything that has a place, each row centered."""
     lowest = max((place.plan.y for place in places if place.plan.y is not None), default=None)
     line = 0.0 if lowest is None else lowest + 2 * ROW_PITCH
     section_before: int | None = None

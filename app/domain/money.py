@@ -1,4 +1,4 @@
-"""Money is a whole number of minor units with its currency; never a float."""
+"""Money: a whole number of minor units and a currency, never a float."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,5 +26,5 @@ class Money:
 
 
 def total(prices: Iterable[Money], currency: str) -> Money:
-    """The sum of prices of one currency; nothing costs zero of `currency`."""
+    """The sum of prices in one currency; 0 of `currency` if there are none."""
     return Money(sum(price.amount_minor for price in prices), currency)

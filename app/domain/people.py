@@ -1,11 +1,11 @@
-"""Who is asking."""
+"""Callers: users, their roles, and the scopes of API keys."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a user may do: buy, work the door, run the house, run Usher."""
+    """What a user may do: buy, work at the door, organize (theaters, screenings, bookings), administer the service."""
 
     CUSTOMER = "customer"
     STAFF = "staff"
@@ -14,7 +14,7 @@ class Role(StrEnum):
 
 
 class KeyScope(StrEnum):
-    """What an API key may be used for, within what its role allows."""
+    """What an API key may be used for, within its role."""
 
     READ = "read"
     SELL = "sell"
@@ -24,9 +24,9 @@ class KeyScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A caller who was believed. A guest is a customer without a password.
+    """An authenticated caller. A guest is a customer without a password.
 
-    `scopes` None: whatever the role allows; an API key may do less.
+    `scopes` None: everything that the role allows; an API key may be allowed less.
     """
 
     id: int
@@ -35,20 +35,20 @@ class Person:
     scopes: frozenset[KeyScope] | None = None
 
     def may(self, scope: KeyScope) -> bool:
-        """Is this within what they came for? People always may, machines as their key says."""
+        """Whether the scope allows this call. Users have all scopes, API keys only their own."""
         return self.scopes is None or scope in self.scopes
 
     @property
     def runs_the_house(self) -> bool:
-        """May see everybody's bookings and edit theaters and screenings."""
+        """Whether they are an organizer: may see everybody's bookings, and edit theaters and screenings."""
         return self.role in (Role.ORGANIZER, Role.ADMIN)
 
     @property
     def works_the_door(self) -> bool:
-        """May let people in."""
+        """Whether they may check tickets at the door."""
         return self.role is not Role.CUSTOMER
 
     @property
     def runs_usher(self) -> bool:
-        """May make and revoke API keys."""
+        """Whether they may create and revoke API keys."""
         return self.role is Role.ADMIN

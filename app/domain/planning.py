@@ -1,4 +1,4 @@
-"""A screening as an organizer plans it, and what must be right about it (docs/api.md, section 5)."""
+"""A screening as an organizer plans it, and the rules for it (docs/api.md, section 5)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +13,10 @@ MOST_PRICES: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class ScreeningPlan:
-    """What an organizer decides. Times are UTC, hold times seconds; a hold time of None is the house's usual one.
+    """What an organizer decides. Times are UTC, hold times seconds; a hold time of None is the service's default.
 
-    `limits` are those that the organizer set, None for unlimited; one that is not there is the house's usual one.
+    `limits` has the limits that the organizer has set, None for no limit. For those that are missing, the service's
+    defaults count.
     """
 
     title: str
@@ -29,7 +30,7 @@ class ScreeningPlan:
     orphan_rule: bool = False
 
     def must_make_sense(self, categories: Iterable[str], usual_hold_seconds: int) -> None:
-        """Raises Flawed naming everything that does not: a category of the layout without a price, prices in several
+        """Raises Flawed with everything that is wrong: a category without a price, too many prices or several
         currencies, sales that close before they open, a cap that is shorter than a hold.
         """
         flaws = _unpriced(self, categories)
@@ -52,8 +53,9 @@ class ScreeningPlan:
             raise Flawed(tuple(flaws))
 
     def must_keep_currency(self, before: "ScreeningPlan") -> None:
-        """Raises Flawed when the prices are in another currency than `before`: seats were taken at those, and a total
-        of two currencies is none.
+        """Raises Flawed if the currency differs from that of `before`, in which seats were taken.
+
+        A total has just one.
         """
         old, new = ({price.currency for price in plan.prices.values()} for plan in (before, self))
         if old and new and old != new:
@@ -63,7 +65,7 @@ class ScreeningPlan:
 
 @dataclass(frozen=True, slots=True)
 class PlannedScreening:
-    """A screening that was written down, as its organizer sees it."""
+    """A stored screening, as its organizer sees it."""
 
     id: int
     theater_id: int
@@ -72,7 +74,7 @@ class PlannedScreening:
 
 
 def must_have_prices(categories: Iterable[str], to_come: Iterable[PlannedScreening]) -> None:
-    """Raises Flawed naming every category of a new layout that a screening to come has no price for."""
+    """Raises Flawed with every category of a new layout that an upcoming screening has no price for."""
     unpriced: dict[str, list[PlannedScreening]] = {}
     known = list(to_come)
     for category in categories:

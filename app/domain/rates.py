@@ -1,36 +1,35 @@
-"""How often one caller may ask: three buckets, each counted for the user and for the client address. And how many may
-listen at a time."""
+"""Rate limits: buckets of requests, counted per user and per client address. And how many may listen at a time."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Bucket(StrEnum):
-    """What is counted together."""
+    """Which requests are counted together."""
 
     LOGIN = "login"
     READING = "reading"
     TAKING = "taking"
     LIVE = "live"
-    """Connections that are open at the same time, not requests."""
+    """Connections that are open at the same time; not requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """So many requests of a bucket in so many seconds."""
+    """How many requests of a bucket are allowed in how many seconds."""
 
     bucket: Bucket
     amount: int
     seconds: int
 
     def times(self, factor: int) -> "Policy":
-        """The policy of somebody who may be many: an address that a household or an office shares."""
+        """The policy of an address, which several users may share."""
         return Policy(self.bucket, self.amount * factor, self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a caller stands after a request: how many are left, and in how many seconds there are more."""
+    """The state of a caller after a request: how many more are allowed, and in how many seconds the next ones are."""
 
     policy: Policy
     is_allowed: bool

@@ -1,4 +1,7 @@
-"""Refusals: a rule said no. Expected, never logged as an error. `code` names the problem of docs/api.md, section 3."""
+"""Refusals: a rule said no. They are expected, and never logged as errors.
+
+`code` is the kind of problem (docs/api.md, section 3). What people read about them is in schemas/sentences.py.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +18,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SeatInTheWay:
-    """A seat that could not be taken: what it is, and why in words for a person."""
+    """A seat that cannot be taken: its status, and a sentence that says why."""
 
     seat_id: int
     label: str
@@ -25,7 +28,7 @@ class SeatInTheWay:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A screening that might have been meant."""
+    """A screening that a call may have meant."""
 
     id: int
     title: str
@@ -34,7 +37,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with a plan and where: the path into it, a word for programs, a sentence for people."""
+    """A mistake in an organizer's plan: the path to it, a code for programs, a sentence for people."""
 
     loc: tuple[str | int, ...]
     code: str
@@ -43,7 +46,7 @@ class Flaw:
 
 @dataclass(slots=True, eq=False)
 class Flawed(Refusal):
-    """What an organizer wrote can be read, but makes no sense; every flaw is named."""
+    """A plan is well-formed, but has mistakes. All of them are named."""
 
     code: ClassVar[str] = "validation"
     errors: tuple[Flaw, ...]
@@ -51,7 +54,7 @@ class Flawed(Refusal):
 
 @dataclass(slots=True, eq=False)
 class NotFound(Refusal):
-    """There is no such thing, or it belongs to somebody else; `what` is the noun: "reservation"."""
+    """It does not exist, or belongs to another user. `what` is the noun: "reservation"."""
 
     code: ClassVar[str] = "not-found"
     what: str
@@ -61,7 +64,7 @@ class NotFound(Refusal):
 class UnknownSeats(Refusal):
     """Seats that the theater does not have, as the caller wrote them.
 
-    The box office adds the screening's map version after the batch; the desk, labels that are free.
+    The box office adds the screening's map version after the batch; the desk the labels of free seats.
     """
 
     code: ClassVar[str] = "unknown-seats"
@@ -72,9 +75,9 @@ class UnknownSeats(Refusal):
 
 @dataclass(slots=True, eq=False)
 class SeatsUnavailable(Refusal):
-    """Every seat that stood in the way, with its reason.
+    """All seats that cannot be taken, each with the reason.
 
-    The box office adds the screening's map version after the batch; the desk, labels that are free, nearest first.
+    The box office adds the screening's map version after the batch; the desk the labels of free seats, nearest first.
     """
 
     code: ClassVar[str] = "seats-unavailable"
@@ -85,7 +88,7 @@ class SeatsUnavailable(Refusal):
 
 @dataclass(slots=True, eq=False)
 class ReservationExpired(Refusal):
-    """The hold ended and these of its seats are gone."""
+    """The hold has run out, and these of its seats are taken."""
 
     code: ClassVar[str] = "reservation-expired"
     expired_at: datetime
@@ -94,7 +97,7 @@ class ReservationExpired(Refusal):
 
 @dataclass(slots=True, eq=False)
 class ReservationEnded(Refusal):
-    """The reservation was released, cancelled or booked before; nothing more can be done with it."""
+    """The reservation was released, cancelled or booked before."""
 
     code: ClassVar[str] = "reservation-ended"
     reservation_status: str
@@ -102,7 +105,7 @@ class ReservationEnded(Refusal):
 
 @dataclass(slots=True, eq=False)
 class ExtensionLimit(Refusal):
-    """The hold already ends as late as a hold may."""
+    """The hold already ends as late as it may."""
 
     code: ClassVar[str] = "extension-limit"
     latest_expires_at: datetime
@@ -110,7 +113,7 @@ class ExtensionLimit(Refusal):
 
 @dataclass(slots=True, eq=False)
 class LimitExceeded(Refusal):
-    """A policy of the house: which, how much is allowed, and how much was used before the request."""
+    """A limit: its name, how much it allows, and how much was in use before the request."""
 
     code: ClassVar[str] = "limit-exceeded"
     limit: str
@@ -120,7 +123,7 @@ class LimitExceeded(Refusal):
 
 @dataclass(slots=True, eq=False)
 class SalesClosed(Refusal):
-    """Seats cannot be taken at this moment. `opens_at` None: sales had opened."""
+    """Seats cannot be taken now. `opens_at` None: sales were open at once."""
 
     code: ClassVar[str] = "sales-closed"
     opens_at: datetime | None
@@ -137,7 +140,7 @@ class ScreeningRequired(Refusal):
 
 @dataclass(slots=True, eq=False)
 class PaymentDeclined(Refusal):
-    """The provider said no; the hold stays."""
+    """The provider declined the payment. The hold stays."""
 
     code: ClassVar[str] = "payment-declined"
     reason: str
@@ -160,7 +163,7 @@ class KeyInUse(Refusal):
 
 @dataclass(slots=True, eq=False)
 class KeyInvalid(Refusal):
-    """The idempotency key is not one; `why` is a sentence for a person."""
+    """The idempotency key is not valid. `why` is a sentence for a person."""
 
     code: ClassVar[str] = "idempotency-key-invalid"
     why: str
@@ -168,7 +171,7 @@ class KeyInvalid(Refusal):
 
 @dataclass(slots=True, eq=False)
 class TheaterInUse(Refusal):
-    """A theater cannot be taken away while screenings are to come."""
+    """A theater with upcoming screenings cannot be removed."""
 
     code: ClassVar[str] = "theater-in-use"
     screenings: tuple[Candidate, ...]
@@ -176,7 +179,7 @@ class TheaterInUse(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class SeatInUse:
-    """A seat that somebody holds or booked."""
+    """A seat that is held or booked."""
 
     seat_id: int
     label: str
@@ -184,7 +187,7 @@ class SeatInUse:
 
 @dataclass(slots=True, eq=False)
 class LayoutInUse(Refusal):
-    """An edit would drop these seats, and somebody holds or booked them in a screening that is not over."""
+    """An edit would remove these seats, but they are held or booked in an upcoming screening."""
 
     code: ClassVar[str] = "layout-in-use"
     seats: tuple[SeatInUse, ...]
@@ -200,7 +203,7 @@ class ChangesGone(Refusal):
 
 @dataclass(slots=True, eq=False)
 class PreconditionFailed(Refusal):
-    """Somebody else edited it in the meantime: it has another revision than the caller's If-Match says."""
+    """Somebody else made an edit: the revision is not the one in the caller's If-Match."""
 
     code: ClassVar[str] = "precondition-failed"
     revision: int
@@ -208,7 +211,7 @@ class PreconditionFailed(Refusal):
 
 @dataclass(slots=True, eq=False)
 class RateLimited(Refusal):
-    """Too many requests: the standing says of what, and when there may be more."""
+    """Too many requests. The standing says of which bucket, and when more are allowed."""
 
     code: ClassVar[str] = "rate-limited"
     standing: Standing
@@ -216,7 +219,7 @@ class RateLimited(Refusal):
 
 @dataclass(slots=True, eq=False)
 class Unauthenticated(Refusal):
-    """No token where one is needed, or one that is not believed."""
+    """A token is needed, or the one that was sent is not valid. `why` is a sentence for a person."""
 
     code: ClassVar[str] = "unauthenticated"
     why: str = "A token is needed. Send the header Authorization: Bearer <token>."
@@ -224,7 +227,7 @@ class Unauthenticated(Refusal):
 
 @dataclass(slots=True, eq=False)
 class Forbidden(Refusal):
-    """The caller is known and may not do this."""
+    """The caller is known, but may not do this. `why` is a sentence for a person."""
 
     code: ClassVar[str] = "forbidden"
     why: str = "Your role does not allow this. Sign in as a user whose role does."
@@ -232,14 +235,17 @@ class Forbidden(Refusal):
 
 @dataclass(slots=True, eq=False)
 class UsernameTaken(Refusal):
-    """Somebody else has this username, perhaps written otherwise."""
+    """Another account has this username, perhaps in another spelling."""
 
     code: ClassVar[str] = "username-taken"
 
 
 @dataclass(slots=True, eq=False)
 class Busy(Refusal):
-    """PostgreSQL is away or saturated, or the queue is full. `outcome_unknown`: the work may have been done."""
+    """PostgreSQL is not reachable or overloaded, or the queue is full. `why` is a sentence for a person.
+
+    `outcome_unknown`: the work may have been done.
+    """
 
     code: ClassVar[str] = "busy"
     why: str = "The service is busy."

@@ -1,4 +1,4 @@
-"""A reservation names a hold: some seats of one screening, for one user, until a moment."""
+"""A reservation names a hold: seats of one screening, for one user, until a moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from app.domain.money import Money
 
 
 class ReservationStatus(StrEnum):
-    """Where a reservation is in its life; the last three are its ends."""
+    """The status of a reservation. The last three are final."""
 
     HELD = "held"
     PAYING = "paying"
@@ -24,10 +24,10 @@ HOLDING = (ReservationStatus.HELD, ReservationStatus.PAYING)
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A hold and its history. `prices` are its seats, by id, each at the price of its moment.
+    """A hold and its history. `prices` are its seats, by id, each at the price of the hold.
 
-    `left` are seats that it once had: released one by one, or moved into a newer reservation or a booking.
-    Every seat of a reservation that is held or paying has a claim that names it.
+    `left` are seats that it had before: released one by one, or moved into a newer reservation or a booking.
+    While a reservation is held or paying, each of its seats has a claim that names it.
     """
 
     id: UUID
@@ -42,17 +42,20 @@ class Reservation:
     left: Mapping[int, Money] = field(default_factory=dict)
 
     def is_holding(self, now: datetime) -> bool:
-        """Does it keep its seats from others at this moment?"""
+        """Whether it keeps its seats from others at `now`."""
         return self.status in HOLDING and self.expires_at > now
 
     def status_at(self, now: datetime) -> ReservationStatus:
-        """A hold that ran out is expired at that very moment, swept or not."""
+        """The status at `now`. A hold that has run out is expired, whether it was swept or not."""
         if self.status in HOLDING and self.expires_at <= now:
             return ReservationStatus.EXPIRED
         return self.status
 
     def without(self, seat_ids: frozenset[int], version: int) -> "Reservation":
-        """The reservation after it gave up some seats. Giving up all of them ends it; it goes on naming them."""
+        """The reservation after it gave up some seats.
+
+        If it gives up all, it ends, and still has the seats that it had.
+        """
         kept = {seat_id: price for seat_id, price in self.prices.items() if seat_id not in seat_ids}
         if not kept:
             return self.ended(ReservationStatus.RELEASED, version)
@@ -60,5 +63,5 @@ class Reservation:
         return replace(self, prices=kept, left={**self.left, **given}, version=version)
 
     def ended(self, status: ReservationStatus, version: int, booking_id: UUID | None = None) -> "Reservation":
-        """The reservation at one of its ends. It goes on naming the seats that it had."""
+        """The reservation with this final status. It still has the seats that it had."""
         return replace(self, status=status, version=version, booking_id=booking_id)

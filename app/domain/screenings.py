@@ -10,7 +10,7 @@ from app.domain.refusals import SalesClosed
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one buyer may take. None is unlimited (docs/api.md, section 8)."""
+    """The limits of one buyer. None is no limit (docs/api.md, section 8)."""
 
     max_seats_per_reservation: int | None = 10
     max_seats_per_user: int | None = None
@@ -20,7 +20,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """What the rules must know of a screening. Times are UTC; hold times are seconds."""
+    """What the rules need of a screening. Times are UTC; hold times are in seconds."""
 
     id: int
     theater_id: int
@@ -48,32 +48,32 @@ class Screening:
 
     @property
     def closes_at(self) -> datetime:
-        """Sales end when the organizer says, otherwise when the screening starts."""
+        """When sales end: as the organizer says, else when the screening starts."""
         return self.sales_close_at or self.starts_at
 
     @property
     def currency(self) -> str:
-        """The currency of its prices; a screening without prices is free in euros."""
+        """The currency of its prices; euros if it has none."""
         return next((price.currency for price in self.prices.values()), "EUR")
 
     def is_on_sale(self, now: datetime) -> bool:
-        """May seats be taken at this moment?"""
+        """Whether seats can be taken at `now`."""
         opened = self.sales_open_at is None or self.sales_open_at <= now
         return opened and now < self.closes_at and self.cancelled_at is None
 
     def must_be_on_sale(self, now: datetime) -> None:
-        """Raises SalesClosed when seats may not be taken at this moment."""
+        """Raises SalesClosed if seats cannot be taken at `now`."""
         if not self.is_on_sale(now):
             raise SalesClosed(self.sales_open_at, self.cancelled_at or self.closes_at)
 
     def price_of(self, category: str) -> Money:
-        """What a seat of this category costs now; a category without a price is free."""
+        """The current price of a seat of this category; 0 if the category has none."""
         return self.prices.get(category) or Money(0, self.currency)
 
     def hold_ends(self, first_held_at: datetime, now: datetime) -> datetime:
-        """When a hold taken or renewed now ends: after a full hold time, never past the cap counted from the first."""
+        """When a hold that is made or extended at `now` ends: after a full hold time, but not beyond the cap."""
         return min(now + self.hold_time, self.latest_end(first_held_at))
 
     def latest_end(self, first_held_at: datetime) -> datetime:
-        """The moment past which no hold that began at `first_held_at` can be extended."""
+        """The cap of a hold that began at `first_held_at`: it cannot be extended beyond this."""
         return first_held_at + self.longest_hold

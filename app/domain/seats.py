@@ -1,4 +1,4 @@
-"""Seats and the layout they stand in. A seat is a place in the house; who has it for a screening is a claim."""
+"""Seats and layouts. A seat is a place in a theater; who has it for a screening is a claim."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from app.domain.refusals import UnknownSeats
 
 
 class SeatStatus(StrEnum):
-    """What a seat of a screening is, told from where the reader stands."""
+    """The status of a seat in a screening, as the reader sees it."""
 
     AVAILABLE = "available"
     RESERVED = "reserved"
@@ -19,7 +19,10 @@ class SeatStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One place in a theater. `label` is unique there; `x` and `y` are in seat widths, the stage at smaller `y`."""
+    """One place in a theater.
+
+    `label` is unique there; `x` and `y` are in seat widths, and `y` grows away from the stage.
+    """
 
     id: int
     label: str
@@ -36,7 +39,7 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class SeatNames:
-    """The seats that a caller named, by id or by label: exactly one of the two, in the caller's order, none twice."""
+    """The seats that a caller named: either ids or labels, in the caller's order, each once."""
 
     ids: tuple[int, ...] = ()
     labels: tuple[str, ...] = ()
@@ -44,9 +47,9 @@ class SeatNames:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A theater's seats in their order, as they were at one revision.
+    """The seats of a theater in their order, at one revision.
 
-    `former` are the labels of seats that were taken out: on no map and in nobody's reach, but on old tickets.
+    `former` are the labels of removed seats, by id: they are on no map and cannot be taken, but old tickets show them.
     """
 
     theater_id: int
@@ -61,9 +64,9 @@ class Layout:
         object.__setattr__(self, "by_label", {seat.label: seat for seat in self.seats})
 
     def find(self, names: SeatNames) -> tuple[Seat, ...]:
-        """The seats meant, in the caller's order.
+        """The named seats, in the caller's order.
 
-        Raises UnknownSeats naming every one that this theater does not have, as it was given.
+        Raises UnknownSeats with all names that this theater does not have, as they were given.
         """
         found: list[Seat] = []
         unknown: list[int | str] = []
@@ -81,7 +84,7 @@ class Layout:
         return self.find(SeatNames(ids=tuple(seat_ids)))
 
     def label_of(self, seat_id: int) -> str:
-        """What a ticket says, also of a seat that was taken out of the house since."""
+        """The label of a seat, even of one that was removed."""
         seat = self.by_id.get(seat_id)
         return seat.label if seat else self.former.get(seat_id, str(seat_id))
 

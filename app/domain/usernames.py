@@ -1,7 +1,7 @@
-"""What a username may be, and when two are the same one.
+"""Valid usernames, and which of them are the same.
 
-A name is written as NFKC writes it: letters and digits of any script, and `. _ - + @`, beginning with a letter or a
-digit. Two names that differ in case only are the same name.
+A name is normalized (NFKC). It has letters and digits of any script, and `. _ - + @`, and begins with a letter or a
+digit. Names that differ only in upper and lower case are the same name.
 """
 
 import unicodedata
@@ -13,7 +13,10 @@ _MARKS: Final = frozenset("._-+@")
 
 
 def normal(username: str) -> str:
-    """The name as it is kept. Raises ValueError when it is none; give it no more than a few hundred characters."""
+    """The name as it is stored.
+
+    Raises ValueError if it is not valid. The caller bounds its length to some hundred characters.
+    """
     name = unicodedata.normalize("NFKC", username.strip())
     if not SHORTEST <= len(name) <= LONGEST:
         raise ValueError(f"A username must have {SHORTEST} to {LONGEST} characters.")
@@ -25,10 +28,10 @@ def normal(username: str) -> str:
 
 
 def key(username: str) -> str:
-    """The same for every way to write the same name. What is no name has a key that nobody has."""
+    """The same for all spellings of a name. It never raises; a name that is not valid has a key that no account has."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username.strip()).casefold())
 
 
 def _may_be_in_a_name(character: str) -> bool:
-    """Letters, the marks that some scripts write on them, and digits; no sign that cannot be seen."""
+    """Whether it is a letter, a mark that some scripts write on letters, a digit, or one of `. _ - + @`."""
     return character in _MARKS or unicodedata.category(character)[0] in "LM" or unicodedata.category(character) == "Nd"

@@ -1,4 +1,4 @@
-"""Taking seats off sale and putting them back: the house decides, seat by seat; what somebody has stays theirs."""
+"""Blocks seats, and unblocks them. It is decided seat by seat: seats that are held or booked stay as they are."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,7 +13,7 @@ from app.domain.seats import Seat
 
 
 class BlockOutcome(StrEnum):
-    """What became of one seat (docs/api.md, section 8)."""
+    """What happened to one seat (docs/api.md, section 8)."""
 
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
@@ -26,7 +26,7 @@ _SOMEBODYS = {ClaimStatus.HELD: BlockOutcome.RESERVED, ClaimStatus.BOOKED: Block
 
 
 def block(state: ScreeningState, command: Block, now: datetime) -> Decision:
-    """What is free goes off sale; a hold that ran out is no obstacle. Raises UnknownSeats."""
+    """Block all seats that are available. A hold that has run out does not count. Raises UnknownSeats."""
 
     def one(seat: Seat, claim: Claim | None, decision: Decision) -> BlockOutcome:
         if claim is not None and claim.is_live(now):
@@ -41,7 +41,7 @@ def block(state: ScreeningState, command: Block, now: datetime) -> Decision:
 
 
 def unblock(state: ScreeningState, command: Unblock, now: datetime) -> Decision:
-    """What was off sale is free again. Raises UnknownSeats."""
+    """Put blocked seats back on sale. Raises UnknownSeats."""
 
     def one(seat: Seat, claim: Claim | None, decision: Decision) -> BlockOutcome:
         if claim is None or not claim.is_live(now):

@@ -1,4 +1,4 @@
-"""Booking: a hold, or seats directly; and undoing it."""
+"""Books a hold, or seats directly; and cancels bookings."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,9 +17,10 @@ from app.domain.seats import Seat
 
 
 def confirm(state: ScreeningState, command: Confirm, now: datetime) -> Decision:
-    """The reservation's seats are sold to whoever held them, at the price of the hold. Confirmed before: that booking.
+    """Book the seats of a reservation, at the prices of the hold. If it is booked already: that booking.
 
-    Late, but every seat is still free: it succeeds. Raises ReservationEnded, or ReservationExpired naming what is gone.
+    After its end it succeeds too, if every seat is still free. Raises NotFound; ReservationEnded; ReservationExpired
+    with the seats that are taken.
     """
     reservation = state.reservation_of(command.buyer.id, command.reservation_id)
     if reservation.booking_id is not None:
@@ -53,9 +54,10 @@ def confirm(state: ScreeningState, command: Confirm, now: datetime) -> Decision:
 
 
 def book(state: ScreeningState, command: Book, now: datetime) -> Decision:
-    """These seats are sold to the buyer, who may hold them or nobody. Booked together before: that booking.
+    """Book seats directly. If the buyer has booked exactly these together already: that booking.
 
-    What the buyer held is taken out of the hold, at the price of the hold.
+    Seats that the buyer holds leave the hold, and keep its prices. Raises SeatsUnavailable, UnknownSeats, LimitExceeded
+    and SalesClosed.
     """
     user_id = command.buyer.id
     seats = state.layout.find(command.seats)
@@ -76,9 +78,9 @@ def book(state: ScreeningState, command: Book, now: datetime) -> Decision:
 
 
 def cancel(state: ScreeningState, command: Cancel, now: datetime) -> Decision:
-    """The booking, or one seat of it, is undone; its seats are free at once. What is cancelled already stays so.
+    """Cancel a booking, or one seat of it; the seats are free at once. What is cancelled already stays so.
 
-    Raises NotFound, also for somebody else's booking unless the caller runs the house.
+    Raises NotFound, also if the booking is another user's and the caller is no organizer.
     """
     booking = state.bookings.get(command.booking_id)
     if booking is None or not (booking.user_id == command.buyer.id or command.buyer.runs_the_house):
@@ -112,7 +114,7 @@ def _direct_booking(
 
 
 def _booked_together(state: ScreeningState, seats: tuple[Seat, ...], user_id: int) -> Booking | None:
-    """The booking in which the user has exactly these seats, if there is one."""
+    """The booking in which the user has exactly these seats; None if there is none."""
     booking_ids: set[UUID | None] = set()
     for seat in seats:
         claim = state.claims.get(seat.id)
@@ -123,7 +125,7 @@ def _booked_together(state: ScreeningState, seats: tuple[Seat, ...], user_id: in
 
 
 def _sell(booking: Booking, decision: Decision) -> None:
-    """Write a sale down: the booking, and one claim without an end for each of its seats."""
+    """Enter the booking, and a claim without an end for each of its seats."""
     decision.bookings[booking.id] = booking
     for seat_id in booking.prices:
         decision.claims[seat_id] = Claim(

@@ -1,4 +1,4 @@
-"""A screening that was cancelled: what people held is released, what they booked is cancelled and refunded."""
+"""Undoes the holds and bookings of a cancelled screening: holds are released, bookings are cancelled and refunded."""
 
 from datetime import datetime
 
@@ -11,7 +11,10 @@ from app.domain.reservations import HOLDING, ReservationStatus
 
 
 def close(state: ScreeningState, command: Close, now: datetime) -> Decision:
-    """Those of the holds and bookings that still stand are undone. While the screening is not cancelled, none is."""
+    """Undo those of the holds and bookings that are left.
+
+    As long as the screening is not cancelled, nothing changes.
+    """
     decision = Decision(Closed(0), cause=Cause.STAFF)
     if state.screening.cancelled_at is None:
         return decision

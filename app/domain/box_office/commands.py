@@ -1,4 +1,4 @@
-"""What may be asked of the box office: one command, one decision, all or nothing."""
+"""The commands of the box office. Each gets one decision: all or nothing."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -18,7 +18,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Toggle:
-    """Available seats become mine, mine become available. `reservation_id` is for the new one, if one must be made."""
+    """Take those of the seats that are available, and give back those that the user holds.
+
+    `reservation_id` is the id of the new reservation, if one is needed.
+    """
 
     buyer: Person
     seats: SeatNames
@@ -27,7 +30,7 @@ class Toggle:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Give back one reservation, or one seat of it."""
+    """Release a reservation, or one seat of it."""
 
     buyer: Person
     reservation_id: UUID
@@ -36,14 +39,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseAll:
-    """Give back everything that I hold in the screening."""
+    """Release everything that the user holds in the screening."""
 
     buyer: Person
 
 
 @dataclass(frozen=True, slots=True)
 class Extend:
-    """A fresh hold time from now, never past the cap."""
+    """Let a hold last for a full hold time from now, but not beyond the cap."""
 
     buyer: Person
     reservation_id: UUID
@@ -51,7 +54,7 @@ class Extend:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Book what a reservation holds. The payment was made under `payment_reference`."""
+    """Book the seats of a reservation. `payment_reference` is the provider's, for a payment that was made."""
 
     buyer: Person
     reservation_id: UUID
@@ -61,7 +64,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Book seats directly, held by me or by nobody. The payment was made under `payment_reference`."""
+    """Book seats directly. `payment_reference` is the provider's, for a payment that was made."""
 
     buyer: Person
     seats: SeatNames
@@ -71,7 +74,7 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Undo a booking, or one seat of it. Whoever runs the house may undo anybody's."""
+    """Cancel a booking, or one seat of it. Organizers may cancel everybody's."""
 
     buyer: Person
     booking_id: UUID
@@ -80,14 +83,14 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """Tidy up these reservations if their time is over."""
+    """Expire those of these reservations whose time is over."""
 
     reservation_ids: tuple[UUID, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Take seats off sale, as far as nobody has them."""
+    """Block those of the seats that are available."""
 
     by: Person
     seats: SeatNames
@@ -96,7 +99,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Unblock:
-    """Put seats that were taken off sale back."""
+    """Unblock seats."""
 
     by: Person
     seats: SeatNames
@@ -104,7 +107,7 @@ class Unblock:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Undo these holds and bookings of a cancelled screening. `by` None: an interrupted closing goes on by itself."""
+    """Undo these holds and bookings of a cancelled screening. `by` None: an interrupted closing that is continued."""
 
     by: Person | None
     reservation_ids: tuple[UUID, ...]

@@ -1,4 +1,4 @@
-"""The only door to the rules: a house, a command and the time go in; what changes comes out, or a refusal is raised."""
+"""The only entrance to the rules: a screening's state, a command and the time go in; what changes comes out."""
 
 from datetime import datetime
 from typing import assert_never
@@ -27,7 +27,7 @@ from app.domain.box_office.screening_state import Decision, ScreeningState
 
 
 def decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
-    """What the command changes at this moment (UTC). Changes nothing itself; raises a Refusal when a rule says no."""
+    """What the command changes at `now` (UTC). It changes nothing itself. Raises a Refusal when a rule says no."""
     match command:
         case Hold():
             return hold(state, command, now)

@@ -1,4 +1,4 @@
-"""Holding seats for a few minutes, changing a hold by toggling seats, and renewing it."""
+"""Holds seats for a few minutes, toggles seats, and extends holds."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,9 +17,10 @@ from app.domain.seats import Seat
 
 
 def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
-    """All of the seats for the screening's hold time, or none.
+    """Hold all of the seats for the screening's hold time, or none.
 
-    Exactly the seats that the buyer already holds together: that reservation, unchanged and not renewed.
+    If the buyer holds exactly these together already: that reservation, unchanged and not extended. Raises
+    SeatsUnavailable, UnknownSeats, LimitExceeded and SalesClosed.
     """
     user_id = command.buyer.id
     seats = state.layout.find(command.seats)
@@ -40,9 +41,10 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
 
 
 def toggle(state: ScreeningState, command: Toggle, now: datetime) -> Decision:
-    """What of these seats is mine becomes available, the rest mine, joined to my newest hold here, which is renewed.
+    """Release those of the seats that the buyer holds, and hold the others.
 
-    Raises SeatsUnavailable, and changes nothing, when any of them is somebody else's, blocked, or booked by me.
+    New seats join the buyer's newest hold in the screening, which is extended. Raises as `hold`; SeatsUnavailable
+    also for a seat that the buyer has booked.
     """
     user_id = command.buyer.id
     seats = state.layout.find(command.seats)
@@ -68,10 +70,10 @@ def toggle(state: ScreeningState, command: Toggle, now: datetime) -> Decision:
 
 
 def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
-    """A fresh hold time from now. A hold that ran out is taken again if all of its seats are still free.
+    """Let the hold last for a full hold time from now. A hold that has run out is taken again if its seats are free.
 
-    One that would not end later (asked twice at the same moment) stays as it is. Raises ReservationEnded,
-    ReservationExpired naming the seats that are gone, or ExtensionLimit.
+    If it would not end later (two extensions at the same moment), it stays as it is. Raises ReservationEnded,
+    ReservationExpired with the seats that are taken, or ExtensionLimit.
     """
     reservation = state.reservation_of(command.buyer.id, command.reservation_id)
     if reservation.status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED):
@@ -97,9 +99,9 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
 
 
 def take_again(state: ScreeningState, reservation: Reservation, decision: Decision, now: datetime) -> None:
-    """Make way for a hold that ran out, as far as its seats are still free.
+    """Make way for a hold that has run out, if all of its seats are still free.
 
-    Raises ReservationExpired naming the seats that are gone. A newer hold of the same user gives them up.
+    Raises ReservationExpired with the seats that are taken. A newer hold of the same user gives up these seats.
     """
     seats = state.layout.seats_of(reservation.prices)
     taking = look_around(state, seats, reservation.user_id, now)
@@ -144,7 +146,7 @@ def _join(
     newest: Reservation | None,
     now: datetime,
 ) -> None:
-    """Put added seats into the newest hold as it is after the release, or into a new one."""
+    """Add the seats to the newest hold as it is after the release, or to a new one."""
     user_id = command.buyer.id
     within_user_limit(state, added, user_id, now, given_back)
     if newest is None:
@@ -166,7 +168,7 @@ def _join(
 
 
 def _keep(reservation: Reservation, decision: Decision) -> None:
-    """Write a hold down: the reservation, and one claim for each of its seats."""
+    """Enter the reservation, and a claim for each of its seats."""
     decision.reservations[reservation.id] = reservation
     for seat_id in reservation.prices:
         decision.claims[seat_id] = Claim(

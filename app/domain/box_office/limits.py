@@ -1,7 +1,7 @@
-"""How much one buyer may take (docs/api.md, section 8). A limit of None is no limit.
+"""The limits of one buyer (docs/api.md, section 8). None is no limit.
 
-Guests are counted by their email: `ScreeningState.same_buyer` says which users are one buyer. What a buyer has
-elsewhere, in other screenings, is in their `Usage`; it is only known where a limit asks for it.
+Guests with the same email are one buyer: see `ScreeningState.same_buyer`. What a buyer has in other screenings is in
+their `Usage`, which is only read if a limit needs it.
 """
 
 from collections.abc import Collection, Iterable
@@ -14,7 +14,7 @@ from app.domain.seats import Seat
 
 
 def within_reservation_limit(state: ScreeningState, wanted: int, current: int = 0, given_back: int = 0) -> None:
-    """Raises LimitExceeded when a reservation or booking would have more seats than one may have."""
+    """Raises LimitExceeded if a reservation or booking would have more seats than allowed."""
     allowed = state.screening.limits.max_seats_per_reservation
     if allowed is not None and current - given_back + wanted > allowed:
         raise LimitExceeded("max_seats_per_reservation", allowed, current)
@@ -23,7 +23,7 @@ def within_reservation_limit(state: ScreeningState, wanted: int, current: int = 
 def within_user_limit(
     state: ScreeningState, seats: Iterable[Seat], user_id: int, now: datetime, given_back: Collection[int] = ()
 ) -> None:
-    """Raises LimitExceeded when the user would have more seats of this screening, held and booked, than allowed."""
+    """Raises LimitExceeded if the buyer would have more seats of this screening than allowed, held and booked."""
     allowed = state.screening.limits.max_seats_per_user
     if allowed is None:
         return
@@ -33,7 +33,10 @@ def within_user_limit(
 
 
 def within_active_limit(state: ScreeningState, user_id: int, now: datetime, ending: Collection[UUID] = ()) -> None:
-    """Raises LimitExceeded when the user would have more holds at a time than allowed; `ending` are those it ends."""
+    """Raises LimitExceeded if the buyer would have more holds than allowed.
+
+    `ending` are holds that end by this command.
+    """
     allowed = state.screening.limits.max_active_reservations_per_user
     if allowed is None:
         return
@@ -43,7 +46,7 @@ def within_active_limit(state: ScreeningState, user_id: int, now: datetime, endi
 
 
 def within_daily_limit(state: ScreeningState, user_id: int, now: datetime) -> None:
-    """Raises LimitExceeded when the user has made as many bookings as allowed on this day of the theater."""
+    """Raises LimitExceeded if the buyer has used up the bookings of this day, in the theater's time zone."""
     allowed = state.screening.limits.bookings_per_user_per_day
     if allowed is None:
         return

@@ -1,4 +1,4 @@
-"""What came of a command: what its answer tells."""
+"""The outcome of a command: what its answer is made from."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from app.domain.reservations import Reservation
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Seats are held; `created` is False when they already were."""
+    """Seats are held. `created` is False if they were already."""
 
     reservation: Reservation
     created: bool = True
@@ -16,7 +16,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Toggled:
-    """Which seats became mine and which I gave back; the reservation that is left, if any."""
+    """The seats that were taken and given back, and the reservation that is left; None if none is."""
 
     reserved: tuple[int, ...]
     released: tuple[int, ...]
@@ -25,21 +25,21 @@ class Toggled:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A reservation as it is after a release or an extension."""
+    """A reservation after a release or an extension."""
 
     reservation: Reservation
 
 
 @dataclass(frozen=True, slots=True)
 class ReleasedAll:
-    """The seats that were given back."""
+    """The seats that were released."""
 
     seat_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """Seats are sold; `created` is False when they already were."""
+    """Seats are booked. `created` is False if they were already."""
 
     booking: Booking
     created: bool = True
@@ -47,21 +47,21 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A booking as it is after a cancellation."""
+    """A booking after a cancellation."""
 
     booking: Booking
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """How many holds were tidied up."""
+    """How many holds were expired."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """What became of each seat that the house wanted off sale, or on sale again."""
+    """What happened to each seat that was to be blocked or unblocked."""
 
     seats: tuple[tuple[int, str], ...]
 

@@ -1,4 +1,4 @@
-"""Giving seats back: one, a reservation, or everything that I hold here; and time doing it."""
+"""Gives seats back: one, a reservation's, or everything that a user holds; and expires holds."""
 
 from datetime import datetime
 
@@ -11,9 +11,9 @@ from app.domain.reservations import Reservation, ReservationStatus
 
 
 def release(state: ScreeningState, command: Release, now: datetime) -> Decision:
-    """The reservation's seats, or one of them, are free. What is released already stays so.
+    """Release the reservation's seats, or one of them. What is released already stays so.
 
-    Raises NotFound, or ReservationEnded when it was booked: a booking is cancelled, not released.
+    Raises NotFound, or ReservationEnded if it was booked: a booking is cancelled, not released.
     """
     reservation = state.reservation_of(command.buyer.id, command.reservation_id)
     if reservation.status is ReservationStatus.BOOKED:
@@ -30,7 +30,7 @@ def release(state: ScreeningState, command: Release, now: datetime) -> Decision:
 
 
 def release_all(state: ScreeningState, command: ReleaseAll, now: datetime) -> Decision:
-    """Everything that I hold in this screening is free."""
+    """Release everything that the user holds in this screening."""
     decision = Decision(ReleasedAll(()))
     for reservation in state.held_by(command.buyer.id, now):
         given_back = _given_back(state, reservation)
@@ -41,7 +41,7 @@ def release_all(state: ScreeningState, command: ReleaseAll, now: datetime) -> De
 
 
 def expire(state: ScreeningState, command: Expire, now: datetime) -> Decision:
-    """Those of the reservations whose time is over are expired and their seats free; the others stay as they are."""
+    """Expire those of the reservations whose time is over, and free their seats. The others stay as they are."""
     decision = Decision(Expired(0), cause=Cause.EXPIRY)
     for reservation_id in command.reservation_ids:
         reservation = state.reservations.get(reservation_id)

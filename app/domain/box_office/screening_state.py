@@ -1,4 +1,4 @@
-"""A house is what a batch knows of one screening: its facts, and just the rows that the batch names.
+"""What a batch knows of one screening: its facts, and just the rows that the batch names.
 
 `decide` reads it and never writes; `apply` takes a decision in, so that the next command of the batch sees it.
 """
@@ -19,7 +19,7 @@ from app.domain.seats import Layout
 
 
 class Cause(StrEnum):
-    """Why a seat changed: somebody asked, time passed, or the house decided."""
+    """Why a seat changed: a caller's request, an expired hold, or an organizer."""
 
     API = "api"
     EXPIRY = "expiry"
@@ -28,7 +28,7 @@ class Cause(StrEnum):
 
 @dataclass(slots=True)
 class Decision:
-    """What a command changes: rows as they will be. A claim of None is gone. Nothing in it: nothing changes."""
+    """What a command changes: the rows as they will be. A claim of None is deleted. If it is empty, nothing changes."""
 
     outcome: Outcome
     claims: dict[int, Claim | None] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Decision:
 
 @dataclass(slots=True)
 class Usage:
-    """What one buyer has in all screenings: when each of their holds ends, and when each standing booking was made."""
+    """What one buyer has in all screenings: the end of each hold, and the time of each confirmed booking (UTC)."""
 
     holds: dict[UUID, datetime] = field(default_factory=dict)
     bookings: dict[UUID, datetime] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Usage:
 
 @dataclass(slots=True)
 class ScreeningState:
-    """One screening in the hands of the box office."""
+    """One screening, as the current batch knows it."""
 
     screening: Screening
     layout: Layout
@@ -66,35 +66,35 @@ class ScreeningState:
 
     @property
     def next_version(self) -> int:
-        """The version that the next change gets: one command, one change."""
+        """The version of the next change: one command is one change."""
         return self.version + 1
 
     def claims_of(self, user_id: int, now: datetime) -> Iterator[Claim]:
-        """The live claims of one user here, held and booked."""
+        """The live claims of one user in this screening, held and booked."""
         return (claim for claim in self.claims.values() if claim.user_id == user_id and claim.is_live(now))
 
     def buyer(self, user_id: int) -> frozenset[int]:
-        """Which users are one buyer: a guest, and all guests with the same email."""
+        """The users who count as one buyer: a guest, and all guests with the same email."""
         return self.same_buyer.get(user_id) or frozenset((user_id,))
 
     def usage_of(self, user_id: int) -> Usage:
-        """What the buyer has in all screenings, where a limit asks for it."""
+        """What the buyer has in all screenings; only known if a limit needs it."""
         return self.usage.get(user_id) or Usage()
 
     def held_by(self, user_id: int, now: datetime) -> list[Reservation]:
-        """The reservations with which one user keeps seats at this moment, oldest first."""
+        """The reservations with which one user holds seats at `now`, oldest first."""
         mine = (each for each in self.reservations.values() if each.user_id == user_id and each.is_holding(now))
         return sorted(mine, key=lambda each: (each.created_at, each.id))
 
     def reservation_of(self, user_id: int, reservation_id: UUID) -> Reservation:
-        """Raises NotFound, also when it is somebody else's."""
+        """A reservation of this user. Raises NotFound, also if it is another user's."""
         reservation = self.reservations.get(reservation_id)
         if reservation is None or reservation.user_id != user_id:
             raise NotFound("reservation")
         return reservation
 
     def apply(self, decision: Decision) -> None:
-        """Take a decision in. The version grows by one if it changed something."""
+        """Take a decision in. The version grows by one if it changes something."""
         if not decision.changes_something:
             return
         self.version += 1
@@ -108,7 +108,7 @@ class ScreeningState:
         self._count(decision)
 
     def _count(self, decision: Decision) -> None:
-        """Keep the buyers' usage right for the next command of the batch."""
+        """Update the usage of buyers for the next command of the batch."""
         for reservation in decision.reservations.values():
             if (usage := self.usage.get(reservation.user_id)) is not None:
                 usage.holds.pop(reservation.id, None)

@@ -1,4 +1,4 @@
-"""Taking seats, by a hold or by a booking: who stands in the way, and what has to give way."""
+"""Taking seats, by a hold or a booking: which claims are in the way, and which give way."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +15,11 @@ from app.domain.seats import Seat
 
 @dataclass(slots=True)
 class Taking:
-    """What stands around the wanted seats: rivals, holds of mine that give seats up, holds whose time is over."""
+    """What has to happen for the wanted seats.
+
+    `in_the_way` are claims of others; `mine` the user's holds, each with the seats that it gives up; `run_out` holds
+    that have run out but were not swept.
+    """
 
     in_the_way: list[SeatInTheWay] = field(default_factory=list)
     mine: dict[UUID, set[int]] = field(default_factory=dict)
@@ -23,7 +27,7 @@ class Taking:
 
 
 def look_around(state: ScreeningState, seats: Iterable[Seat], user_id: int, now: datetime) -> Taking:
-    """What must give way so that the user gets these seats. Changes nothing."""
+    """Which claims are in the way of these seats, and which give way. Changes nothing."""
     taking = Taking()
     for seat in seats:
         claim = state.claims.get(seat.id)
@@ -39,7 +43,7 @@ def look_around(state: ScreeningState, seats: Iterable[Seat], user_id: int, now:
 
 
 def take(state: ScreeningState, seats: Iterable[Seat], user_id: int, now: datetime) -> Taking:
-    """As look_around. Raises SeatsUnavailable naming every seat that somebody else has."""
+    """As `look_around`. Raises SeatsUnavailable with every seat that the user cannot have."""
     taking = look_around(state, seats, user_id, now)
     if taking.in_the_way:
         raise SeatsUnavailable(tuple(taking.in_the_way))
@@ -47,7 +51,7 @@ def take(state: ScreeningState, seats: Iterable[Seat], user_id: int, now: dateti
 
 
 def make_way(state: ScreeningState, taking: Taking, decision: Decision) -> None:
-    """Write down what gives way: my older holds lose the seats (or end), run-out holds are expired as a whole."""
+    """Enter what gives way: holds of the user lose the seats, or end. Run-out holds are expired as a whole."""
     for reservation_id, seat_ids in taking.mine.items():
         older = state.reservations[reservation_id]
         decision.reservations[reservation_id] = older.without(frozenset(seat_ids), state.next_version)
@@ -56,7 +60,7 @@ def make_way(state: ScreeningState, taking: Taking, decision: Decision) -> None:
 
 
 def expire(state: ScreeningState, reservation_id: UUID, decision: Decision) -> None:
-    """Write down that a hold ran out, and free the seats that it still has."""
+    """Enter that a hold has run out, and free the seats that it still has."""
     over = state.reservations[reservation_id]
     decision.reservations[reservation_id] = over.ended(ReservationStatus.EXPIRED, state.next_version)
     for seat_id in over.prices:
@@ -64,7 +68,7 @@ def expire(state: ScreeningState, reservation_id: UUID, decision: Decision) -> N
 
 
 def prices_for(state: ScreeningState, seats: Iterable[Seat], taking: Taking) -> dict[int, Money]:
-    """Today's price of each seat, in the order of their ids; a seat that I hold keeps the price of its hold."""
+    """The price of each seat, by id in ascending order. Seats that the user holds keep the price of the hold."""
     agreed: dict[int, Money] = {}
     for reservation_id, seat_ids in taking.mine.items():
         older = state.reservations[reservation_id]
@@ -74,14 +78,14 @@ def prices_for(state: ScreeningState, seats: Iterable[Seat], taking: Taking) -> 
 
 
 def held_first_at(state: ScreeningState, taking: Taking, now: datetime) -> datetime:
-    """When the earliest of my holds that these seats come from began: re-holding is no free extension of the cap."""
+    """When the earliest of the user's holds with these seats began (UTC): holding them again does not move the cap."""
     if not taking.mine:
         return now
     return min(state.reservations[reservation_id].first_held_at for reservation_id in taking.mine)
 
 
 def ends_with(state: ScreeningState, taking: Taking) -> frozenset[UUID]:
-    """Which of my holds end because they lose all of their seats."""
+    """The user's holds that end because they lose all of their seats."""
     if not taking.mine:
         return frozenset()
     return frozenset(
@@ -92,7 +96,7 @@ def ends_with(state: ScreeningState, taking: Taking) -> frozenset[UUID]:
 
 
 def reservation_of(claim: Claim) -> UUID:
-    """The reservation of a hold."""
+    """The reservation of a held seat's claim."""
     assert claim.reservation_id is not None  # noqa: S101 (the constraint a_hold_has_a_reservation says so)
     return claim.reservation_id
 

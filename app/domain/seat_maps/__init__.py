@@ -1,1 +1,1 @@
-"""What a seat map is worked out from: who sits where, which seats are side by side, which are near."""
+"""What seat maps are computed from: who has which seat, which seats are side by side, which are near each other."""

@@ -1,4 +1,4 @@
-"""The free seats nearest to a place, found without looking at all of a house."""
+"""Finds the free seats nearest to a seat, without looking at all seats of a theater (a k-d tree)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _FEW: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Seats that sit together: the rectangle around them, their slice of the order, and the two halves of it."""
+    """Seats that are near each other: the rectangle around them, their slice of the order, and two halves."""
 
     left: float
     right: float
@@ -25,7 +25,7 @@ class _Block:
     halves: "tuple[_Block, ...]"
 
     def distance_to(self, x: float, y: float) -> float:
-        """The square of how far it is to the rectangle. No seat in it is nearer, however floats are rounded."""
+        """The square of the distance to the rectangle. No seat of the block is nearer, however floats are rounded."""
         aside = self.left - x if x < self.left else x - self.right if x > self.right else 0.0
         behind = self.front - y if y < self.front else y - self.back if y > self.back else 0.0
         return aside * aside + behind * behind
@@ -37,9 +37,9 @@ seat that comes earlier in the layout may be in them."""
 
 
 class Nearness:
-    """The seats of one layout by their places: build it once for each layout.
+    """The seats of one layout by their places. Build it once per layout.
 
-    The house is halved again and again, so that seats that sit together follow each other in one order.
+    The layout is halved again and again, so that seats that are near each other are together in one order.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -53,14 +53,14 @@ class Nearness:
             self.place[position] = place
 
     def without(self, positions: Iterable[int]) -> "Free":
-        """The free seats: all but those at these positions of the layout."""
+        """The free seats: all except those at these positions of the layout."""
         free = Free(self)
         for position in positions:
             free.mark(position, is_free=False)
         return free
 
     def _block(self, positions: list[int]) -> _Block:
-        """These seats as a block. They are put into the order."""
+        """These seats as a block; enters them into the order."""
         start = len(self.order)
         xs, ys = [self.xs[each] for each in positions], [self.ys[each] for each in positions]
         left, right, front, back = min(xs), max(xs), min(ys), max(ys)
@@ -76,7 +76,7 @@ class Nearness:
 
 
 class Free:
-    """The free seats of one house; seats come and go."""
+    """The free seats of a theater at the moment."""
 
     def __init__(self, nearness: Nearness) -> None:
         self._nearness = nearness
@@ -84,11 +84,11 @@ class Free:
         self._house = bytearray(b"\1") * len(nearness.seats)
 
     def mark(self, position: int, is_free: bool) -> None:
-        """The seat at this position of the layout is free, or is not."""
+        """Note whether the seat at this position of the layout is free."""
         self._house[self._nearness.place[position]] = is_free
 
     def nearest(self, seat: Seat, at_most: int) -> list[Seat]:
-        """The free seats nearest to this one, the nearest first; of those as far away, the first in the layout."""
+        """At most `at_most` free seats, the nearest to this one first; at equal distance, the first in the layout."""
         found: list[Seat] = []
         numbers = count()
         around: list[_Near] = [(0.0, -1, next(numbers), self._nearness.house)]

@@ -1,6 +1,6 @@
-"""Who sits where in one screening: the facts, and what they mean as time goes by.
+"""The occupancy of a screening: facts, and what they mean as time goes by.
 
-Facts ("held until 12:05:00") may be kept; conclusions ("reserved") are drawn anew when a hold's time is over.
+Facts ("held until 12:05:00") can be cached. Conclusions ("reserved") are computed again when a hold's time is over.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ _ENDS_KEPT: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A seat that somebody has, or had until `expires_at`. `user_id` is known to the box office, never to everybody."""
+    """A seat that somebody has, or had until `expires_at` (UTC). Only the owner may see `user_id`."""
 
     seat_id: int
     status: SeatStatus
@@ -27,9 +27,9 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """What was true of a screening in one map version: every seat that has a claim, the prices, and the layout.
+    """The facts of a screening in one map version: every claim, the prices, and the revision of the layout.
 
-    `map_version` only grows: with every change of its seats (`version`), its prices, or its layout.
+    `map_version` only grows: with every change of the seats (`version`), the prices or the layout.
     """
 
     screening_id: int
@@ -42,9 +42,9 @@ class Occupancy:
 
 
 class Seating:
-    """Who sits where now. It goes on with every change and with time, at the cost of what changes.
+    """Which seats are taken now. It follows each change and the time; only what changes costs work.
 
-    A hold whose time is over is taken no more; until it is swept its seat is in `run_out`.
+    A hold whose time is over is not taken any more. Until it is swept, its seat is in `run_out`.
     """
 
     def __init__(self, claims: Iterable[Taken], now: datetime) -> None:
@@ -55,7 +55,7 @@ class Seating:
         self.pass_until(now)
 
     def change(self, seat_id: int, claim: Taken | None) -> None:
-        """The seat has this claim from now on, or none."""
+        """The seat has this claim now; None: it has none."""
         self.run_out.discard(seat_id)
         if claim is None:
             self.taken.pop(seat_id, None)
@@ -67,7 +67,7 @@ class Seating:
                 self._note_ends()
 
     def pass_until(self, now: datetime) -> list[int]:
-        """It is so late (UTC): the seats whose holds have ended since it was asked last."""
+        """Let the time be `now` (UTC). Returns the seats whose holds have run out since the last call."""
         ended: list[int] = []
         while self._ends and self._ends[0][0] <= now:
             _, seat_id = heappop(self._ends)
@@ -79,6 +79,6 @@ class Seating:
         return ended
 
     def _note_ends(self) -> None:
-        """The ends of the holds that there are, without those of holds that are gone."""
+        """Keep the ends of current holds only."""
         self._ends = [(claim.expires_at, claim.seat_id) for claim in self.taken.values() if claim.expires_at]
         heapify(self._ends)

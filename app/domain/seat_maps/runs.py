@@ -1,4 +1,4 @@
-"""Seats side by side: consecutive numbers in one row of a section, with no aisle between them."""
+"""Seats side by side: consecutive numbers in one row of a section, without an aisle between them."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ AISLE: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class SectionLeft:
-    """What is left of a section: how many seats, and the most of them side by side."""
+    """How many seats of a section are free, and how many of them at most are side by side."""
 
     name: str
     available: int
@@ -24,7 +24,7 @@ class SectionLeft:
 
 
 def runs_of(layout: Layout) -> tuple[tuple[Seat, ...], ...]:
-    """The seats of a layout in runs as long as possible: whoever sits in one can pass along it. Section by section."""
+    """The seats of a layout in the longest possible runs, section by section."""
     rows: dict[str, dict[str, list[Seat]]] = {}
     for seat in layout.seats:
         rows.setdefault(seat.section, {}).setdefault(seat.row, []).append(seat)
@@ -34,7 +34,7 @@ def runs_of(layout: Layout) -> tuple[tuple[Seat, ...], ...]:
 
 
 class Runs:
-    """The runs of one layout, made ready to be counted again and again: build it once for each layout."""
+    """The runs of one layout, for counting them again and again. Build it once per layout."""
 
     def __init__(self, layout: Layout) -> None:
         self._position: dict[int, int] = {}
@@ -51,11 +51,11 @@ class Runs:
         self._empty_house = bytes(house)
 
     def left(self, taken: Iterable[int]) -> "Left":
-        """What is left when the seats with these ids are gone; ids of other houses do not matter."""
+        """What is left if the seats with these ids are taken. Ids of other theaters are ignored."""
         return Left(self._position, self._sections, self._without(taken))
 
     def largest_block(self, taken: Iterable[int]) -> int:
-        """The most seats side by side anywhere in the house when the seats with these ids are gone."""
+        """The most seats side by side anywhere in the theater, if the seats with these ids are taken."""
         return _longest(self._without(taken))
 
     def _without(self, taken: Iterable[int]) -> bytearray:
@@ -68,7 +68,7 @@ class Runs:
 
 
 class Left:
-    """What is left of each section of one house. Seats come and go; only sections that change are counted anew."""
+    """What is left of each section. Seats come and go; only sections with changes are counted again."""
 
     def __init__(self, position: Mapping[int, int], sections: Sequence[tuple[str, int, int]], house: bytearray) -> None:
         self._position = position
@@ -79,13 +79,13 @@ class Left:
         self._stale: set[int] = set()
 
     def mark(self, seat_id: int, is_free: bool) -> None:
-        """The seat, which is of this layout, is free, or is not."""
+        """Note whether this seat of the layout is free."""
         position = self._position[seat_id]
         self._house[position] = is_free
         self._stale.add(bisect_right(self._starts, position) - 1)
 
     def sections(self) -> Sequence[SectionLeft]:
-        """Section by section."""
+        """What is left of each section, in the order of the layout."""
         while self._stale:
             number = self._stale.pop()
             self._sections[number] = self._count(number)
@@ -101,7 +101,7 @@ def _longest(house: bytearray) -> int:
 
 
 def _seat_width(rows: Iterable[Sequence[Seat]]) -> float:
-    """How far neighbours usually sit apart, whatever unit the plan was drawn in; 0 when they have no places."""
+    """The usual distance of neighbouring seats, in the plan's own unit; 0 if they have no places."""
     gaps = [gap for row in rows for one, other in pairwise(row) if _follows(one, other) and (gap := _gap(one, other))]
     return median_low(gaps) if gaps else 0.0
 
@@ -121,5 +121,5 @@ def _follows(one: Seat, other: Seat) -> bool:
 
 
 def _gap(one: Seat, other: Seat) -> float:
-    """From seat to seat as one walks: rows at the side of a house run away from the stage."""
+    """The distance between two seats of a row. Rows at the side of a theater may lead away from the stage."""
     return hypot(other.x - one.x, other.y - one.y)
