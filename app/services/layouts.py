@@ -1,14 +1,13 @@
 """The layouts that this process has read: a house seldom changes, and everybody needs it whole."""
 
-import asyncio
 from collections import OrderedDict
-from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import layouts
 from app.domain.refusals import NotFound
 from app.domain.seats import Layout
+from app.services.single_flight import SingleFlight
 
 # About 200 MB of seats; the one asked for last stays, however large it is.
 SEATS_KEPT = 500_000
@@ -21,7 +20,7 @@ class Layouts:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._seats_kept = seats_kept
         self._known: OrderedDict[int, Layout] = OrderedDict()
-        self._loading: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._loaded = SingleFlight(self._load)
 
     async def at(self, theater_id: int, revision: int) -> Layout:
         """The layout of a theater at this revision, or a newer one. Many who ask at once cause one reading.
@@ -31,9 +30,7 @@ class Layouts:
         known = self.at_hand(theater_id, revision)
         if known is not None:
             return known
-        async with self._loading.setdefault(theater_id, asyncio.Lock()):
-            known = self.at_hand(theater_id, revision)
-            return known or await self._load(theater_id)
+        return await self._loaded.ask(theater_id, lambda: self.at_hand(theater_id, revision))
 
     def at_hand(self, theater_id: int, revision: int) -> Layout | None:
         """As `at`, if it was read already."""

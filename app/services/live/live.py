@@ -9,7 +9,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
-from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,6 +21,7 @@ from app.services.live.broadcast import Broadcast, Ending, Listener, Message
 from app.services.live.listener_limits import ListenerLimits
 from app.services.news import news_from
 from app.services.ports import SeatFeed
+from app.services.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Live:
         self._feed = feed
         self._broadcasts: dict[int, Broadcast] = {}
         self._telling: dict[int, asyncio.Task[None]] = {}
-        self._opening: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._opened = SingleFlight(self._open)
         self._loops: asyncio.TaskGroup | None = None
 
     @asynccontextmanager
@@ -110,12 +110,9 @@ class Live:
 
     async def _enter(self, screening_id: int) -> Broadcast:
         """The broadcast of a screening, opened by whoever comes first. It stays until all have left."""
-        async with self._opening.setdefault(screening_id, asyncio.Lock()):
-            broadcast = self._broadcasts.get(screening_id)
-            if broadcast is None:
-                broadcast = await self._open(screening_id)
-            broadcast.joining += 1
-            return broadcast
+        broadcast = await self._opened.ask(screening_id, lambda: self._broadcasts.get(screening_id))
+        broadcast.joining += 1  # at once, before anybody else may leave as the last one
+        return broadcast
 
     async def _open(self, screening_id: int) -> Broadcast:
         async with self._engine.connect() as connection:

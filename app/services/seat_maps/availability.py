@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
-from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -46,7 +45,10 @@ TEXTS_KEPT: Final = 32
 
 @dataclass(slots=True, eq=False)
 class _Round:
-    """Readers who share one question to Redis: which map version are these screenings in?"""
+    """Readers who share one question to Redis: which map version are these screenings in?
+
+    No SingleFlight: that shares a question about one key, and here one question is about all keys.
+    """
 
     screening_ids: set[int] = field(default_factory=set)
     map_versions: dict[int, int | None] | None = None
@@ -62,9 +64,9 @@ class Availability:
         self._clock = clock
         self._maps: OrderedDict[int, SeatMap] = OrderedDict()
         self._texts: OrderedDict[tuple[int, int, frozenset[tuple[str, Money]]], SeatTexts] = OrderedDict()
-        self._rebuilding: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._from_postgresql: SingleFlight[int, SeatMap] = SingleFlight(self._read_map)
-        self._up_to_date: SingleFlight[int, SeatMap] = SingleFlight(self._bring_up_to_date)
+        self._from_postgresql = SingleFlight(self._read_map)
+        self._from_redis = SingleFlight(self._read_kept)
+        self._up_to_date = SingleFlight(self._bring_up_to_date)
         self._round = _Round()
         self._asking = asyncio.Lock()
 
@@ -123,19 +125,28 @@ class Availability:
         return seat_map
 
     async def _rebuilt(self, screening_id: int, map_version: int | None) -> SeatMap:
+        """The map in this version or a later one; None: nobody knows the version, and it is read from PostgreSQL."""
         if map_version is None:
             return await self._from_postgresql.ask(screening_id)
-        async with self._rebuilding.setdefault(screening_id, asyncio.Lock()):
-            if (built_meanwhile := self._at_hand(screening_id, map_version)) is not None:
-                return built_meanwhile
-            if screening_id in self._maps:
-                return await self._up_to_date.ask(screening_id)
-            with suppress(Away):
-                if kept := await self._cache.facts(screening_id):
-                    facts = facts_from(kept)
-                    if facts.map_version >= map_version:
-                        return self._keep_at_hand(await self._map_of(facts))
-            return await self._from_postgresql.ask(screening_id)
+
+        def at_hand() -> SeatMap | None:
+            return self._at_hand(screening_id, map_version)
+
+        if screening_id not in self._maps:
+            kept = await self._from_redis.ask((screening_id, map_version), at_hand)
+            if kept is not None:
+                return kept
+        return await self._up_to_date.ask(screening_id, at_hand)
+
+    async def _read_kept(self, wanted: tuple[int, int]) -> SeatMap | None:
+        """From Redis, if what it keeps of a screening is of this map version or a later one."""
+        screening_id, map_version = wanted
+        with suppress(Away):
+            if kept := await self._cache.facts(screening_id):
+                facts = facts_from(kept)
+                if facts.map_version >= map_version:
+                    return self._keep_at_hand(await self._map_of(facts))
+        return None
 
     async def _bring_up_to_date(self, screening_id: int) -> SeatMap:
         """The map at hand takes in what changed since it was true; without one, or if that is too much, it is read."""
