@@ -40,6 +40,7 @@ class Revocations:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._longest_seconds = longest_seconds
         self._session_token_seconds = session_token_seconds
+        # No caches: what is forgotten too early would be believed again.
         self._eras: dict[int, Era] = {}
         self._sessions: dict[UUID, float] = {}
         self._looked_at: float | None = None

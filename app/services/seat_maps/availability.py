@@ -8,12 +8,12 @@ or fetches all the facts from Redis or PostgreSQL, while the others wait. Postgr
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.seat_maps import occupancy as db
@@ -22,7 +22,7 @@ from app.domain.refusals import NotFound
 from app.domain.seat_maps.occupancy import Occupancy
 from app.domain.seats import Layout
 from app.schemas.availability import SeatTexts
-from app.services.layouts import Layouts
+from app.services.layouts import Layouts, share
 from app.services.news import News
 from app.services.ports import AvailabilityCache, Away
 from app.services.seat_maps.clock import Clock
@@ -57,13 +57,23 @@ class _Round:
 class Availability:
     """One per process."""
 
-    def __init__(self, engine: AsyncEngine, cache: AvailabilityCache, layouts: Layouts, clock: Clock) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        cache: AvailabilityCache,
+        layouts: Layouts,
+        clock: Clock,
+        *,
+        maps_kept: int = MAPS_KEPT,
+        seats_kept: int = SEATS_KEPT,
+    ) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._cache = cache
         self._layouts = layouts
         self._clock = clock
-        self._maps: OrderedDict[int, SeatMap] = OrderedDict()
-        self._texts: OrderedDict[tuple[int, int, frozenset[tuple[str, Money]]], SeatTexts] = OrderedDict()
+        self._maps_kept = maps_kept
+        self._maps: LRUCache[int, SeatMap] = LRUCache(seats_kept, lambda each: share(each.texts.layout, seats_kept))
+        self._texts: LRUCache[tuple[int, int, frozenset[tuple[str, Money]]], SeatTexts] = LRUCache(TEXTS_KEPT)
         self._from_postgresql = SingleFlight(self._read_map)
         self._from_redis = SingleFlight(self._read_kept)
         self._up_to_date = SingleFlight(self._bring_up_to_date)
@@ -121,7 +131,6 @@ class Availability:
         seat_map = self._maps.get(screening_id)
         if seat_map is None or map_version is None or seat_map.map_version < map_version:
             return None
-        self._maps.move_to_end(screening_id)
         return seat_map
 
     async def _rebuilt(self, screening_id: int, map_version: int | None) -> SeatMap:
@@ -186,10 +195,9 @@ class Availability:
     def _texts_of(self, layout: Layout, prices: Mapping[str, Money]) -> SeatTexts:
         """The texts that all screenings of a house at the same prices share."""
         key = (layout.theater_id, layout.revision, frozenset(prices.items()))
-        texts = self._texts.pop(key, None) or SeatTexts(layout, prices)
-        self._texts[key] = texts
-        while len(self._texts) > TEXTS_KEPT:
-            self._texts.popitem(last=False)
+        texts = self._texts.get(key)
+        if texts is None:
+            texts = self._texts[key] = SeatTexts(layout, prices)
         return texts
 
     def _keep_at_hand(self, seat_map: SeatMap) -> SeatMap:
@@ -198,10 +206,6 @@ class Availability:
         if at_hand is not None and at_hand.map_version > seat_map.map_version:
             return at_hand
         self._maps[screening_id] = seat_map
-        self._maps.move_to_end(screening_id)
-        while len(self._maps) > 1 and (len(self._maps) > MAPS_KEPT or self._seats_kept() > SEATS_KEPT):
-            self._maps.popitem(last=False)
+        if len(self._maps) > self._maps_kept:
+            self._maps.popitem()
         return seat_map
-
-    def _seats_kept(self) -> int:
-        return sum(len(seat_map.texts.layout.seats) for seat_map in self._maps.values())
