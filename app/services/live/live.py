@@ -19,6 +19,7 @@ from app.schemas.live import PING
 from app.services.layouts import Layouts
 from app.services.live.broadcast import Broadcast, Ending, Listener, Message
 from app.services.live.listener_limits import ListenerLimits
+from app.services.loops import every
 from app.services.news import news_from
 from app.services.ports import SeatFeed
 from app.services.single_flight import SingleFlight
@@ -68,8 +69,8 @@ class Live:
         try:
             async with asyncio.TaskGroup() as self._loops:
                 self._loops.create_task(self._feed.run(self._hear))
-                self._loops.create_task(self._look_again_and_again())
-                self._loops.create_task(self._ping_again_and_again())
+                self._loops.create_task(every(LOOK_SECONDS, self._look_and_check, "look at what is watched"))
+                self._loops.create_task(every(PING_SECONDS, self.ping, "show listeners that we are still here"))
         finally:
             self.stop()
 
@@ -152,18 +153,6 @@ class Live:
     def _listeners(self) -> list[Listener]:
         return [listener for broadcast in self._broadcasts.values() for listener in broadcast.listeners]
 
-    async def _look_again_and_again(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.look()
-                await self.check()
-            except (SQLAlchemyError, OSError) as away:
-                log.debug("could not look at what is watched: %s", type(away).__name__)
-            except Exception:
-                log.exception("could not look at what is watched")
-
-    async def _ping_again_and_again(self) -> None:
-        while True:
-            await asyncio.sleep(PING_SECONDS)
-            await self.ping()
+    async def _look_and_check(self) -> None:
+        await self.look()
+        await self.check()
