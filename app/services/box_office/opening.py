@@ -8,6 +8,8 @@ from datetime import tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from cachetools import FIFOCache
+
 from app.db.box_office.reading import SCREENING, Row
 from app.db.screenings import Defaults, screening_of
 from app.domain.box_office.screening_state import ScreeningState
@@ -35,7 +37,7 @@ class Opening:
     def __init__(self, layouts: Layouts, defaults: Defaults) -> None:
         self._layouts = layouts
         self._defaults = defaults
-        self._known: dict[int, _Known] = {}
+        self._known: FIFOCache[int, _Known] = FIFOCache(SCREENINGS_KEPT)
 
     async def open(self, row: Row) -> Ledger:
         """The house of a row, as `db.houses.SCREENING` has it."""
@@ -65,8 +67,5 @@ class Opening:
             layout_revision=columns["layout_revision"],
             timezone=ZoneInfo(columns["timezone"]),
         )
-        self._known.pop(row[0], None)
         self._known[row[0]] = known
-        if len(self._known) > SCREENINGS_KEPT:
-            del self._known[next(iter(self._known))]
         return known
