@@ -2,24 +2,23 @@
 
 from typing import Any
 
-import orjson
-
 from app.domain.bookings import Booking
 from app.domain.money import total
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
 from app.schemas.format.moments import moment
 from app.schemas.format.money import money_json
+from app.schemas.format.versions import around_version
 from app.schemas.reservations import priced_seats_out
 
 
-def booking_json(booking: Booking, screening: Screening, layout: Layout) -> bytes:
-    """A booking; after a partial cancellation its seats and total are what is left."""
-    return orjson.dumps(booking_out(booking, screening, layout))
+def booking_json(booking: Booking, screening: Screening, layout: Layout) -> tuple[bytes, bytes]:
+    """A booking: what comes before its version, and what comes after it."""
+    return around_version(booking_out(booking, screening, layout))
 
 
 def booking_out(booking: Booking, screening: Screening, layout: Layout) -> dict[str, Any]:
-    """As booking_json, before it is encoded."""
+    """A booking, before it is encoded; after a partial cancellation its seats and total are what is left."""
     return {
         "id": str(booking.id),
         "screening_id": screening.id,

@@ -14,17 +14,20 @@ from app.domain.screenings import Screening
 from app.domain.seats import Layout
 from app.schemas.format.moments import moment
 from app.schemas.format.money import money_json
+from app.schemas.format.versions import around_version
 
 Json = dict[str, Any]
 
 
-def reservation_json(reservation: Reservation, screening: Screening, layout: Layout, now: datetime) -> bytes:
-    """A reservation as it is at this moment (UTC)."""
-    return orjson.dumps(reservation_out(reservation, screening, layout, now))
+def reservation_json(
+    reservation: Reservation, screening: Screening, layout: Layout, now: datetime
+) -> tuple[bytes, bytes]:
+    """A reservation as it is at this moment (UTC): what comes before its version, and what comes after it."""
+    return around_version(reservation_out(reservation, screening, layout, now))
 
 
 def reservation_out(reservation: Reservation, screening: Screening, layout: Layout, now: datetime) -> Json:
-    """As reservation_json, before it is encoded."""
+    """A reservation as it is at this moment (UTC), before it is encoded."""
     holding = reservation.is_holding(now)
     to_the_cap = screening.latest_end(reservation.first_held_at) - reservation.expires_at
     return {

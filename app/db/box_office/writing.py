@@ -48,14 +48,15 @@ class _Kind:
 
 
 _NOW: Final = "(SELECT now FROM moment)"
-# JSON has no bytes: they go as hexadecimal digits, or as the text that they are. A `body` may lack its end, a version
-# that is handed out by this statement: `"version":` and nothing more. No time `since` is the time of the batch.
+# JSON has no bytes: they go as hexadecimal digits, or as the text that they are. A `body` that tells a version ends
+# before it, and the `tail` follows it: the number is handed out here. No time `since` is the time of the batch.
 _KINDS: Final = {
     "now": _Kind(None, _NOW),
     "since": _Kind("timestamptz", f"coalesce(w.{{name}}, {_NOW})"),
     "bytea": _Kind("text", "decode(w.{name}, 'hex')"),
     "version": _Kind("bigint", "w.{name} + {shift}"),
-    "body": _Kind("text", "convert_to(w.{name} || coalesce((w.version + {shift}) || '}}', ''), 'UTF8')"),
+    "body": _Kind("text", "convert_to(w.{name} || coalesce((w.version + {shift}) || w.tail, ''), 'UTF8')"),
+    "tail": _Kind("text", None),
     "its_version": _Kind("bigint", None),
     "ordinal": _Kind("int", None),
 }
@@ -185,7 +186,7 @@ KEYS_MADE = _insert(
     "keys_made",
     "idempotency_keys",
     "screening_id int, owner_id bigint, key text, fingerprint bytea, user_id bigint, created bool, location text, "
-    "body body, created_at now, version its_version, ordinal ordinal",
+    "body body, tail tail, created_at now, version its_version, ordinal ordinal",
 )
 # A replay writes too, so that its COMMIT waits for a synchronous standby as the first one should have.
 KEYS_REPLAYED = _change(

@@ -208,7 +208,7 @@ class _Books:
             writes.add(
                 writing.KEYS_MADE,
                 *(known.screening_id, key.owner_id, key.value, key.fingerprint),
-                *(told.user_id, told.created, told.location, told.before_version().decode()),
+                *(told.user_id, told.created, told.location, told.head.decode(), told.tail.decode()),
                 *(told.version, self._ledgers[known.screening_id].ordinal),
             )
         for replayed in self._replayed:
@@ -287,7 +287,7 @@ class _Books:
         ledger.enter(decision, now, pending.asker_id, pending.request_id)
         told = answer(decision.outcome, ledger.screening_state, pending.asker_id or 0, now)
         if told.version is not None and told.version <= ledger.version_before:
-            told = replace(told, version=None)  # it tells what was so before this batch: no version that we hand out
+            told = told.settled()  # it tells what was so before this batch: no version that we hand out
         if key := pending.key:
             known = KnownKey(pending.screening_id, key.fingerprint, told, is_stored=False)
             self._keys[key.owner_id, key.value] = known
