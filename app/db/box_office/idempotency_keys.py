@@ -1,4 +1,4 @@
-"""Idempotency keys outside a batch. Within one, db/houses.py reads them and db/writing.py writes them."""
+"""Idempotency keys outside a batch. Within one, `reading` reads them and `writing` writes them."""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
