@@ -3,34 +3,64 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.rows import columns, maker
+
+
+class SeatChange(NamedTuple):
+    """A seat changed: what it became with this version, whose it is since, and whose hold it was before."""
+
+    version: int
+    seat_id: int
+    status: str
+    expires_at: datetime | None
+    user_id: int | None
+    previous_user_id: int | None
+
+    def later(self, shift: int) -> "SeatChange":
+        """The same when so many changes came before this one."""
+        return self._replace(version=self.version + shift)
+
+
+CHANGE: Final = columns(SeatChange, "e", status="e.to_status")
+"""Those of SeatChange, from `seat_events e`."""
+
+_RAN_OUT = columns(
+    SeatChange,
+    "e",
+    status="'available'",
+    expires_at="NULL::timestamptz",
+    user_id="NULL::bigint",
+    previous_user_id="e.user_id",
+)
+
+seat_change = maker(SeatChange)
+
 # Of several changes of one seat the last one counts; a hold that ran out since reads available, swept or not. One
 # statement, so that the version and the events are of one moment.
-_SINCE = text("""
+_SINCE = text(f"""
 SELECT s.version, s.theater_id, s.layout_revision,
        (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,
-       ARRAY(SELECT CASE WHEN e.expires_at <= clock_timestamp()
-                         THEN ROW(e.seat_id, 'available', NULL::timestamptz, NULL::bigint, e.user_id)
-                         ELSE ROW(e.seat_id, e.to_status, e.expires_at, e.user_id, e.previous_user_id) END
+       ARRAY(SELECT CASE WHEN e.expires_at <= clock_timestamp() THEN ROW({_RAN_OUT}) ELSE ROW({CHANGE}) END
                FROM (SELECT DISTINCT ON (i.seat_id) i.* FROM seat_events i
                       WHERE i.screening_id = s.id AND i.version > :since ORDER BY i.seat_id, i.version DESC) e
               ORDER BY e.version, e.seat_id) AS events
   FROM screenings s WHERE s.id = :screening_id
-""")
+""")  # noqa: S608 - our own names
 
 # Version by version, for whoever passes each of them on.
-_AFTER = text("""
+_AFTER = text(f"""
 SELECT s.version, s.theater_id, s.layout_revision,
        (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,
-       ARRAY(SELECT ROW(e.version, e.seat_id, e.to_status, e.expires_at, e.user_id, e.previous_user_id)
+       ARRAY(SELECT ROW({CHANGE})
                FROM seat_events e WHERE e.screening_id = s.id AND e.version > :after
               ORDER BY e.version, e.seat_id LIMIT :at_most) AS changes
   FROM screenings s WHERE s.id = :screening_id
-""")
+""")  # noqa: S608
 
 _POSITIONS = text("""
 SELECT s.id, s.version, s.theater_id, s.layout_revision, s.revision
@@ -43,28 +73,6 @@ SELECT e.seat_id
          WHERE i.screening_id = :screening_id ORDER BY i.seat_id, i.version DESC) e
  WHERE e.previous_user_id = :user_id OR (e.user_id = :user_id AND e.expires_at <= clock_timestamp())
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class SeatEvent:
-    """What a seat is since its last change, whose it is, and whose hold it was before."""
-
-    seat_id: int
-    status: str
-    expires_at: datetime | None
-    user_id: int | None
-    previous_user_id: int | None
-
-
-class SeatChange(NamedTuple):
-    """One change of one seat: what it became with this version, whose it is since, and whose hold it was before."""
-
-    version: int
-    seat_id: int
-    status: str
-    expires_at: datetime | None
-    user_id: int | None
-    previous_user_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ class Changes:
     theater_id: int
     layout_revision: int
     oldest: int | None
-    events: tuple[SeatEvent, ...]
+    events: tuple[SeatChange, ...]
 
     @property
     def earliest(self) -> int:
@@ -104,7 +112,7 @@ async def since(connection: AsyncConnection, screening_id: int, version: int) ->
     row = (await connection.execute(_SINCE, given)).one_or_none()
     if row is None:
         return None
-    events = tuple(SeatEvent(*event) for event in row.events)
+    events = tuple(map(seat_change, row.events))
     return Changes(row.version, row.theater_id, row.layout_revision, row.oldest, events)
 
 
@@ -122,7 +130,7 @@ async def after(
     known = Changes(row.version, row.theater_id, row.layout_revision, row.oldest, ())
     if not known.reach_back_to(version):
         return None
-    return row.version, tuple(SeatChange(*change) for change in row.changes)
+    return row.version, tuple(map(seat_change, row.changes))
 
 
 async def positions(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, Position]:

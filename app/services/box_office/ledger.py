@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Set
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from app.db.box_office import writing
@@ -18,6 +18,16 @@ from app.domain.claims import Claim, ClaimStatus
 from app.domain.reservations import Reservation
 from app.domain.seats import SeatStatus
 from app.services.news import News
+
+
+class SeatEvent(NamedTuple):
+    """A seat changed, and what only the books say about that."""
+
+    change: SeatChange
+    from_status: SeatStatus
+    cause: Cause
+    actor_id: int | None
+    request_id: str | None
 
 
 class Ledger:
@@ -35,9 +45,11 @@ class Ledger:
         self._claims: dict[int, Claim | None] = {}
         self._reservations: dict[UUID, Reservation | None] = {}
         self._bookings: dict[UUID, Booking | None] = {}
-        self._events: list[tuple[Any, ...]] = []
-        self._just_held: dict[int, tuple[Any, ...]] = {}
+        self._events: list[SeatEvent] = []
+        self._just_held: dict[int, SeatEvent] = {}
         """The event of each seat that nobody had, and that a hold took, and nothing more."""
+        self._shift = 0
+        """How much higher the versions are that were written than those of the events."""
 
     @property
     def map_version(self) -> int:
@@ -56,9 +68,10 @@ class Ledger:
             before = screening_state.claims.get(seat_id)
             is_first = seat_id not in self._claims
             self._claims.setdefault(seat_id, before)
-            told = _event(before, claim, decision.cause, now)
-            actor = None if told[-1] is Cause.EXPIRY else actor_id  # time did it, whoever came by
-            event = (screening_state.screening.id, screening_state.next_version, seat_id, *told, actor, request_id)
+            from_status, cause = _why(before, claim, decision.cause, now)
+            change = _change(screening_state.next_version, seat_id, before, claim)
+            actor = None if cause is Cause.EXPIRY else actor_id  # time did it, whoever came by
+            event = SeatEvent(change, from_status, cause, actor, request_id)
             self._events.append(event)
             if is_hold and is_first and before is None:
                 self._just_held[seat_id] = event
@@ -72,23 +85,22 @@ class Ledger:
 
     def proof(self, now: datetime) -> Proof | None:
         """What is written if the changes are, and only then."""
-        for _, version, seat_id, *_ in self._events:
-            return Proof(self.screening_state.screening.id, version, seat_id, now)
+        for event in self._events:
+            return Proof(self.screening_state.screening.id, event.change.version, event.change.seat_id, now)
         return None
 
     def news(self) -> News:
-        """The events, for whoever watches this screening."""
-        changes = tuple(
-            SeatChange(version, seat_id, status, expires_at, user_id, previous_user_id)
-            for _, version, seat_id, _, status, user_id, previous_user_id, expires_at, *_ in self._events
-        )
-        return News(self.version_before, self.screening_state.version, changes)
+        """The changes, for whoever watches this screening."""
+        changes = (event.change for event in self._events)
+        if self._shift:
+            changes = (change.later(self._shift) for change in changes)
+        return News(self.version_before, self.screening_state.version, tuple(changes))
 
     def move(self, shift: int) -> None:
-        """All of it comes so much later: others changed the screening first."""
+        """All of it, now that it is written, came so much later: others changed the screening first."""
         self.screening_state.version += shift
         self.version_before += shift
-        self._events = [(screening_id, version + shift, *rest) for screening_id, version, *rest in self._events]
+        self._shift += shift
 
     def write_to(self, writes: Writes) -> None:
         """Add the rows that differ from what was read."""
@@ -102,8 +114,8 @@ class Ledger:
             writing.VERSIONS_MOVED, ordinal, screening_id, self.version_before, moves, self.edits, must_be_as_read
         )
         for event in self._events:
-            if event is not self._just_held.get(event[2]):
-                writes.add(writing.EVENTS_MADE, *event, ordinal)
+            if event is not self._just_held.get(event.change.seat_id):
+                _write_event(writes, screening_id, ordinal, event)
         for seat_id, claim_before in self._claims.items():
             claim = self.screening_state.claims.get(seat_id)
             if claim and seat_id in self._just_held:
@@ -120,26 +132,35 @@ class Ledger:
         """A seat that was only held: claim, price and event in one."""
         reservation_id = reservation_of(claim)
         price = self.screening_state.reservations[reservation_id].prices[claim.seat_id]
-        screening_id, version, *_, request_id = self._just_held[claim.seat_id]
-        held = (screening_id, claim.seat_id, claim.user_id, reservation_id, claim.expires_at)
-        writes.add(writing.SEATS_HELD, *held, price.amount_minor, price.currency, version, request_id, ordinal)
+        event = self._just_held[claim.seat_id]
+        held = (self.screening_state.screening.id, claim.seat_id, claim.user_id, reservation_id, claim.expires_at)
+        said = (event.change.version, event.request_id)
+        writes.add(writing.SEATS_HELD, *held, price.amount_minor, price.currency, *said, ordinal)
 
 
-def _event(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[Any, ...]:
-    """From, to, whose it is, whose hold it was, until when, and why. A run-out hold that nobody takes over expired."""
-    was_live = before is not None and before.is_live(now)
-    if before is not None and not was_live and after is None:
-        cause = Cause.EXPIRY
-    seen_before = before.seen_as if before and (was_live or after is None) else SeatStatus.AVAILABLE
+def _why(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[SeatStatus, Cause]:
+    """What a seat was seen as until now, and why it changed. A run-out hold that nobody takes over expired."""
+    if before is None:
+        return SeatStatus.AVAILABLE, cause
+    if before.is_live(now):
+        return before.seen_as, cause
+    return (before.seen_as, Cause.EXPIRY) if after is None else (SeatStatus.AVAILABLE, cause)
+
+
+def _change(version: int, seat_id: int, before: Claim | None, after: Claim | None) -> SeatChange:
     user_id = after.user_id if after else None
     was_held_by = before.user_id if before and before.status is ClaimStatus.HELD and before.user_id != user_id else None
-    return (
-        seen_before,
-        after.seen_as if after else SeatStatus.AVAILABLE,
-        user_id,
-        was_held_by,
-        after.expires_at if after else None,
-        cause,
+    if after is None:
+        return SeatChange(version, seat_id, SeatStatus.AVAILABLE, None, None, was_held_by)
+    return SeatChange(version, seat_id, after.seen_as, after.expires_at, user_id, was_held_by)
+
+
+def _write_event(writes: Writes, screening_id: int, ordinal: int, event: SeatEvent) -> None:
+    change = event.change
+    became = (change.status, change.user_id, change.previous_user_id, change.expires_at)
+    why = (event.cause, event.actor_id, event.request_id)
+    writes.add(
+        writing.EVENTS_MADE, screening_id, change.version, change.seat_id, event.from_status, *became, *why, ordinal
     )
 
 
