@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.db.bookings import BookingRow, booking_of
+from app.db.box_office.parts import members_of
 from app.db.box_office.writing import Writes
 from app.db.reservations import ReservationRow, reservation_of
 from app.domain.bookings import Booking
@@ -61,7 +62,8 @@ class Tables:
         for part in sorted(writes.parts, key=lambda each: not each.name.endswith("_made")):
             table, _, verb = part.name.rpartition("_")
             touched: set[tuple[Any, ...]] = set()
-            for row in writes.rows_of(part):
+            for row in writes.rows(part):
+                assert row.keys() == members_of(part.row).keys()
                 key = tuple(row[column] for column in KEYS[table])
                 assert key not in touched
                 touched.add(key)

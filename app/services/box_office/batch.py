@@ -18,6 +18,7 @@ import asyncpg
 from app.db.bookings import booking_of
 from app.db.box_office import buyers as limits
 from app.db.box_office import reading as db
+from app.db.box_office import rows_written as table
 from app.db.box_office import writing
 from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.rows_read import ClaimRow, claim_of
@@ -208,14 +209,25 @@ class _Books:
             ledger.write_to(writes)
         for key, known in self._stored:
             told = known.answer
-            writes.add(
-                writing.KEYS_MADE,
-                *(known.screening_id, key.owner_id, key.value, key.fingerprint),
-                *(told.user_id, told.created, told.location, told.head.decode(), told.tail.decode()),
-                *(told.version, self._ledgers[known.screening_id].ordinal),
+            writes.rows(table.KEYS_MADE).append(
+                {
+                    "screening_id": known.screening_id,
+                    "owner_id": key.owner_id,
+                    "key": key.value,
+                    "fingerprint": key.fingerprint,
+                    "user_id": told.user_id,
+                    "created": told.created,
+                    "location": told.location,
+                    "body": told.head.decode(),
+                    "version": told.version,
+                    "tail": told.tail.decode(),
+                    "ordinal": self._ledgers[known.screening_id].ordinal,
+                }
             )
-        for replayed in self._replayed:
-            writes.add(writing.KEYS_REPLAYED, *replayed, now)
+        for screening_id, owner_id, value in self._replayed:
+            writes.rows(table.KEYS_REPLAYED).append(
+                {"screening_id": screening_id, "owner_id": owner_id, "key": value, "replayed_at": now}
+            )
         return writes
 
     def by_screening(self, shifts: Sequence[int]) -> Shifts:
