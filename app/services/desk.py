@@ -5,7 +5,6 @@ free.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -266,4 +265,4 @@ class Desk:
             return answer
         token_id = f"{answer.user_id:x}.{answer.at.timestamp() * 1_000_000:.0f}"
         token = self._tokens.guest_token(answer.user_id, answer.at, token_id)
-        return replace(answer, body=answer.body[:-1] + b',"guest_token":"' + token.encode() + b'"}')
+        return answer.with_member("guest_token", token)
