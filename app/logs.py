@@ -7,9 +7,12 @@ import json
 import logging
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Final, NamedTuple, Self
 
 from app.schemas.format.moments import moment
 from app.settings import LogFormat, Settings
+
+log = logging.getLogger(__name__)
 
 request_id_of_this_task: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -55,3 +58,48 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+class Outage(NamedTuple):
+    """Something that comes and goes: what to say when it begins, and when it is over."""
+
+    begins: str
+    is_over: str
+
+
+POSTGRESQL: Final = Outage("PostgreSQL is away", "PostgreSQL is back")
+REDIS: Final = Outage("Redis is away", "Redis is back")
+
+
+_SAID: Final[set[Outage]] = set()
+"""What this process has said is out, whoever noticed."""
+
+
+class Watch:
+    """One of those who notice outages. However many do, an outage is one line when it begins and one when it is over.
+
+    Whoever watches no more has said nothing: the next to notice says it anew.
+    """
+
+    def __init__(self) -> None:
+        self._met: set[Outage] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _SAID.difference_update(self._met)
+
+    def meet(self, outage: Outage, why: str) -> None:
+        """It is out."""
+        self._met.add(outage)
+        if outage not in _SAID:
+            _SAID.add(outage)
+            log.warning("%s: %s", outage.begins, why)
+
+    def all_is_well(self) -> None:
+        """Whatever was out is back."""
+        for outage in self._met & _SAID:
+            _SAID.remove(outage)
+            log.info("%s", outage.is_over)
+        self._met.clear()

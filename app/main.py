@@ -1,8 +1,7 @@
 """Builds the application: opens what it needs, starts the loops, mounts the routers. Start reading here."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
 from typing import Any, Final
@@ -61,6 +60,7 @@ from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
 from app.services.live.listener_limits import ListenerLimits
 from app.services.live.live import Live
+from app.services.loops import Loop, for_good, running
 from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.passwords import Passwords
@@ -76,8 +76,6 @@ from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
 from app.settings import Settings, settings_or_exit
-
-log = logging.getLogger(__name__)
 
 ROUTERS: Final = (
     theaters.router,
@@ -96,11 +94,6 @@ ROUTERS: Final = (
     asyncapi.router,
     existing_clients.router,
 )
-
-Loop = Callable[[], Coroutine[Any, Any, None]]
-
-PAUSE_SECONDS: Final = 0.2
-"""Between the end of a loop that must not end and its beginning anew."""
 
 EXPOSED: Final = (
     "ETag",
@@ -212,23 +205,19 @@ async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[dict[str,
     logs.set_up(settings)
     async with AsyncExitStack() as stack:
         app.state.resources = await _open(settings, stack)
-        loops = await stack.enter_async_context(asyncio.TaskGroup())
-        running = [loops.create_task(_for_good(loop)) for loop in _loops(app.state.resources)]
-        # The server calls this when it is told to stop: streams end only when they are told to.
-        yield {"stopping": app.state.resources.live.stop}
-        await _end(running)
+        async with running([for_good(loop) for loop in _loops(app.state.resources)]):
+            # The server calls this when it is told to stop: streams end only when they are told to.
+            yield {"stopping": app.state.resources.live.stop}
 
 
 async def sweep_once(settings: Settings) -> int:
     """Expire every hold that has run out, and forget old keys and events; how many holds there were."""
     async with AsyncExitStack() as stack:
         resources = await _open(settings, stack)
-        loops = await stack.enter_async_context(asyncio.TaskGroup())
-        running = [loops.create_task(loop) for loop in (resources.box_office.run(), resources.announcer.run())]
-        count = await resources.sweeper.sweep()
-        await resources.sweeper.tidy()
-        await _end(running)
-        return count
+        async with running([resources.box_office.run(), resources.announcer.run()]):
+            count = await resources.sweeper.sweep()
+            await resources.sweeper.tidy()
+    return count
 
 
 async def import_once(
@@ -237,33 +226,9 @@ async def import_once(
     """Give a theater the seats of a file, and let every process know; as `import_layout` otherwise."""
     async with AsyncExitStack() as stack:
         resources = await _open(settings, stack)
-        loops = await stack.enter_async_context(asyncio.TaskGroup())
-        running = [loops.create_task(resources.announcer.run())]
-        imported = import_layout(resources.organizing, file, theater_id, name, timezone)
-        # What it raises leaves the task group as it is, not as a group of exceptions.
-        [outcome] = await asyncio.gather(imported, return_exceptions=True)
-        await _end(running)
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
-
-
-async def _end(running: Collection[asyncio.Task[None]]) -> None:
-    """Cancel until every one has ended: asyncio.wait_for, before Python 3.12, may swallow a cancellation (*seen*)."""
-    while running:
-        for task in running:
-            task.cancel()
-        _, running = await asyncio.wait(running, timeout=0.1)
-
-
-async def _for_good(loop: Loop) -> None:
-    """A loop that a mistake of ours broke begins anew: without it the process would live on and serve nobody."""
-    while True:
-        try:
-            await loop()
-        except Exception:
-            log.exception("a loop in the background broke off, and begins anew")
-        await asyncio.sleep(PAUSE_SECONDS)
+        async with running([resources.announcer.run()]):
+            imported = await import_layout(resources.organizing, file, theater_id, name, timezone)
+    return imported
 
 
 def _loops(resources: Resources) -> Sequence[Loop]:

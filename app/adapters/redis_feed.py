@@ -4,7 +4,6 @@ When it fails it connects again, and reports that news may be lost.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,8 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.adapters.redis_cache import channel_of, database_of
-
-log = logging.getLogger(__name__)
+from app.logs import REDIS, Watch
 
 REST_SECONDS: Final = 0.25
 CONNECT_SECONDS: Final = 1.0
@@ -53,15 +51,17 @@ class RedisFeed:
         self._changed.set()
 
     async def run(self, hear: Callable[[int, bytes | None], None]) -> None:
-        while True:
-            try:
-                async with self._redis.pubsub() as calls, asyncio.TaskGroup() as group:
-                    await calls.subscribe(self._own_channel)
-                    group.create_task(self._subscribe(calls))
-                    group.create_task(self._listen(calls, hear))
-            except* (RedisError, OSError, TimeoutError) as away:
-                log.debug("the feed is away: %s", type(away.exceptions[0]).__name__)
-            await asyncio.sleep(REST_SECONDS)
+        # Not `loops.every`: all is well as long as this does not end.
+        with Watch() as watch:
+            while True:
+                try:
+                    async with self._redis.pubsub() as calls, asyncio.TaskGroup() as group:
+                        await calls.subscribe(self._own_channel)
+                        group.create_task(self._subscribe(calls))
+                        group.create_task(self._listen(calls, hear, watch))
+                except* (RedisError, OSError, TimeoutError) as away:
+                    watch.meet(REDIS, type(away.exceptions[0]).__name__)
+                await asyncio.sleep(REST_SECONDS)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -84,12 +84,13 @@ class RedisFeed:
             except TimeoutError:
                 await calls.ping()
 
-    async def _listen(self, calls: PubSub, hear: Callable[[int, bytes | None], None]) -> None:
+    async def _listen(self, calls: PubSub, hear: Callable[[int, bytes | None], None], watch: Watch) -> None:
         while True:
             said: dict[str, Any] | None
             said = await calls.get_message(ignore_subscribe_messages=False, timeout=SILENCE_SECONDS)
             if said is None:
                 raise TimeoutError
+            watch.all_is_well()
             if said["type"] not in ("message", "subscribe"):
                 continue
             screening_id = self._wanted.get(said["channel"].decode())

@@ -1,50 +1,79 @@
-"""Reads bookings: one, or a page of one user's or everybody's. It also has the columns that a batch reads."""
+"""Bookings as they are read: one, mine, everybody's, and the rows that a batch reads."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.rows import columns, maker
 from app.domain.bookings import Booking, BookingStatus, Payment, PaymentStatus
 from app.domain.money import Money
 
-COLUMNS = """
-b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_status, b.payment_reference, b.created_at,
-b.cancelled_at, b.version
-"""
-SEATS = """
-ARRAY(SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at) FROM booking_seats s
-       WHERE s.screening_id = b.screening_id AND s.booking_id = b.id ORDER BY s.seat_id)
-"""
 
-_BOOKINGS = f"SELECT {COLUMNS}, {SEATS} AS seats FROM bookings b WHERE true"  # noqa: S608 - our own names
+class BookingSeatRow(NamedTuple):
+    """A seat of a booking, at its price; `cancelled_at`: until when it was one, or its booking was."""
+
+    seat_id: int
+    amount_minor: int
+    currency: str
+    cancelled_at: datetime | None
+
+
+class BookingRow(NamedTuple):
+    """What is read of a booking. The `seats` come as tuples, in the order of BookingSeatRow."""
+
+    screening_id: int
+    id: UUID
+    user_id: int
+    reservation_id: UUID | None
+    status: str
+    payment_status: str
+    payment_reference: str
+    created_at: datetime
+    cancelled_at: datetime | None
+    version: int
+    seats: Sequence[tuple[Any, ...]]
+
+
+_SEATS = f"""
+ARRAY(SELECT ROW({columns(BookingSeatRow, "s")}) FROM booking_seats s
+       WHERE s.screening_id = b.screening_id AND s.booking_id = b.id ORDER BY s.seat_id)
+"""  # noqa: S608 - our own names
+COLUMNS = columns(BookingRow, "b", seats=_SEATS)
+"""Those of BookingRow, from `bookings b`."""
+
+booking_row = maker(BookingRow)
+_seat = maker(BookingSeatRow)
+
+_BOOKINGS = f"SELECT {columns(BookingRow, 'b', seats=f'{_SEATS} AS seats')} FROM bookings b WHERE true"  # noqa: S608
 _NEWEST_FIRST = " ORDER BY b.id DESC LIMIT :at_most"
 
 
-def booking_of(row: Sequence[Any]) -> Booking:
-    """A booking from a row with `COLUMNS` and `SEATS`."""
-    _, booking_id, user_id, reservation_id, status, payment_status, reference, created_at, cancelled_at = row[:9]
-    version, seats = row[9:11]
+def booking_of(row: BookingRow | Row[Any]) -> Booking:
+    """A booking, from its row."""
+    seats = list(map(_seat, row.seats))
     # The seats that a cancelled booking still had ended together with it.
-    live = {seat_id: Money(amount, currency) for seat_id, amount, currency, end in seats if end == cancelled_at}
+    its_own = [seat for seat in seats if seat.cancelled_at == row.cancelled_at]
+    left = [seat for seat in seats if seat.cancelled_at != row.cancelled_at]
     return Booking(
-        id=booking_id,
-        user_id=user_id,
-        reservation_id=reservation_id,
-        status=BookingStatus(status),
-        prices=live,
-        payment=Payment(PaymentStatus(payment_status), reference),
-        created_at=created_at,
-        cancelled_at=cancelled_at,
-        version=version,
-        left={seat_id: Money(amount, currency) for seat_id, amount, currency, end in seats if end != cancelled_at},
+        id=row.id,
+        user_id=row.user_id,
+        reservation_id=row.reservation_id,
+        status=BookingStatus(row.status),
+        prices={seat.seat_id: Money(seat.amount_minor, seat.currency) for seat in its_own},
+        payment=Payment(PaymentStatus(row.payment_status), row.payment_reference),
+        created_at=row.created_at,
+        cancelled_at=row.cancelled_at,
+        version=row.version,
+        left={seat.seat_id: Money(seat.amount_minor, seat.currency) for seat in left},
     )
 
 
 async def one(connection: AsyncConnection, booking_id: UUID, user_id: int | None) -> tuple[Booking, int] | None:
-    """A booking and the id of its screening; None if it does not exist or, with `user_id`, belongs to another user."""
+    """A booking and its screening. With `user_id`, only if it is that user's."""
     found = await _find(connection, {"b.id =": booking_id, "b.user_id =": user_id}, at_most=1)
     return found[0] if found else None
 
@@ -58,10 +87,7 @@ async def newest(
     before: UUID | None,
     at_most: int,
 ) -> list[tuple[Booking, int]]:
-    """At most `at_most` bookings with the ids of their screenings, newest first.
-
-    Only those of this user, status and screening, and older than the booking `before`; None is no condition.
-    """
+    """Bookings and their screenings, newest first: of a user, a status, a screening, older than `before`; None: any."""
     wanted: dict[str, object] = {
         "b.user_id =": user_id,
         "b.status =": status.value if status else None,
@@ -72,7 +98,7 @@ async def newest(
 
 
 async def _find(connection: AsyncConnection, wanted: dict[str, object], at_most: int) -> list[tuple[Booking, int]]:
-    """Only conditions that have a value are in the SQL, so that PostgreSQL makes a plan for just this question."""
+    """Each condition that has a value is asked, and only those: PostgreSQL then plans for just this question."""
     query = _BOOKINGS
     given: dict[str, object] = {"at_most": at_most}
     for number, (condition, value) in enumerate(wanted.items()):

@@ -6,7 +6,6 @@ POSTGRESQL_SILENCE_SECONDS changes that, for machines that are busy with other w
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -17,13 +16,14 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.connections import LOST, OfficeConnection, call, office_connection
+from app.logs import POSTGRESQL, Outage, Watch
 from app.settings import Settings
-
-log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 0.2
 BEAT: Final = 0.35
 """The part of that time for an answer; the rest is for a new connection, as the old one may be broken alone."""
+
+REFUSING: Final = Outage("PostgreSQL refuses connections", "PostgreSQL takes connections again")
 
 
 class Heartbeat:
@@ -48,21 +48,22 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Check until cancelled."""
-        while True:
-            try:
-                async with call(self._settings, self._call_seconds) as connection:
-                    self.is_there = True
-                    await _feel(connection, self._beat_seconds)
-            except LOST:
-                self._hang_up()
-                await asyncio.sleep(EVERY_SECONDS)
-            except asyncpg.PostgresError as refused:  # it is there, if only to say that it takes no more connections
-                log.warning("PostgreSQL refused a connection: %s", type(refused).__name__)
-                await asyncio.sleep(EVERY_SECONDS)
+        with Watch() as watch:
+            while True:
+                try:
+                    async with call(self._settings, self._call_seconds) as connection:
+                        self.is_there = True
+                        watch.all_is_well()
+                        await _feel(connection, self._beat_seconds)
+                except LOST:
+                    watch.meet(POSTGRESQL, "requests that wait for it are refused")
+                    self._hang_up()
+                    await asyncio.sleep(EVERY_SECONDS)
+                except asyncpg.PostgresError as refused:  # it is there, if only to say: no more connections
+                    watch.meet(REFUSING, type(refused).__name__)
+                    await asyncio.sleep(EVERY_SECONDS)
 
     def _hang_up(self) -> None:
-        if self.is_there:
-            log.warning("PostgreSQL is not reachable: requests that wait for it are refused")
         self.is_there = False
         for connection in list(self._calls):
             connection.terminate()

@@ -1,25 +1,56 @@
-"""Reads reservations: one, or a page of one user's. It also has the columns that a batch reads."""
+"""Reservations as they are read: one of mine, mine, and the rows that a batch reads."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.rows import columns, maker
 from app.domain.money import Money
 from app.domain.reservations import Reservation, ReservationStatus
 
-COLUMNS = """
-r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at, r.booking_id, r.version
-"""
-SEATS = """
-ARRAY(SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at) FROM reservation_seats s
-       WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id ORDER BY s.seat_id)
-"""
 
-_MINE = f"SELECT {COLUMNS}, {SEATS} AS seats, clock_timestamp() AS now FROM reservations r WHERE r.user_id = :user_id"  # noqa: S608 - our own names
+class ReservationSeatRow(NamedTuple):
+    """A seat that a reservation has, at its price; `released_at`: it had it until then."""
+
+    seat_id: int
+    amount_minor: int
+    currency: str
+    released_at: datetime | None
+
+
+class ReservationRow(NamedTuple):
+    """What is read of a reservation. The `seats` come as tuples, in the order of ReservationSeatRow."""
+
+    screening_id: int
+    id: UUID
+    user_id: int
+    status: str
+    created_at: datetime
+    first_held_at: datetime
+    expires_at: datetime
+    booking_id: UUID | None
+    version: int
+    seats: Sequence[tuple[Any, ...]]
+
+
+_SEATS = f"""
+ARRAY(SELECT ROW({columns(ReservationSeatRow, "s")}) FROM reservation_seats s
+       WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id ORDER BY s.seat_id)
+"""  # noqa: S608 - our own names
+COLUMNS = columns(ReservationRow, "r", seats=_SEATS)
+"""Those of ReservationRow, from `reservations r`."""
+
+reservation_row = maker(ReservationRow)
+_seat = maker(ReservationSeatRow)
+
+_MINE = f"""
+SELECT {columns(ReservationRow, "r", seats=f"{_SEATS} AS seats")}, clock_timestamp() AS now
+  FROM reservations r WHERE r.user_id = :user_id
+"""  # noqa: S608
 _ONE_OF_MINE = text(_MINE + " AND r.id = :id")
 
 # A hold that ran out reads expired at that very moment, swept or not.
@@ -41,29 +72,29 @@ _SCREENINGS_WITH_HOLDS = text("""
 """)
 
 
-def reservation_of(row: Sequence[Any]) -> Reservation:
-    """A reservation from a row with `COLUMNS` and `SEATS`."""
-    _, reservation_id, user_id, status, created_at, first_held_at, expires_at, booking_id, version, seats = row
+def reservation_of(row: ReservationRow | Row[Any]) -> Reservation:
+    """A reservation, from its row."""
+    seats = list(map(_seat, row.seats))
     return Reservation(
-        id=reservation_id,
-        user_id=user_id,
-        status=ReservationStatus(status),
-        prices={seat_id: Money(amount, currency) for seat_id, amount, currency, left_at in seats if left_at is None},
-        created_at=created_at,
-        first_held_at=first_held_at,
-        expires_at=expires_at,
-        booking_id=booking_id,
-        version=version,
-        left={seat_id: Money(amount, currency) for seat_id, amount, currency, left_at in seats if left_at is not None},
+        id=row.id,
+        user_id=row.user_id,
+        status=ReservationStatus(row.status),
+        prices={seat.seat_id: Money(seat.amount_minor, seat.currency) for seat in seats if seat.released_at is None},
+        created_at=row.created_at,
+        first_held_at=row.first_held_at,
+        expires_at=row.expires_at,
+        booking_id=row.booking_id,
+        version=row.version,
+        left={seat.seat_id: Money(seat.amount_minor, seat.currency) for seat in seats if seat.released_at is not None},
     )
 
 
 async def one_of(
     connection: AsyncConnection, user_id: int, reservation_id: UUID
 ) -> tuple[Reservation, int, datetime] | None:
-    """A reservation of this user, the id of its screening, and PostgreSQL's time (UTC); None if it is not theirs."""
+    """One of this user's, its screening, and PostgreSQL's time; None: there is none, or it is somebody else's."""
     row = (await connection.execute(_ONE_OF_MINE, {"user_id": user_id, "id": reservation_id})).one_or_none()
-    return None if row is None else (reservation_of(row[:10]), row.screening_id, row.now)
+    return None if row is None else (reservation_of(row), row.screening_id, row.now)
 
 
 async def all_of(
@@ -75,10 +106,7 @@ async def all_of(
     before: UUID | None,
     at_most: int,
 ) -> list[tuple[Reservation, int, datetime]]:
-    """At most `at_most` reservations of this user, each with its screening and PostgreSQL's time, newest first.
-
-    Only those with this status now, of this screening, and older than the reservation `before`; None is no condition.
-    """
+    """This user's, newest first; only those of a status at this moment, of a screening, and older than `before`."""
     wanted: dict[str, object] = {"user_id": user_id, "at_most": at_most}
     query = _MINE
     if status is not None:
@@ -91,21 +119,21 @@ async def all_of(
         query += " AND r.id < :before"
         wanted["before"] = before
     rows = await connection.execute(text(query + _NEWEST_FIRST), wanted)
-    return [(reservation_of(row[:10]), row.screening_id, row.now) for row in rows]
+    return [(reservation_of(row), row.screening_id, row.now) for row in rows]
 
 
 async def screening_of(connection: AsyncConnection, user_id: int, reservation_id: UUID) -> int | None:
-    """The screening of this user's reservation; None if they have no such reservation."""
+    """In which screening this user has this reservation, if anywhere."""
     found: int | None = await connection.scalar(_SCREENING, {"user_id": user_id, "id": reservation_id})
     return found
 
 
 async def newest_with_seat(connection: AsyncConnection, user_id: int, seat_id: int) -> UUID | None:
-    """This user's newest reservation with this seat, unless it was given back; None if there is none."""
+    """This user's newest reservation that names the seat and was not given back."""
     found: UUID | None = await connection.scalar(_WITH_SEAT, {"user_id": user_id, "seat_id": seat_id})
     return found
 
 
 async def screenings_with_holds(connection: AsyncConnection, user_id: int) -> list[int]:
-    """The screenings in which this user holds seats."""
+    """In which screenings this user holds seats."""
     return list(await connection.scalars(_SCREENINGS_WITH_HOLDS, {"user_id": user_id}))

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar, Final, Self
 from uuid import UUID
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -14,6 +13,7 @@ from app.domain.seats import Layout
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.format.money import Money, money_json
 from app.schemas.format.requests import BookingKey, Id, Line, Strict, Uuid
+from app.schemas.format.versions import around_version
 from app.schemas.reservations import RESERVATION_EXAMPLE
 from app.schemas.seats import NamesSeats, PricedSeat, priced_seats_out
 
@@ -111,9 +111,12 @@ class BookingsOut(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE], "next_cursor": None}]})
 
 
-def booking_json(booking: Booking, screening: Screening, layout: Layout) -> bytes:
-    """A booking. After a partial cancellation, its seats and total are what is left."""
-    return orjson.dumps(booking_out(booking, screening, layout))
+def booking_json(booking: Booking, screening: Screening, layout: Layout) -> tuple[bytes, bytes]:
+    """A booking: what comes before its version, and what comes after it.
+
+    After a partial cancellation, its seats and total are what is left.
+    """
+    return around_version(booking_out(booking, screening, layout))
 
 
 def booking_out(booking: Booking, screening: Screening, layout: Layout) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from app.domain.seats import Layout
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.format.money import Money, money_json
 from app.schemas.format.requests import Strict
+from app.schemas.format.versions import around_version
 from app.schemas.seats import NamedSeat, PricedSeat, named_seats_out, priced_seats_out
 
 Json = dict[str, Any]
@@ -108,13 +109,15 @@ class ReleasedOut(BaseModel):
     )
 
 
-def reservation_json(reservation: Reservation, screening: Screening, layout: Layout, now: datetime) -> bytes:
-    """A reservation as it is at `now` (UTC)."""
-    return orjson.dumps(reservation_out(reservation, screening, layout, now))
+def reservation_json(
+    reservation: Reservation, screening: Screening, layout: Layout, now: datetime
+) -> tuple[bytes, bytes]:
+    """A reservation as it is at this moment (UTC): what comes before its version, and what comes after it."""
+    return around_version(reservation_out(reservation, screening, layout, now))
 
 
 def reservation_out(reservation: Reservation, screening: Screening, layout: Layout, now: datetime) -> Json:
-    """As `reservation_json`, before it is encoded."""
+    """A reservation as it is at this moment (UTC), before it is encoded."""
     holding = reservation.is_holding(now)
     to_the_cap = screening.latest_end(reservation.first_held_at) - reservation.expires_at
     return {

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import orjson
 
-from app.db.seat_maps.seat_events import SeatChange, SeatEvent
+from app.db.seat_maps.seat_events import SeatChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +44,23 @@ def _change(
 
 
 class Update(NamedTuple):
-    """What became of a seat: what it is now, whose, until when; and whose hold ended on the way."""
+    """What became of a seat: its last change, and whose holds ended on the way."""
 
-    seat_id: int
-    status: str
-    expires_at: datetime | None
-    user_id: int | None
+    change: SeatChange
     lost_by: frozenset[int]
 
-    def seen_by(self, listener_id: int | None) -> SeatEvent:
-        """With nobody in it but its owner and the listener."""
+    def seen_by(self, listener_id: int | None) -> SeatChange:
+        """With nobody in it but the seat's owner and the listener."""
         was_mine = listener_id if listener_id in self.lost_by else None
-        return SeatEvent(self.seat_id, self.status, self.expires_at, self.user_id, was_mine)
+        return (
+            self.change if self.change.previous_user_id == was_mine else self.change._replace(previous_user_id=was_mine)
+        )
 
 
 _NOBODY: frozenset[int] = frozenset()
 
 
-def merged(changes: Iterable[SeatChange | SeatEvent], onto: dict[int, Update] | None = None) -> dict[int, Update]:
+def merged(changes: Iterable[SeatChange], onto: dict[int, Update] | None = None) -> dict[int, Update]:
     """One update for each seat: its last change, and everybody who lost a hold of it on the way for good."""
     updates = {} if onto is None else onto
     for change in changes:
@@ -71,5 +70,5 @@ def merged(changes: Iterable[SeatChange | SeatEvent], onto: dict[int, Update] | 
             lost_by |= {change.previous_user_id}
         if change.user_id in lost_by:
             lost_by -= {change.user_id}
-        updates[change.seat_id] = Update(change.seat_id, change.status, change.expires_at, change.user_id, lost_by)
+        updates[change.seat_id] = Update(change, lost_by)
     return updates

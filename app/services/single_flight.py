@@ -20,20 +20,29 @@ class _Round(Generic[V]):
 
 
 class SingleFlight(Generic[K, V]):
-    """Puts a question to PostgreSQL once for everybody who has it. No answer is older than the moment of asking."""
+    """Puts a question once for everybody who has it. No answer is older than the moment of asking."""
 
     def __init__(self, answer: Callable[[K], Awaitable[V]]) -> None:
         self._answer = answer
         self._rounds: WeakValueDictionary[K, _Round[V]] = WeakValueDictionary()
 
-    async def ask(self, key: K) -> V:
-        """The answer for a key, from a question that was put after this call. Raises what answering raises."""
+    async def ask(self, key: K, at_hand: Callable[[], V | None] | None = None) -> V:
+        """The answer for a key, from a question that was put after this call. Raises what answering raises.
+
+        With `at_hand` the caller knows a good answer when they see it, whenever the question was put (because it has a
+        version): they share only what `at_hand` finds when their turn comes, and ask if that is None.
+        """
         round_ = self._rounds.setdefault(key, _Round())
         asked_before = round_.asked
         async with round_.lock:
-            if round_.answered <= asked_before:
-                round_.asked += 1
-                number = round_.asked
-                round_.answer = await self._answer(key)
-                round_.answered = number
+            if at_hand is not None:
+                found = at_hand()
+                if found is not None:
+                    return found
+            elif round_.answered > asked_before:
+                return round_.answer
+            round_.asked += 1
+            number = round_.asked
+            round_.answer = await self._answer(key)
+            round_.answered = number
             return round_.answer

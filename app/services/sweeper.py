@@ -4,7 +4,6 @@ Nothing correct waits for it: a hold whose time is over is no hold at that momen
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
@@ -12,14 +11,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.box_office import sweeping
-from app.db.errors import refusal_for
 from app.db.people import sessions
 from app.domain.box_office.commands import Expire
-from app.domain.refusals import Refusal
 from app.services.box_office.office import BoxOffice
 from app.services.closing import Closing
-
-log = logging.getLogger(__name__)
+from app.services.loops import every
 
 AT_ONCE: Final = 100
 """Holds that are expired at once, at most, so that buyers are not kept waiting."""
@@ -50,22 +46,11 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep as holds run out, until cancelled."""
-        while True:
-            pause = LOOK_SECONDS
-            try:
-                pause = await self._sweep_and_look_ahead()
-            except Exception as error:  # PostgreSQL will be back; a mistake of ours must not end the loop either
-                log.warning("could not sweep: %s", type(error).__name__, exc_info=_is_ours(error))
-            await asyncio.sleep(pause)
+        await every(LOOK_SECONDS, self._sweep_and_look_ahead, "sweep")
 
     async def keep_tidy(self) -> None:
         """Tidy now and then, until cancelled. Apart from the sweeping: much that is old must not keep it waiting."""
-        while True:
-            try:
-                await self.tidy()
-            except Exception as error:
-                log.warning("could not tidy: %s", type(error).__name__, exc_info=_is_ours(error))
-            await asyncio.sleep(TIDY_SECONDS)
+        await every(TIDY_SECONDS, self.tidy, "tidy up")
 
     async def sweep(self) -> int:
         """Expire every hold that has run out; how many there were. Raises what the box office raises."""
@@ -112,8 +97,3 @@ def _by_screening(run_out: Iterable[tuple[int, UUID]]) -> dict[int, tuple[UUID, 
     for screening_id, reservation_id in run_out:
         holds.setdefault(screening_id, []).append(reservation_id)
     return {screening_id: tuple(reservation_ids) for screening_id, reservation_ids in holds.items()}
-
-
-def _is_ours(error: Exception) -> bool:
-    """Is it a mistake of ours, and not a PostgreSQL that is away?"""
-    return not isinstance(error, Refusal) and refusal_for(error) is None

@@ -1,6 +1,7 @@
 """PostgreSQL stops, hangs, takes no writes, or is not safe: everybody is told so in time, and nothing is lost."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -107,6 +108,31 @@ async def test_the_sweeper_goes_on_when_it_returns(
 
     assert all_say_come_again([refused])
     assert causes == ["expiry", "expiry"]
+
+
+async def test_its_absence_is_one_line_when_it_begins_and_one_when_it_is_over(
+    on_own_postgresql: Settings,
+    own_postgresql: EmbeddedPostgreSQL,
+    database: Connection,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def lines() -> list[str]:
+        return [line.getMessage().partition(":")[0] for line in caplog.records if line.getMessage().startswith("Post")]
+
+    async def is_away() -> bool:
+        return "PostgreSQL is away" in lines()
+
+    async def is_back() -> bool:
+        return "PostgreSQL is back" in lines()
+
+    caplog.set_level(logging.INFO, "app")
+    async with serving(on_own_postgresql.model_copy(update={"sweep": True})):
+        own_postgresql.kill()
+        await until_so(database, is_away)
+        own_postgresql.start()
+        await until_so(database, is_back)
+
+    assert lines() == ["PostgreSQL is away", "PostgreSQL is back"]
 
 
 async def test_the_loss_of_one_idle_connection_disturbs_nobody(buyer: Buyer, on_own_postgresql: Settings) -> None:

@@ -31,6 +31,7 @@ from app.domain.people import Person, Role
 from app.domain.refusals import Busy, Refusal, ReservationEnded, SeatsUnavailable
 from app.domain.seats import SeatNames
 from app.resources import Resources
+from app.schemas.reservations import reservation_out
 from app.services.box_office import office as module
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
@@ -108,6 +109,36 @@ async def test_other_seats_are_sold_side_by_side_each_with_a_version_of_its_own(
     assert await one(database, "SELECT version FROM screenings WHERE id = 1") == 2
     assert [replay.body for replay in replays] == [answer.body for answer in answers if isinstance(answer, Answer)]
     assert all(replay.replayed for replay in replays)
+
+
+@pytest.mark.parametrize("others_first", [0, 98], ids=["nobody came between", "others came between"])
+@pytest.mark.parametrize("with_key", [False, True])
+async def test_a_version_is_right_wherever_it_stands_in_an_answer(
+    here: BoxOffice, database: Connection, monkeypatch: pytest.MonkeyPatch, with_key: bool, others_first: int
+) -> None:
+    def version_second(*given: Any) -> dict[str, Any]:
+        out = reservation_out(*given)
+        return {"id": out["id"], "version": out["version"]} | out
+
+    monkeypatch.setattr("app.schemas.reservations.reservation_out", version_second)
+    asked, its_key = hold(1, "A1"), key("k") if with_key else None
+    async with locked(database, 1):
+        holding = told(here.ask(1, asked, key=its_key))
+        await until_waiting(database)
+        await database.execute("UPDATE screenings SET version = version + $1 WHERE id = 1", others_first)
+    [answer] = await holding
+    again = await here.ask(1, asked, key=its_key)
+
+    assert isinstance(answer, Answer)
+    body = orjson.loads(answer.body)
+    assert list(body)[:3] == ["id", "version", "screening_id"]
+    assert body["version"] == others_first + 1
+    assert body["version"] == await one(database, "SELECT version FROM reservations")
+    assert again.replayed == with_key
+    assert orjson.loads(again.body)["version"] == body["version"]
+    if with_key:
+        assert again.body == answer.body
+        assert again.with_member("token", "x").body == answer.with_member("token", "x").body
 
 
 async def test_every_answer_of_a_batch_that_came_second_tells_the_version_that_is_stored(

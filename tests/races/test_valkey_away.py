@@ -1,5 +1,6 @@
 """Valkey stops, hangs, forgets, or is there for one process and not for another: no map is older than what was sold."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -10,6 +11,7 @@ from app.adapters.embedded import EmbeddedValkey
 from app.resources import Resources
 from app.services.ports import Away
 from tests.conftest import OpenApp, resources_of
+from tests.order import Connection, until_so
 from tests.races.buyers import seats, somebody
 from tests.races.lines import Line
 
@@ -58,6 +60,29 @@ async def test_without_valkey_everything_works_and_nothing_stale_is_served_when_
     assert (held.status_code, booked.status_code) == (201, 201)
     assert while_away == {"A1": "reserved"}
     assert await seats(reader) == await seats(writer) == {"A1": "reserved", "A2": "booked"}
+
+
+async def test_its_absence_is_one_line_when_it_begins_and_one_when_it_is_over(
+    writer: AsyncClient, valkey: EmbeddedValkey, database: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lines() -> list[str]:
+        return [line.getMessage().partition(":")[0] for line in caplog.records if line.getMessage().startswith("Redis")]
+
+    async def is_away() -> bool:
+        return "Redis is away" in lines()
+
+    async def is_back() -> bool:
+        return "Redis is back" in lines()
+
+    caplog.set_level(logging.INFO, "app")
+    await believing(writer)
+    caplog.clear()
+    valkey.kill()
+    await until_so(database, is_away)
+    valkey.start()
+    await until_so(database, is_back)
+
+    assert lines()[:2] == ["Redis is away", "Redis is back"]
 
 
 async def test_what_one_process_cannot_tell_no_other_overlooks(

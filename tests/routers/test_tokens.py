@@ -197,8 +197,9 @@ def test_a_token_that_was_believed_still_runs_out(tokens: Tokens, monkeypatch: p
         tokens.person(token)
 
 
-def test_only_so_many_tokens_are_remembered(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens_module, "_REMEMBERED", 3)
+    tokens = Tokens(SECRET, guest_seconds=HOUR)
 
     for number in range(1, 10):
         assert tokens.person(signed(sub=str(number))).id == number

@@ -13,6 +13,7 @@ from app.domain.box_office.commands import Command
 from app.domain.refusals import NotFound
 from app.resources import Resources
 from app.schemas.screenings import ScreeningPatch
+from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.seat_map import SeatMap
 from tests.conftest import OpenApp, resources_of
@@ -503,18 +504,16 @@ async def test_without_valkey_a_map_at_hand_goes_on_with_what_postgresql_says(
     assert reading.count == 1
 
 
-async def test_the_maps_at_hand_are_bounded_by_number_and_by_seats(
-    here: Resources, reading: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.services.seat_maps.availability.SEATS_KEPT", 1)
+async def test_the_maps_at_hand_are_bounded_by_number_and_by_seats(here: Resources, reading: Gate) -> None:
+    few_seats = Availability(here.engine, here.cache, here.layouts, Clock(), seats_kept=1)
     for screening_id in (1, 2, 1):
-        await here.availability.at_least(screening_id, 0)
-    monkeypatch.setattr("app.services.seat_maps.availability.SEATS_KEPT", 10_000)
-    monkeypatch.setattr("app.services.seat_maps.availability.MAPS_KEPT", 2)
-    for screening_id in (2, 3, 1):
-        await here.availability.at_least(screening_id, 0)
+        await few_seats.at_least(screening_id, 0)
+        assert list(few_seats._maps) == [screening_id]  # the newest stays, however large it is
+    few_maps = Availability(here.engine, here.cache, here.layouts, Clock(), maps_kept=2)
+    for screening_id in (1, 2, 3, 1):
+        await few_maps.at_least(screening_id, 0)
 
-    assert list(here.availability._maps) == [3, 1]
+    assert list(few_maps._maps) == [3, 1]
 
 
 # --- refusals

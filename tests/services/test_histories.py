@@ -56,8 +56,8 @@ UPDATE reservations SET created_at = created_at - $2::interval, first_held_at = 
  WHERE screening_id = $1
 """
 _CLAIMS_BACK = "UPDATE seat_claims SET expires_at = expires_at - $2::interval WHERE screening_id = $1"
-_RESERVATIONS = f"SELECT {reservations.COLUMNS}, {reservations.SEATS} FROM reservations r WHERE r.screening_id = $1"  # noqa: S608
-_BOOKINGS = f"SELECT {bookings.COLUMNS}, {bookings.SEATS} FROM bookings b WHERE b.screening_id = $1"  # noqa: S608
+_RESERVATIONS = f"SELECT {reservations.COLUMNS} FROM reservations r WHERE r.screening_id = $1"  # noqa: S608
+_BOOKINGS = f"SELECT {bookings.COLUMNS} FROM bookings b WHERE b.screening_id = $1"  # noqa: S608
 
 # Mostly none: without a limit a batch reads less.
 LIMITS = st.just((None,) * 4) | st.tuples(
@@ -176,8 +176,8 @@ class History:
             self.model,
             version=version,
             claims={row["seat_id"]: _claim(row) for row in claims},
-            reservations={row["id"]: reservations.reservation_of([*row]) for row in holds},
-            bookings={row["id"]: bookings.booking_of([*row]) for row in sales},
+            reservations={row["id"]: reservations.reservation_of(reservations.ReservationRow(*row)) for row in holds},
+            bookings={row["id"]: bookings.booking_of(bookings.BookingRow(*row)) for row in sales},
         )
 
     def new_id(self) -> UUID:

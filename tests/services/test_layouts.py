@@ -89,6 +89,29 @@ async def test_layouts_not_asked_for_longest_are_given_up_first(demo_engine: Asy
     assert len(sent) == 1
 
 
+async def test_a_house_larger_than_all_that_is_kept_stays_until_another_is_asked_for(demo_engine: AsyncEngine) -> None:
+    layouts = Layouts(demo_engine, seats_kept=50)
+    large = await layouts.at(THEATER_A, 1)
+
+    assert layouts.at_hand(THEATER_A, 1) is large
+    await layouts.at(THEATER_B, 1)
+    assert layouts.at_hand(THEATER_A, 1) is None
+
+
+async def test_a_layout_that_is_only_looked_through_does_not_count_as_asked_for(demo_engine: AsyncEngine) -> None:
+    layouts = Layouts(demo_engine, seats_kept=100)
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("INSERT INTO theaters (id, name, timezone) VALUES (77, 'Field', 'UTC')"))
+    await layouts.at(THEATER_A, 1)
+    await layouts.at(THEATER_B, 1)
+
+    assert layouts.theater_of(81) == THEATER_B
+    await layouts.at(77, 1)
+
+    assert layouts.at_hand(THEATER_A, 1) is None
+    assert layouts.at_hand(THEATER_B, 1) is not None
+
+
 async def test_a_theater_that_does_not_exist_has_no_layout(demo_engine: AsyncEngine) -> None:
     with pytest.raises(NotFound):
         await Layouts(demo_engine).at(99, 1)

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.db.bookings import booking_of
+from app.db.bookings import BookingRow, booking_of
+from app.db.box_office.parts import members_of
 from app.db.box_office.writing import Writes
-from app.db.reservations import reservation_of
+from app.db.reservations import ReservationRow, reservation_of
 from app.domain.bookings import Booking
 from app.domain.box_office.commands import Book, Cancel, Command, Confirm, Expire, Extend, Hold, Release, Toggle
 from app.domain.box_office.decide import decide
@@ -61,7 +62,8 @@ class Tables:
         for part in sorted(writes.parts, key=lambda each: not each.name.endswith("_made")):
             table, _, verb = part.name.rpartition("_")
             touched: set[tuple[Any, ...]] = set()
-            for row in writes.rows_of(part):
+            for row in writes.rows(part):
+                assert row.keys() == members_of(part.row).keys()
                 key = tuple(row[column] for column in KEYS[table])
                 assert key not in touched
                 touched.add(key)
@@ -120,18 +122,20 @@ class Tables:
 
     def _reservation(self, row: Row) -> Reservation:
         seats = self._seats("reservation_seats", "reservation_id", row["id"], "released_at")
-        columns = ("screening_id", "id", "user_id", "status", "created_at", "first_held_at", "expires_at", "booking_id")
-        return reservation_of([*(row[column] for column in columns), row["version"], seats])
+        return reservation_of(ReservationRow(seats=seats, **_those(ReservationRow, row)))
 
     def _booking(self, row: Row) -> Booking:
         seats = self._seats("booking_seats", "booking_id", row["id"], "cancelled_at")
-        columns = ("screening_id", "id", "user_id", "reservation_id", "status", "payment_status", "payment_reference")
-        times = (row["created_at"], row["cancelled_at"], row["version"])
-        return booking_of([*(row[column] for column in columns), *times, seats])
+        return booking_of(BookingRow(seats=seats, **_those(BookingRow, row)))
 
     def _seats(self, table: str, paper: str, paper_id: UUID, end: str) -> list[tuple[Any, ...]]:
         rows = [row for row in self.of(table) if row[paper] == paper_id]
         return [(row["seat_id"], row["amount_minor"], row["currency"], row[end]) for row in rows]
+
+
+def _those(kind: type[NamedTuple], row: Row) -> Row:
+    """The columns that are read of a row."""
+    return {name: row[name] for name in kind._fields if name in row}
 
 
 def _claim(row: Row) -> Claim:

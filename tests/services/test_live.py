@@ -131,10 +131,10 @@ def test_a_merged_update_is_the_last_change_and_knows_who_lost_the_seat() -> Non
 
     updates = merged(changes)
 
-    assert (updates[1].user_id, updates[1].lost_by) == (8, {7})
+    assert (updates[1].change.user_id, updates[1].lost_by) == (8, {7})
     assert updates[1].seen_by(7).previous_user_id == 7
     assert updates[1].seen_by(8).previous_user_id is None
-    assert (updates[2].user_id, updates[2].lost_by) == (9, frozenset())
+    assert (updates[2].change.user_id, updates[2].lost_by) == (9, frozenset())
 
 
 def test_whoever_got_a_seat_back_has_not_lost_it() -> None:

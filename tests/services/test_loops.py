@@ -1,15 +1,26 @@
-"""The loops in the background: one that a mistake of ours broke begins anew, and the others do not notice."""
+"""The loops in the background: they go on whatever happens, and say what an operator should know, once.
 
-from collections.abc import Callable
+One that a mistake of ours broke begins anew, and the others do not notice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
 
 from app.db.heartbeat import Heartbeat
+from app.domain.refusals import Busy, NotFound
+from app.logs import POSTGRESQL, REDIS, Watch
+from app.services import loops as module
 from app.services.box_office.office import BoxOffice
 from app.services.live.live import Live
+from app.services.loops import every, running
 from app.services.people.revocations import Revocations
+from app.services.ports import Away
 from app.services.seat_maps.announcer import Announcer
 from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
@@ -65,3 +76,134 @@ async def test_a_box_office_that_breaks_off_over_a_batch_serves_the_next(
 
     assert codes(answers) == [201, "busy"]
     assert "unknown" in answers[0].json()["detail"]
+
+
+# --- every so often
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the loops of a test paused, so to say: no time passes."""
+    made: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        made.append(seconds)
+
+    monkeypatch.setattr(module, "asyncio", SimpleNamespace(sleep=sleep))
+    return made
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What was logged since the last call."""
+    caplog.set_level(logging.INFO, "app")
+
+    def said() -> list[str]:
+        found = [f"{record.levelname.lower()} {record.getMessage()}" for record in caplog.records]
+        caplog.clear()
+        return found
+
+    return said
+
+
+def story(*outcomes: float | Exception | None) -> Callable[[], Awaitable[float | None]]:
+    """It comes out like this, time after time; then it is cancelled."""
+    left = list(outcomes)
+
+    async def tell() -> float | None:
+        if not left:
+            raise asyncio.CancelledError
+        if isinstance(outcome := left.pop(0), Exception):
+            raise outcome
+        return outcome
+
+    return tell
+
+
+async def tell(*outcomes: float | Exception | None) -> None:
+    """Tell such a story to its end."""
+    with pytest.raises(asyncio.CancelledError):
+        await every(7, story(*outcomes), "sweep")
+
+
+async def test_a_story_says_how_long_to_wait_or_it_is_as_long_as_ever(pauses: list[float]) -> None:
+    await tell(None, 0.5, 0, ConnectionRefusedError(), None)
+
+    assert pauses == [7, 0.5, 0, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("error", "begins", "is_over"),
+    [
+        (ConnectionRefusedError(), "PostgreSQL is away: ConnectionRefusedError", "PostgreSQL is back"),
+        (Away(), "Redis is away: Away", "Redis is back"),
+        (
+            Busy("Too many requests are waiting."),
+            "cannot sweep for now: Too many requests are waiting.",
+            "can sweep again",
+        ),
+        (NotFound("screening"), "cannot sweep for now: NotFound", "can sweep again"),
+    ],
+)
+async def test_an_outage_is_one_line_when_it_begins_and_one_when_it_is_over(
+    pauses: list[float], lines: Callable[[], list[str]], error: Exception, begins: str, is_over: str
+) -> None:
+    await tell(None, error, error, error, None, None, error, None)
+
+    assert lines() == [f"warning {begins}", f"info {is_over}"] * 2
+
+
+async def test_a_mistake_of_ours_is_said_with_its_traceback_and_not_time_after_time(
+    pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    await tell(ZeroDivisionError(), ZeroDivisionError(), KeyError("seat"), None, ZeroDivisionError())
+
+    assert [record.getMessage() for record in caplog.records] == ["could not sweep"] * 2
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [ZeroDivisionError, KeyError]
+    assert len(pauses) == 5
+
+
+async def test_of_all_who_notice_an_outage_one_says_so(lines: Callable[[], list[str]]) -> None:
+    with Watch() as one, Watch() as other:
+        one.meet(POSTGRESQL, "gone")
+        other.meet(POSTGRESQL, "gone as well")
+        other.meet(REDIS, "gone")
+        assert lines() == ["warning PostgreSQL is away: gone", "warning Redis is away: gone"]
+
+        one.all_is_well()
+        assert lines() == ["info PostgreSQL is back"]
+
+        other.all_is_well()
+        assert lines() == ["info Redis is back"]
+
+
+async def test_who_watches_no_more_keeps_nobody_from_saying_it(lines: Callable[[], list[str]]) -> None:
+    with Watch() as gone:
+        gone.meet(REDIS, "gone")
+    with Watch() as watch:
+        watch.meet(REDIS, "still gone")
+
+    assert lines() == ["warning Redis is away: gone", "warning Redis is away: still gone"]
+
+
+# --- for as long as a block lasts
+
+
+async def test_what_the_block_raises_ends_its_loops_and_leaves_as_it_is() -> None:
+    ended = asyncio.Event()
+
+    async def loop() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def break_off() -> None:
+        async with running([loop()]):
+            await asyncio.sleep(0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await break_off()
+
+    assert ended.is_set()

@@ -76,3 +76,28 @@ async def test_what_goes_wrong_is_told_to_the_one_who_asked() -> None:
 
     with pytest.raises(ConnectionError):
         await SingleFlight(fail).ask("key")
+
+
+async def test_who_knows_a_good_answer_takes_what_came_meanwhile_and_asks_no_more() -> None:
+    oracle = Oracle()
+    kept: list[int] = []
+
+    async def answer(key: str) -> int:
+        kept.append(await oracle.answer(key))
+        return kept[-1]
+
+    def at_hand(at_least: int) -> int | None:
+        return next((each for each in kept if each >= at_least), None)
+
+    shared = SingleFlight(answer)
+    async with asyncio.TaskGroup() as callers:
+        first = callers.create_task(shared.ask("key", lambda: at_hand(1)))
+        await oracle.heard.wait()
+        content = [callers.create_task(shared.ask("key", lambda: at_hand(1))) for _ in range(20)]
+        others = [callers.create_task(shared.ask("key", lambda: at_hand(2))) for _ in range(20)]
+        oracle.speak.set()
+
+    assert first.result() == 1
+    assert {caller.result() for caller in content} == {1}
+    assert {caller.result() for caller in others} == {2}
+    assert oracle.asked == 2

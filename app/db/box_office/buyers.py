@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from app.db.connections import OfficeConnection
+from app.db.rows import columns, maker
 
 # A guest is one buyer with all guests of the same email. Whoever counts them locks them, in the order of their ids, so
 # that two screenings, each under its own lock, cannot both find the last place free.
@@ -16,14 +18,32 @@ SELECT asked.id AS user_id, same.id AS member_id
 """
 _LOCK = "SELECT id FROM users WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 
-_HOLDS = """
-SELECT user_id, id, expires_at FROM reservations WHERE user_id = ANY($1::bigint[]) AND status IN ('held', 'paying')
-"""
+
+class BuyersHold(NamedTuple):
+    """A hold of somebody's, run out or not."""
+
+    user_id: int
+    id: UUID
+    expires_at: datetime
+
+
+class BuyersBooking(NamedTuple):
+    """A standing booking of somebody's."""
+
+    user_id: int
+    id: UUID
+    created_at: datetime
+
+
+_HOLDS = f"""
+SELECT {columns(BuyersHold, "r")} FROM reservations r
+ WHERE r.user_id = ANY($1::bigint[]) AND r.status IN ('held', 'paying')
+"""  # noqa: S608 - our own names
 # A day of any time zone is over within two of ours.
-_BOOKINGS = """
-SELECT user_id, id, created_at FROM bookings
- WHERE user_id = ANY($1::bigint[]) AND status = 'confirmed' AND created_at > clock_timestamp() - interval '2 days'
-"""
+_BOOKINGS = f"""
+SELECT {columns(BuyersBooking, "b")} FROM bookings b
+ WHERE b.user_id = ANY($1::bigint[]) AND b.status = 'confirmed' AND b.created_at > clock_timestamp() - interval '2 days'
+"""  # noqa: S608
 
 
 async def lock_buyers(connection: OfficeConnection, user_ids: Collection[int]) -> dict[int, frozenset[int]]:
@@ -35,11 +55,11 @@ async def lock_buyers(connection: OfficeConnection, user_ids: Collection[int]) -
     return {user_id: frozenset(group) for user_id, group in members.items()}
 
 
-async def holds_of(connection: OfficeConnection, user_ids: Collection[int]) -> list[tuple[int, UUID, datetime]]:
-    """User, id and end of each of their holds, run out or not."""
-    return [(row[0], row[1], row[2]) for row in await connection.fetch(_HOLDS, list(user_ids))]
+async def holds_of(connection: OfficeConnection, user_ids: Collection[int]) -> list[BuyersHold]:
+    """All of their holds."""
+    return list(map(maker(BuyersHold), await connection.fetch(_HOLDS, list(user_ids))))
 
 
-async def bookings_of(connection: OfficeConnection, user_ids: Collection[int]) -> list[tuple[int, UUID, datetime]]:
-    """User, id and time of each of their standing bookings of the last two days."""
-    return [(row[0], row[1], row[2]) for row in await connection.fetch(_BOOKINGS, list(user_ids))]
+async def bookings_of(connection: OfficeConnection, user_ids: Collection[int]) -> list[BuyersBooking]:
+    """Their standing bookings of the last two days."""
+    return list(map(maker(BuyersBooking), await connection.fetch(_BOOKINGS, list(user_ids))))

@@ -4,7 +4,7 @@ One statement and the lock, or one more when a named seat leads to a reservation
 more, whatever the size of the batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -13,34 +13,35 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.db import bookings, reservations
+from app.db.box_office.rows_read import (
+    FACTS,
+    ClaimRow,
+    FoundBooking,
+    FoundReservation,
+    KeyRow,
+    ScreeningRow,
+    claim_row,
+    found_booking,
+    found_reservation,
+    key_row,
+    screening_row,
+)
 from app.db.connections import OfficeConnection
-
-Row = tuple[Any, ...]
-
-SCREENING: Final = (
-    "id", "theater_id", "layout_revision", "timezone", "starts_at", "sales_open_at", "sales_close_at", "cancelled_at",
-    "hold_seconds", "max_hold_seconds", "prices", "max_seats_per_reservation", "max_seats_per_user",
-    "max_active_reservations_per_user", "bookings_per_user_per_day", "revision", "version",
-)  # fmt: skip
-"""What is read of a screening, in this order; the version, which every change moves, is the last."""
-
-_SCREENING = ", ".join("t.timezone" if name == "timezone" else f"s.{name}" for name in SCREENING)
+from app.db.rows import columns
 
 # Whoever waits for a row reads that row anew when it gets it, but nothing joined to it: what must be as new as the lock
 # is of `s`. That is why the layout's revision is written there too.
 _LOCK = f"""
-SELECT {_SCREENING}
+SELECT ROW({FACTS}) AS facts, s.version
   FROM screenings s JOIN theaters t ON t.id = s.theater_id
  WHERE s.id = ANY($1::int[]) ORDER BY s.id
    FOR NO KEY UPDATE OF s
 """  # noqa: S608 - our own names
 
-_CLAIM = "c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at, c.reason"
-
 # What may be read, by the member of Wanted that names it. OFFSET 0 keeps each look-up an index probe.
 _PARTS: Final = {
     "keys": """
-SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at, k.screening_id)
+SELECT ROW({key})
   FROM unnest({0}::bigint[], {1}::text[]) AS w(owner_id, key), LATERAL (
        SELECT * FROM idempotency_keys i WHERE i.owner_id = w.owner_id AND i.key = w.key OFFSET 0) k""",
     "seats": """
@@ -52,7 +53,7 @@ SELECT ROW({claim})
   FROM unnest({0}::int[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL (
        SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id OFFSET 0) c""",
     "reservations": """
-SELECT ROW({reservation},
+SELECT ROW(ROW({reservation}),
            ARRAY(SELECT ROW({claim})
                    FROM reservation_seats s, LATERAL (
                         SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
@@ -61,7 +62,7 @@ SELECT ROW({reservation},
   FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id), LATERAL (
        SELECT * FROM reservations i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) r""",
     "bookings": """
-SELECT ROW({booking},
+SELECT ROW(ROW({booking}),
            ARRAY(SELECT ROW({claim})
                    FROM booking_seats s, LATERAL (
                         SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
@@ -70,18 +71,27 @@ SELECT ROW({booking},
   FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id), LATERAL (
        SELECT * FROM bookings i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) b""",
     "screenings": """
-SELECT ROW({screening})
+SELECT ROW(ROW({facts}), s.version)
   FROM screenings s JOIN theaters t ON t.id = s.theater_id WHERE s.id = ANY({0}::int[]) ORDER BY s.id""",
 }
 _ROWS: Final = {
-    "claim": _CLAIM,
-    "reservation": f"{reservations.COLUMNS}, {reservations.SEATS}",
-    "booking": f"{bookings.COLUMNS}, {bookings.SEATS}",
-    "screening": _SCREENING,
+    "key": columns(KeyRow, "k"),
+    "claim": columns(ClaimRow, "c"),
+    "reservation": reservations.COLUMNS,
+    "booking": bookings.COLUMNS,
+    "facts": FACTS,
+}
+_MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
+    "keys": key_row,
+    "seats": claim_row,
+    "users": claim_row,
+    "reservations": found_reservation,
+    "bookings": found_booking,
+    "screenings": screening_row,
 }
 
 _WRITTEN = """
-SELECT w.screening_id, e.version - w.version
+SELECT w.screening_id, e.version - w.version AS shift
   FROM unnest($1::int[], $2::bigint[], $3::int[], $4::timestamptz[]) AS w(screening_id, version, seat_id, at), LATERAL (
        SELECT i.version FROM seat_events i
         WHERE i.screening_id = w.screening_id AND i.version >= w.version AND i.seat_id = w.seat_id AND i.at = w.at
@@ -115,15 +125,15 @@ class Wanted:
 
 @dataclass(slots=True)
 class Found:
-    """What was there at `now` (UTC, PostgreSQL's clock), as rows in the order of `_PARTS`; screenings by their ids."""
+    """What was there at `now` (UTC, PostgreSQL's clock); screenings by their ids."""
 
     now: datetime
-    keys: list[Row] = field(default_factory=list)
-    seats: list[Row] = field(default_factory=list)
-    users: list[Row] = field(default_factory=list)
-    reservations: list[Row] = field(default_factory=list)
-    bookings: list[Row] = field(default_factory=list)
-    screenings: list[Row] = field(default_factory=list)
+    keys: list[KeyRow] = field(default_factory=list)
+    seats: list[ClaimRow] = field(default_factory=list)
+    users: list[ClaimRow] = field(default_factory=list)
+    reservations: list[FoundReservation] = field(default_factory=list)
+    bookings: list[FoundBooking] = field(default_factory=list)
+    screenings: list[ScreeningRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,22 +148,22 @@ class Proof:
     at: datetime
 
 
-async def lock(connection: OfficeConnection, screening_ids: Sequence[int]) -> list[Row]:
+async def lock(connection: OfficeConnection, screening_ids: Sequence[int]) -> list[ScreeningRow]:
     """Lock these screenings until the transaction ends, in the order of their ids, so that no two batches deadlock.
 
-    Waits for rivals: a batch of another process, or an organizer's edit. Returns `SCREENING` of each that exists.
+    Waits for rivals: a batch of another process, or an organizer's edit. Returns those that exist.
     """
-    return [tuple(record) for record in await connection.fetch(_LOCK, screening_ids)]
+    return list(map(screening_row, await connection.fetch(_LOCK, screening_ids)))
 
 
 async def read(connection: OfficeConnection, wanted: Wanted, screening_ids: Sequence[int] = ()) -> Found:
-    """The clock, the rows that a batch names, and `SCREENING` of those of these screenings that exist."""
-    named = {kind: _columns(pairs) for kind, pairs in wanted.by_kind().items() if pairs}
+    """The clock, the rows that a batch names, and those of these screenings that exist."""
+    named = {kind: _parted(pairs) for kind, pairs in wanted.by_kind().items() if pairs}
     if screening_ids:
         named["screenings"] = (screening_ids,)
     record = await connection.fetchrow(_reading(tuple(named)), *chain.from_iterable(named.values()))
     assert record is not None  # noqa: S101 (a SELECT without FROM gives one row)
-    return Found(**dict(record.items()))
+    return Found(record["now"], **{kind: list(map(_MAKERS[kind], record[kind])) for kind in named})
 
 
 @cache
@@ -180,9 +190,9 @@ async def written(connection: OfficeConnection, proofs: Sequence[Proof]) -> dict
 
     Ask with the screenings locked.
     """
-    columns = zip(*((each.screening_id, each.version, each.seat_id, each.at) for each in proofs), strict=True)
-    return {row[0]: row[1] for row in await connection.fetch(_WRITTEN, *columns)}
+    named = zip(*((each.screening_id, each.version, each.seat_id, each.at) for each in proofs), strict=True)
+    return {row["screening_id"]: row["shift"] for row in await connection.fetch(_WRITTEN, *named)}
 
 
-def _columns(pairs: set[tuple[Any, Any]]) -> tuple[Sequence[Any], ...]:
+def _parted(pairs: set[tuple[Any, Any]]) -> tuple[Sequence[Any], ...]:
     return [first for first, _ in pairs], [second for _, second in pairs]

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.screenings import prices_of
-from app.db.seat_maps.seat_events import SeatChange
+from app.db.seat_maps.seat_events import CHANGE, SeatChange, seat_change
 from app.domain.claims import SEEN_AS, ClaimStatus
 from app.domain.seat_maps.occupancy import Occupancy, Taken
 
@@ -23,15 +23,15 @@ SELECT s.id, s.theater_id, s.layout_revision, s.revision, s.version, s.prices, c
 """)
 
 # Young events only: one that is about to be deleted for its age is not counted on.
-_CHANGED = text("""
+_CHANGED = text(f"""
 SELECT s.version + s.revision + s.layout_revision AS map_version, s.version,
-       ARRAY(SELECT ROW(e.version, e.seat_id, e.to_status, e.expires_at, e.user_id, e.previous_user_id)
+       ARRAY(SELECT ROW({CHANGE})
                FROM seat_events e
               WHERE e.screening_id = s.id AND e.version > :after
                 AND e.at > clock_timestamp() - interval '30 minutes'
               ORDER BY e.version, e.seat_id LIMIT :at_most) AS changes
   FROM screenings s WHERE s.id = :screening_id
-""")
+""")  # noqa: S608 - our own names
 
 _STATES = text("""
 SELECT s.id, s.version + s.revision + s.layout_revision
@@ -78,7 +78,7 @@ async def changed(
     row = (await connection.execute(_CHANGED, given)).one_or_none()
     if row is None or len(row.changes) > at_most:
         return None
-    changes = tuple(SeatChange(*change) for change in row.changes)
+    changes = tuple(map(seat_change, row.changes))
     if row.version - after != len({change.version for change in changes}):
         return None
     return row.map_version, row.version, changes

@@ -18,8 +18,10 @@ import asyncpg
 from app.db.bookings import booking_of
 from app.db.box_office import buyers as limits
 from app.db.box_office import reading as db
+from app.db.box_office import rows_written as table
 from app.db.box_office import writing
-from app.db.box_office.reading import Found, Row, Wanted
+from app.db.box_office.reading import Found, Wanted
+from app.db.box_office.rows_read import ClaimRow, claim_of
 from app.db.box_office.writing import Writes
 from app.db.connections import LOST, OfficeConnection
 from app.db.reservations import reservation_of
@@ -27,7 +29,7 @@ from app.domain.box_office.commands import Block, Close, ReleaseAll, Toggle, Unb
 from app.domain.box_office.decide import decide
 from app.domain.box_office.screening_state import Decision, Usage
 from app.domain.box_office.taking import reservation_of as reservation_of_hold
-from app.domain.claims import Claim, ClaimStatus
+from app.domain.claims import ClaimStatus
 from app.domain.idempotency import Key
 from app.domain.refusals import KeyReused, NotFound, Refusal, SeatsUnavailable, UnknownSeats
 from app.services.box_office.answers import Answer, answer
@@ -125,7 +127,7 @@ class _Books:
     async def open_locked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> Collection[int]:
         """Lock the screenings. From here on nobody else changes them until the transaction ends. Returns their ids."""
         for row in await db.lock(connection, screenings_of(batch)):
-            self._ledgers[row[0]] = await self._opening.open(row)
+            self._ledgers[row.facts.id] = await self._opening.open(row)
         return self._ledgers.keys()
 
     async def look(self, connection: OfficeConnection, batch: Sequence[Pending]) -> datetime:
@@ -151,8 +153,10 @@ class _Books:
             raise NeedsLock
         found = await db.read(connection, wanted(batch, layouts), screening_ids)
         for row in found.screenings:
-            ledger = self._ledgers[row[0]] = await self._opening.open(row)
-            if ledger.screening_state.layout is not layouts[row[0]] or ledger.screening_state.screening.counts_buyers:
+            screening_id = row.facts.id
+            ledger = self._ledgers[screening_id] = await self._opening.open(row)
+            screening_state = ledger.screening_state
+            if screening_state.layout is not layouts[screening_id] or screening_state.screening.counts_buyers:
                 raise NeedsLock
         self._take_in(found)
         if leads := self._leads_of(found, batch):
@@ -185,10 +189,10 @@ class _Books:
         members = {member for group in buyers.values() for member in group}
         counts = {group: Usage() for group in buyers.values()}
         usage = {member: count for group, count in counts.items() for member in group}
-        for user_id, reservation_id, expires_at in await limits.holds_of(connection, members):
-            usage[user_id].holds[reservation_id] = expires_at
-        for user_id, booking_id, created_at in await limits.bookings_of(connection, members):
-            usage[user_id].bookings[booking_id] = created_at
+        for hold in await limits.holds_of(connection, members):
+            usage[hold.user_id].holds[hold.id] = hold.expires_at
+        for booking in await limits.bookings_of(connection, members):
+            usage[booking.user_id].bookings[booking.id] = booking.created_at
         for ledger in self._ledgers.values():
             ledger.screening_state.usage = usage
             ledger.screening_state.same_buyer = buyers
@@ -204,14 +208,25 @@ class _Books:
             ledger.write_to(writes)
         for key, known in self._stored:
             told = known.answer
-            writes.add(
-                writing.KEYS_MADE,
-                *(known.screening_id, key.owner_id, key.value, key.fingerprint),
-                *(told.user_id, told.created, told.location, told.before_version().decode()),
-                *(told.version, self._ledgers[known.screening_id].ordinal),
+            writes.rows(table.KEYS_MADE).append(
+                {
+                    "screening_id": known.screening_id,
+                    "owner_id": key.owner_id,
+                    "key": key.value,
+                    "fingerprint": key.fingerprint,
+                    "user_id": told.user_id,
+                    "created": told.created,
+                    "location": told.location,
+                    "body": told.head.decode(),
+                    "version": told.version,
+                    "tail": told.tail.decode(),
+                    "ordinal": self._ledgers[known.screening_id].ordinal,
+                }
             )
-        for replayed in self._replayed:
-            writes.add(writing.KEYS_REPLAYED, *replayed, now)
+        for screening_id, owner_id, value in self._replayed:
+            writes.rows(table.KEYS_REPLAYED).append(
+                {"screening_id": screening_id, "owner_id": owner_id, "key": value, "replayed_at": now}
+            )
         return writes
 
     def by_screening(self, shifts: Sequence[int]) -> Shifts:
@@ -286,7 +301,7 @@ class _Books:
         ledger.enter(decision, now, pending.asker_id, pending.request_id)
         told = answer(decision.outcome, ledger.screening_state, pending.asker_id or 0, now)
         if told.version is not None and told.version <= ledger.version_before:
-            told = replace(told, version=None)  # it tells what was so before this batch: no version that we hand out
+            told = told.settled()  # it tells what was so before this batch: no version that we hand out
         if key := pending.key:
             known = KnownKey(pending.screening_id, key.fingerprint, told, is_stored=False)
             self._keys[key.owner_id, key.value] = known
@@ -294,26 +309,23 @@ class _Books:
         return told
 
     def _take_in(self, found: Found) -> None:
-        for owner_id, value, fingerprint, user_id, created, location, body, at, screening_id in found.keys:
-            told = Answer(body, user_id, at, created, location)
-            self._keys[owner_id, value] = KnownKey(screening_id, fingerprint, told)
-        for row in found.reservations:
-            screening_state = self._ledgers[row[0]].screening_state
-            reservation = reservation_of(row[:10])
-            screening_state.reservations[reservation.id] = reservation
-            self._take_in_claims(row[10])
-        for row in found.bookings:
-            booking = booking_of(row)
-            self._ledgers[row[0]].screening_state.bookings[booking.id] = booking
-            self._take_in_claims(row[11])
+        for row in found.keys:
+            told = Answer(row.body, row.user_id, row.created_at, row.created, row.location)
+            self._keys[row.owner_id, row.key] = KnownKey(row.screening_id, row.fingerprint, told)
+        for reservation, claims in found.reservations:
+            state = self._ledgers[reservation.screening_id].screening_state
+            state.reservations[reservation.id] = reservation_of(reservation)
+            self._take_in_claims(claims)
+        for booking, claims in found.bookings:
+            state = self._ledgers[booking.screening_id].screening_state
+            state.bookings[booking.id] = booking_of(booking)
+            self._take_in_claims(claims)
         self._take_in_claims(found.seats)
         self._take_in_claims(found.users)
 
-    def _take_in_claims(self, rows: Iterable[Row]) -> None:
-        for screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason in rows:
-            self._ledgers[screening_id].screening_state.claims[seat_id] = Claim(
-                seat_id, ClaimStatus(status), user_id, reservation_id, booking_id, expires_at, reason
-            )
+    def _take_in_claims(self, rows: Iterable[ClaimRow]) -> None:
+        for row in rows:
+            self._ledgers[row.screening_id].screening_state.claims[row.seat_id] = claim_of(row)
 
     def _leads_of(self, found: Found, batch: Sequence[Pending]) -> Wanted:
         """Reservations and bookings that the rows lead to: holds that ran out, and whatever an asker has."""

@@ -1,4 +1,4 @@
-"""From the row of a screening to the house that the box office decides about.
+"""From the row of a screening to the state that the box office decides about.
 
 A row seldom says anything new but its version: what it means is worked out once, as long as it says the same.
 """
@@ -8,7 +8,9 @@ from datetime import tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from app.db.box_office.reading import SCREENING, Row
+from cachetools import FIFOCache
+
+from app.db.box_office.rows_read import ScreeningFacts, ScreeningRow
 from app.db.screenings import Defaults, screening_of
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.screenings import Screening
@@ -21,11 +23,10 @@ SCREENINGS_KEPT: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a row said, all but the version, and what that means."""
+    """What was said of a screening, and what that means."""
 
-    row: Row
+    facts: ScreeningFacts
     screening: Screening
-    layout_revision: int
     timezone: tzinfo
 
 
@@ -35,17 +36,18 @@ class Opening:
     def __init__(self, layouts: Layouts, defaults: Defaults) -> None:
         self._layouts = layouts
         self._defaults = defaults
-        self._known: dict[int, _Known] = {}
+        self._known: FIFOCache[int, _Known] = FIFOCache(SCREENINGS_KEPT)
 
-    async def open(self, row: Row) -> Ledger:
-        """The house of a row, as `db.houses.SCREENING` has it."""
-        known = self._known.get(row[0])
-        if known is None or known.row != row[:-1]:
-            known = self._take_in(row)
-        meant = known.screening.theater_id, known.layout_revision
+    async def open(self, row: ScreeningRow) -> Ledger:
+        """The screening of a row, with nothing in its ledger."""
+        facts = row.facts
+        known = self._known.get(facts.id)
+        if known is None or known.facts != facts:
+            known = self._take_in(facts)
+        meant = facts.theater_id, facts.layout_revision
         layout = self._layouts.at_hand(*meant) or await self._layouts.at(*meant)
-        screening_state = ScreeningState(known.screening, layout, row[-1], known.timezone)
-        return Ledger(screening_state, known.screening.revision + known.layout_revision)
+        screening_state = ScreeningState(known.screening, layout, row.version, known.timezone)
+        return Ledger(screening_state, facts.revision + facts.layout_revision)
 
     def layout_without_lock(self, screening_id: int) -> Layout | None:
         """The layout, as last seen, of a screening that can do without a lock.
@@ -55,18 +57,9 @@ class Opening:
         known = self._known.get(screening_id)
         if known is None or known.screening.counts_buyers:
             return None
-        return self._layouts.at_hand(known.screening.theater_id, known.layout_revision)
+        return self._layouts.at_hand(known.facts.theater_id, known.facts.layout_revision)
 
-    def _take_in(self, row: Row) -> _Known:
-        columns = dict(zip(SCREENING, row, strict=True))
-        known = _Known(
-            row=row[:-1],
-            screening=screening_of(columns, self._defaults),
-            layout_revision=columns["layout_revision"],
-            timezone=ZoneInfo(columns["timezone"]),
-        )
-        self._known.pop(row[0], None)
-        self._known[row[0]] = known
-        if len(self._known) > SCREENINGS_KEPT:
-            del self._known[next(iter(self._known))]
+    def _take_in(self, facts: ScreeningFacts) -> _Known:
+        known = _Known(facts, screening_of(facts._asdict(), self._defaults), ZoneInfo(facts.timezone))
+        self._known[facts.id] = known
         return known

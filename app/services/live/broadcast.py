@@ -313,7 +313,7 @@ class _Telling:
         self._entries = [entry_json(update.seen_by(None), layout, None) for update in self._updates]
         self._of: dict[int, list[int]] = {}
         for index, update in enumerate(self._updates):
-            for user_id in (update.user_id, *update.lost_by):
+            for user_id in (update.change.user_id, *update.lost_by):
                 if user_id is not None:
                     self._of.setdefault(user_id, []).append(index)
         self._everybodys = self._message(self._entries)

@@ -9,7 +9,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
-from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,8 +19,10 @@ from app.schemas.live import PING
 from app.services.layouts import Layouts
 from app.services.live.broadcast import Broadcast, Ending, Listener, Message
 from app.services.live.listener_limits import ListenerLimits
+from app.services.loops import every
 from app.services.news import news_from
 from app.services.ports import SeatFeed
+from app.services.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Live:
         self._feed = feed
         self._broadcasts: dict[int, Broadcast] = {}
         self._telling: dict[int, asyncio.Task[None]] = {}
-        self._opening: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._opened = SingleFlight(self._open)
         self._loops: asyncio.TaskGroup | None = None
 
     @asynccontextmanager
@@ -68,8 +69,8 @@ class Live:
         try:
             async with asyncio.TaskGroup() as self._loops:
                 self._loops.create_task(self._feed.run(self._hear))
-                self._loops.create_task(self._look_again_and_again())
-                self._loops.create_task(self._ping_again_and_again())
+                self._loops.create_task(every(LOOK_SECONDS, self._look_and_check, "look at what is watched"))
+                self._loops.create_task(every(PING_SECONDS, self.ping, "show listeners that we are still here"))
         finally:
             self.stop()
 
@@ -110,12 +111,9 @@ class Live:
 
     async def _enter(self, screening_id: int) -> Broadcast:
         """The broadcast of a screening, opened by whoever comes first. It stays until all have left."""
-        async with self._opening.setdefault(screening_id, asyncio.Lock()):
-            broadcast = self._broadcasts.get(screening_id)
-            if broadcast is None:
-                broadcast = await self._open(screening_id)
-            broadcast.joining += 1
-            return broadcast
+        broadcast = await self._opened.ask(screening_id, lambda: self._broadcasts.get(screening_id))
+        broadcast.joining += 1  # at once, before anybody else may leave as the last one
+        return broadcast
 
     async def _open(self, screening_id: int) -> Broadcast:
         async with self._engine.connect() as connection:
@@ -155,18 +153,6 @@ class Live:
     def _listeners(self) -> list[Listener]:
         return [listener for broadcast in self._broadcasts.values() for listener in broadcast.listeners]
 
-    async def _look_again_and_again(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.look()
-                await self.check()
-            except (SQLAlchemyError, OSError) as away:
-                log.debug("could not look at what is watched: %s", type(away).__name__)
-            except Exception:
-                log.exception("could not look at what is watched")
-
-    async def _ping_again_and_again(self) -> None:
-        while True:
-            await asyncio.sleep(PING_SECONDS)
-            await self.ping()
+    async def _look_and_check(self) -> None:
+        await self.look()
+        await self.check()

@@ -5,18 +5,15 @@ other processes ended. What this process ended itself, it knows at once.
 """
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.people import accounts, sessions
 from app.db.people.accounts import Era
-
-log = logging.getLogger(__name__)
+from app.services.loops import every
 
 LOOK_SECONDS: Final = 0.5
 OVERLAP_SECONDS: Final = 60.0
@@ -40,6 +37,7 @@ class Revocations:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._longest_seconds = longest_seconds
         self._session_token_seconds = session_token_seconds
+        # No caches: what is forgotten too early would be believed again.
         self._eras: dict[int, Era] = {}
         self._sessions: dict[UUID, float] = {}
         self._looked_at: float | None = None
@@ -65,12 +63,7 @@ class Revocations:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.look()
-            except (SQLAlchemyError, OSError) as away:
-                log.debug("could not look for endings: %s", type(away).__name__)
+        await every(LOOK_SECONDS, self.look, "look for what was revoked")
 
     async def look(self) -> None:
         """Learn what ended since the last look; at first, what may still matter. Raises what PostgreSQL raises."""

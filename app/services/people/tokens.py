@@ -12,6 +12,7 @@ from uuid import UUID
 
 import jwt
 import orjson
+from cachetools import FIFOCache
 
 from app.domain.people import Person, Role
 from app.domain.refusals import Unauthenticated
@@ -56,7 +57,7 @@ class Tokens:
         self._secret = secret.encode()
         self._believed_secrets = [secret.encode()] + ([previous.encode()] if previous else [])
         self._is_over = is_over
-        self._remembered: dict[bytes, Believed] = {}
+        self._remembered: FIFOCache[bytes, Believed] = FIFOCache(_REMEMBERED)
 
     def guest_token(self, user_id: int, issued_at: datetime, jti: str) -> str:
         """A guest's token. The same arguments give the same bytes at any time: a replayed answer carries it again."""
@@ -104,8 +105,7 @@ class Tokens:
         for secret in self._believed_secrets:
             claims = _claims(token, secret)
             if claims is not None:
-                believed = self._believed_of(claims)
-                self._remember(token, believed)
+                believed = self._remembered[token] = self._believed_of(claims)
                 return believed
         raise Unauthenticated("The token is not one of this service, or it has run out. Get a new one.")
 
@@ -125,11 +125,6 @@ class Tokens:
                     person = Person(int(sub), Role(role), guest)
                     return Believed(person, _origin(person.id, claims), ends_at)
         raise Unauthenticated("The token is not one that this service issues. Get a new one.")
-
-    def _remember(self, token: bytes, believed: Believed) -> None:
-        if len(self._remembered) >= _REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[token] = believed
 
 
 def _origin(user_id: int, claims: dict[str, Any]) -> Origin:

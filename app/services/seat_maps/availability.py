@@ -8,13 +8,12 @@ or fetches all the facts from Redis or PostgreSQL, while the others wait. Postgr
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
-from weakref import WeakValueDictionary
 
+from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.seat_maps import occupancy as db
@@ -23,7 +22,7 @@ from app.domain.refusals import NotFound
 from app.domain.seat_maps.occupancy import Occupancy
 from app.domain.seats import Layout
 from app.schemas.availability import SeatTexts
-from app.services.layouts import Layouts
+from app.services.layouts import Layouts, share
 from app.services.news import News
 from app.services.ports import AvailabilityCache, Away
 from app.services.seat_maps.clock import Clock
@@ -46,7 +45,10 @@ TEXTS_KEPT: Final = 32
 
 @dataclass(slots=True, eq=False)
 class _Round:
-    """Readers who share one question to Redis: which map version are these screenings in?"""
+    """Readers who share one question to Redis: which map version are these screenings in?
+
+    No SingleFlight: that shares a question about one key, and here one question is about all keys.
+    """
 
     screening_ids: set[int] = field(default_factory=set)
     map_versions: dict[int, int | None] | None = None
@@ -55,16 +57,26 @@ class _Round:
 class Availability:
     """One per process."""
 
-    def __init__(self, engine: AsyncEngine, cache: AvailabilityCache, layouts: Layouts, clock: Clock) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        cache: AvailabilityCache,
+        layouts: Layouts,
+        clock: Clock,
+        *,
+        maps_kept: int = MAPS_KEPT,
+        seats_kept: int = SEATS_KEPT,
+    ) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._cache = cache
         self._layouts = layouts
         self._clock = clock
-        self._maps: OrderedDict[int, SeatMap] = OrderedDict()
-        self._texts: OrderedDict[tuple[int, int, frozenset[tuple[str, Money]]], SeatTexts] = OrderedDict()
-        self._rebuilding: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._from_postgresql: SingleFlight[int, SeatMap] = SingleFlight(self._read_map)
-        self._up_to_date: SingleFlight[int, SeatMap] = SingleFlight(self._bring_up_to_date)
+        self._maps_kept = maps_kept
+        self._maps: LRUCache[int, SeatMap] = LRUCache(seats_kept, lambda each: share(each.texts.layout, seats_kept))
+        self._texts: LRUCache[tuple[int, int, frozenset[tuple[str, Money]]], SeatTexts] = LRUCache(TEXTS_KEPT)
+        self._from_postgresql = SingleFlight(self._read_map)
+        self._from_redis = SingleFlight(self._read_kept)
+        self._up_to_date = SingleFlight(self._bring_up_to_date)
         self._round = _Round()
         self._asking = asyncio.Lock()
 
@@ -119,23 +131,31 @@ class Availability:
         seat_map = self._maps.get(screening_id)
         if seat_map is None or map_version is None or seat_map.map_version < map_version:
             return None
-        self._maps.move_to_end(screening_id)
         return seat_map
 
     async def _rebuilt(self, screening_id: int, map_version: int | None) -> SeatMap:
+        """The map in this version or a later one; None: nobody knows the version, and it is read from PostgreSQL."""
         if map_version is None:
             return await self._from_postgresql.ask(screening_id)
-        async with self._rebuilding.setdefault(screening_id, asyncio.Lock()):
-            if (built_meanwhile := self._at_hand(screening_id, map_version)) is not None:
-                return built_meanwhile
-            if screening_id in self._maps:
-                return await self._up_to_date.ask(screening_id)
-            with suppress(Away):
-                if kept := await self._cache.facts(screening_id):
-                    facts = facts_from(kept)
-                    if facts.map_version >= map_version:
-                        return self._keep_at_hand(await self._map_of(facts))
-            return await self._from_postgresql.ask(screening_id)
+
+        def at_hand() -> SeatMap | None:
+            return self._at_hand(screening_id, map_version)
+
+        if screening_id not in self._maps:
+            kept = await self._from_redis.ask((screening_id, map_version), at_hand)
+            if kept is not None:
+                return kept
+        return await self._up_to_date.ask(screening_id, at_hand)
+
+    async def _read_kept(self, wanted: tuple[int, int]) -> SeatMap | None:
+        """From Redis, if what it keeps of a screening is of this map version or a later one."""
+        screening_id, map_version = wanted
+        with suppress(Away):
+            if kept := await self._cache.facts(screening_id):
+                facts = facts_from(kept)
+                if facts.map_version >= map_version:
+                    return self._keep_at_hand(await self._map_of(facts))
+        return None
 
     async def _bring_up_to_date(self, screening_id: int) -> SeatMap:
         """The map at hand takes in what changed since it was true; without one, or if that is too much, it is read."""
@@ -175,10 +195,9 @@ class Availability:
     def _texts_of(self, layout: Layout, prices: Mapping[str, Money]) -> SeatTexts:
         """The texts that all screenings of a house at the same prices share."""
         key = (layout.theater_id, layout.revision, frozenset(prices.items()))
-        texts = self._texts.pop(key, None) or SeatTexts(layout, prices)
-        self._texts[key] = texts
-        while len(self._texts) > TEXTS_KEPT:
-            self._texts.popitem(last=False)
+        texts = self._texts.get(key)
+        if texts is None:
+            texts = self._texts[key] = SeatTexts(layout, prices)
         return texts
 
     def _keep_at_hand(self, seat_map: SeatMap) -> SeatMap:
@@ -187,10 +206,6 @@ class Availability:
         if at_hand is not None and at_hand.map_version > seat_map.map_version:
             return at_hand
         self._maps[screening_id] = seat_map
-        self._maps.move_to_end(screening_id)
-        while len(self._maps) > 1 and (len(self._maps) > MAPS_KEPT or self._seats_kept() > SEATS_KEPT):
-            self._maps.popitem(last=False)
+        if len(self._maps) > self._maps_kept:
+            self._maps.popitem()
         return seat_map
-
-    def _seats_kept(self) -> int:
-        return sum(len(seat_map.texts.layout.seats) for seat_map in self._maps.values())

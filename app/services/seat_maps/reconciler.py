@@ -13,10 +13,11 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.errors import is_away, refusal_for
+from app.db.errors import is_away
 from app.db.seat_maps import occupancy
 from app.db.seat_maps import redis_mistrust as mistrust
-from app.services.ports import AvailabilityCache, Away
+from app.services.loops import every
+from app.services.ports import AvailabilityCache
 from app.services.seat_maps.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -43,15 +44,7 @@ class Reconciler:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except Away:
-                log.debug("could not reconcile: Redis is away")
-            except Exception as error:  # PostgreSQL will be back; a mistake of ours must not end the loop either
-                is_ours = refusal_for(error) is None
-                log.log(logging.ERROR if is_ours else logging.DEBUG, "could not reconcile", exc_info=is_ours)
-            await asyncio.sleep(self._every_seconds)
+        await every(self._every_seconds, self.look, "compare Redis with PostgreSQL")
 
     async def look(self) -> None:
         """Repair what is stale. Afterwards Redis is believed until the next look, unless it fails or somebody warns.

@@ -1,0 +1,112 @@
+"""What a batch reads, row by row. asyncpg gives ROW(...) as a tuple: each type here is made from one."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from app.db.bookings import BookingRow, booking_row
+from app.db.reservations import ReservationRow, reservation_row
+from app.db.rows import columns, maker
+from app.domain.claims import Claim, ClaimStatus
+
+
+class ScreeningFacts(NamedTuple):
+    """What organizers say about a screening and its theater."""
+
+    id: int
+    theater_id: int
+    layout_revision: int
+    timezone: str
+    starts_at: datetime
+    sales_open_at: datetime | None
+    sales_close_at: datetime | None
+    cancelled_at: datetime | None
+    hold_seconds: int | None
+    max_hold_seconds: int | None
+    prices: str
+    max_seats_per_reservation: int | None
+    max_seats_per_user: int | None
+    max_active_reservations_per_user: int | None
+    bookings_per_user_per_day: int | None
+    revision: int
+
+
+FACTS = columns(ScreeningFacts, "s", timezone="t.timezone")
+
+
+class ScreeningRow(NamedTuple):
+    """What is so for long, and the version, which every change of a seat moves."""
+
+    facts: ScreeningFacts
+    version: int
+
+
+class KeyRow(NamedTuple):
+    """What is stored under an idempotency key."""
+
+    owner_id: int
+    key: str
+    fingerprint: bytes
+    user_id: int
+    created: bool
+    location: str | None
+    body: bytes
+    created_at: datetime
+    screening_id: int
+
+
+class ClaimRow(NamedTuple):
+    """Who has a seat."""
+
+    screening_id: int
+    seat_id: int
+    status: str
+    user_id: int | None
+    reservation_id: UUID | None
+    booking_id: UUID | None
+    expires_at: datetime | None
+    reason: str | None
+
+
+class FoundReservation(NamedTuple):
+    """A reservation, and the claims of the seats that it still names, whoever has them now."""
+
+    reservation: ReservationRow
+    claims: Sequence[ClaimRow]
+
+
+class FoundBooking(NamedTuple):
+    """A booking, and the claims of its seats."""
+
+    booking: BookingRow
+    claims: Sequence[ClaimRow]
+
+
+def claim_of(row: ClaimRow) -> Claim:
+    """A claim, from its row."""
+    status = ClaimStatus(row.status)
+    return Claim(row.seat_id, status, row.user_id, row.reservation_id, row.booking_id, row.expires_at, row.reason)
+
+
+_facts = maker(ScreeningFacts)
+key_row = maker(KeyRow)
+claim_row = maker(ClaimRow)
+
+
+def screening_row(row: Iterable[Any]) -> ScreeningRow:
+    """From `FACTS` in a ROW, and the version."""
+    facts, version = row
+    return ScreeningRow(_facts(facts), version)
+
+
+def found_reservation(row: Iterable[Any]) -> FoundReservation:
+    """From a ROW of the reservation's columns, and an ARRAY of claims."""
+    reservation, claims = row
+    return FoundReservation(reservation_row(reservation), list(map(claim_row, claims)))
+
+
+def found_booking(row: Iterable[Any]) -> FoundBooking:
+    """From a ROW of the booking's columns, and an ARRAY of claims."""
+    booking, claims = row
+    return FoundBooking(booking_row(booking), list(map(claim_row, claims)))

@@ -1,0 +1,254 @@
+"""What a batch writes, row by row: each kind's type, and the part of the statement that writes it.
+
+A row is a plain dict of its type's members: nothing is quicker to make and to send (*measured*: 0.6 microseconds for
+one of twelve members, 1.1 as a tuple that gets its names later, 1.7 as a NamedTuple or a dataclass).
+"""
+
+from typing import TypedDict
+
+from app.db.box_office.parts import (
+    NOW,
+    BigInt,
+    Body,
+    Bool,
+    Bytes,
+    Int,
+    ItsVersion,
+    Moment,
+    Ordinal,
+    Since,
+    Tail,
+    Text,
+    Uuid,
+    Version,
+    VersionIfAsRead,
+    change,
+    delete,
+    insert,
+    insert_too,
+    part,
+)
+
+
+class VersionsMoved(TypedDict):
+    """How many changes a screening sees, and how it was read. `edits`: the sum of both revisions, which only grow."""
+
+    ordinal: Ordinal
+    id: Int
+    version_before: ItsVersion
+    moves: Int
+    edits: Int
+    must_be_as_read: Bool
+
+
+# A version cannot be null: then nothing is written. This comes first, so that rivals wait for each other here, in the
+# order of the ids. `ordinal` counts from 1.
+VERSIONS_MOVED = part(
+    "versions_moved",
+    VersionsMoved,
+    "UPDATE screenings t SET version = CASE WHEN t.revision + t.layout_revision = w.edits"
+    " AND NOT (w.must_be_as_read AND t.version <> w.version_before) THEN t.version + w.moves END"
+    " FROM {rows} WHERE t.id = w.id RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift",
+)
+
+
+class SeatOf(TypedDict):
+    """A seat of a screening."""
+
+    screening_id: Int
+    seat_id: Int
+
+
+class Claimed(SeatOf):
+    """Who has it now."""
+
+    status: Text
+    user_id: BigInt | None
+    reservation_id: Uuid | None
+    booking_id: Uuid | None
+    expires_at: Moment | None
+    reason: Text | None
+
+
+CLAIMS_MADE = insert("claims_made", "seat_claims", Claimed)
+CLAIMS_CHANGED = change("claims_changed", "seat_claims", Claimed, "screening_id", "seat_id")
+CLAIMS_FREED = delete("claims_freed", "seat_claims", SeatOf)
+
+
+class ReservationMade(TypedDict):
+    """A new reservation."""
+
+    screening_id: Int
+    id: Uuid
+    user_id: BigInt
+    status: Text
+    first_held_at: Since | None
+    expires_at: Moment
+    booking_id: Uuid | None
+    version: Version
+    ordinal: Ordinal
+
+
+class ReservationChanged(TypedDict):
+    """What may change of one, and the version at which it was read."""
+
+    screening_id: Int
+    id: Uuid
+    status: Text
+    expires_at: Moment
+    booking_id: Uuid | None
+    version_before: ItsVersion
+    version: VersionIfAsRead
+    ordinal: Ordinal
+
+
+class ReservationSeat(TypedDict):
+    """A seat of a reservation, or one that it had until it was released."""
+
+    screening_id: Int
+    reservation_id: Uuid
+    seat_id: Int
+    amount_minor: BigInt
+    currency: Text
+    released_at: Moment | None
+
+
+RESERVATIONS_MADE = insert("reservations_made", "reservations", ReservationMade, created_at=NOW)
+RESERVATIONS_CHANGED = change("reservations_changed", "reservations", ReservationChanged, "screening_id", "id")
+RESERVATION_SEATS_MADE = insert("reservation_seats_made", "reservation_seats", ReservationSeat)
+RESERVATION_SEATS_CHANGED = change(
+    "reservation_seats_changed", "reservation_seats", ReservationSeat, "screening_id", "reservation_id", "seat_id"
+)
+
+
+class BookingMade(TypedDict):
+    """A new booking."""
+
+    screening_id: Int
+    id: Uuid
+    user_id: BigInt
+    reservation_id: Uuid | None
+    status: Text
+    payment_status: Text
+    payment_reference: Text
+    cancelled_at: Moment | None
+    version: Version
+    ordinal: Ordinal
+
+
+class BookingChanged(TypedDict):
+    """What may change of one, and the version at which it was read."""
+
+    screening_id: Int
+    id: Uuid
+    status: Text
+    payment_status: Text
+    cancelled_at: Moment | None
+    version_before: ItsVersion
+    version: VersionIfAsRead
+    ordinal: Ordinal
+
+
+class BookingSeat(TypedDict):
+    """A seat of a booking, or one that it had until it was cancelled."""
+
+    screening_id: Int
+    booking_id: Uuid
+    seat_id: Int
+    amount_minor: BigInt
+    currency: Text
+    cancelled_at: Moment | None
+
+
+BOOKINGS_MADE = insert("bookings_made", "bookings", BookingMade, created_at=NOW)
+BOOKINGS_CHANGED = change("bookings_changed", "bookings", BookingChanged, "screening_id", "id")
+BOOKING_SEATS_MADE = insert("booking_seats_made", "booking_seats", BookingSeat)
+BOOKING_SEATS_CHANGED = change(
+    "booking_seats_changed", "booking_seats", BookingSeat, "screening_id", "booking_id", "seat_id"
+)
+
+
+class KeyMade(TypedDict):
+    """What was answered to a request with an idempotency key."""
+
+    screening_id: Int
+    owner_id: BigInt
+    key: Text
+    fingerprint: Bytes
+    user_id: BigInt
+    created: Bool
+    location: Text | None
+    body: Body
+    version: ItsVersion | None
+    tail: Tail
+    ordinal: Ordinal | None
+
+
+class KeyReplayed(TypedDict):
+    """That it was answered again."""
+
+    screening_id: Int
+    owner_id: BigInt
+    key: Text
+    replayed_at: Moment
+
+
+KEYS_MADE = insert("keys_made", "idempotency_keys", KeyMade, created_at=NOW)
+# A replay writes too, so that its COMMIT waits for a synchronous standby as the first one should have.
+KEYS_REPLAYED = change("keys_replayed", "idempotency_keys", KeyReplayed, "screening_id", "owner_id", "key")
+
+
+class EventMade(TypedDict):
+    """That a seat changed, and why."""
+
+    screening_id: Int
+    version: Version
+    seat_id: Int
+    from_status: Text
+    to_status: Text
+    user_id: BigInt | None
+    previous_user_id: BigInt | None
+    expires_at: Moment | None
+    cause: Text
+    actor_id: BigInt | None
+    request_id: Text | None
+    ordinal: Ordinal
+
+
+EVENTS_MADE = insert("events_made", "seat_events", EventMade, at=NOW)
+
+
+class SeatHeld(TypedDict):
+    """What a plain hold says of a seat that nobody had: its claim, price and event have most of it in common."""
+
+    screening_id: Int
+    seat_id: Int
+    user_id: BigInt
+    reservation_id: Uuid
+    expires_at: Moment
+    amount_minor: BigInt
+    currency: Text
+    version: Version
+    request_id: Text | None
+    ordinal: Ordinal
+
+
+_HELD = "screening_id, reservation_id, seat_id"
+SEATS_HELD = part(
+    "seats_held",
+    SeatHeld,
+    "SELECT w.*, w.version + {shift} AS its_version FROM {rows}",
+    insert_too("seats_held", "seat_claims", f"{_HELD}, user_id, expires_at", status="'held'"),
+    insert_too("seats_held", "reservation_seats", f"{_HELD}, amount_minor, currency"),
+    insert_too(
+        "seats_held",
+        "seat_events",
+        "screening_id, seat_id, user_id, expires_at, request_id",
+        version="its_version",
+        at=NOW,
+        from_status="'available'",
+        to_status="'reserved'",
+        cause="'api'",
+        actor_id="user_id",
+    ),
+)

@@ -1,0 +1,164 @@
+"""What is to be written of a claim, a reservation, a booking: how it is now, as far as that is not what was read."""
+
+from collections.abc import Callable, Collection, Set
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from app.db.box_office import rows_written as table
+from app.db.box_office.rows_written import BookingSeat, Claimed, ReservationSeat
+from app.db.box_office.writing import Writes
+from app.domain.bookings import Booking
+from app.domain.claims import Claim
+from app.domain.money import Money
+from app.domain.reservations import Reservation
+
+Seat = TypeVar("Seat", ReservationSeat, BookingSeat)
+
+
+def write_claim(writes: Writes, screening_id: int, seat_id: int, before: Claim | None, after: Claim | None) -> None:
+    """None: nobody has the seat."""
+    if after is None:
+        if before is not None:
+            writes.rows(table.CLAIMS_FREED).append({"screening_id": screening_id, "seat_id": seat_id})
+    elif after != before:
+        row: Claimed = {
+            "screening_id": screening_id,
+            "seat_id": seat_id,
+            "status": after.status,
+            "user_id": after.user_id,
+            "reservation_id": after.reservation_id,
+            "booking_id": after.booking_id,
+            "expires_at": after.expires_at,
+            "reason": after.reason,
+        }
+        writes.rows(table.CLAIMS_MADE if before is None else table.CLAIMS_CHANGED).append(row)
+
+
+def write_reservation(
+    writes: Writes,
+    screening_id: int,
+    ordinal: int,
+    before: Reservation | None,
+    after: Reservation,
+    written: Set[int],
+) -> None:
+    """A reservation that was made or changed, and its seats, but for those that are `written` down already."""
+    if before is None:
+        writes.rows(table.RESERVATIONS_MADE).append(
+            {
+                "screening_id": screening_id,
+                "id": after.id,
+                "user_id": after.user_id,
+                "status": after.status,
+                "first_held_at": None if after.first_held_at == writes.at else after.first_held_at,
+                "expires_at": after.expires_at,
+                "booking_id": after.booking_id,
+                "version": after.version,
+                "ordinal": ordinal,
+            }
+        )
+    else:
+        writes.rows(table.RESERVATIONS_CHANGED).append(
+            {
+                "screening_id": screening_id,
+                "id": after.id,
+                "status": after.status,
+                "expires_at": after.expires_at,
+                "booking_id": after.booking_id,
+                "version_before": before.version,
+                "version": after.version,
+                "ordinal": ordinal,
+            }
+        )
+    if before or after.left or not after.prices.keys() <= written:
+        made, changed = writes.rows(table.RESERVATION_SEATS_MADE), writes.rows(table.RESERVATION_SEATS_CHANGED)
+        seat = _seat_of_reservation(screening_id, after.id)
+        _write_seats(made, changed, seat, before, after, None, writes.at, written)
+
+
+def write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booking | None, after: Booking) -> None:
+    """A booking that was made or changed, and its seats."""
+    if before is None:
+        writes.rows(table.BOOKINGS_MADE).append(
+            {
+                "screening_id": screening_id,
+                "id": after.id,
+                "user_id": after.user_id,
+                "reservation_id": after.reservation_id,
+                "status": after.status,
+                "payment_status": after.payment.status,
+                "payment_reference": after.payment.reference,
+                "cancelled_at": after.cancelled_at,
+                "version": after.version,
+                "ordinal": ordinal,
+            }
+        )
+    else:
+        writes.rows(table.BOOKINGS_CHANGED).append(
+            {
+                "screening_id": screening_id,
+                "id": after.id,
+                "status": after.status,
+                "payment_status": after.payment.status,
+                "cancelled_at": after.cancelled_at,
+                "version_before": before.version,
+                "version": after.version,
+                "ordinal": ordinal,
+            }
+        )
+    made, changed = writes.rows(table.BOOKING_SEATS_MADE), writes.rows(table.BOOKING_SEATS_CHANGED)
+    seat = _seat_of_booking(screening_id, after.id)
+    _write_seats(made, changed, seat, before, after, after.cancelled_at, writes.at)
+
+
+def _seat_of_reservation(
+    screening_id: int, reservation_id: UUID
+) -> Callable[[int, Money, datetime | None], ReservationSeat]:
+    return lambda seat_id, price, released_at: {
+        "screening_id": screening_id,
+        "reservation_id": reservation_id,
+        "seat_id": seat_id,
+        "amount_minor": price.amount_minor,
+        "currency": price.currency,
+        "released_at": released_at,
+    }
+
+
+def _seat_of_booking(screening_id: int, booking_id: UUID) -> Callable[[int, Money, datetime | None], BookingSeat]:
+    return lambda seat_id, price, cancelled_at: {
+        "screening_id": screening_id,
+        "booking_id": booking_id,
+        "seat_id": seat_id,
+        "amount_minor": price.amount_minor,
+        "currency": price.currency,
+        "cancelled_at": cancelled_at,
+    }
+
+
+def _write_seats(
+    made: list[Seat],
+    changed: list[Seat],
+    seat: Callable[[int, Money, datetime | None], Seat],
+    before: Reservation | Booking | None,
+    after: Reservation | Booking,
+    ended_at: datetime | None,
+    now: datetime,
+    written: Collection[int] = (),
+) -> None:
+    """Its seats, and those that left it. `ended_at`: when its seats, too, ceased to be taken (a cancelled booking)."""
+    prices_before, left_before = (before.prices, before.left) if before else ({}, {})
+    for seat_id, price in after.prices.items():
+        if seat_id in written:
+            continue
+        if seat_id not in prices_before and seat_id not in left_before:
+            made.append(seat(seat_id, price, ended_at))
+        elif ended_at is not None or prices_before.get(seat_id) != price:
+            changed.append(seat(seat_id, price, ended_at))
+    # What left in the same batch left before the rest ended: the times tell the two apart (db.bookings.booking_of).
+    left_at = now - timedelta.resolution if ended_at == now else now
+    for seat_id, price in after.left.items():
+        if seat_id not in prices_before and seat_id not in left_before:
+            made.append(seat(seat_id, price, left_at))
+        elif left_before.get(seat_id) != price:
+            changed.append(seat(seat_id, price, left_at))
