@@ -149,7 +149,7 @@ def _sweep(settings: Settings, _: argparse.Namespace) -> int:
 def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
     from app.main import import_once
     from app.schemas.imports import FileWrong, read_layout_file
-    from app.schemas.sentences import detail_of
+    from app.schemas.problems.sentences import detail_of
 
     if arguments.theater is not None and (arguments.name or arguments.timezone):
         print("Use --name and --timezone only without --theater: that theater has them already.", file=sys.stderr)

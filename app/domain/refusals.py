@@ -1,6 +1,6 @@
 """Refusals: a rule said no. They are expected, and never logged as errors.
 
-`code` is the kind of problem (docs/api.md, section 3). What people read about them is in schemas/sentences.py.
+`code` is the kind of problem (docs/api.md, section 3). What people read about them is in schemas/problems/.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """Errors become problems: refusals, faults and errors of the framework (RFC 9457; docs/api.md, section 3).
 
-Status codes, titles and advice are in `schemas/problems.py`, the sentences of `detail` in `schemas/sentences.py`.
+Status codes, titles and advice are in `schemas/problems/kinds.py`, the sentences of `detail` beside them.
 """
 
 import logging
@@ -16,7 +16,7 @@ from app.http.replies import Header, Reply, rate_headers
 from app.schemas.format import faults
 from app.schemas.format.faults import Malformed, Mistake
 from app.schemas.problems import KINDS, Kind, kind_of_status, problem_json
-from app.schemas.sentences import detail_of
+from app.schemas.problems.sentences import detail_of
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from app.domain import refusals
 from app.domain.reservations import ReservationStatus
 from app.schemas.format import faults
 from app.schemas.format.moments import moment
-from app.schemas.problems import KINDS
+from app.schemas.problems.kinds import KINDS
 
 E = TypeVar("E", bound=Exception)
 
