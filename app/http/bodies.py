@@ -9,6 +9,7 @@ from starlette.types import Message, Receive
 
 from app.http.request import ApiRequest
 from app.schemas.format.faults import BadRequest, HeadersTooLarge, NoSuchPath, PayloadTooLarge, mistake
+from app.schemas.problems import reasons
 
 LARGEST_HEADERS: Final = 32 * 1024
 LARGEST_BODY: Final = 64 * 1024
@@ -33,11 +34,11 @@ def must_be_sound(request: ApiRequest) -> None:
     if size > LARGEST_HEADERS:
         raise HeadersTooLarge(LARGEST_HEADERS)
     if b"host" not in headers and scope["http_version"] != "1.0":
-        raise BadRequest("There is no Host header, which HTTP/1.1 asks for.")
+        raise BadRequest(reasons.NO_HOST)
     if len(headers) != len(scope["headers"]):
         for name in _SENT_ONCE:
             if request.repeats(name):
-                raise BadRequest(f"The header {name.decode()} is there more than once.")
+                raise BadRequest(f"The header {name.decode()} was sent more than once. Send it once.")
     if b"%" in raw_path:
         _must_decode(raw_path, "path")
         if b"%2f" in raw_path.lower():
@@ -52,9 +53,9 @@ def _must_decode(raw: bytes, place: str) -> None:
     except UnicodeDecodeError:
         raise mistake([place], "string_unicode", "This is not UTF-8.") from None
     if _BROKEN_ESCAPE.search(raw):
-        raise mistake([place], "percent_encoding", "A percent sign is followed by two hexadecimal digits.")
+        raise mistake([place], "percent_encoding", "A percent sign must be followed by two hexadecimal digits.")
     if "\x00" in decoded:
-        raise mistake([place], "string_nul", "The NUL character has no place here.")
+        raise mistake([place], "string_nul", "There is a NUL character. Remove it.")
 
 
 def announces_body(request: ApiRequest, allowed: int) -> bool:
@@ -63,7 +64,7 @@ def announces_body(request: ApiRequest, allowed: int) -> bool:
     if length is None:
         return b"transfer-encoding" in request.headers_once
     if not length.isdigit():
-        raise BadRequest("Content-Length is a number of bytes.")
+        raise BadRequest(reasons.CONTENT_LENGTH)
     size = int(length[:20])
     if size > allowed:
         raise PayloadTooLarge(allowed)

@@ -14,6 +14,7 @@ from app.domain.refusals import Forbidden, Unauthenticated
 from app.http.request import ApiRequest
 from app.resources import Resources
 from app.schemas.live import token_expiring_json
+from app.schemas.problems import reasons
 from app.services.live.broadcast import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from app.services.people.people import Buyer
@@ -64,10 +65,10 @@ class Bearer(SecurityBase):
             return None
         token = bearer_token(authorization)
         if token is None or request.repeats(b"authorization"):
-            raise Unauthenticated("Send one header, Authorization: Bearer <token>.")
+            raise Unauthenticated(reasons.ONE_TOKEN)
         person = await person_of(request.resources, token)
         if person.scopes is not None and request.needs not in person.scopes:
-            raise Forbidden(f"This API key lacks the scope {request.needs}.")
+            raise Forbidden(f"This API key lacks the scope {request.needs}. Send one that has it.")
         return person
 
 
@@ -84,7 +85,7 @@ async def signed_in(caller: Caller) -> Person:
 def must_be_known(person: Person | None) -> Person:
     """For operations whose body decides whether a token is needed. Raises Unauthenticated."""
     if person is None:
-        raise Unauthenticated("This needs a token. Send the header Authorization: Bearer <token>.")
+        raise Unauthenticated(reasons.TOKEN_NEEDED)
     return person
 
 
@@ -94,14 +95,14 @@ SignedIn = Annotated[Person, Depends(signed_in)]
 async def organizer(person: SignedIn) -> Person:
     """Whoever runs the house. Raises Unauthenticated without a token, Forbidden for everybody else."""
     if not person.runs_the_house:
-        raise Forbidden("This is for organizers.")
+        raise Forbidden(reasons.ONLY_ORGANIZERS)
     return person
 
 
 async def admin(person: SignedIn) -> Person:
     """Whoever runs Usher. Raises Unauthenticated without a token, Forbidden for everybody else."""
     if not person.runs_usher:
-        raise Forbidden("This is for admins.")
+        raise Forbidden(reasons.ONLY_ADMINS)
     return person
 
 
@@ -114,7 +115,7 @@ async def session_id(request: ApiRequest, person: SignedIn) -> UUID | None:
 async def buyer(request: ApiRequest, caller: Caller) -> Buyer:
     """Whoever may take seats: the caller, or somebody new when guests are welcome. Raises Unauthenticated."""
     if caller is None and not request.resources.settings.guests:
-        raise Unauthenticated("Seats are for people who are signed in. Send the header Authorization: Bearer <token>.")
+        raise Unauthenticated(reasons.NO_GUESTS)
     return Buyer(caller)
 
 
@@ -145,5 +146,5 @@ async def credential(resources: Resources, token: bytes) -> Credential:
     """Raises Unauthenticated for a token that is not believed, Forbidden for an API key that may not read."""
     person = await person_of(resources, token)
     if not person.may(KeyScope.READ):
-        raise Forbidden(f"This API key lacks the scope {KeyScope.READ}.")
+        raise Forbidden(f"This API key lacks the scope {KeyScope.READ}. Send one that has it.")
     return Credential(resources, token, person)

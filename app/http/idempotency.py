@@ -9,6 +9,7 @@ from app.domain.refusals import KeyInvalid
 from app.http.credentials import Caller
 from app.http.request import ApiRequest
 from app.schemas.format.faults import mistake
+from app.schemas.problems import reasons
 from app.services.desk import CallContext
 
 _VISIBLE: Final = re.compile(rb"[\x21-\x7e]{1,255}")
@@ -27,7 +28,7 @@ def context_of(request: ApiRequest, person: Person | None, booking_id: str | Non
     """
     value = _key_header(request) or (booking_id and booking_id.lower())
     if person is None and value is not None and not _UUID.fullmatch(value):
-        raise KeyInvalid("Without a token the idempotency key must be a UUID: nobody else can guess it then.")
+        raise KeyInvalid(reasons.KEY_NO_UUID)
     if booking_id is not None and not _UUID.fullmatch(booking_id):
         raise mistake(["body", "booking_id"], "uuid_parsing", "This should be a UUID.")
     if value is None:
@@ -40,10 +41,10 @@ def _key_header(request: ApiRequest) -> str | None:
     if sent is None:
         return None
     if request.repeats(b"idempotency-key"):
-        raise KeyInvalid("Send one Idempotency-Key header, not several.")
+        raise KeyInvalid(reasons.KEY_ONCE)
     bare = sent.strip(b" \t")
     if len(bare) >= 2 and bare.startswith(b'"') and bare.endswith(b'"'):
         bare = bare[1:-1]
     if not _VISIBLE.fullmatch(bare):
-        raise KeyInvalid("The Idempotency-Key header takes 1 to 255 visible ASCII characters; a new UUID is best.")
+        raise KeyInvalid(reasons.KEY_FORM)
     return bare.decode()

@@ -239,7 +239,9 @@ async def test_nobody_learns_whether_there_is_such_a_user(nobody: Visitor, verif
         for username in ("ada", "bob", "' OR 1=1; --", "organizer", "x", "\ufdfa" * 80)
     ]
 
-    assert {problem["detail"] for problem in problems} == {"There is no such user, or that is not their password."}
+    assert {problem["detail"] for problem in problems} == {
+        "The username or the password is wrong. Check both, and try again."
+    }
     assert len(verified) == len(problems), "each of them took the time of one hash"
     assert all(kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for kept in verified)
 

@@ -1,6 +1,6 @@
-"""What the `detail` of a problem says to a person: what happened, and what to do next. All of it is written here.
+"""What the `detail` of a problem says to a person: what happened, and what to do next.
 
-A refusal or fault whose reason its fields do not tell carries a sentence of its own (`why`), from the end of this page.
+Where the members of a refusal or fault do not tell its reason, it carries a sentence from `reasons.py` (`why`).
 """
 
 from collections.abc import Callable, Sequence

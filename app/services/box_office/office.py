@@ -19,6 +19,7 @@ from app.db.connections import LOST, SATURATED, OfficeConnection
 from app.domain.box_office.commands import Command
 from app.domain.idempotency import Key
 from app.domain.refusals import Busy, KeyInUse
+from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
 from app.services.box_office.batch import NeedsLock, Overtaken, serve, serve_unlocked
 from app.services.box_office.commits import CommitBroke, Served, happened
@@ -93,7 +94,7 @@ class BoxOffice:
             if not first.done():
                 raise KeyInUse
         if len(self._queue) >= self._queue_max:
-            raise Busy("Too many requests are waiting.")
+            raise Busy(reasons.QUEUE_FULL)
         answer = self._enqueue(screening_id, command, key, request_id)
         if owner:
             self._with_key[owner] = answer
@@ -123,7 +124,7 @@ class BoxOffice:
                 if not self._queue:
                     self._arrival.clear()
         finally:
-            self._send_away(Busy("Usher is stopping."))
+            self._send_away(Busy(reasons.STOPPING))
             await self._hang_up()
 
     def _enqueue(
@@ -201,7 +202,7 @@ class BoxOffice:
         except asyncpg.LockNotAvailableError:
             await self._serve_apart(batch, by=lambda pending: pending.screening_id)
         except asyncio.CancelledError:
-            self._settle_all(batch, [Busy("Usher is stopping.", outcome_unknown=True)] * len(batch))
+            self._settle_all(batch, [Busy(reasons.STOPPING, outcome_unknown=True)] * len(batch))
             raise
         except Exception as failed:  # the write failed: served one by one, only the guilty command fails
             if len(batch) == 1:
@@ -218,7 +219,7 @@ class BoxOffice:
         for pending in batch:
             parts.setdefault(by(pending), []).append(pending)
         if len(parts) == 1:
-            self._settle_all(batch, [Busy("Somebody else is changing this screening for too long.")] * len(batch))
+            self._settle_all(batch, [Busy(reasons.SCREENING_LOCKED)] * len(batch))
             return
         for part in parts.values():
             await self._serve(self._still_in_time(part), may_grow=False)
@@ -245,10 +246,10 @@ class BoxOffice:
                 had_connection = self._connection is not None
                 await self._hang_up()
                 if not had_connection:
-                    raise Busy("The database does not answer.", outcome_unknown=broke is not None) from lost
+                    raise Busy(reasons.DATABASE_NOT_REACHABLE, outcome_unknown=broke is not None) from lost
             except SATURATED as saturated:
                 await self._hang_up()
-                raise Busy("The database is saturated.", outcome_unknown=broke is not None) from saturated
+                raise Busy(reasons.DATABASE_OVERLOADED, outcome_unknown=broke is not None) from saturated
             except Exception as unforeseen:
                 if broke:  # what may have happened is not done again before it is known
                     raise Busy(outcome_unknown=True) from unforeseen
@@ -286,7 +287,7 @@ class BoxOffice:
             if pending.deadline > now:
                 in_time.append(pending)
             else:
-                self._settle(pending, Busy("Your turn did not come in time; nothing was done."))
+                self._settle(pending, Busy(reasons.QUEUE_TIMEOUT))
         return in_time
 
     def _settle(self, pending: Pending, told: Answer | Exception) -> None:

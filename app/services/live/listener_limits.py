@@ -4,6 +4,7 @@ from collections import Counter
 
 from app.domain.rates import Bucket, Policy, Standing
 from app.domain.refusals import Busy, RateLimited
+from app.schemas.problems import reasons
 
 COME_AGAIN_SECONDS = 5
 
@@ -23,7 +24,7 @@ class ListenerLimits:
     def enter(self, address: str) -> None:
         """One more. Raises RateLimited when it is one too many of this address, Busy when there is no room at all."""
         if self._count >= self._per_process:
-            raise Busy("As many are listening as this process can serve.", retry_after_seconds=COME_AGAIN_SECONDS)
+            raise Busy(reasons.TOO_MANY_LISTENERS, retry_after_seconds=COME_AGAIN_SECONDS)
         if self._per_address is not None and self._of_address[address] >= self._per_address:
             raise RateLimited(Standing(Policy(Bucket.LIVE, self._per_address, 1), False, 0, COME_AGAIN_SECONDS))
         self._count += 1

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.seat_maps import seat_events
 from app.domain.refusals import Busy, NotFound, Refusal
 from app.schemas.live import PING
+from app.schemas.problems import reasons
 from app.services.layouts import Layouts
 from app.services.live.broadcast import Broadcast, Ending, Listener, Message
 from app.services.live.listener_limits import ListenerLimits
@@ -122,7 +123,7 @@ class Live:
             raise NotFound("screening")
         layout = await self._layouts.at(position.theater_id, position.layout_revision)
         if self._loops is None:
-            raise Busy("Usher is stopping.")
+            raise Busy(reasons.STOPPING)
         broadcast = Broadcast(position, layout, self._engine, self._layouts)
         self._broadcasts[screening_id] = broadcast
         self._telling[screening_id] = self._loops.create_task(broadcast.run())

@@ -13,12 +13,11 @@ from app.domain.people import Person, Role
 from app.domain.refusals import Forbidden, NotFound, Unauthenticated, UsernameTaken
 from app.schemas.format.faults import mistake
 from app.schemas.people import RegisterIn
+from app.schemas.problems import reasons
 from app.services.box_office.office import BoxOffice
 from app.services.people.passwords import SCHEME, Passwords, normal
 from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions, Welcome
-
-WRONG_PASSWORD = "That is not your password."  # noqa: S105 - a sentence
 
 
 async def appoint(engine: AsyncEngine, wanted: RegisterIn, role: Role) -> int:
@@ -74,7 +73,7 @@ class Accounts:
             found = await accounts.credentials_of(connection, usernames.key(username))
         is_right, better = await self._passwords.verify(password, found.password_hash if found else None)
         if found is None or found.password_hash is None or not is_right:
-            raise Unauthenticated("There is no such user, or that is not their password.")
+            raise Unauthenticated(reasons.LOGIN_WRONG)
         async with self._engine.begin() as connection:
             if better is not None:
                 await accounts.rehash(connection, found.id, found.password_hash, better)
@@ -87,15 +86,15 @@ class Accounts:
         """
         found = await self._credentials(person)
         if found.password_hash is None:
-            raise Forbidden("You have no password. Register with your token: POST /auth/register.")
+            raise Forbidden(reasons.PASSWORD_MISSING)
         kept = found.password_hash
         if not (await self._passwords.verify(current, kept))[0]:
-            raise Forbidden(WRONG_PASSWORD)
+            raise Forbidden(reasons.PASSWORD_WRONG)
         hashed = await self._passwords.hash(new)
         async with self._engine.begin() as connection:
             era = await accounts.change_password(connection, person.id, kept, hashed, session_id)
         if era is None:
-            raise Forbidden("The password was changed meanwhile.")
+            raise Forbidden(reasons.PASSWORD_CHANGED)
         self._revocations.began(era)
 
     async def delete(self, person: Person, password: str | None, request_id: str | None = None) -> None:
@@ -107,15 +106,15 @@ class Accounts:
         found = await self._credentials(person)
         if found.password_hash is not None:
             if password is None:
-                raise mistake(["body", "password"], "missing", "To delete an account its password is needed.")
+                raise mistake(["body", "password"], "missing", "The password is needed to delete the account.")
             if not (await self._passwords.verify(password, found.password_hash))[0]:
-                raise Forbidden(WRONG_PASSWORD)
+                raise Forbidden(reasons.PASSWORD_WRONG)
         elif not found.is_guest:
-            raise Forbidden("This is the user of an API key. An admin can revoke it: DELETE /api-keys/{id}.")
+            raise Forbidden(reasons.USER_OF_API_KEY)
         async with self._engine.begin() as connection:
             era = await accounts.delete(connection, person.id, found.password_hash)
         if era is None:
-            raise Forbidden("The account was changed meanwhile. Try again.")
+            raise Forbidden(reasons.ACCOUNT_CHANGED)
         self._revocations.began(era)
         await self._release_everything(person, request_id)
 
@@ -123,7 +122,7 @@ class Accounts:
         async with self._engine.connect() as connection:
             found = await accounts.credentials(connection, person.id)
         if found is None:
-            raise Unauthenticated("The token's owner is no longer here.")
+            raise Unauthenticated(reasons.USER_GONE)
         return found
 
     async def _release_everything(self, person: Person, request_id: str | None) -> None:

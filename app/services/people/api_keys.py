@@ -17,6 +17,7 @@ from app.db.people.api_keys import ApiKey
 from app.domain.people import KeyScope, Person, Role
 from app.domain.refusals import Forbidden, NotFound, Unauthenticated
 from app.schemas.format.pages import Page, after_id, id_cursor, page_of
+from app.schemas.problems import reasons
 from app.services.people.revocations import Origin, Revocations
 from app.services.single_flight import SingleFlight
 
@@ -46,7 +47,7 @@ class ApiKeys:
         Raises Forbidden when a key would make one that may do more than itself.
         """
         if not all(admin.may(scope) for scope in scopes):
-            raise Forbidden("An API key cannot make a key with scopes that it does not have itself.")
+            raise Forbidden(reasons.SCOPES_EXCEEDED)
         key = PREFIX.decode() + secrets.token_urlsafe(_SECRET_BYTES)
         async with self._engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
             user_id = await accounts.insert_machine(connection, role)
@@ -92,7 +93,7 @@ class ApiKeys:
         if person is None and len(key) <= _LONGEST:
             person = await self._verified.ask(_digest(key))
         if person is None:
-            raise Unauthenticated("The API key is not one of this service, or it was revoked.")
+            raise Unauthenticated(reasons.API_KEY_INVALID)
         return person
 
     async def _verify(self, digest: bytes) -> Person | None:

@@ -16,6 +16,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.domain.refusals import Busy
+from app.schemas.problems import reasons
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class Passwords:
     async def _in_a_thread(self, work: Callable[[], T]) -> T:
         """A caller who goes away leaves the work to its end: it counts as waiting until then."""
         if self._waiting >= self._queue_max:
-            raise Busy("Too many people are signing in.")
+            raise Busy(reasons.TOO_MANY_PASSWORDS)
         self._waiting += 1
         done = asyncio.get_running_loop().run_in_executor(self._threads, work)
         done.add_done_callback(self._one_less)

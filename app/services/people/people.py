@@ -8,6 +8,7 @@ from app.db.people import users
 from app.db.people.users import Account
 from app.domain.people import Person
 from app.domain.refusals import Unauthenticated
+from app.schemas.problems import reasons
 from app.services.people.guests import Guests
 from app.services.people.sessions import Sessions, Welcome
 
@@ -45,5 +46,5 @@ class People:
         async with self._engine.connect() as connection:
             account = await users.account(connection, person.id)
         if account is None:
-            raise Unauthenticated("The token's owner is no longer here. Get a new token.")
+            raise Unauthenticated(reasons.USER_GONE)
         return account

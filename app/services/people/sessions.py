@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.db.people import sessions
 from app.domain.people import Person, Role
 from app.domain.refusals import Unauthenticated
+from app.schemas.problems import reasons
 from app.services.people.revocations import Origin, Revocations
 from app.services.people.tokens import Tokens
 
@@ -62,7 +63,7 @@ class Sessions:
             renewed = await sessions.rotate(connection, session_id, _hash(old), _hash(new), self._refresh_seconds)
         if renewed is None:
             await self._end(session_id)
-            raise Unauthenticated("The refresh token was used before, or its session is over. Sign in again.")
+            raise Unauthenticated(reasons.REFRESH_TOKEN_USED)
         person = Person(renewed.user_id, Role(renewed.role), renewed.is_guest)
         return self._welcome(person, renewed.era, session_id, new)
 
@@ -90,7 +91,7 @@ def _read(refresh_token: str) -> tuple[UUID, bytes]:
     except (binascii.Error, ValueError):
         content = b""
     if not refresh_token.startswith(PREFIX) or len(content) != _ID_BYTES + _SECRET_BYTES:
-        raise Unauthenticated("This is no refresh token: send `refresh_token` as POST /auth/login answered it.")
+        raise Unauthenticated(reasons.REFRESH_TOKEN_INVALID)
     return UUID(bytes=content[:_ID_BYTES]), content[_ID_BYTES:]
 
 

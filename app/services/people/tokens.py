@@ -16,6 +16,7 @@ from cachetools import FIFOCache
 
 from app.domain.people import Person, Role
 from app.domain.refusals import Unauthenticated
+from app.schemas.problems import reasons
 from app.services.people.revocations import Origin
 
 LONGEST_TOKEN: Final = 8 * 1024
@@ -76,9 +77,9 @@ class Tokens:
         believed = self._remembered.get(token) or self._verified(token)
         if believed.ends_at <= time():
             self._remembered.pop(token, None)
-            raise Unauthenticated("The token has run out. Get a new one.")
+            raise Unauthenticated(reasons.TOKEN_EXPIRED)
         if self._is_over(believed.origin):
-            raise Unauthenticated("The session that this token belongs to has ended. Sign in again.")
+            raise Unauthenticated(reasons.SESSION_ENDED)
         return believed
 
     def _signed(self, person: Person, origin: Origin, issued_at: datetime, jti: str, seconds: int) -> str:
@@ -101,13 +102,13 @@ class Tokens:
 
     def _verified(self, token: bytes) -> Believed:
         if len(token) > LONGEST_TOKEN:
-            raise Unauthenticated("The token is far longer than any token of this service.")
+            raise Unauthenticated(reasons.TOKEN_TOO_LONG)
         for secret in self._believed_secrets:
             claims = _claims(token, secret)
             if claims is not None:
                 believed = self._remembered[token] = self._believed_of(claims)
                 return believed
-        raise Unauthenticated("The token is not one of this service, or it has run out. Get a new one.")
+        raise Unauthenticated(reasons.TOKEN_INVALID)
 
     def _believed_of(self, claims: dict[str, Any]) -> Believed:
         """Who the claims speak of; they are signed, but perhaps by another version of Usher, or for another purpose."""
@@ -124,7 +125,7 @@ class Tokens:
                 if _USER_ID.fullmatch(sub) and role in set(Role) and 0 < ends_at - issued_at <= longest:
                     person = Person(int(sub), Role(role), guest)
                     return Believed(person, _origin(person.id, claims), ends_at)
-        raise Unauthenticated("The token is not one that this service issues. Get a new one.")
+        raise Unauthenticated(reasons.TOKEN_INVALID)
 
 
 def _origin(user_id: int, claims: dict[str, Any]) -> Origin:
@@ -134,7 +135,7 @@ def _origin(user_id: int, claims: dict[str, Any]) -> Origin:
             return Origin(user_id, era)
         case int(era), str(sid) if _SESSION_ID.fullmatch(sid):
             return Origin(user_id, era, UUID(sid))
-    raise Unauthenticated("The token is not one that this service issues. Get a new one.")
+    raise Unauthenticated(reasons.TOKEN_INVALID)
 
 
 def _claims(token: bytes, secret: bytes) -> dict[str, Any] | None:
