@@ -67,8 +67,8 @@ class Outage(NamedTuple):
     is_over: str
 
 
-POSTGRESQL: Final = Outage("PostgreSQL is away", "PostgreSQL is back")
-REDIS: Final = Outage("Redis is away", "Redis is back")
+POSTGRESQL: Final = Outage("PostgreSQL is not reachable", "PostgreSQL is reachable again")
+REDIS: Final = Outage("Redis is not reachable", "Redis is reachable again")
 
 
 _SAID: Final[set[Outage]] = set()

@@ -105,7 +105,7 @@ EXPOSED: Final = (
     "Idempotent-Replayed",
     "X-Request-ID",
 )
-"""What scripts of other origins may read of an answer."""
+"""The headers that scripts of other origins may read (CORS)."""
 
 _FASTAPIS_HANDLERS: Final = (http_exception_handler, request_validation_exception_handler)
 """What FastAPI does with these errors by itself; here they are problems like all others."""
@@ -114,11 +114,11 @@ _DESCRIPTION: Final = """
 Usher reserves theater seats: **a seat of a screening is sold once**, whatever crashes, retries or races.
 
 Hold seats for a few minutes, then book them. No account is needed: a first hold answers with a `guest_token`; send it
-as a bearer token from then on. What changes seats may be repeated safely with an `Idempotency-Key`.
-Whatever goes wrong is an RFC 9457 problem with a `code` for programs and a `detail` for people.
+as a bearer token from then on. Calls that change seats can be retried safely with an `Idempotency-Key`.
+Every error is an RFC 9457 problem, with a `code` for programs and a `detail` for people.
 
-Seats are told live, as they go: as Server-Sent Events below, and at the WebSocket `/ws/screenings/{screening_id}`. Its
-messages and close codes are in [/asyncapi.json](/asyncapi.json).
+Changes of seats are sent live: as Server-Sent Events, see below, and by the WebSocket `/ws/screenings/{screening_id}`.
+Its messages and close codes are in [/asyncapi.json](/asyncapi.json).
 """
 
 

@@ -26,21 +26,24 @@ TAGS: Final = [
     {"name": "reservations", "description": "Holding seats for a few minutes, and giving them back."},
     {"name": "bookings", "description": "Booking seats for good, and cancelling."},
     {"name": "people", "description": "Accounts, guests, sessions, API keys and who I am."},
-    {"name": "operators", "description": "For those who run Usher, and their machines."},
+    {"name": "operators", "description": "For operators and their monitoring."},
 ]
 
 _KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "Makes a repeat harmless: the same key with the same request is answered as before, for a day. "
+    "description": "Makes a retry safe: the same key with the same request gets the same answer, for a day. "
     "1 to 255 visible ASCII characters; without a token, a UUID.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
 }
 
 _REPLAYED: Final = {"description": "`true`: the answer to an earlier request.", "schema": {"type": "string"}}
-_LOCATION: Final = {"description": "Where it is now.", "schema": {"type": "string", "format": "uri-reference"}}
-_ETAG: Final = {"description": "Names what was read, for `If-None-Match`.", "schema": {"type": "string"}}
+_LOCATION: Final = {
+    "description": "The path of what was created.",
+    "schema": {"type": "string", "format": "uri-reference"},
+}
+_ETAG: Final = {"description": "The tag of the answer, for `If-None-Match`.", "schema": {"type": "string"}}
 
 # Swagger UI's Authorize asks for username and password with this. People's tokens need no scopes.
 _PASSWORD: Final = {
@@ -49,7 +52,7 @@ _PASSWORD: Final = {
     "flows": {"password": {"tokenUrl": f"{BASE}/auth/login", "scopes": {}}},
 }
 
-_SEAT: Final = {"seat_id": 1, "label": "A1", "status": "booked", "reason": "Somebody else booked it."}
+_SEAT: Final = {"seat_id": 1, "label": "A1", "status": "booked", "reason": "This seat is sold."}
 
 # The members that a kind of problem has besides the common ones, as an example.
 _MEMBERS: Final[dict[str, dict[str, Any]]] = {

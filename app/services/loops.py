@@ -34,7 +34,7 @@ async def every(seconds: float, story: Callable[[], Awaitable[float | None]], na
     `seconds` pass between its end and its next beginning, or as many as it returns. `name` is what it does, for log
     lines: "could not {name}".
     """
-    held_up = Outage(f"cannot {name} for now", f"can {name} again")
+    held_up = Outage(f"cannot {name} for now, will retry", f"can {name} again")
     mistakes: TTLCache[type[Exception], None] = TTLCache(maxsize=10, ttl=SAID_AGAIN_SECONDS)
     with Watch() as watch:
         while True:
@@ -58,7 +58,7 @@ async def for_good(loop: Loop) -> NoReturn:
         try:
             await loop()
         except Exception:
-            log.exception("a loop in the background broke off, and begins anew")
+            log.exception("unhandled exception in a background loop; it is started again")
         await asyncio.sleep(PAUSE_SECONDS)
 
 

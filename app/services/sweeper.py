@@ -50,7 +50,7 @@ class Sweeper:
 
     async def keep_tidy(self) -> None:
         """Tidy now and then, until cancelled. Apart from the sweeping: much that is old must not keep it waiting."""
-        await every(TIDY_SECONDS, self.tidy, "tidy up")
+        await every(TIDY_SECONDS, self.tidy, "clean up")
 
     async def sweep(self) -> int:
         """Expire every hold that has run out; how many there were. Raises what the box office raises."""

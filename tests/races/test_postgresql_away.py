@@ -120,10 +120,10 @@ async def test_its_absence_is_one_line_when_it_begins_and_one_when_it_is_over(
         return [line.getMessage().partition(":")[0] for line in caplog.records if line.getMessage().startswith("Post")]
 
     async def is_away() -> bool:
-        return "PostgreSQL is away" in lines()
+        return "PostgreSQL is not reachable" in lines()
 
     async def is_back() -> bool:
-        return "PostgreSQL is back" in lines()
+        return "PostgreSQL is reachable again" in lines()
 
     caplog.set_level(logging.INFO, "app")
     async with serving(on_own_postgresql.model_copy(update={"sweep": True})):
@@ -132,7 +132,7 @@ async def test_its_absence_is_one_line_when_it_begins_and_one_when_it_is_over(
         own_postgresql.start()
         await until_so(database, is_back)
 
-    assert lines() == ["PostgreSQL is away", "PostgreSQL is back"]
+    assert lines() == ["PostgreSQL is not reachable", "PostgreSQL is reachable again"]
 
 
 async def test_the_loss_of_one_idle_connection_disturbs_nobody(buyer: Buyer, on_own_postgresql: Settings) -> None:

@@ -69,10 +69,10 @@ async def test_its_absence_is_one_line_when_it_begins_and_one_when_it_is_over(
         return [line.getMessage().partition(":")[0] for line in caplog.records if line.getMessage().startswith("Redis")]
 
     async def is_away() -> bool:
-        return "Redis is away" in lines()
+        return "Redis is not reachable" in lines()
 
     async def is_back() -> bool:
-        return "Redis is back" in lines()
+        return "Redis is reachable again" in lines()
 
     caplog.set_level(logging.INFO, "app")
     await believing(writer)
@@ -82,7 +82,7 @@ async def test_its_absence_is_one_line_when_it_begins_and_one_when_it_is_over(
     valkey.start()
     await until_so(database, is_back)
 
-    assert lines()[:2] == ["Redis is away", "Redis is back"]
+    assert lines()[:2] == ["Redis is not reachable", "Redis is reachable again"]
 
 
 async def test_what_one_process_cannot_tell_no_other_overlooks(

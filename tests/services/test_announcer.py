@@ -122,7 +122,7 @@ async def test_a_mistake_of_ours_keeps_nobody_waiting(caplog: pytest.LogCaptureF
         await announcer.tell({2: 6})
 
     assert cache.happened == ["everybody was warned", "the caller"]
-    assert [record.getMessage() for record in caplog.records] == ["could not announce"]
+    assert [record.getMessage() for record in caplog.records] == ["could not announce changes"]
 
 
 async def test_at_the_end_everybody_is_called_back() -> None:

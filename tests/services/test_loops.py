@@ -57,7 +57,7 @@ async def test_a_loop_that_broke_off_begins_anew_and_people_are_served(
     assert await seats(client) == {"A1": "reserved"}
     assert len(broken) == 1
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
-        "a loop in the background broke off, and begins anew"
+        "unhandled exception in a background loop; it is started again"
     ]
 
 
@@ -135,14 +135,18 @@ async def test_a_story_says_how_long_to_wait_or_it_is_as_long_as_ever(pauses: li
 @pytest.mark.parametrize(
     ("error", "begins", "is_over"),
     [
-        (ConnectionRefusedError(), "PostgreSQL is away: ConnectionRefusedError", "PostgreSQL is back"),
-        (Away(), "Redis is away: Away", "Redis is back"),
+        (
+            ConnectionRefusedError(),
+            "PostgreSQL is not reachable: ConnectionRefusedError",
+            "PostgreSQL is reachable again",
+        ),
+        (Away(), "Redis is not reachable: Away", "Redis is reachable again"),
         (
             Busy("Too many requests are waiting."),
-            "cannot sweep for now: Too many requests are waiting.",
+            "cannot sweep for now, will retry: Too many requests are waiting.",
             "can sweep again",
         ),
-        (NotFound("screening"), "cannot sweep for now: NotFound", "can sweep again"),
+        (NotFound("screening"), "cannot sweep for now, will retry: NotFound", "can sweep again"),
     ],
 )
 async def test_an_outage_is_one_line_when_it_begins_and_one_when_it_is_over(
@@ -168,13 +172,13 @@ async def test_of_all_who_notice_an_outage_one_says_so(lines: Callable[[], list[
         one.meet(POSTGRESQL, "gone")
         other.meet(POSTGRESQL, "gone as well")
         other.meet(REDIS, "gone")
-        assert lines() == ["warning PostgreSQL is away: gone", "warning Redis is away: gone"]
+        assert lines() == ["warning PostgreSQL is not reachable: gone", "warning Redis is not reachable: gone"]
 
         one.all_is_well()
-        assert lines() == ["info PostgreSQL is back"]
+        assert lines() == ["info PostgreSQL is reachable again"]
 
         other.all_is_well()
-        assert lines() == ["info Redis is back"]
+        assert lines() == ["info Redis is reachable again"]
 
 
 async def test_who_watches_no_more_keeps_nobody_from_saying_it(lines: Callable[[], list[str]]) -> None:
@@ -183,7 +187,7 @@ async def test_who_watches_no_more_keeps_nobody_from_saying_it(lines: Callable[[
     with Watch() as watch:
         watch.meet(REDIS, "still gone")
 
-    assert lines() == ["warning Redis is away: gone", "warning Redis is away: still gone"]
+    assert lines() == ["warning Redis is not reachable: gone", "warning Redis is not reachable: still gone"]
 
 
 # --- for as long as a block lasts

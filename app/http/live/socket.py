@@ -53,7 +53,7 @@ class Close(IntEnum):
 _WHY: Final = {
     Ending.TOO_SLOW: (Close.TOO_SLOW, "You did not keep up. Read the map again."),
     Ending.TOKEN_ENDED: (Close.UNAUTHENTICATED, "The token has ended. Get a new one."),
-    Ending.STOPPING: (Close.STOPPING, "Usher restarts. Come back in a moment."),
+    Ending.STOPPING: (Close.STOPPING, "The service is restarting. Connect again in a moment."),
 }
 
 
@@ -144,8 +144,8 @@ class Door:
         except Exception as error:  # the outermost line, as the edge is for requests
             translated = scope["usher.translate"](error)
             if not isinstance(translated, Busy):
-                log.exception("a socket broke off")
-            wire.end(Close.FULL if isinstance(translated, Busy) else Close.BROKEN, "Come back in a moment.")
+                log.exception("unhandled exception in a WebSocket")
+            wire.end(Close.FULL if isinstance(translated, Busy) else Close.BROKEN, "The service failed. Connect again.")
 
 
 class _Visit:
@@ -164,7 +164,7 @@ class _Visit:
         """Raises what is in the way, and _Closed at the end."""
         settings = self._resources.settings
         if not _is_welcome(self._headers.get(b"origin"), self._headers.get(b"host"), settings.cors_origins):
-            self._wire.end(Close.FORBIDDEN, "Pages of this origin may not listen here.")
+            self._wire.end(Close.FORBIDDEN, "Pages of this origin may not connect.")
             raise _Closed
         address = address_of(self._scope, self._headers, settings.trusted_proxies)
         if self._resources.rates is not None:
@@ -175,7 +175,7 @@ class _Visit:
             raise NotFound("screening")
         since = _number(query["since"], LARGEST_BIGINT) if "since" in query else None
         if since is None and "since" in query:
-            self._wire.end(Close.NONSENSE, "since is a version: a whole number.")
+            self._wire.end(Close.NONSENSE, "since must be a version, a whole number.")
             raise _Closed
         shown = await self._shown(query)
         watcher = Watcher(self._wire, shown, settings.live_buffer_kib * 1024)
@@ -205,7 +205,7 @@ class _Visit:
             raise _Closed
         text: str | None = message.get("text")
         if text is None:
-            self._wire.end(Close.NOT_TEXT, "Send text.")
+            self._wire.end(Close.NOT_TEXT, "Send text messages only.")
             raise _Closed
         return text
 
@@ -227,7 +227,7 @@ class _Visit:
             case {"type": "pong"}:
                 self._spend(COST)
             case {"type": "authenticate"}:
-                raise Unauthenticated("authenticate has a token.")
+                raise Unauthenticated("authenticate needs a token.")
             case {"type": _}:
                 self._spend(COST_OF_NONSENSE)
                 detail = "Send messages of the type authenticate, ping or pong."

@@ -270,7 +270,7 @@ class _Books:
         except Refusal as refusal:
             return refusal.with_traceback(None)  # it would lead here, and from here to the refusal: a circle to collect
         except Exception as unforeseen:  # a mistake of ours in one decision is no reason to fail the others
-            log.exception("a decision failed", extra={"request_id": pending.request_id})
+            log.exception("unhandled exception in a decision", extra={"request_id": pending.request_id})
             return unforeseen
         return self._enter(pending, ledger, decision, now)
 

@@ -118,7 +118,7 @@ class BoxOffice:
                 try:
                     await self._serve(batch)
                 except Exception:  # a mistake of ours must not leave anybody without an answer
-                    log.exception("a batch was not served to its end")
+                    log.exception("unhandled exception while a batch was served")
                     self._settle_all(batch, [Busy(outcome_unknown=True)] * len(batch))
                 self._crowd = min(len(batch) + len(self._queue), self._batch_max)
                 if not self._queue:
@@ -206,7 +206,7 @@ class BoxOffice:
             raise
         except Exception as failed:  # the write failed: served one by one, only the guilty command fails
             if len(batch) == 1:
-                log.exception("a command failed", extra={"request_id": batch[0].request_id})
+                log.exception("unhandled exception in a command", extra={"request_id": batch[0].request_id})
                 self._settle(batch[0], failed)
             else:
                 await self._serve_apart(batch, by=id)

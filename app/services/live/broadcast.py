@@ -180,7 +180,7 @@ class Broadcast:
                 if self._is_other_house:
                     await self._move_house()
             except (SQLAlchemyError, OSError) as away:
-                log.debug("could not read what was missed: %s", type(away).__name__)
+                log.debug("could not read missed changes: %s", type(away).__name__)
             except Exception:
                 log.exception("could not follow screening %d", self.screening_id)
             if self._known > self._told:

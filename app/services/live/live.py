@@ -70,8 +70,8 @@ class Live:
         try:
             async with asyncio.TaskGroup() as self._loops:
                 self._loops.create_task(self._feed.run(self._hear))
-                self._loops.create_task(every(LOOK_SECONDS, self._look_and_check, "look at what is watched"))
-                self._loops.create_task(every(PING_SECONDS, self.ping, "show listeners that we are still here"))
+                self._loops.create_task(every(LOOK_SECONDS, self._look_and_check, "check watched screenings"))
+                self._loops.create_task(every(PING_SECONDS, self.ping, "ping listeners"))
         finally:
             self.stop()
 
@@ -148,7 +148,7 @@ class Live:
         try:
             broadcast.hear(news_from(published))
         except ValueError:
-            log.warning("not understood: news of screening %d", screening_id)
+            log.warning("malformed news of screening %d", screening_id)
             broadcast.missed_something()
 
     def _listeners(self) -> list[Listener]:

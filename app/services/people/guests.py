@@ -38,7 +38,7 @@ class Guests:
             if arrival in self._waiting:
                 self._waiting.remove(arrival)
         if arrival.person is None:
-            raise arrival.error or AssertionError("the clerk forgot somebody")
+            raise arrival.error or AssertionError("a guest was not inserted")
         return arrival.person
 
     async def _write_down(self) -> None:

@@ -63,7 +63,7 @@ class Revocations:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        await every(LOOK_SECONDS, self.look, "look for what was revoked")
+        await every(LOOK_SECONDS, self.look, "read revocations")
 
     async def look(self) -> None:
         """Learn what ended since the last look; at first, what may still matter. Raises what PostgreSQL raises."""

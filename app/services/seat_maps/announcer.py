@@ -90,7 +90,7 @@ class Announcer:
         except Away:
             await self._warn()
         except Exception:  # a mistake of ours must not keep anybody waiting whose commit stands
-            log.exception("could not announce")
+            log.exception("could not announce changes")
             await self._warn()
 
 

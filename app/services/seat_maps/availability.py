@@ -105,7 +105,7 @@ class Availability:
         try:
             seat_map.take_in(news, map_version)
         except Exception:  # a mistake of ours must not keep anybody waiting whose commit stands
-            log.exception("a map could not take in what changed; it is read anew")
+            log.exception("a cached map could not be updated; it is read again")
             del self._maps[screening_id]
 
     async def with_owners(self, screening_id: int) -> SeatMap:

@@ -83,7 +83,7 @@ class Reconciler:
             try:
                 await self._say_so()
             except Exception as error:  # noqa: BLE001 - whatever it was: nobody can look now, or believe it for long
-                log.warning("Redis missed a change, and PostgreSQL was not told so: %s", type(error).__name__)
+                log.warning("could not warn other processes that Redis missed a change: %s", type(error).__name__)
                 self._heard_at = time.monotonic() + self._believed_seconds
         await asyncio.sleep(self._heard_at - time.monotonic())
 
