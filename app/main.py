@@ -1,4 +1,4 @@
-"""Builds the application: opens what it needs, starts the loops, mounts the routers. Start reading here."""
+"""Builds the application: opens what it needs, starts the background loops, mounts the routers. Begin reading here."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -201,7 +201,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-    """Opens everything before the first request, and closes it in the opposite order after the last."""
+    """Opens everything before the first request, and closes it in reverse order after the last."""
     logs.set_up(settings)
     async with AsyncExitStack() as stack:
         app.state.resources = await _open(settings, stack)
@@ -211,7 +211,7 @@ async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[dict[str,
 
 
 async def sweep_once(settings: Settings) -> int:
-    """Expire every hold that has run out, and forget old keys and events; how many holds there were."""
+    """Expire all holds that have run out, and delete old keys and events. Returns how many holds there were."""
     async with AsyncExitStack() as stack:
         resources = await _open(settings, stack)
         async with running([resources.box_office.run(), resources.announcer.run()]):
@@ -223,7 +223,7 @@ async def sweep_once(settings: Settings) -> int:
 async def import_once(
     settings: Settings, file: LayoutFile, theater_id: int | None, name: str | None, timezone: str | None
 ) -> tuple[int, int]:
-    """Give a theater the seats of a file, and let every process know; as `import_layout` otherwise."""
+    """Import a layout as `import_layout` does, and announce it to all processes."""
     async with AsyncExitStack() as stack:
         resources = await _open(settings, stack)
         async with running([resources.announcer.run()]):
@@ -232,7 +232,7 @@ async def import_once(
 
 
 def _loops(resources: Resources) -> Sequence[Loop]:
-    """What runs in the background as long as the process serves."""
+    """What runs in the background while the process serves."""
     loops = [
         resources.heartbeat.run,
         resources.box_office.run,
@@ -267,7 +267,7 @@ def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: Asyn
 
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
-    """Everything that requests need. What is opened here is closed by the stack."""
+    """Everything that requests need. The stack closes what is opened here."""
     engine = open_engine(settings)
     stack.push_async_callback(engine.dispose)
     heartbeat = Heartbeat(settings, engine)

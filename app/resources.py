@@ -1,4 +1,4 @@
-"""What one process has open while it serves. Made by `main`, asked for by `dependencies`."""
+"""What a process has open while it serves: made by `main`, used by routers and dependencies."""
 
 from dataclasses import dataclass
 

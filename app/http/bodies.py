@@ -1,4 +1,4 @@
-"""What is read of a request before anybody acts on it: is it sound HTTP, and its body, within bounds."""
+"""Checks a request before it is used: whether it is valid HTTP, and the size of its body."""
 
 import re
 from typing import Final
@@ -13,18 +13,18 @@ from app.schemas.problems import reasons
 
 LARGEST_HEADERS: Final = 32 * 1024
 LARGEST_BODY: Final = 64 * 1024
-"""Of an operation that declares no `max_body_size`, in bytes."""
+"""The largest body of an operation that declares no `max_body_size`, in bytes."""
 
 _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SENT_ONCE: Final = frozenset((b"host", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"))
 
 
 class Gone(Exception):
-    """The caller went away before the body was whole."""
+    """The caller has closed the connection before the body was complete."""
 
 
 def must_be_sound(request: ApiRequest) -> None:
-    """Raises a Fault when HTTP itself was used in a way that could be understood differently by somebody else."""
+    """Raises a Fault if HTTP was used in a way that two programs could understand differently."""
     scope, headers = request.scope, request.headers_once
     raw_path: bytes = scope.get("raw_path") or b""
     query: bytes = scope["query_string"]
@@ -59,7 +59,7 @@ def _must_decode(raw: bytes, place: str) -> None:
 
 
 def announces_body(request: ApiRequest, allowed: int) -> bool:
-    """Will a body come? Raises PayloadTooLarge when it says itself that it is longer than so many bytes."""
+    """Whether a body will come. Raises PayloadTooLarge if its Content-Length is larger than allowed (bytes)."""
     length = request.headers_once.get(b"content-length")
     if length is None:
         return b"transfer-encoding" in request.headers_once
@@ -72,7 +72,7 @@ def announces_body(request: ApiRequest, allowed: int) -> bool:
 
 
 async def whole_body(receive: Receive, allowed: int) -> bytes:
-    """The body. Raises PayloadTooLarge as soon as it is longer than allowed."""
+    """The body. Raises PayloadTooLarge as soon as more bytes have come than are allowed."""
     message = await receive()
     body: bytes = message.get("body", b"")
     while message.get("more_body") and len(body) <= allowed:
@@ -86,7 +86,7 @@ async def whole_body(receive: Receive, allowed: int) -> bytes:
 
 
 def bounded(receive: Receive, allowed: int) -> Receive:
-    """The same bound for what a mounted application reads."""
+    """The same limit, for a body that a mounted application reads."""
     size = 0
 
     async def receive_within_bounds() -> Message:

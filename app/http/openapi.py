@@ -75,7 +75,7 @@ _MEMBERS: Final[dict[str, dict[str, Any]]] = {
 
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of an operation that may answer with these problems, an example for each."""
+    """The `responses=` of an operation that may answer with these problems, with an example of each."""
     answers: dict[int | str, dict[str, Any]] = {}
     for kind in (KINDS[code] for code in codes):
         answer = answers.setdefault(
@@ -88,7 +88,7 @@ def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
 
 
 def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
-    """The document with what all operations share: our 422, keys, tokens that may be left out, the Problem schema."""
+    """The document, with what all operations share: our 422, idempotency keys, optional tokens, the Problem schema."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema()
     schemes = document["components"].setdefault("securitySchemes", {})

@@ -17,11 +17,11 @@ _UNREAD: Final = object()
 
 
 class ApiRequest(Request):
-    """A request with what every operation asks of it at hand.
+    """A request, with what every operation needs.
 
-    `headers_once` has each header's last value by its lower-case name; `path` is the canonical one, whatever alias was
+    `headers_once` has each header's last value by its lower-case name; `path` is the canonical path, whatever alias was
     used; `raw_body` is the body, read before the operation starts; `needs` is the scope that an API key must have for
-    the operation (None: no API key will do); `resources` is what this process has open.
+    the operation (None: no API key is allowed); `resources` is what this process has open.
     """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
@@ -40,7 +40,7 @@ class ApiRequest(Request):
 
     @property
     def client_address(self) -> str:
-        """Whom the request comes from, as far as the trusted proxies tell (`TRUSTED_PROXIES`)."""
+        """The address of the client, by the headers of trusted proxies only (`TRUSTED_PROXIES`)."""
         return address_of(self.scope, self.headers_once, self.resources.settings.trusted_proxies)
 
     async def body(self) -> bytes:
@@ -71,12 +71,15 @@ class ApiRequest(Request):
         headers[b"content-type"] = b"application/json"
 
     def fingerprint(self) -> bytes:
-        """32 bytes over method, canonical path and content: aliases, spaces and the order of members do not matter."""
+        """32 bytes over method, canonical path and content.
+
+        Aliases, white space and the order of members make no difference.
+        """
         content = orjson.dumps(self.content(), option=orjson.OPT_SORT_KEYS)
         return blake2b(f"{self.method} {self.path}\n".encode() + content, digest_size=32).digest()
 
     def repeats(self, header: bytes) -> bool:
-        """Was this header sent more than once?"""
+        """Whether this header was sent more than once."""
         if len(self.headers_once) == len(self.scope["headers"]):
             return False
         return [name for name, _ in self.scope["headers"]].count(header) > 1

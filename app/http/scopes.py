@@ -1,4 +1,4 @@
-"""Which scope an API key needs for an operation: declared at the route, told in the document, asked for by `Bearer`.
+"""The scope that an API key needs for an operation: declared at the route, shown in the document, checked by `Bearer`.
 
 A key without the scope gets 403, whatever its role.
 """
@@ -25,7 +25,7 @@ _DECLARED: Final = "__api_key_scope__"
 
 
 def api_key_scope(scope: KeyScope) -> Callable[[F], F]:
-    """Declares the scope that an API key needs for the operation below; it stands under the route's own decorator."""
+    """Declares the scope that an API key needs for this operation. Put it below the route's own decorator."""
 
     def declare(operation: F) -> F:
         setattr(operation, _DECLARED, scope)

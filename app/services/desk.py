@@ -1,7 +1,7 @@
-"""The desk: the stories of taking seats and giving them back. Each asks the box office one command.
+"""The desk: the stories of taking seats and giving them back. Each sends one command to the box office.
 
-The desk knows what the counter need not: who a newcomer is, which screening is meant, what was paid, which seats are
-free.
+The desk knows what the box office need not: whether the caller becomes a guest, which screening is meant, what was
+paid, which seats are free.
 """
 
 from collections.abc import Callable
@@ -43,14 +43,14 @@ PLACES_KEPT: Final = 100_000
 
 
 class CallContext(NamedTuple):
-    """What every command comes with: the key that makes a retry safe, if any, and the id that its log lines carry."""
+    """What comes with every call: its idempotency key, if it has one, and the request id for log lines."""
 
     key: Key | None = None
     request_id: str | None = None
 
 
 class Meant(NamedTuple):
-    """What a caller said of the screening: its id, or only its theater's, or nothing."""
+    """What the caller says about the screening: its id, or only its theater's, or nothing."""
 
     screening_id: int | None = None
     theater_id: int | None = None
@@ -82,7 +82,7 @@ class Desk:
     async def hold(
         self, meant: Meant, seats: SeatNames, buyer: Buyer, call: CallContext, email: str | None = None
     ) -> Answer:
-        """Hold seats for a few minutes: all of them, or none. A buyer whom nobody knows becomes a guest.
+        """Hold seats for a few minutes: all of them, or none. A caller without a token becomes a guest.
 
         Raises what domain.holding.hold raises, NotFound, ScreeningRequired and Busy.
         """
@@ -94,24 +94,24 @@ class Desk:
         return self._for_guest(answer, buyer)
 
     async def toggle(self, screening_id: int, seats: SeatNames, buyer: Buyer, call: CallContext) -> Answer:
-        """Available seats become the buyer's, the buyer's become available. Raises as `hold` does."""
+        """Hold those of the seats that are available, release those that the buyer holds. Raises as `hold` does."""
         person = await self._people.guest_for(buyer)
         answer = await self._take(screening_id, Toggle(person, seats, uuid_utils.uuid7()), call)
         return self._for_guest(answer, buyer)
 
     async def release_all(self, screening_id: int, person: Person, call: CallContext) -> Answer:
-        """Give back everything that the person holds in the screening."""
+        """Release everything that the person holds in the screening."""
         return await self._ask(screening_id, ReleaseAll(person), call)
 
     async def release(
         self, person: Person, reservation_id: UUID, call: CallContext, seat_id: int | None = None
     ) -> Answer:
-        """Give back a reservation of the person's, or one seat of it."""
+        """Release a reservation of the person, or one seat of it."""
         screening_id = await self._place_of(person, reservation_id)
         return await self._ask(screening_id, Release(person, reservation_id, seat_id), call)
 
     async def extend(self, person: Person, reservation_id: UUID, call: CallContext) -> Answer:
-        """Renew a reservation of the person's."""
+        """Extend a reservation of the person."""
         screening_id = await self._place_of(person, reservation_id)
         return await self._take(screening_id, Extend(person, reservation_id), call)
 
@@ -123,7 +123,7 @@ class Desk:
         method: str | None = None,
         token: str | None = None,
     ) -> Answer:
-        """Pay and book a reservation of the person's. Raises PaymentDeclined too; the hold then stays."""
+        """Pay and book a reservation of the person. Raises PaymentDeclined too; the hold stays then."""
         screening_id = await self._place_of(person, reservation_id)
 
         def confirm(booking_id: UUID, reference: str) -> Command:
@@ -132,7 +132,7 @@ class Desk:
         return await self._pay_and_book(screening_id, confirm, call, method, token)
 
     async def confirm_seat(self, person: Person, seat_id: int, call: CallContext) -> Answer:
-        """As `confirm`, for the newest reservation of the person's that names this seat."""
+        """As `confirm`, for the person's newest reservation with this seat."""
         async with self._engine.connect() as connection:
             reservation_id = await reservations.newest_with_seat(connection, person.id, seat_id)
         if reservation_id is None:
@@ -159,7 +159,7 @@ class Desk:
         return self._for_guest(answer, buyer)
 
     async def cancel(self, person: Person, booking_id: UUID, call: CallContext, seat_id: int | None = None) -> Answer:
-        """Undo a booking, or one seat of it. Whoever runs the house may undo anybody's."""
+        """Cancel a booking, or one seat of it. Organizers may cancel everybody's."""
         async with self._engine.connect() as connection:
             found = await bookings.one(connection, booking_id, None if person.runs_the_house else person.id)
         if found is None:
@@ -169,11 +169,11 @@ class Desk:
     async def block(
         self, screening_id: int, seats: SeatNames, reason: str | None, person: Person, call: CallContext
     ) -> Answer:
-        """Take seats off sale, as far as nobody has them."""
+        """Block those of the seats that are available."""
         return await self._take(screening_id, Block(person, seats, reason), call)
 
     async def unblock(self, screening_id: int, seats: SeatNames, person: Person, call: CallContext) -> Answer:
-        """Put seats back on sale."""
+        """Unblock seats."""
         return await self._take(screening_id, Unblock(person, seats), call)
 
     async def _pay_and_book(
@@ -184,7 +184,7 @@ class Desk:
         method: str | None,
         token: str | None,
     ) -> Answer:
-        """Take the money, then book; what was paid for nothing goes back."""
+        """Charge, then book. If the booking fails, refund."""
         booking_id = uuid_utils.uuid7()
         reference = await self._payments.pay(booking_id, method, token)
         try:

@@ -1,4 +1,4 @@
-"""The layouts that this process has read: a house seldom changes, and everybody needs it whole."""
+"""The layouts that this process has read. They rarely change, and are needed as a whole."""
 
 from cachetools import Cache, LRUCache
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,12 +13,12 @@ SEATS_KEPT = 500_000
 
 
 def share(layout: Layout, seats_kept: int) -> int:
-    """How much of a cache of so many seats a layout takes up; at most all of it: larger ones a cache would refuse."""
+    """How many seats of a cache a layout takes up; at most all, because a cache refuses what is larger."""
     return min(len(layout.seats) or 1, seats_kept)
 
 
 class Layouts:
-    """Layouts by theater, each as new as it was ever asked for; those not asked for longest are given up first."""
+    """Layouts by theater, each as new as it was ever asked for. The least recently used are dropped first."""
 
     def __init__(self, engine: AsyncEngine, seats_kept: int = SEATS_KEPT) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -26,9 +26,9 @@ class Layouts:
         self._loaded = SingleFlight(self._load)
 
     async def at(self, theater_id: int, revision: int) -> Layout:
-        """The layout of a theater at this revision, or a newer one. Many who ask at once cause one reading.
+        """The layout of a theater at this revision, or a newer one. Callers at the same time share one query.
 
-        Raises NotFound when there is no such theater.
+        Raises NotFound if the theater does not exist.
         """
         known = self.at_hand(theater_id, revision)
         if known is not None:
@@ -36,12 +36,12 @@ class Layouts:
         return await self._loaded.ask(theater_id, lambda: self.at_hand(theater_id, revision))
 
     def at_hand(self, theater_id: int, revision: int) -> Layout | None:
-        """As `at`, if it was read already."""
+        """As `at`, if it was read already; else None."""
         layout = self._known.get(theater_id)
         return None if layout is None or layout.revision < revision else layout
 
     def theater_of(self, seat_id: int) -> int | None:
-        """The theater of a seat, if a layout at hand has it: a seat never moves to another house."""
+        """The theater of a seat, if its layout was read already; else None. A seat never moves to another theater."""
         look_through = Cache.__getitem__  # not LRUCache's: what is only looked through does not count as asked for
         for theater_id in self._known:
             if seat_id in look_through(self._known, theater_id).by_id:

@@ -1,6 +1,6 @@
-"""News: what one batch changed in one screening, as the processes tell each other.
+"""News: what one batch has changed in one screening, as processes tell each other.
 
-It has everybody's ids in it and never leaves the service as it is; `broadcast` makes messages of it.
+It has the ids of all users and must not leave the service; `broadcast` makes messages from it.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from app.db.seat_maps.seat_events import SeatChange
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """All changes of a screening after one version, up to another; in the order of their versions."""
+    """All changes of a screening between two versions, in their order."""
 
     after: int
     version: int
@@ -23,12 +23,12 @@ class News:
 
 
 def news_json(news: News) -> bytes:
-    """As compact as it may be: it is made for every batch, whether somebody listens or not."""
+    """Compact, because it is made for every batch, whether somebody listens or not."""
     return orjson.dumps((news.after, news.version, news.changes), default=tuple)
 
 
 def news_from(published: bytes) -> News:
-    """What news_json wrote. Raises ValueError for anything else."""
+    """The news that `news_json` wrote. Raises ValueError for anything else."""
     try:
         after, version, changes = orjson.loads(published)
         return News(after, version, tuple(_change(*change) for change in changes))
@@ -44,13 +44,13 @@ def _change(
 
 
 class Update(NamedTuple):
-    """What became of a seat: its last change, and whose holds ended on the way."""
+    """The last change of a seat, and the users whose holds have ended on the way."""
 
     change: SeatChange
     lost_by: frozenset[int]
 
     def seen_by(self, listener_id: int | None) -> SeatChange:
-        """With nobody in it but the seat's owner and the listener."""
+        """The change without any user id but the owner's and the listener's."""
         was_mine = listener_id if listener_id in self.lost_by else None
         return (
             self.change if self.change.previous_user_id == was_mine else self.change._replace(previous_user_id=was_mine)
@@ -61,7 +61,7 @@ _NOBODY: frozenset[int] = frozenset()
 
 
 def merged(changes: Iterable[SeatChange], onto: dict[int, Update] | None = None) -> dict[int, Update]:
-    """One update for each seat: its last change, and everybody who lost a hold of it on the way for good."""
+    """One update for each seat: its last change, and all users whose holds of it have ended for good."""
     updates = {} if onto is None else onto
     for change in changes:
         before = updates.get(change.seat_id)

@@ -1,6 +1,6 @@
-"""The sweeper tidies up holds that ran out, and announces their seats; old keys and events go too.
+"""The sweeper: expires holds that have run out, announces their seats, and deletes old keys and events.
 
-Nothing correct waits for it: a hold whose time is over is no hold at that moment. Several processes may sweep.
+Nothing waits for it: a hold that has run out does not count, swept or not. Several processes may sweep.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from app.services.closing import Closing
 from app.services.loops import every
 
 AT_ONCE: Final = 100
-"""Holds that are expired at once, at most, so that buyers are not kept waiting."""
+"""The most holds that are expired at once, so that buyers do not wait long."""
 
 RESTS: Final = 2.0
 """While buyers wait, it rests for so many times as long as it swept: seats that ran out are theirs already."""
@@ -45,15 +45,18 @@ class Sweeper:
         self._events_hours = events_hours
 
     async def run(self) -> None:
-        """Sweep as holds run out, until cancelled."""
+        """Sweep whenever holds run out, until cancelled."""
         await every(LOOK_SECONDS, self._sweep_and_look_ahead, "sweep")
 
     async def keep_tidy(self) -> None:
-        """Tidy now and then, until cancelled. Apart from the sweeping: much that is old must not keep it waiting."""
+        """Delete old rows from time to time, until cancelled.
+
+        It is a loop of its own, so that sweeping never waits for it.
+        """
         await every(TIDY_SECONDS, self.tidy, "clean up")
 
     async def sweep(self) -> int:
-        """Expire every hold that has run out; how many there were. Raises what the box office raises."""
+        """Expire all holds that have run out, and return how many. Raises what the box office raises."""
         count = 0
         loop = asyncio.get_running_loop()
         while True:
@@ -71,7 +74,7 @@ class Sweeper:
                 await asyncio.sleep(min(RESTS * (loop.time() - began), LOOK_SECONDS))
 
     async def tidy(self) -> None:
-        """Finish closings that were interrupted; delete old keys and events, and sessions that are over."""
+        """Continue interrupted closings; delete old keys and events, and sessions that have ended."""
         await self._closing.finish_all()
         async with self._engine.connect() as connection:
             await sweeping.forget_keys(connection, self._keys_hours)
@@ -79,7 +82,7 @@ class Sweeper:
             await sessions.forget(connection)
 
     async def _sweep_and_look_ahead(self) -> float:
-        """Sweep what has run out, if anything has; then how many seconds to wait for the next end."""
+        """Sweep if holds have run out. Returns the seconds until the next one does."""
         seconds = await self._seconds_to_next_end()
         if seconds <= 0:
             await self.sweep()

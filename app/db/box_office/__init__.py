@@ -1,1 +1,1 @@
-"""The SQL of the box office, on its own connection: what a batch reads and what it writes."""
+"""The SQL of the box office, for its own connection: what a batch reads, and what it writes."""

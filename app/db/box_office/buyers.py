@@ -1,4 +1,4 @@
-"""What limits count, read only where a screening has such a limit: who is one buyer, and what they have everywhere."""
+"""What limits count. It is only read if a screening has such a limit: which users are one buyer, and what they have."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -20,7 +20,7 @@ _LOCK = "SELECT id FROM users WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KE
 
 
 class BuyersHold(NamedTuple):
-    """A hold of somebody's, run out or not."""
+    """A hold of a buyer, run out or not."""
 
     user_id: int
     id: UUID
@@ -28,7 +28,7 @@ class BuyersHold(NamedTuple):
 
 
 class BuyersBooking(NamedTuple):
-    """A standing booking of somebody's."""
+    """A confirmed booking of a buyer."""
 
     user_id: int
     id: UUID
@@ -47,7 +47,7 @@ SELECT {columns(BuyersBooking, "b")} FROM bookings b
 
 
 async def lock_buyers(connection: OfficeConnection, user_ids: Collection[int]) -> dict[int, frozenset[int]]:
-    """For each of these users, all who are the same buyer; nobody else counts them until the transaction ends."""
+    """For each of these users, all users who are the same buyer. Nobody else counts them until the transaction ends."""
     members: dict[int, set[int]] = {user_id: {user_id} for user_id in user_ids}
     for user_id, member_id in await connection.fetch(_BUYERS, list(user_ids)):
         members[user_id].add(member_id)
@@ -56,10 +56,10 @@ async def lock_buyers(connection: OfficeConnection, user_ids: Collection[int]) -
 
 
 async def holds_of(connection: OfficeConnection, user_ids: Collection[int]) -> list[BuyersHold]:
-    """All of their holds."""
+    """All holds of these users."""
     return list(map(maker(BuyersHold), await connection.fetch(_HOLDS, list(user_ids))))
 
 
 async def bookings_of(connection: OfficeConnection, user_ids: Collection[int]) -> list[BuyersBooking]:
-    """Their standing bookings of the last two days."""
+    """The confirmed bookings of these users, of the last two days."""
     return list(map(maker(BuyersBooking), await connection.fetch(_BOOKINGS, list(user_ids))))

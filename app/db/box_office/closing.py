@@ -1,4 +1,4 @@
-"""Cancelled screenings, and what still stands in them."""
+"""Cancelled screenings, and the holds and bookings that are left in them."""
 
 from uuid import UUID
 
@@ -27,9 +27,9 @@ SELECT s.id FROM screenings s
 
 
 async def cancel(connection: AsyncConnection, screening_id: int, revision: int | None) -> int | None:
-    """Cancel a screening; its state afterwards. None: there is no such screening.
+    """Cancel a screening, and return its map version afterwards; None if it does not exist.
 
-    Raises PreconditionFailed when it has another revision than the given one.
+    Raises PreconditionFailed if `revision` is given and not the current one.
     """
     row = (await connection.execute(_LOCK, {"id": screening_id})).one_or_none()
     if row is None:
@@ -45,7 +45,7 @@ async def cancel(connection: AsyncConnection, screening_id: int, revision: int |
 async def standing(
     connection: AsyncConnection, screening_id: int, at_most: int
 ) -> tuple[tuple[UUID, ...], tuple[UUID, ...]]:
-    """Holds and bookings that were not undone yet, some of each."""
+    """At most `at_most` holds, and as many bookings, that are not undone yet."""
     given = {"screening_id": screening_id, "at_most": at_most}
     holds = (await connection.execute(_HOLDS, given)).scalars()
     bookings = (await connection.execute(_BOOKINGS, given)).scalars()
@@ -53,5 +53,5 @@ async def standing(
 
 
 async def interrupted(connection: AsyncConnection) -> list[int]:
-    """Cancelled screenings in which somebody still has a seat."""
+    """The cancelled screenings in which somebody still has a seat."""
     return list((await connection.execute(_INTERRUPTED)).scalars())

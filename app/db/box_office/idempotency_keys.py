@@ -9,6 +9,6 @@ _SCREENING = text("SELECT screening_id FROM idempotency_keys WHERE owner_id = :o
 
 
 async def screening_of(connection: AsyncConnection, key: Key) -> int | None:
-    """In which screening this key was used, if it was."""
+    """The screening that this key was used for; None if it was not used."""
     found: int | None = await connection.scalar(_SCREENING, {"owner_id": key.owner_id, "key": key.value})
     return found

@@ -1,4 +1,4 @@
-"""What the sweeper asks: which holds have run out, when does the next one end, and what is too old to keep."""
+"""The sweeper's questions: which holds have run out, when the next one ends, and which rows are too old to keep."""
 
 from typing import Final
 from uuid import UUID
@@ -7,7 +7,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 PORTION: Final = 10_000
-"""So many rows are deleted by one statement: none runs long, and no lock is kept long."""
+"""How many rows one statement deletes at most: none runs long, and no lock is held long."""
 
 # statement_timestamp() stands still while a statement runs, so that an index can find what is older; clock_timestamp()
 # does not, and every row is read (*measured*: of a million keys, again for each portion).
@@ -35,28 +35,28 @@ DELETE FROM seat_events WHERE ctid = ANY(ARRAY(
 
 
 async def run_out(connection: AsyncConnection, at_most: int) -> list[tuple[int, UUID]]:
-    """Screening and id of holds whose time is over and that nobody tidied up, the longest over first."""
+    """Screening and id of at most `at_most` holds that have run out and are not expired yet, the oldest end first."""
     return [(screening_id, each) for screening_id, each in await connection.execute(_RUN_OUT, {"at_most": at_most})]
 
 
 async def seconds_to_next_end(connection: AsyncConnection) -> float | None:
-    """How long until the next hold ends; None: nobody holds anything."""
+    """The seconds until the next hold ends; None if there is no hold."""
     seconds: float | None = await connection.scalar(_NEXT_END)
     return seconds
 
 
 async def forget_keys(connection: AsyncConnection, hours: int) -> int:
-    """Delete idempotency keys older than so many hours; how many there were."""
+    """Delete idempotency keys that are older than these hours, and return how many."""
     return await _in_portions(connection, _FORGET_KEYS, hours)
 
 
 async def forget_events(connection: AsyncConnection, hours: int) -> int:
-    """Delete events older than so many hours; how many there were."""
+    """Delete events that are older than these hours, and return how many."""
     return await _in_portions(connection, _FORGET_EVENTS, hours)
 
 
 async def _in_portions(connection: AsyncConnection, statement: TextClause, hours: int) -> int:
-    """Ends with the first portion that is not full: rows that grow old meanwhile are for the next time."""
+    """Stops after the first portion that is not full: rows that become too old meanwhile are left for the next time."""
     count = 0
     while True:
         deleted = (await connection.execute(statement, {"hours": hours, "at_most": PORTION})).rowcount

@@ -1,1 +1,1 @@
-"""Who is asking: guests, accounts, sessions, tokens, API keys."""
+"""The stories of people: guests, accounts, sessions, tokens, API keys."""

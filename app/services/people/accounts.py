@@ -1,4 +1,4 @@
-"""The stories of accounts: register, sign in, change the password, go."""
+"""The stories of accounts: register, sign in, change the password, delete."""
 
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from app.services.people.sessions import Sessions, Welcome
 
 
 async def appoint(engine: AsyncEngine, wanted: RegisterIn, role: Role) -> int:
-    """Make an account with a role; its id. For the command line: nobody gets a role over the network.
+    """Create an account with a role, and return its id. Only for the command line: nobody gets a role over the network.
 
     Raises UsernameTaken.
     """
@@ -32,7 +32,7 @@ async def appoint(engine: AsyncEngine, wanted: RegisterIn, role: Role) -> int:
 
 
 class Accounts:
-    """Opens its own transactions. No connection is held while a password is hashed."""
+    """One per process. Opens its own transactions, and holds no connection while a password is hashed."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class Accounts:
         self._box_office = box_office
 
     async def register(self, username: str, email: str | None, password: str, caller: Person | None = None) -> Person:
-        """Make an account for a customer; of the caller, when they are a guest: what they hold and booked stays theirs.
+        """Create an account for a customer. If the caller is a guest, they become the account, with all that they have.
 
-        Raises UsernameTaken, and Busy when too many passwords are being hashed.
+        Raises UsernameTaken, and Busy if too many passwords are waiting.
         """
         key = usernames.key(username)
         async with self._engine.connect() as connection:
@@ -68,7 +68,10 @@ class Accounts:
             return Person(await accounts.insert_account(connection, username, key, email, kept, Role.CUSTOMER))
 
     async def login(self, username: str, password: str) -> Welcome:
-        """Open a session. Raises Unauthenticated, alike and as late whether there is such a user or not; and Busy."""
+        """Open a session. Raises Busy, and Unauthenticated.
+
+        Whether the user exists shows neither in the answer nor in the time that it takes.
+        """
         async with self._engine.connect() as connection:
             found = await accounts.credentials_of(connection, usernames.key(username))
         is_right, better = await self._passwords.verify(password, found.password_hash if found else None)
@@ -80,9 +83,9 @@ class Accounts:
             return await self._sessions.open(connection, Person(found.id, Role(found.role)), found.era)
 
     async def change_password(self, person: Person, session_id: UUID | None, current: str, new: str) -> None:
-        """Keep another password, and end all sessions but this one.
+        """Change the password, and end all other sessions of the user.
 
-        Raises Forbidden when `current` is wrong or there is none, and Busy.
+        Raises Forbidden if `current` is wrong or the user has no password, and Busy.
         """
         found = await self._credentials(person)
         if found.password_hash is None:
@@ -98,10 +101,9 @@ class Accounts:
         self._revocations.began(era)
 
     async def delete(self, person: Person, password: str | None, request_id: str | None = None) -> None:
-        """Take a person's data away, end their sessions, release what they hold. Their bookings stay, without a name.
+        """Delete a user's personal data, end their sessions, and release what they hold. Bookings stay, without a name.
 
-        A guest has no password and needs none. Raises Forbidden when it is wrong, Malformed when there is none, and
-        Busy.
+        A guest has no password and needs none. Raises Forbidden if it is wrong, Malformed if it is missing, and Busy.
         """
         found = await self._credentials(person)
         if found.password_hash is not None:
@@ -126,7 +128,7 @@ class Accounts:
         return found
 
     async def _release_everything(self, person: Person, request_id: str | None) -> None:
-        """Through the box office, so that everybody sees it. Were we to stop here, the holds would run out."""
+        """By commands of the box office, so that listeners see it. If this fails half-way, the holds run out."""
         async with self._engine.connect() as connection:
             held_in = await reservations.screenings_with_holds(connection, person.id)
         for screening_id in held_in:

@@ -1,6 +1,6 @@
-"""API keys: how a machine shows who it is. A key is shown once and kept as a hash; it acts as a user of its own.
+"""API keys, with which programs authenticate. A key is shown once and stored as a hash; it acts as a user of its own.
 
-A key that was verified is believed for a minute without asking again; that is also how often its use is written down.
+A verified key is remembered for a minute; its last use is stored as often.
 """
 
 import asyncio
@@ -42,9 +42,9 @@ class ApiKeys:
         self._verified = SingleFlight(self._verify)
 
     async def make(self, admin: Person, name: str, role: Role, scopes: Collection[KeyScope]) -> tuple[ApiKey, str]:
-        """A new key, and its text, which is kept nowhere.
+        """Create a key, and return it with its text, which is not stored.
 
-        Raises Forbidden when a key would make one that may do more than itself.
+        Raises Forbidden if the caller is an API key and would create one with scopes that it does not have.
         """
         if not all(admin.may(scope) for scope in scopes):
             raise Forbidden(reasons.SCOPES_EXCEEDED)
@@ -57,13 +57,13 @@ class ApiKeys:
         return await self.one(key_id), key
 
     async def newest(self, cursor: str | None, limit: int) -> Page[ApiKey]:
-        """A page of the keys that were not revoked, newest first."""
+        """A page of keys that are not revoked, newest first."""
         async with self._engine.connect() as connection:
             found = await api_keys.newest(connection, after_id(cursor) if cursor else None, limit + 1)
         return page_of(found, limit, lambda last: id_cursor(last.id))
 
     async def one(self, key_id: int) -> ApiKey:
-        """A key that was not revoked. Raises NotFound."""
+        """A key. Raises NotFound, also if it was revoked."""
         async with self._engine.connect() as connection:
             found = await api_keys.one(connection, key_id)
         if found is None:
@@ -71,7 +71,7 @@ class ApiKeys:
         return found
 
     async def revoke(self, key_id: int) -> None:
-        """Believe a key no more: here at once, elsewhere within a second. Again changes nothing. Raises NotFound."""
+        """Revoke a key: in this process at once, in others within a second. Again changes nothing. Raises NotFound."""
         async with self._engine.connect() as connection:
             era = await api_keys.revoke(connection, key_id)
             if era is None and not await api_keys.existed(connection, key_id):
@@ -80,7 +80,7 @@ class ApiKeys:
             self._revocations.began(era)
 
     def known(self, key: bytes) -> Person | None:
-        """Whose key this is, if it was verified lately."""
+        """The user of this key, if it was verified within the last minute; else None."""
         believed = self._believed.get(_digest(key))
         if believed is None:
             return None
@@ -88,7 +88,7 @@ class ApiKeys:
         return None if until <= asyncio.get_running_loop().time() or self._revocations.is_over(origin) else person
 
     async def person(self, key: bytes) -> Person:
-        """Whose key this is. Raises Unauthenticated when it is none of ours, or was revoked."""
+        """The user of this key. Raises Unauthenticated if it is not valid, or was revoked."""
         person = self.known(key)
         if person is None and len(key) <= _LONGEST:
             person = await self._verified.ask(_digest(key))
@@ -111,5 +111,5 @@ class ApiKeys:
 
 
 def _digest(key: bytes) -> bytes:
-    """32 random bytes need no slow hash: nobody can try them all."""
+    """The hash of a key. 32 random bytes need no slow hash: nobody can try them all."""
     return sha256(key).digest()

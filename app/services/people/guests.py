@@ -1,4 +1,7 @@
-"""Guests for callers whom nobody knew: those who come while others are being written down share the next statement."""
+"""Creates guests for callers without a token.
+
+Those who come while others are being inserted share the next statement.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from app.domain.people import Person
 
 @dataclass(slots=True, eq=False)
 class _Arrival:
-    """Somebody at the door, and what became of them."""
+    """A guest to create, and the outcome."""
 
     email: str | None
     person: Person | None = None
@@ -19,7 +22,7 @@ class _Arrival:
 
 
 class Guests:
-    """A door with one clerk: a crowd of buyers costs a handful of statements, not one each."""
+    """One per process. One statement at a time, for all who wait: a crowd of buyers costs a handful of statements."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -27,7 +30,7 @@ class Guests:
         self._waiting: list[_Arrival] = []
 
     async def welcome(self, email: str | None = None) -> Person:
-        """A new guest. The row is flushed to disk with the next durable commit, that of the seats they take."""
+        """Create a guest. The row is only durable with the next commit, that of the seats that they take."""
         arrival = _Arrival(email)
         self._waiting.append(arrival)
         try:
@@ -42,7 +45,10 @@ class Guests:
         return arrival.person
 
     async def _write_down(self) -> None:
-        """Everybody who is there. When it fails, it failed for all of them; when its caller goes away, for nobody."""
+        """Insert all who wait.
+
+        An error is raised for all of them; if the task is cancelled, they wait for the next one.
+        """
         arrivals, self._waiting = self._waiting, []
         try:
             async with self._engine.connect() as connection:

@@ -1,6 +1,6 @@
-"""Passwords: argon2id with OWASP's parameters, in a few threads of its own, with a queue that has an end.
+"""Passwords: argon2id with OWASP's parameters, in a few threads of its own, with a bounded queue.
 
-A flood of logins keeps two threads busy and nobody else; whoever finds the queue full is told to come again.
+A flood of logins keeps only these threads busy. If the queue is full, callers get a 503.
 """
 
 import asyncio
@@ -37,23 +37,23 @@ class Passwords:
         self._threads = ThreadPoolExecutor(THREADS, "passwords", initializer=_let_others_go_first)
 
     async def hash(self, password: str) -> str:
-        """What is kept of a password. Raises Busy when too many wait already."""
+        """The hash of a password. Raises Busy if too many passwords are waiting."""
         return await self._in_a_thread(lambda: SCHEME.hash(normal(password)))
 
     async def verify(self, password: str, kept: str | None) -> tuple[bool, str | None]:
-        """Is it this password? And what to keep of it from now on, if that is something else.
+        """Whether it is this password; and a new hash to store, if the old one has outdated parameters, else None.
 
-        `kept` None: it is wrong, and that takes as long to find out. Raises Busy when too many wait already.
+        If `kept` is None the password is wrong, but it takes as long to find out. Raises Busy if too many are waiting.
         """
         is_right, better = await self._in_a_thread(lambda: SCHEME.verify_and_update(normal(password), kept or NOBODYS))
         return (is_right, better) if kept is not None else (False, None)
 
     def close(self) -> None:
-        """Begin nothing more; what is under way ends by itself."""
+        """Begin nothing more. Running work ends by itself."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _in_a_thread(self, work: Callable[[], T]) -> T:
-        """A caller who goes away leaves the work to its end: it counts as waiting until then."""
+        """If the caller goes away, the work is done to its end, and counts as waiting until then."""
         if self._waiting >= self._queue_max:
             raise Busy(reasons.TOO_MANY_PASSWORDS)
         self._waiting += 1
@@ -66,12 +66,12 @@ class Passwords:
 
 
 def _let_others_go_first() -> None:
-    """On Linux a thread has a priority of its own: a flood of logins does not slow down whoever takes seats."""
+    """Lower the priority of this thread (Linux): a flood of logins must not slow down those who take seats."""
     if sys.platform == "linux":
         this = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, this, max(_NICE, os.getpriority(os.PRIO_PROCESS, this)))
 
 
 def normal(password: str) -> str:
-    """The same password from every keyboard (NIST SP 800-63B)."""
+    """The same bytes for the same password from every keyboard (NIST SP 800-63B)."""
     return unicodedata.normalize("NFKC", password)

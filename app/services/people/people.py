@@ -1,4 +1,4 @@
-"""The stories of people: somebody comes as a guest, somebody asks who they are."""
+"""The stories of people: become a guest, and who am I."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ from app.services.people.sessions import Sessions, Welcome
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Whoever wants seats. `person` None: nobody knows them yet, and they become a guest with their first seat."""
+    """Who takes seats. `person` None: a caller without a token, who becomes a guest with their first seat."""
 
     person: Person | None = None
 
 
 class People:
-    """What can be asked about people. Opens its own transactions."""
+    """One per process. Opens its own transactions."""
 
     def __init__(self, engine: AsyncEngine, sessions: Sessions) -> None:
         self._engine = engine
@@ -29,20 +29,20 @@ class People:
         self._guests = Guests(engine)
 
     async def new_guest(self, email: str | None = None) -> Welcome:
-        """Make a guest who stays, with a session. An email opens nothing that an earlier guest with it did."""
+        """Create a guest with a session. It has no access to what an earlier guest with the same email has."""
         async with self._engine.begin() as connection:
             user_id = await users.insert_guest(connection, email)
             return await self._sessions.open(connection, Person(user_id, is_guest=True), era=0)
 
     async def guest_for(self, buyer: Buyer, email: str | None = None) -> Person:
-        """The buyer, or a new guest in their place, for a call that takes seats.
+        """The buyer, or a new guest, for a call that takes seats.
 
-        The guest is durable with the commit of the seats that follows, not before.
+        A new guest is only durable with the commit of the seats.
         """
         return buyer.person or await self._guests.welcome(email)
 
     async def me(self, person: Person) -> Account:
-        """Who the caller is and what they have. Raises Unauthenticated when the user is no longer there."""
+        """The caller's account, and what they have. Raises Unauthenticated if the user does not exist any more."""
         async with self._engine.connect() as connection:
             account = await users.account(connection, person.id)
         if account is None:

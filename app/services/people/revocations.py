@@ -1,7 +1,7 @@
-"""What is over before its time: sessions that were ended, and everything of a user from before a new era.
+"""What has ended before its tokens expire: sessions, and all tokens of a user from before a new era.
 
-Tokens are believed without asking PostgreSQL; so each process keeps in mind what ended, and asks twice a second what
-other processes ended. What this process ended itself, it knows at once.
+Tokens are verified without asking PostgreSQL. So each process remembers what has ended, and asks twice a second what
+other processes have ended. What it has ended itself, it knows at once.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ OVERLAP_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a token or a key comes from: its user, their era at the time, and its session, if it has one."""
+    """What a token or key comes from: the user, their era at the time, and the session, if there is one."""
 
     user_id: int
     era: int = 0
@@ -33,7 +33,9 @@ class Revocations:
     """One per process."""
 
     def __init__(self, engine: AsyncEngine, *, longest_seconds: float, session_token_seconds: float) -> None:
-        """No token lives longer than `longest_seconds`, and none of a session longer than `session_token_seconds`."""
+        """No token is valid longer than `longest_seconds`, and none of a session longer than
+        `session_token_seconds`.
+        """
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._longest_seconds = longest_seconds
         self._session_token_seconds = session_token_seconds
@@ -43,7 +45,7 @@ class Revocations:
         self._looked_at: float | None = None
 
     def is_over(self, origin: Origin) -> bool:
-        """Has the session ended, or has the user begun a new era without it?"""
+        """Whether the session has ended, or the user has begun a new era that does not spare it."""
         if origin.session_id in self._sessions:
             return True
         era = self._eras.get(origin.user_id)
@@ -52,13 +54,13 @@ class Revocations:
         return origin.session_id is None or origin.session_id != era.spared_session_id
 
     def began(self, era: Era) -> None:
-        """A user began an era."""
+        """Remember that a user has begun an era."""
         known = self._eras.get(era.user_id)
         if known is None or known.era < era.era:
             self._eras[era.user_id] = era
 
     def ended(self, session_id: UUID) -> None:
-        """A session was ended."""
+        """Remember that a session has ended."""
         self._sessions.setdefault(session_id, asyncio.get_running_loop().time())
 
     async def run(self) -> None:
@@ -66,7 +68,10 @@ class Revocations:
         await every(LOOK_SECONDS, self.look, "read revocations")
 
     async def look(self) -> None:
-        """Learn what ended since the last look; at first, what may still matter. Raises what PostgreSQL raises."""
+        """Read what has ended since the last time; the first time, all that still matters.
+
+        Raises what PostgreSQL raises.
+        """
         now = asyncio.get_running_loop().time()
         since = float("inf") if self._looked_at is None else now - self._looked_at + OVERLAP_SECONDS
         async with self._engine.connect() as connection:
@@ -84,6 +89,6 @@ class Revocations:
         return self._session_token_seconds + OVERLAP_SECONDS
 
     def _forget(self, before: float) -> None:
-        """Sessions whose last token has run out by itself; they are in the order in which we learned of them."""
+        """Forget sessions whose last token has expired by itself. They are in the order in which they were learned."""
         while self._sessions and self._sessions[oldest := next(iter(self._sessions))] < before:
             del self._sessions[oldest]

@@ -1,7 +1,7 @@
-"""Sessions: a short-lived access token with each, and a refresh token that is good for one use.
+"""Sessions: a short-lived access token, and a refresh token that can be used once.
 
-A refresh token that comes twice was copied, by whoever came first or second: the session ends, for both. Two uses at
-once are no exception: one of them gets tokens, the other ends the session.
+If a refresh token is used twice, it was copied: the session ends for both users of it. That is so even if both use it
+at the same time: one of them gets tokens, and the other ends the session.
 """
 
 import base64
@@ -29,7 +29,7 @@ _SECRET_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """Somebody with a session: the token that shows it, for how long (in seconds), and the one that gets the next."""
+    """A user with new tokens: the access token, how long it is valid (seconds), and the refresh token."""
 
     person: Person
     access_token: str
@@ -38,7 +38,7 @@ class Welcome:
 
 
 class Sessions:
-    """Opens, renews and ends them."""
+    """Opens, renews and ends sessions."""
 
     def __init__(self, engine: AsyncEngine, tokens: Tokens, revocations: Revocations, refresh_seconds: int) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -47,7 +47,7 @@ class Sessions:
         self._refresh_seconds = refresh_seconds
 
     async def open(self, connection: AsyncConnection, person: Person, era: int) -> Welcome:
-        """A session for somebody who has shown who they are, and who was in this era then."""
+        """Open a session for a user who has just authenticated, in the era that they had then."""
         session_id, secret = uuid4(), secrets.token_bytes(_SECRET_BYTES)
         await sessions.insert(connection, session_id, person.id, era, _hash(secret), self._refresh_seconds)
         return self._welcome(person, era, session_id, secret)
@@ -55,7 +55,7 @@ class Sessions:
     async def refresh(self, refresh_token: str) -> Welcome:
         """New tokens for a refresh token.
 
-        Raises Unauthenticated when it is not good any more; its session has then ended.
+        Raises Unauthenticated if it is not valid any more; its session has ended then.
         """
         session_id, old = _read(refresh_token)
         new = secrets.token_bytes(_SECRET_BYTES)
@@ -68,7 +68,10 @@ class Sessions:
         return self._welcome(person, renewed.era, session_id, new)
 
     async def end(self, refresh_token: str) -> None:
-        """End the session of a refresh token; again changes nothing. Raises Unauthenticated when it looks like none."""
+        """End the session of a refresh token.
+
+        Again changes nothing. Raises Unauthenticated if it is not a refresh token.
+        """
         session_id, _ = _read(refresh_token)
         await self._end(session_id)
 
@@ -85,7 +88,7 @@ class Sessions:
 
 
 def _read(refresh_token: str) -> tuple[UUID, bytes]:
-    """The session that a token names, and its secret. Raises Unauthenticated when it has not the form of one."""
+    """The session id and the secret in a refresh token. Raises Unauthenticated if it does not have the form of one."""
     try:
         content = base64.b64decode(refresh_token.removeprefix(PREFIX).encode("ascii"), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -96,5 +99,5 @@ def _read(refresh_token: str) -> tuple[UUID, bytes]:
 
 
 def _hash(secret: bytes) -> bytes:
-    """32 random bytes need no slow hash: nobody can try them all."""
+    """The hash of a secret. 32 random bytes need no slow hash: nobody can try them all."""
     return sha256(secret).digest()

@@ -1,4 +1,4 @@
-"""Bearer tokens: JWTs that Usher signs itself (HS256) and believes only in exactly the form that it issues."""
+"""Bearer tokens: JWTs that Usher signs itself (HS256). Only the exact form that it issues is valid."""
 
 import base64
 import hmac
@@ -30,7 +30,7 @@ _NEEDED: Final = ["exp", "iat", "sub", "jti"]
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """What a token says: who, from which session, and until when (seconds since 1970)."""
+    """A valid token: the user, where it comes from, and when it expires (seconds since 1970)."""
 
     person: Person
     origin: Origin
@@ -38,9 +38,9 @@ class Believed:
 
 
 class Tokens:
-    """Issues tokens and says whose a token is.
+    """Issues tokens, and verifies them.
 
-    A token that was believed is remembered until it ends, so that a busy caller is not verified again and again.
+    A valid token is remembered until it expires, so that a busy caller's is not verified again and again.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Tokens:
         access_seconds: int = 900,
         is_over: Callable[[Origin], bool] = lambda _: False,
     ) -> None:
-        """`is_over` tells of what a token comes from whether that was ended before the token."""
+        """`is_over` says whether the origin of a token was ended before the token expires."""
         self.guest_seconds = guest_seconds
         self.access_seconds = access_seconds
         self._secret = secret.encode()
@@ -61,19 +61,19 @@ class Tokens:
         self._remembered: FIFOCache[bytes, Believed] = FIFOCache(_REMEMBERED)
 
     def guest_token(self, user_id: int, issued_at: datetime, jti: str) -> str:
-        """A guest's token. The same arguments give the same bytes at any time: a replayed answer carries it again."""
+        """The token of a guest. The same arguments always give the same bytes: a replayed answer has the same token."""
         return self._signed(Person(user_id, is_guest=True), Origin(user_id), issued_at, jti, self.guest_seconds)
 
     def access_token(self, person: Person, origin: Origin, issued_at: datetime, jti: str) -> str:
-        """The token of somebody with a session; it lives `access_seconds`."""
+        """The token of a user with a session; it is valid for `access_seconds`."""
         return self._signed(person, origin, issued_at, jti, self.access_seconds)
 
     def person(self, token: bytes) -> Person:
-        """Whose token this is. Raises Unauthenticated unless it is one of ours, complete and not over."""
+        """The user of a token. Raises Unauthenticated if the token is not valid."""
         return self.believed(token).person
 
     def believed(self, token: bytes) -> Believed:
-        """What a token says. Raises Unauthenticated unless it is one of ours, complete and not over."""
+        """What a token says. Raises Unauthenticated if it is not valid: expired, ended, altered or not issued here."""
         believed = self._remembered.get(token) or self._verified(token)
         if believed.ends_at <= time():
             self._remembered.pop(token, None)
@@ -83,7 +83,7 @@ class Tokens:
         return believed
 
     def _signed(self, person: Person, origin: Origin, issued_at: datetime, jti: str, seconds: int) -> str:
-        """By hand, because it lies on the way of every first hold: four times as fast as PyJWT, which verifies it."""
+        """Made by hand, because every first hold makes one: four times as fast as PyJWT, which verifies it."""
         issued = int(issued_at.timestamp())
         claims = {
             "sub": str(person.id),

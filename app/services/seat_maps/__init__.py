@@ -1,1 +1,1 @@
-"""What is free: maps at hand, kept in Redis, and never older than an acknowledged write."""
+"""Seat maps: kept in memory and in Redis, and never older than an acknowledged write."""

@@ -1,7 +1,7 @@
-"""After COMMIT the world is told, before the caller is: whoever heard "yes" reads a map that knows it.
+"""Announces changes after the COMMIT and before the caller gets the answer: who hears "yes" reads a map that has it.
 
-Several batches that were committed while Redis was being told are announced together, in order: first the map
-versions, so that no map is stale any more, then the news for whoever listens.
+Batches that were committed while Redis was being told are announced together, in order: first the map versions, so that
+no map is stale, then the news for listeners.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ class _Announcement(NamedTuple):
 class Announcer:
     """One per process. `announce` never blocks and never fails.
 
-    The maps of this process `take_in` the news at once, before anybody hears of them.
-    When Redis cannot be told, `warn` sees to it that nobody believes what it says; listeners notice what they miss.
+    The maps of this process take in the news first (`take_in`). If Redis cannot be told, `warn` makes all processes
+    distrust it; listeners notice what they miss.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class Announcer:
     def announce(
         self, map_versions: Mapping[int, int], then: Callable[[], None], news: Mapping[int, News] | None = None
     ) -> None:
-        """Tell the map versions of screenings, and their news, then call back.
+        """Announce the map versions of screenings, and their news, then call `then`.
 
-        Without any there is nothing to tell, and after the end there is nobody to do it.
+        If there are none, or the loop has ended, `then` is called at once.
         """
         for screening_id, one in (news or {}).items():
             self._take_in(screening_id, one, map_versions[screening_id])
@@ -57,13 +57,13 @@ class Announcer:
         self._arrival.set()
 
     async def tell(self, map_versions: Mapping[int, int]) -> None:
-        """As `announce`, for whoever waits until it is told."""
+        """As `announce`, for callers that wait until it is done."""
         told = asyncio.Event()
         self.announce(map_versions, told.set)
         await told.wait()
 
     async def run(self) -> None:
-        """Announce until cancelled; then call back whoever still waits: their commit stands."""
+        """Announce until cancelled. Then release whoever still waits: their commit stands."""
         announced: list[_Announcement] = []
         self._has_ended = False
         try:

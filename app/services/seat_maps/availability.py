@@ -1,8 +1,8 @@
-"""Reading availability: never older than an acknowledged write, and fast while everybody looks at once.
+"""Reads availability: never older than an acknowledged write, and fast while everybody reads at once.
 
-Redis knows the map version of each screening; a map of that version that this process has at hand goes out as it is,
-and a map at hand goes on with whatever this process changes. Otherwise one reader asks PostgreSQL what changed since,
-or fetches all the facts from Redis or PostgreSQL, while the others wait. PostgreSQL answers when Redis does not.
+Redis knows the map version of each screening. If this process has a map of that version in memory, it is sent as it
+is; its maps follow what this process changes. Otherwise one reader asks PostgreSQL for the changes since, or reads all
+facts from Redis or PostgreSQL, while the others wait. If Redis is not reachable, PostgreSQL answers.
 """
 
 import asyncio
@@ -81,9 +81,9 @@ class Availability:
         self._asking = asyncio.Lock()
 
     async def of(self, screening_id: int) -> SeatMap:
-        """The map of a screening, true now. It is for everybody: whose a seat is, is not in it.
+        """The current map of a screening, without user ids.
 
-        Raises NotFound when there is no such screening.
+        Raises NotFound if the screening does not exist.
         """
         try:
             map_version = await self._map_version_of(screening_id)
@@ -94,12 +94,12 @@ class Availability:
         return seat_map.as_of(self._clock.now())
 
     async def at_least(self, screening_id: int, map_version: int) -> SeatMap:
-        """As `of`, in this map version or a later one: for whoever knows it, no question to Redis is needed."""
+        """As `of`, in this map version or a later one. Redis need not be asked."""
         seat_map = self._at_hand(screening_id, map_version) or await self._rebuilt(screening_id, map_version)
         return seat_map.as_of(self._clock.now())
 
     def take_in(self, screening_id: int, news: News, map_version: int) -> None:
-        """This process changed a screening: a map at hand goes on to that map version, if it was true until now."""
+        """This process has changed a screening: its map in memory takes in the news, if it was current."""
         if (seat_map := self._maps.get(screening_id)) is None:
             return
         try:
@@ -109,9 +109,9 @@ class Availability:
             del self._maps[screening_id]
 
     async def with_owners(self, screening_id: int) -> SeatMap:
-        """The map of a screening with everybody's ids in it, always from PostgreSQL: for one person's own view.
+        """The map of a screening with user ids, always from PostgreSQL, for one user's own view.
 
-        Raises NotFound when there is no such screening.
+        Raises NotFound if the screening does not exist.
         """
         return await self._map_of(await self._read(screening_id))
 

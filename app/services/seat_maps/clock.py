@@ -1,4 +1,4 @@
-"""PostgreSQL's clock decides. Whoever reads without asking PostgreSQL tells the time by this copy of it."""
+"""PostgreSQL's clock decides. Readers that do not ask PostgreSQL use this copy of it."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ _FRESH_SECONDS = 60.0
 
 
 class Clock:
-    """PostgreSQL's time as it was told last, and the seconds since, by a clock of ours that nobody sets."""
+    """PostgreSQL's time when it was last read, and the seconds since, by a monotonic clock."""
 
     def __init__(self, our_time: Callable[[], float] = time.monotonic) -> None:
         self._our_time = our_time
@@ -18,7 +18,7 @@ class Clock:
         self._learned_at = float("-inf")
 
     def now(self) -> datetime:
-        """The time in UTC. Never behind PostgreSQL's, and at most the round trip of one question ahead."""
+        """The time in UTC. Never behind PostgreSQL's, and ahead by at most the round trip of a question."""
         return self._at_zero + timedelta(seconds=self._our_time())
 
     def learn(self, theirs: datetime, asked_at: float) -> None:

@@ -1,4 +1,4 @@
-"""The facts of a screening as Redis keeps them. Nobody's name is among them."""
+"""The facts of a screening as Redis keeps them, without user ids."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def facts_json(occupancy: Occupancy) -> bytes:
-    """The facts, with times in microseconds since 1970: a hold ends at its very moment, not at a rounded one."""
+    """The facts, with times in microseconds since 1970, so that they are not rounded."""
     return orjson.dumps(
         {
             "screening_id": occupancy.screening_id,
@@ -31,7 +31,7 @@ def facts_json(occupancy: Occupancy) -> bytes:
 
 
 def facts_from(kept: bytes) -> Occupancy:
-    """What facts_json wrote."""
+    """The facts that `facts_json` wrote."""
     facts = orjson.loads(kept)
     facts["prices"] = {category: Money(*price) for category, price in facts["prices"].items()}
     facts["claims"] = tuple(

@@ -1,8 +1,8 @@
-"""A second look: an invalidation that was lost, to a crash or to a Redis that was away, is made good here.
+"""Compares Redis with PostgreSQL, and repairs map versions that Redis has missed (a crash, or Redis was not reachable).
 
-Nothing correct waits for it while Redis answers everybody. It bounds how long a map can be wrong after a crash: two
-looks. And it keeps processes from believing a Redis that another one of them could not reach: Redis is believed for a
-while after each look, and whoever cannot tell Redis of a change says so in PostgreSQL, where the others look.
+While Redis answers everybody, nothing waits for it: it bounds how long a map can be wrong after a crash, to two looks.
+And it keeps processes from trusting a Redis that another process could not reach: Redis is trusted for a while after
+each look, and a process that cannot tell Redis of a change writes a warning to PostgreSQL, where the others look.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ WARNED_SECONDS: Final = 3.0
 
 
 class Reconciler:
-    """Compares the map versions that Redis knows with PostgreSQL's, and repairs."""
+    """Compares the map versions in Redis with PostgreSQL's, and repairs them."""
 
     def __init__(self, engine: AsyncEngine, cache: AvailabilityCache, clock: Clock, every_seconds: float) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -43,13 +43,13 @@ class Reconciler:
         self._missed = 0
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Compare until cancelled."""
         await every(self._every_seconds, self.look, "compare Redis with PostgreSQL")
 
     async def look(self) -> None:
-        """Repair what is stale. Afterwards Redis is believed until the next look, unless it fails or somebody warns.
+        """Repair what is stale. Then trust Redis until the next look, unless it fails or there is a warning.
 
-        Raises Away when Redis does not answer; what PostgreSQL raises.
+        Raises Away if Redis is not reachable, and what PostgreSQL raises.
         """
         began, missed = time.monotonic(), self._missed
         if missed:
@@ -77,7 +77,7 @@ class Reconciler:
         self._cache.trust(doubts, until=0.0 if is_mistrusted else began + self._believed_seconds)
 
     async def warn(self) -> None:
-        """Redis was not told of a change. Returns when no process believes it any more."""
+        """Warn all processes that Redis has missed a change. Returns when none of them trusts it any more."""
         self._missed += 1
         if time.monotonic() >= self._warned_until:
             try:
@@ -88,7 +88,7 @@ class Reconciler:
         await asyncio.sleep(self._heard_at - time.monotonic())
 
     async def _ask_postgresql(self, screening_ids: Sequence[int]) -> tuple[bool, dict[int, int]]:
-        """Does a warning hold, and the map versions. In this order: what a warning is about is in the map versions."""
+        """Whether there is a warning, and the map versions, in this order: they have what a warning is about."""
         async with self._engine.connect() as connection:
             asked_at = time.monotonic()
             is_mistrusted, now = await mistrust.read(connection)

@@ -1,6 +1,6 @@
-"""The map of one screening: facts, what they mean now, and the bytes that say so.
+"""The map of one screening: facts, what they mean now, and the JSON.
 
-It goes on with the news of each batch and with time, at the cost of what changes: the rest of it stays written.
+It follows the news of each batch, and the time. Only what changes is written again.
 """
 
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from app.services.news import News
 
 
 class SeatMap:
-    """Asked again and again while the screening goes on."""
+    """A map that is asked again and again while the screening changes."""
 
     def __init__(self, occupancy: Occupancy, texts: SeatTexts, now: datetime) -> None:
         self.screening_id = occupancy.screening_id
@@ -35,7 +35,7 @@ class SeatMap:
         self._free_labels: dict[int | None, tuple[str, ...]] = {}
 
     def as_of(self, now: datetime) -> "SeatMap":
-        """This map, true at this moment (UTC)."""
+        """This map at `now` (UTC)."""
         if ended := self._seating.pass_until(now):
             for seat_id in ended:
                 self._write_anew(seat_id, SeatStatus.RESERVED, SeatStatus.AVAILABLE)
@@ -43,9 +43,9 @@ class SeatMap:
         return self
 
     def take_in(self, news: News, map_version: int) -> bool:
-        """Go on to the map version that the screening is in after these news.
+        """Take in these news, after which the screening is in this map version.
 
-        False: they do not join on to what is known here, or prices or layout changed too; then nothing was taken in.
+        False if they do not follow what is known, or prices or layout have changed too; then nothing was taken in.
         """
         edits, known_edits = map_version - news.version, self.map_version - self.version
         if not news.after <= self.version <= news.version or edits != known_edits:
@@ -61,23 +61,23 @@ class SeatMap:
 
     @property
     def etag(self) -> str:
-        """Moves with every change, and with every hold that runs out before it is swept.
+        """Changes with every change, and with every hold that runs out before it is swept.
 
-        It names the screening: at one address, that of a theater's next screening, there may be another one tomorrow.
+        It names the screening, because a theater's path shows its next screening, which is another one tomorrow.
         """
         return f'"{self.screening_id:x}.{self.map_version:x}.{len(self._seating.run_out):x}"'
 
     def personal_etag(self, user_id: int) -> str:
-        """The tag of one user's own view."""
+        """The ETag of one user's view."""
         return f'{self.etag[:-1]}.{user_id:x}"'
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many seats are what."""
+        """How many seats have each status."""
         return self._counts
 
     def full(self) -> bytes:
-        """Every seat written out."""
+        """The full form."""
         if self._full is None:
             if self._texts is None:
                 texts, taken = self.texts, self._seating.taken
@@ -86,7 +86,7 @@ class SeatMap:
         return self._full
 
     def compact(self) -> bytes:
-        """Only what is taken."""
+        """The compact form."""
         if self._compact is None:
             texts, taken = self.texts, self._seating.taken
             if self._left is None or self._short_texts is None:
@@ -97,27 +97,27 @@ class SeatMap:
         return self._compact
 
     def filtered(self, status: SeatStatus | None, section: str | None) -> bytes:
-        """As full, with only the seats of a status, of a section, or both. Counts are those of the whole house."""
+        """The full form with only the seats of this status, this section, or both. Counts are of the whole theater."""
         return self._written(status, section, me=None)
 
     def personal(self, user_id: int, status: SeatStatus | None, section: str | None) -> bytes:
-        """As filtered, told from where this user stands. The facts must say whose the claims are."""
+        """As `filtered`, as this user sees it. The facts must have user ids."""
         return self._written(status, section, me=user_id)
 
     def free_list(self) -> bytes:
-        """The free seats as a bare list, as existing clients know it."""
+        """The free seats as a bare list, for existing clients."""
         free = (seat for seat in self.texts.layout.seats if seat.id not in self._seating.taken)
         return bare_list_json(self.screening_id, free, self.texts.prices)
 
     def personal_list(self, user_id: int, lost: Collection[int]) -> bytes:
-        """All seats as a bare list, as existing clients know it, told from where this user stands.
+        """All seats as a bare list, for existing clients, as this user sees them.
 
-        `lost` are the seats whose last change took them from this user.
+        `lost` are the seats whose last change ended a hold of theirs.
         """
         return personal_list_json(self.texts.layout.seats, self._seating.taken, user_id, lost)
 
     def free_labels(self, near: int | None, at_most: int = 50) -> tuple[str, ...]:
-        """Labels of seats that are free: the nearest to the seat with the id `near` first, otherwise in their order."""
+        """The labels of at most `at_most` free seats: those nearest to the seat `near` first, else in their order."""
         if near not in self._free_labels:
             self._free_labels[near] = self._find_free(near, at_most)
         return self._free_labels[near]
@@ -129,7 +129,7 @@ class SeatMap:
         self._write_anew(seat_id, status_before, claim.status if claim else SeatStatus.AVAILABLE)
 
     def _write_anew(self, seat_id: int, before: SeatStatus, after: SeatStatus) -> None:
-        """A seat changed. One that is not of this layout is on no map."""
+        """Note that a seat has changed. One that is not in this layout is ignored."""
         position = self.texts.position.get(seat_id)
         if position is None:
             return
