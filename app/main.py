@@ -47,8 +47,9 @@ from app.routers import (
 )
 from app.schemas.imports import LayoutFile
 from app.services.bookings import Bookings
-from app.services.box_office.office import LINGER_SECONDS, BoxOffice
+from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
+from app.services.box_office.queue import LINGER_SECONDS
 from app.services.closing import Closing
 from app.services.desk import Desk
 from app.services.health import Health

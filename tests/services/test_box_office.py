@@ -18,6 +18,7 @@ from app.services.box_office import batch as batches
 from app.services.box_office import office as module
 from app.services.box_office.answers import Answer, answer
 from app.services.box_office.office import BoxOffice
+from app.services.box_office.queue import CROWD
 from tests.conftest import MakeSettings, OpenApp, resources_of, serving
 from tests.order import Connection, locked, until_waiting
 from tests.services.asking import book, busy, hold, key, toggle, told
@@ -490,11 +491,11 @@ async def with_siblings(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> B
 async def crowd(box_office: BoxOffice, database: Connection) -> int:
     """A crowd comes while one is served, and that one comes again. How many they are."""
     async with busy(box_office, database):
-        asked = told(*(box_office.ask(1, toggle(user_id, f"A{user_id}")) for user_id in range(1, module.CROWD + 1)))
+        asked = told(*(box_office.ask(1, toggle(user_id, f"A{user_id}")) for user_id in range(1, CROWD + 1)))
         await database.execute("SELECT")  # they come to the counter
     await box_office.ask(2, hold(1, "A1"))
     await asked
-    return module.CROWD + 1
+    return CROWD + 1
 
 
 async def test_after_a_crowd_a_batch_waits_until_as_many_are_there_again(
@@ -527,7 +528,7 @@ async def test_a_crowd_that_does_not_come_again_is_not_waited_for_in_vain(
 
     await box_office.ask(1, hold(9, "B1"))
 
-    assert len(await taken(database)) == module.CROWD + 1
+    assert len(await taken(database)) == CROWD + 1
 
 
 async def test_a_process_that_has_no_siblings_never_lingers(
@@ -539,4 +540,4 @@ async def test_a_process_that_has_no_siblings_never_lingers(
 
     await box_office.ask(1, hold(9, "B1"))
 
-    assert len(await taken(database)) == module.CROWD + 1
+    assert len(await taken(database)) == CROWD + 1

@@ -7,36 +7,28 @@ then nothing is written. Whoever came between to others only had the versions fi
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 import asyncpg
 
-from app.db.bookings import booking_of
-from app.db.box_office import buyers as limits
-from app.db.box_office import reading as db
 from app.db.box_office import rows_written as table
 from app.db.box_office import writing
-from app.db.box_office.reading import Found, Wanted
-from app.db.box_office.rows_read import ClaimRow, claim_of
 from app.db.box_office.writing import Writes
 from app.db.connections import LOST, OfficeConnection
-from app.db.reservations import reservation_of
 from app.domain.box_office.commands import Block, Close, ReleaseAll, Toggle, Unblock
 from app.domain.box_office.decide import decide
-from app.domain.box_office.screening_state import Decision, Usage
-from app.domain.box_office.taking import reservation_of as reservation_of_hold
-from app.domain.claims import ClaimStatus
+from app.domain.box_office.screening_state import Decision
 from app.domain.idempotency import Key
 from app.domain.refusals import KeyReused, NotFound, Refusal, SeatsUnavailable, UnknownSeats
 from app.services.box_office.answers import Answer, answer
+from app.services.box_office.books import Books, KnownKey, NeedsLock, Overtaken
 from app.services.box_office.commits import CommitBroke, Served, Shifts, Unclear, commit, roll_back
 from app.services.box_office.ledger import Ledger
 from app.services.box_office.opening import Opening
-from app.services.box_office.pending import Latecomers, Pending, screenings_of, wanted
+from app.services.box_office.pending import Latecomers, Pending
 
 log = logging.getLogger(__name__)
 
@@ -46,24 +38,6 @@ reservation. All others change a reservation or a booking, whose version shows w
 claims where there are none, which the primary key sees to."""
 
 
-@dataclass(slots=True)
-class KnownKey:
-    """What is stored under a key."""
-
-    screening_id: int
-    fingerprint: bytes
-    answer: Answer
-    is_stored: bool = True
-
-
-class Overtaken(Exception):
-    """What was read is not so any more, and nothing was written."""
-
-
-class NeedsLock(Exception):
-    """This batch cannot be served without a lock; nothing was written."""
-
-
 async def serve(connection: OfficeConnection, batch: list[Pending], opening: Opening, latecomers: Latecomers) -> Served:
     """One transaction for the whole batch. Whoever came for the same screenings while it waited for them joins it.
 
@@ -71,11 +45,10 @@ async def serve(connection: OfficeConnection, batch: list[Pending], opening: Ope
     """
     await connection.execute("BEGIN")
     try:
-        books = _Books(opening)
+        books = Books(opening)
         batch += latecomers(await books.open_locked(connection, batch))
-        now = await books.look(connection, batch)
-        answers = books.decide(batch, now)
-        for writes in books.writes(now).by_statement():
+        decided = _Decided(batch, books, await books.look(connection, batch))
+        for writes in decided.writes().by_statement():
             await writing.write(connection, writes)
     except BaseException:
         await roll_back(connection)
@@ -83,8 +56,8 @@ async def serve(connection: OfficeConnection, batch: list[Pending], opening: Ope
     try:
         await asyncio.shield(commit(connection))
     except Unclear as unclear:
-        raise books.commit_broke(batch, answers, now) from unclear
-    return books.served(batch, answers)
+        raise decided.commit_broke() from unclear
+    return decided.served()
 
 
 async def serve_unlocked(connection: OfficeConnection, batch: Sequence[Pending], opening: Opening) -> Served:
@@ -92,20 +65,19 @@ async def serve_unlocked(connection: OfficeConnection, batch: Sequence[Pending],
 
     Raises Overtaken or NeedsLock when it is to be served with a lock instead.
     """
-    books = _Books(opening)
-    now = await books.look_unlocked(connection, batch)
-    answers = books.decide(batch, now)
-    match books.writes(now).by_statement():
+    books = Books(opening)
+    decided = _Decided(batch, books, await books.look_unlocked(connection, batch))
+    match decided.writes().by_statement():
         case []:
-            return books.served(batch, answers)
+            return decided.served()
         case [writes]:
             try:
                 shifts = await asyncio.shield(writing.write(connection, writes))
             except LOST as lost:
-                raise books.commit_broke(batch, answers, now) from lost
+                raise decided.commit_broke() from lost
             except asyncpg.IntegrityConstraintViolationError as overtaken:
                 raise Overtaken from overtaken
-            return books.served(batch, answers, books.by_screening(shifts))
+            return decided.served(decided.by_screening(shifts))
         case _:
             raise NeedsLock
 
@@ -114,96 +86,25 @@ _NONE: Final[Shifts] = {}
 _TELLS_MAP_VERSION: Final = (SeatsUnavailable, UnknownSeats)
 
 
-class _Books:
-    """The houses and keys of one batch."""
+class _Decided:
+    """A batch whose commands are decided, one by one, in the order of arrival: each saw what those before it changed.
 
-    def __init__(self, opening: Opening) -> None:
-        self._opening = opening
-        self._ledgers: dict[int, Ledger] = {}
-        self._keys: dict[tuple[int, str], KnownKey] = {}
+    What they changed is in the books; their answers tell the truth once it is written.
+    """
+
+    def __init__(self, batch: Sequence[Pending], books: Books, now: datetime) -> None:
+        """`now` is the time of all decisions (UTC)."""
+        self._batch = batch
+        self._ledgers = books.ledgers
+        self._keys = books.keys
+        self._now = now
         self._stored: list[tuple[Key, KnownKey]] = []
         self._replayed: set[tuple[int, int, str]] = set()
+        self._answers = [self._answer_to(pending) for pending in batch]
 
-    async def open_locked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> Collection[int]:
-        """Lock the screenings. From here on nobody else changes them until the transaction ends. Returns their ids."""
-        for row in await db.lock(connection, screenings_of(batch)):
-            self._ledgers[row.facts.id] = await self._opening.open(row)
-        return self._ledgers.keys()
-
-    async def look(self, connection: OfficeConnection, batch: Sequence[Pending]) -> datetime:
-        """Read what the batch names, and once more what that leads to. Returns the time for all of its decisions."""
-        named = wanted(batch, {each: ledger.screening_state.layout for each, ledger in self._ledgers.items()})
-        buyers = await self._lock_buyers(connection, batch, named)
-        found = await db.read(connection, named)
-        self._take_in(found)
-        if leads := self._leads_of(found, batch):
-            self._take_in(await db.read(connection, leads))
-        if buyers:
-            await self._count(connection, buyers)
-        return found.now
-
-    async def look_unlocked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> datetime:
-        """As `look`, with the screenings themselves: nobody is kept from changing them.
-
-        Raises NeedsLock when they are not known well enough, Overtaken when they changed between the readings.
-        """
-        screening_ids = screenings_of(batch)
-        layouts = {each: layout for each in screening_ids if (layout := self._opening.layout_without_lock(each))}
-        if len(layouts) < len(screening_ids):
-            raise NeedsLock
-        found = await db.read(connection, wanted(batch, layouts), screening_ids)
-        for row in found.screenings:
-            screening_id = row.facts.id
-            ledger = self._ledgers[screening_id] = await self._opening.open(row)
-            screening_state = ledger.screening_state
-            if screening_state.layout is not layouts[screening_id] or screening_state.screening.counts_buyers:
-                raise NeedsLock
-        self._take_in(found)
-        if leads := self._leads_of(found, batch):
-            more = await db.read(connection, leads, screening_ids)
-            if more.screenings != found.screenings:
-                raise Overtaken
-            self._take_in(more)
-        return found.now
-
-    async def _lock_buyers(
-        self, connection: OfficeConnection, batch: Sequence[Pending], named: Wanted
-    ) -> dict[int, frozenset[int]]:
-        """Who is one buyer with whom, for those commands that a limit counts; nobody where there is no such limit."""
-        counted = [
-            (ledger.screening_state, pending.asker_id)
-            for pending in batch
-            if (ledger := self._ledgers.get(pending.screening_id)) and ledger.screening_state.screening.counts_buyers
-        ]
-        asker_ids = {asker_id for _, asker_id in counted if asker_id is not None}
-        if not asker_ids:
-            return {}
-        buyers = await limits.lock_buyers(connection, asker_ids)
-        for screening_state, asker_id in counted:
-            if asker_id is not None:
-                named.users.update((screening_state.screening.id, member) for member in buyers[asker_id])
-        return buyers
-
-    async def _count(self, connection: OfficeConnection, buyers: dict[int, frozenset[int]]) -> None:
-        """What the buyers have in all screenings; users who are one buyer share one count."""
-        members = {member for group in buyers.values() for member in group}
-        counts = {group: Usage() for group in buyers.values()}
-        usage = {member: count for group, count in counts.items() for member in group}
-        for hold in await limits.holds_of(connection, members):
-            usage[hold.user_id].holds[hold.id] = hold.expires_at
-        for booking in await limits.bookings_of(connection, members):
-            usage[booking.user_id].bookings[booking.id] = booking.created_at
-        for ledger in self._ledgers.values():
-            ledger.screening_state.usage = usage
-            ledger.screening_state.same_buyer = buyers
-
-    def decide(self, batch: Sequence[Pending], now: datetime) -> list[Answer | Exception]:
-        """Command by command, in the order of arrival; each sees what the ones before it changed."""
-        return [self._answer_to(pending, now) for pending in batch]
-
-    def writes(self, now: datetime) -> Writes:
+    def writes(self) -> Writes:
         """The rows that differ from what was read, and the keys."""
-        writes = Writes(now)
+        writes = Writes(self._now)
         for ledger in self._ledgers.values():
             ledger.write_to(writes)
         for key, known in self._stored:
@@ -225,7 +126,7 @@ class _Books:
             )
         for screening_id, owner_id, value in self._replayed:
             writes.rows(table.KEYS_REPLAYED).append(
-                {"screening_id": screening_id, "owner_id": owner_id, "key": value, "replayed_at": now}
+                {"screening_id": screening_id, "owner_id": owner_id, "key": value, "replayed_at": self._now}
             )
         return writes
 
@@ -233,17 +134,18 @@ class _Books:
         """The shifts that were found in writing."""
         return {each: shifts[ledger.ordinal - 1] for each, ledger in self._ledgers.items() if ledger.ordinal}
 
-    def served(self, batch: Sequence[Pending], answers: Sequence[Answer | Exception], shifts: Shifts = _NONE) -> Served:
+    def served(self, shifts: Shifts = _NONE) -> Served:
         """What came of it, once it is written, with the versions that were written."""
+        answers = self._answers
         if any(shifts.values()):
             answers = [
                 told.later(shifts.get(pending.screening_id, 0)) if isinstance(told, Answer) else told
-                for pending, told in zip(batch, answers, strict=True)
+                for pending, told in zip(self._batch, answers, strict=True)
             ]
             for screening_id, shift in shifts.items():
                 self._ledgers[screening_id].move(shift)
-        served = Served(list(answers))
-        for pending, told in zip(batch, answers, strict=True):
+        served = Served(answers)
+        for pending, told in zip(self._batch, answers, strict=True):
             if isinstance(told, Answer):
                 served.map_versions[pending.screening_id] = self._ledgers[pending.screening_id].map_version
             elif isinstance(told, _TELLS_MAP_VERSION):
@@ -253,26 +155,24 @@ class _Books:
                 served.news[screening_id] = ledger.news()
         return served
 
-    def commit_broke(
-        self, batch: Sequence[Pending], answers: Sequence[Answer | Exception], now: datetime
-    ) -> CommitBroke:
+    def commit_broke(self) -> CommitBroke:
         """For a connection that was lost while this was being written."""
-        proofs = [proof for ledger in self._ledgers.values() if (proof := ledger.proof(now))]
-        return CommitBroke(sorted(self._ledgers), proofs, partial(self.served, batch, answers))
+        proofs = [proof for ledger in self._ledgers.values() if (proof := ledger.proof(self._now))]
+        return CommitBroke(sorted(self._ledgers), proofs, self.served)
 
-    def _answer_to(self, pending: Pending, now: datetime) -> Answer | Exception:
+    def _answer_to(self, pending: Pending) -> Answer | Exception:
         """What an asker is told. What fails after the house changed fails the batch, and then the guilty one alone."""
         try:
             if replay := self._replay(pending):
                 return replay
             ledger = self._ledger_of(pending)
-            decision = decide(ledger.screening_state, pending.command, now)
+            decision = decide(ledger.screening_state, pending.command, self._now)
         except Refusal as refusal:
             return refusal.with_traceback(None)  # it would lead here, and from here to the refusal: a circle to collect
         except Exception as unforeseen:  # a mistake of ours in one decision is no reason to fail the others
             log.exception("unhandled exception in a decision", extra={"request_id": pending.request_id})
             return unforeseen
-        return self._enter(pending, ledger, decision, now)
+        return self._enter(pending, ledger, decision)
 
     def _replay(self, pending: Pending) -> Answer | None:
         key = pending.key
@@ -283,11 +183,7 @@ class _Books:
             raise KeyReused
         if known.is_stored:
             self._replayed.add((known.screening_id, key.owner_id, key.value))
-        told = known.answer
-        return replace(told, replayed=True)
-
-    def _is_known(self, key: Key | None) -> bool:
-        return key is not None and (key.owner_id, key.value) in self._keys
+        return replace(known.answer, replayed=True)
 
     def _ledger_of(self, pending: Pending) -> Ledger:
         ledger = self._ledgers.get(pending.screening_id)
@@ -295,11 +191,11 @@ class _Books:
             raise NotFound("screening")
         return ledger
 
-    def _enter(self, pending: Pending, ledger: Ledger, decision: Decision, now: datetime) -> Answer:
+    def _enter(self, pending: Pending, ledger: Ledger, decision: Decision) -> Answer:
         if isinstance(pending.command, _LOOK_FURTHER):
             ledger.must_be_as_read = True
-        ledger.enter(decision, now, pending.asker_id, pending.request_id)
-        told = answer(decision.outcome, ledger.screening_state, pending.asker_id or 0, now)
+        ledger.enter(decision, self._now, pending.asker_id, pending.request_id)
+        told = answer(decision.outcome, ledger.screening_state, pending.asker_id or 0, self._now)
         if told.version is not None and told.version <= ledger.version_before:
             told = told.settled()  # it tells what was so before this batch: no version that we hand out
         if key := pending.key:
@@ -307,40 +203,3 @@ class _Books:
             self._keys[key.owner_id, key.value] = known
             self._stored.append((key, known))
         return told
-
-    def _take_in(self, found: Found) -> None:
-        for row in found.keys:
-            told = Answer(row.body, row.user_id, row.created_at, row.created, row.location)
-            self._keys[row.owner_id, row.key] = KnownKey(row.screening_id, row.fingerprint, told)
-        for reservation, claims in found.reservations:
-            state = self._ledgers[reservation.screening_id].screening_state
-            state.reservations[reservation.id] = reservation_of(reservation)
-            self._take_in_claims(claims)
-        for booking, claims in found.bookings:
-            state = self._ledgers[booking.screening_id].screening_state
-            state.bookings[booking.id] = booking_of(booking)
-            self._take_in_claims(claims)
-        self._take_in_claims(found.seats)
-        self._take_in_claims(found.users)
-
-    def _take_in_claims(self, rows: Iterable[ClaimRow]) -> None:
-        for row in rows:
-            self._ledgers[row.screening_id].screening_state.claims[row.seat_id] = claim_of(row)
-
-    def _leads_of(self, found: Found, batch: Sequence[Pending]) -> Wanted:
-        """Reservations and bookings that the rows lead to: holds that ran out, and whatever an asker has."""
-        leads = Wanted()
-        askers = {(pending.screening_id, pending.asker_id) for pending in batch if not self._is_known(pending.key)}
-        for screening_id, ledger in self._ledgers.items():
-            screening_state = ledger.screening_state
-            for claim in screening_state.claims.values():
-                is_an_askers = (screening_id, claim.user_id) in askers
-                if claim.booking_id and is_an_askers and claim.booking_id not in screening_state.bookings:
-                    leads.bookings.add((screening_id, claim.booking_id))
-                elif claim.status is ClaimStatus.HELD and (is_an_askers or not claim.is_live(found.now)):
-                    leads.reservations.add((screening_id, reservation_of_hold(claim)))
-            leads.reservations -= {(screening_id, known) for known in screening_state.reservations}
-            for reservation in screening_state.reservations.values():
-                if reservation.booking_id and reservation.booking_id not in screening_state.bookings:
-                    leads.bookings.add((screening_id, reservation.booking_id))
-        return leads

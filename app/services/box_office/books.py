@@ -1,0 +1,161 @@
+"""What a batch knows: its screenings and keys, as they were read, and as its own decisions change them."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.db.bookings import booking_of
+from app.db.box_office import buyers as limits
+from app.db.box_office import reading as db
+from app.db.box_office.reading import Found, Wanted
+from app.db.box_office.rows_read import ClaimRow, claim_of
+from app.db.connections import OfficeConnection
+from app.db.reservations import reservation_of
+from app.domain.box_office.screening_state import Usage
+from app.domain.box_office.taking import reservation_of as reservation_of_hold
+from app.domain.claims import ClaimStatus
+from app.domain.idempotency import Key
+from app.services.box_office.answers import Answer
+from app.services.box_office.ledger import Ledger
+from app.services.box_office.opening import Opening
+from app.services.box_office.pending import Pending, screenings_of, wanted
+
+
+@dataclass(slots=True)
+class KnownKey:
+    """What is stored under a key."""
+
+    screening_id: int
+    fingerprint: bytes
+    answer: Answer
+    is_stored: bool = True
+
+
+class Overtaken(Exception):
+    """What was read is not so any more, and nothing was written."""
+
+
+class NeedsLock(Exception):
+    """This batch cannot be served without a lock; nothing was written."""
+
+
+class Books:
+    """The ledgers of a batch's screenings, and what is stored under its keys."""
+
+    def __init__(self, opening: Opening) -> None:
+        self.ledgers: dict[int, Ledger] = {}
+        self.keys: dict[tuple[int, str], KnownKey] = {}
+        self._opening = opening
+
+    async def open_locked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> Collection[int]:
+        """Lock the screenings. From here on nobody else changes them until the transaction ends. Returns their ids."""
+        for row in await db.lock(connection, screenings_of(batch)):
+            self.ledgers[row.facts.id] = await self._opening.open(row)
+        return self.ledgers.keys()
+
+    async def look(self, connection: OfficeConnection, batch: Sequence[Pending]) -> datetime:
+        """Read what the batch names, and once more what that leads to. Returns the time for all of its decisions."""
+        named = wanted(batch, {each: ledger.screening_state.layout for each, ledger in self.ledgers.items()})
+        buyers = await self._lock_buyers(connection, batch, named)
+        found = await db.read(connection, named)
+        self._take_in(found)
+        if leads := self._leads_of(found, batch):
+            self._take_in(await db.read(connection, leads))
+        if buyers:
+            await self._count(connection, buyers)
+        return found.now
+
+    async def look_unlocked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> datetime:
+        """As `look`, with the screenings themselves: nobody is kept from changing them.
+
+        Raises NeedsLock when they are not known well enough, Overtaken when they changed between the readings.
+        """
+        screening_ids = screenings_of(batch)
+        layouts = {each: layout for each in screening_ids if (layout := self._opening.layout_without_lock(each))}
+        if len(layouts) < len(screening_ids):
+            raise NeedsLock
+        found = await db.read(connection, wanted(batch, layouts), screening_ids)
+        for row in found.screenings:
+            screening_id = row.facts.id
+            ledger = self.ledgers[screening_id] = await self._opening.open(row)
+            screening_state = ledger.screening_state
+            if screening_state.layout is not layouts[screening_id] or screening_state.screening.counts_buyers:
+                raise NeedsLock
+        self._take_in(found)
+        if leads := self._leads_of(found, batch):
+            more = await db.read(connection, leads, screening_ids)
+            if more.screenings != found.screenings:
+                raise Overtaken
+            self._take_in(more)
+        return found.now
+
+    async def _lock_buyers(
+        self, connection: OfficeConnection, batch: Sequence[Pending], named: Wanted
+    ) -> dict[int, frozenset[int]]:
+        """Who is one buyer with whom, for those commands that a limit counts; nobody where there is no such limit."""
+        counted = [
+            (ledger.screening_state, pending.asker_id)
+            for pending in batch
+            if (ledger := self.ledgers.get(pending.screening_id)) and ledger.screening_state.screening.counts_buyers
+        ]
+        asker_ids = {asker_id for _, asker_id in counted if asker_id is not None}
+        if not asker_ids:
+            return {}
+        buyers = await limits.lock_buyers(connection, asker_ids)
+        for screening_state, asker_id in counted:
+            if asker_id is not None:
+                named.users.update((screening_state.screening.id, member) for member in buyers[asker_id])
+        return buyers
+
+    async def _count(self, connection: OfficeConnection, buyers: dict[int, frozenset[int]]) -> None:
+        """What the buyers have in all screenings; users who are one buyer share one count."""
+        members = {member for group in buyers.values() for member in group}
+        counts = {group: Usage() for group in buyers.values()}
+        usage = {member: count for group, count in counts.items() for member in group}
+        for hold in await limits.holds_of(connection, members):
+            usage[hold.user_id].holds[hold.id] = hold.expires_at
+        for booking in await limits.bookings_of(connection, members):
+            usage[booking.user_id].bookings[booking.id] = booking.created_at
+        for ledger in self.ledgers.values():
+            ledger.screening_state.usage = usage
+            ledger.screening_state.same_buyer = buyers
+
+    def _take_in(self, found: Found) -> None:
+        for row in found.keys:
+            told = Answer(row.body, row.user_id, row.created_at, row.created, row.location)
+            self.keys[row.owner_id, row.key] = KnownKey(row.screening_id, row.fingerprint, told)
+        for reservation, claims in found.reservations:
+            state = self.ledgers[reservation.screening_id].screening_state
+            state.reservations[reservation.id] = reservation_of(reservation)
+            self._take_in_claims(claims)
+        for booking, claims in found.bookings:
+            state = self.ledgers[booking.screening_id].screening_state
+            state.bookings[booking.id] = booking_of(booking)
+            self._take_in_claims(claims)
+        self._take_in_claims(found.seats)
+        self._take_in_claims(found.users)
+
+    def _take_in_claims(self, rows: Iterable[ClaimRow]) -> None:
+        for row in rows:
+            self.ledgers[row.screening_id].screening_state.claims[row.seat_id] = claim_of(row)
+
+    def _leads_of(self, found: Found, batch: Sequence[Pending]) -> Wanted:
+        """Reservations and bookings that the rows lead to: holds that ran out, and whatever an asker has."""
+        leads = Wanted()
+        askers = {(pending.screening_id, pending.asker_id) for pending in batch if not self._is_known(pending.key)}
+        for screening_id, ledger in self.ledgers.items():
+            screening_state = ledger.screening_state
+            for claim in screening_state.claims.values():
+                is_an_askers = (screening_id, claim.user_id) in askers
+                if claim.booking_id and is_an_askers and claim.booking_id not in screening_state.bookings:
+                    leads.bookings.add((screening_id, claim.booking_id))
+                elif claim.status is ClaimStatus.HELD and (is_an_askers or not claim.is_live(found.now)):
+                    leads.reservations.add((screening_id, reservation_of_hold(claim)))
+            leads.reservations -= {(screening_id, known) for known in screening_state.reservations}
+            for reservation in screening_state.reservations.values():
+                if reservation.booking_id and reservation.booking_id not in screening_state.bookings:
+                    leads.bookings.add((screening_id, reservation.booking_id))
+        return leads
+
+    def _is_known(self, key: Key | None) -> bool:
+        return key is not None and (key.owner_id, key.value) in self.keys
