@@ -9,7 +9,7 @@ from app.domain.people import KeyScope, Person
 from app.domain.refusals import Forbidden, Unauthenticated
 from app.resources import Resources
 from app.schemas.live import token_expiring_json
-from app.services.live.broadcast import Message
+from app.services.live.listeners import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 
 TOLD_SECONDS: Final = 30.0

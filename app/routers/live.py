@@ -20,7 +20,7 @@ from app.http.replies import NEVER_STORED
 from app.http.routes import api_router
 from app.schemas.format.ids import ScreeningId, Since
 from app.schemas.live import resync_json
-from app.services.live.broadcast import Ending, Message
+from app.services.live.listeners import Ending, Message
 
 router = api_router("seats")
 

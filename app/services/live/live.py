@@ -17,8 +17,9 @@ from app.db.seat_maps import seat_events
 from app.domain.refusals import Busy, NotFound, Refusal
 from app.schemas.live import PING
 from app.services.layouts import Layouts
-from app.services.live.broadcast import Broadcast, Ending, Listener, Message
+from app.services.live.broadcast import Broadcast
 from app.services.live.listener_limits import ListenerLimits
+from app.services.live.listeners import Ending, Listener, Message
 from app.services.loops import every
 from app.services.news import news_from
 from app.services.ports import SeatFeed
