@@ -15,7 +15,7 @@ from app.http.request import ApiRequest
 from app.resources import Resources
 from app.schemas.live import token_expiring_json
 from app.schemas.problems import reasons
-from app.services.live.broadcast import Message
+from app.services.live.listeners import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from app.services.people.people import Buyer
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.http.live.event_stream import event
-from app.services.live.broadcast import Message
+from app.services.live.listeners import Message
 from tests.conftest import MakeSettings
 from tests.listeners import House, house, seats
 from tests.routers.visitors import Visitor, guest, refused

@@ -11,7 +11,7 @@ from sqlalchemy.pool import QueuePool
 from websockets.exceptions import ConnectionClosed
 
 from app.http.live.socket import _is_welcome
-from app.services.live.broadcast import Message
+from app.services.live.listeners import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from tests.conftest import MakeSettings
 from tests.listeners import House, Socket, house, seats

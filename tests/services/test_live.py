@@ -15,8 +15,9 @@ from app.db.seat_maps.seat_events import SeatChange
 from app.domain.refusals import Busy, NotFound, RateLimited
 from app.resources import Resources
 from app.services.live import broadcast as broadcasts
-from app.services.live.broadcast import Broadcast, Ending, Message
+from app.services.live.broadcast import Broadcast
 from app.services.live.listener_limits import ListenerLimits
+from app.services.live.listeners import Ending, Message
 from app.services.live.live import Live
 from app.services.news import News, merged, news_from, news_json
 from tests.conftest import OpenApp, resources_of

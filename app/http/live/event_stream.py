@@ -14,7 +14,7 @@ from app.domain.refusals import Refusal
 from app.http.credentials import Credential
 from app.http.replies import NEVER_STORED
 from app.schemas.live import resync_json
-from app.services.live.broadcast import Ending, Message
+from app.services.live.listeners import Ending, Message
 
 RETRY_MS: Final = 2_000
 CUT_SECONDS: Final = 5.0

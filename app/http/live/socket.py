@@ -22,7 +22,8 @@ from app.logs import request_id_of_this_task
 from app.resources import Resources
 from app.schemas.format.ids import LARGEST_BIGINT, LARGEST_INTEGER
 from app.schemas.live import PONG, misunderstood_json
-from app.services.live.broadcast import Broadcast, Ending, Message
+from app.services.live.broadcast import Broadcast
+from app.services.live.listeners import Ending, Message
 
 log = logging.getLogger(__name__)
 

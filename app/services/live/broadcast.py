@@ -1,18 +1,15 @@
 """One screening that somebody watches here: its changes in the order of their versions, told to every listener.
 
 What was missed (a lost message, a Redis that was away, the moment before we listened) is noticed by its version and
-read from the events that every transaction writes. Each message is made once for everybody, and once more for each
-owner whom it concerns; nobody is told of anybody else.
+read from the events that every transaction writes.
 """
 
 import asyncio
 import logging
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Final, Protocol
+from collections.abc import Iterable
+from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.seat_maps import seat_events
 from app.db.seat_maps.seat_events import Position, SeatChange
 from app.domain.seats import Layout
-from app.schemas.live import bulk_json, confirmed_json, entry_json, resync_json
 from app.services.layouts import Layouts
+from app.services.live.listeners import Listener
+from app.services.live.telling import Telling, confirmation, resync, updates_for
 from app.services.news import News, Update, merged
 
 log = logging.getLogger(__name__)
@@ -33,58 +31,11 @@ SHARE: Final = 4
 told: selling seats comes first."""
 GRACE_SECONDS: Final = 0.05
 """What overtook another process's news waits so long for it before the events are read."""
-AT_A_TIME: Final = 200
-"""Listeners who are told before others are served."""
 KEPT: Final = 4_000
 """Changes in memory for those who come back."""
 MOST_MISSED: Final = 20_000
 """Changes that are read to fill a gap; whoever missed more reads the map again."""
 MOST_AHEAD: Final = 200
-
-
-class Ending(Enum):
-    """Why a listener is let go."""
-
-    TOO_SLOW = "did not keep up"
-    TOKEN_ENDED = "the token has ended"  # noqa: S105 - no secret
-    STOPPING = "Usher is stopping"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Message:
-    """What is told, as JSON. `version` None: it does not move the listener."""
-
-    type: str
-    version: int | None
-    json: bytes
-    _forms: dict[object, bytes] = field(default_factory=dict)
-
-    def in_form(self, form: Callable[["Message"], bytes]) -> bytes:
-        """As a door sends it, made once for all its listeners."""
-        made = self._forms.get(form)
-        if made is None:
-            made = self._forms[form] = form(self)
-        return made
-
-
-class Listener(Protocol):
-    """Somebody who watches a screening. The calls return at once and raise nothing."""
-
-    user_id: int | None
-    version: int
-    """Up to which everything was told."""
-
-    def tell(self, message: Message) -> None:
-        """Send this, after what was told before."""
-        ...
-
-    def end(self, why: Ending) -> None:
-        """Let go. Nothing is told afterwards."""
-        ...
-
-    async def check(self) -> None:
-        """Is the token still good? Let go when it is not."""
-        ...
 
 
 class Broadcast:
@@ -157,9 +108,10 @@ class Broadcast:
         self.listeners.add(listener)
         self._confirm(listener, listener.version if since is None or is_too_old else since)
         if is_too_old:
-            listener.tell(self._resync("too_old", listener.version))
+            listener.tell(resync(self.screening_id, listener.version, "too_old"))
         elif missed:
-            listener.tell(self._bulk(listener.version, missed.values(), listener.user_id))
+            version, user_id = listener.version, listener.user_id
+            listener.tell(updates_for(user_id, self.screening_id, version, missed.values(), self._layout))
 
     def leave(self, listener: Listener) -> None:
         """Tell them nothing any more. Whoever never joined: nothing."""
@@ -180,7 +132,7 @@ class Broadcast:
                 if self._is_other_house:
                     await self._move_house()
             except (SQLAlchemyError, OSError) as away:
-                log.debug("could not read missed changes: %s", type(away).__name__)
+                log.debug("could not read what was missed: %s", type(away).__name__)
             except Exception:
                 log.exception("could not follow screening %d", self.screening_id)
             if self._known > self._told:
@@ -240,7 +192,7 @@ class Broadcast:
         self._everybody_reads_again("house_changed")
 
     def _everybody_reads_again(self, reason: str) -> None:
-        message = self._resync(reason, self._told)
+        message = resync(self.screening_id, self._told, reason)
         for listener in tuple(self.listeners):
             listener.version = max(listener.version, self._told)
             listener.tell(message)
@@ -256,12 +208,7 @@ class Broadcast:
         # Whoever joins from here on is told by `join`.
         self._told = version
         if changes:
-            telling = _Telling(self, after, version, changes)
-            for count, listener in enumerate(tuple(self.listeners), 1):
-                telling.tell(listener)
-                if count % AT_A_TIME == 0:
-                    await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await Telling(self.screening_id, after, version, changes, self._layout).tell_all(self.listeners)
         self._forget()
         worked = time.thread_time() - worked_before
         await asyncio.sleep(min(worked * (SHARE + version - after), MERGED_SECONDS))
@@ -289,64 +236,7 @@ class Broadcast:
         self._floor = floor
 
     def _confirm(self, listener: Listener, version: int) -> None:
-        told = confirmed_json(self.screening_id, version, listener.user_id)
-        listener.tell(Message("connection_confirmed", version, told))
-
-    def _resync(self, reason: str, version: int) -> Message:
-        return Message("resync", version, resync_json(self.screening_id, version, reason))
-
-    def _bulk(self, version: int, updates: Iterable[Update], listener_id: int | None) -> Message:
-        entries = [entry_json(update.seen_by(listener_id), self._layout, listener_id) for update in updates]
-        return Message("bulk_seat_update", version, bulk_json(self.screening_id, version, entries))
-
-
-class _Telling:
-    """The same changes for many: one message for everybody, one for each owner whom they concern."""
-
-    def __init__(self, broadcast: Broadcast, after: int, version: int, changes: list[SeatChange]) -> None:
-        self._broadcast = broadcast
-        self._after = after
-        self._version = version
-        self._changes = changes
-        self._updates = list(merged(changes).values())
-        layout = broadcast._layout
-        self._entries = [entry_json(update.seen_by(None), layout, None) for update in self._updates]
-        self._of: dict[int, list[int]] = {}
-        for index, update in enumerate(self._updates):
-            for user_id in (update.change.user_id, *update.lost_by):
-                if user_id is not None:
-                    self._of.setdefault(user_id, []).append(index)
-        self._everybodys = self._message(self._entries)
-        self._owners: dict[int, Message] = {}
-
-    def tell(self, listener: Listener) -> None:
-        """Their message; whoever knows some of it already is told the rest."""
-        if listener.version >= self._version:
-            return
-        if listener.version > self._after:
-            message = self._rest_for(listener)
-        elif (owner_id := listener.user_id) is not None and owner_id in self._of:
-            message = self._owners.get(owner_id) or self._for_owner(owner_id)
-        else:
-            message = self._everybodys
-        listener.version = self._version
-        if message is not None:
-            listener.tell(message)
-
-    def _for_owner(self, user_id: int) -> Message:
-        entries = self._entries.copy()
-        for index in self._of[user_id]:
-            entries[index] = entry_json(self._updates[index].seen_by(user_id), self._broadcast._layout, user_id)
-        message = self._owners[user_id] = self._message(entries)
-        return message
-
-    def _rest_for(self, listener: Listener) -> Message | None:
-        updates = merged(change for change in self._changes if change.version > listener.version)
-        return self._broadcast._bulk(self._version, updates.values(), listener.user_id) if updates else None
-
-    def _message(self, entries: list[bytes]) -> Message:
-        told = bulk_json(self._broadcast.screening_id, self._version, entries)
-        return Message("bulk_seat_update", self._version, told)
+        listener.tell(confirmation(self.screening_id, version, listener.user_id))
 
 
 def _version_of(change: SeatChange) -> int:

@@ -18,8 +18,9 @@ from app.domain.refusals import Busy, NotFound, Refusal
 from app.schemas.live import PING
 from app.schemas.problems import reasons
 from app.services.layouts import Layouts
-from app.services.live.broadcast import Broadcast, Ending, Listener, Message
+from app.services.live.broadcast import Broadcast
 from app.services.live.listener_limits import ListenerLimits
+from app.services.live.listeners import Ending, Listener, Message
 from app.services.loops import every
 from app.services.news import news_from
 from app.services.ports import SeatFeed
