@@ -45,35 +45,35 @@ shifts AS MATERIALIZED (
     SELECT array_agg(shift ORDER BY ordinal) AS shifts
     FROM versions_moved
 ),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($5::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+        currency text, released_at timestamptz)
+),
 reservations_made AS (
     INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
         created_at)
     SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, (SELECT now FROM moment)), w.expires_at,
         w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
-    FROM json_to_recordset($3::json) AS w(screening_id int, id uuid, user_id bigint, status text,
+    FROM json_to_recordset($6::json) AS w(screening_id int, id uuid, user_id bigint, status text,
         first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
-),
-seats_held AS (
-    SELECT w.*, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) AS its_version
-    FROM json_to_recordset($4::json) AS w(screening_id int, seat_id int, user_id bigint, reservation_id uuid,
-        expires_at timestamptz, amount_minor bigint, currency text, version bigint, request_id text, ordinal int)
-),
-seats_held_in_seat_claims AS (
-    INSERT INTO seat_claims (screening_id, reservation_id, seat_id, user_id, expires_at, status)
-    SELECT screening_id, reservation_id, seat_id, user_id, expires_at, 'held'
-    FROM seats_held
-),
-seats_held_in_reservation_seats AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency)
-    SELECT screening_id, reservation_id, seat_id, amount_minor, currency
-    FROM seats_held
-),
-seats_held_in_seat_events AS (
-    INSERT INTO seat_events (screening_id, seat_id, user_id, expires_at, request_id, version, at, from_status,
-        to_status, cause, actor_id)
-    SELECT screening_id, seat_id, user_id, expires_at, request_id, its_version, (SELECT now FROM moment), 'available',
-        'reserved', 'api', user_id
-    FROM seats_held
 )
 SELECT shifts
 FROM shifts;
@@ -130,44 +130,44 @@ shifts AS MATERIALIZED (
     SELECT array_agg(shift ORDER BY ordinal) AS shifts
     FROM versions_moved
 ),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
 keys_made AS (
     INSERT INTO idempotency_keys (screening_id, owner_id, key, fingerprint, user_id, created, location, body,
         created_at)
     SELECT w.screening_id, w.owner_id, w.key, decode(w.fingerprint, 'hex'), w.user_id, w.created, w.location,
         convert_to(w.body || coalesce((w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0)) || w.tail, ''),
         'UTF8'), (SELECT now FROM moment)
-    FROM json_to_recordset($3::json) AS w(screening_id int, owner_id bigint, key text, fingerprint text, user_id bigint,
+    FROM json_to_recordset($5::json) AS w(screening_id int, owner_id bigint, key text, fingerprint text, user_id bigint,
         created bool, location text, body text, version bigint, tail text, ordinal int)
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($6::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+        currency text, released_at timestamptz)
 ),
 reservations_made AS (
     INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
         created_at)
     SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, (SELECT now FROM moment)), w.expires_at,
         w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, id uuid, user_id bigint, status text,
+    FROM json_to_recordset($7::json) AS w(screening_id int, id uuid, user_id bigint, status text,
         first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
-),
-seats_held AS (
-    SELECT w.*, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) AS its_version
-    FROM json_to_recordset($5::json) AS w(screening_id int, seat_id int, user_id bigint, reservation_id uuid,
-        expires_at timestamptz, amount_minor bigint, currency text, version bigint, request_id text, ordinal int)
-),
-seats_held_in_seat_claims AS (
-    INSERT INTO seat_claims (screening_id, reservation_id, seat_id, user_id, expires_at, status)
-    SELECT screening_id, reservation_id, seat_id, user_id, expires_at, 'held'
-    FROM seats_held
-),
-seats_held_in_reservation_seats AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency)
-    SELECT screening_id, reservation_id, seat_id, amount_minor, currency
-    FROM seats_held
-),
-seats_held_in_seat_events AS (
-    INSERT INTO seat_events (screening_id, seat_id, user_id, expires_at, request_id, version, at, from_status,
-        to_status, cause, actor_id)
-    SELECT screening_id, seat_id, user_id, expires_at, request_id, its_version, (SELECT now FROM moment), 'available',
-        'reserved', 'api', user_id
-    FROM seats_held
 )
 SELECT shifts
 FROM shifts;
