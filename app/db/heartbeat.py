@@ -1,4 +1,4 @@
-"""Is PostgreSQL there? One connection feels its pulse, and when it stops, every call to it is hung up.
+"""Is PostgreSQL there? One connection asks it all the time; when it does not answer, every call to it is hung up.
 
 A server that hangs does not say so, and a statement may rightly wait for seconds, for a lock: only somebody who asks
 for nothing can tell the two apart. So whoever waits for a server that is gone is told within one and a half seconds,
@@ -47,14 +47,14 @@ class Heartbeat:
             yield connection
 
     async def run(self) -> None:
-        """Feel, until cancelled."""
+        """Ask, until cancelled. Not `loops.every`: all is well as long as a connection lasts."""
         with Watch() as watch:
             while True:
                 try:
                     async with call(self._settings, self._call_seconds) as connection:
                         self.is_there = True
                         watch.all_is_well()
-                        await _feel(connection, self._beat_seconds)
+                        await _ask(connection, self._beat_seconds)
                 except LOST:
                     watch.meet(POSTGRESQL, "whoever waits for it is told to come again")
                     self._hang_up()
@@ -73,7 +73,7 @@ class Heartbeat:
             raise ConnectionRefusedError("PostgreSQL does not answer")
 
 
-async def _feel(connection: OfficeConnection, beat_seconds: float) -> None:
+async def _ask(connection: OfficeConnection, beat_seconds: float) -> None:
     """Returns when there is no answer any more: the server is gone, or only this one connection."""
     while True:
         await asyncio.sleep(EVERY_SECONDS)
