@@ -1,7 +1,7 @@
-"""What runs in the background as long as the process lives: one way to do it, and one policy when it goes wrong.
+"""Background loops: one way to run them, and one policy for errors.
 
-An outage is said once when it begins and once when it is over. A mistake of ours is logged with its traceback. Neither
-ends a loop: only cancellation does.
+An outage is logged once when it begins and once when it is over. A mistake of ours is logged with its traceback.
+Neither ends a loop: only cancellation does.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ SAID_AGAIN_SECONDS: Final = 60.0
 
 
 async def every(seconds: float, story: Callable[[], Awaitable[float | None]], name: str) -> NoReturn:
-    """Tell a story at once and then again and again, until cancelled.
+    """Run a story at once, and then again and again, until cancelled.
 
-    `seconds` pass between its end and its next beginning, or as many as it returns. `name` is what it does, for log
-    lines: "could not {name}".
+    It pauses for `seconds` in between, or for as many as the story returns. `name` says what it does, for log lines:
+    "could not {name}".
     """
     held_up = Outage(f"cannot {name} for now, will retry", f"can {name} again")
     mistakes: TTLCache[type[Exception], None] = TTLCache(maxsize=10, ttl=SAID_AGAIN_SECONDS)
@@ -53,7 +53,7 @@ async def every(seconds: float, story: Callable[[], Awaitable[float | None]], na
 
 
 async def for_good(loop: Loop) -> NoReturn:
-    """A loop that a mistake of ours broke begins anew: without it the process would live on and serve nobody."""
+    """Run a loop, and start it again after an unhandled exception: without it the process would serve nobody."""
     while True:
         try:
             await loop()
@@ -64,7 +64,7 @@ async def for_good(loop: Loop) -> NoReturn:
 
 @asynccontextmanager
 async def running(loops: Collection[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """These run as long as the block lasts. What the block raises leaves it as it is, not as a group of exceptions."""
+    """Run these while the block lasts. An exception of the block leaves it as it is, not as an exception group."""
     raised: Exception | None = None
     async with asyncio.TaskGroup() as group:
         tasks = {group.create_task(loop) for loop in loops}
@@ -79,7 +79,7 @@ async def running(loops: Collection[Coroutine[Any, Any, None]]) -> AsyncIterator
 
 
 async def _end(tasks: set[asyncio.Task[None]]) -> None:
-    """Cancel until every one has ended: asyncio.wait_for, before Python 3.12, may swallow a cancellation (*seen*)."""
+    """Cancel until all have ended: before Python 3.12, asyncio.wait_for may swallow a cancellation (*seen*)."""
     while tasks:
         for task in tasks:
             task.cancel()
@@ -87,9 +87,9 @@ async def _end(tasks: set[asyncio.Task[None]]) -> None:
 
 
 def _outage(error: Exception, held_up: Outage) -> tuple[Outage, str] | None:
-    """What is out, and why in a few words; None: nothing is, and the error is a mistake of ours.
+    """The outage that explains the error, and why in a few words; None if it is a mistake of ours.
 
-    The text of an error may hold a statement with everything that was sent with it; its type does not.
+    Only the type of the error is named: its text may have a statement with everything that was sent.
     """
     kind = type(error.__cause__ or error).__name__
     if isinstance(error, Away):

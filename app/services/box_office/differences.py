@@ -1,4 +1,4 @@
-"""What is to be written of a claim, a reservation, a booking: how it is now, as far as that is not what was read."""
+"""The rows to write for a claim, a reservation or a booking: what differs from what was read."""
 
 from collections.abc import Callable, Collection, Set
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ Seat = TypeVar("Seat", ReservationSeat, BookingSeat)
 
 
 def write_claim(writes: Writes, screening_id: int, seat_id: int, before: Claim | None, after: Claim | None) -> None:
-    """None: nobody has the seat."""
+    """A claim that was made, changed or, if `after` is None, deleted."""
     if after is None:
         if before is not None:
             writes.rows(table.CLAIMS_FREED).append({"screening_id": screening_id, "seat_id": seat_id})
@@ -43,7 +43,7 @@ def write_reservation(
     after: Reservation,
     written: Set[int],
 ) -> None:
-    """A reservation that was made or changed, and its seats, but for those that are `written` down already."""
+    """A reservation that was made or changed, and its seats, except those that are `written` already."""
     if before is None:
         writes.rows(table.RESERVATIONS_MADE).append(
             {
@@ -146,7 +146,7 @@ def _write_seats(
     now: datetime,
     written: Collection[int] = (),
 ) -> None:
-    """Its seats, and those that left it. `ended_at`: when its seats, too, ceased to be taken (a cancelled booking)."""
+    """Its seats, and those that have left it. `ended_at`: when all its seats became free (a cancelled booking)."""
     prices_before, left_before = (before.prices, before.left) if before else ({}, {})
     for seat_id, price in after.prices.items():
         if seat_id in written:

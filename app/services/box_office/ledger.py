@@ -1,4 +1,4 @@
-"""What the decisions of a batch changed in one screening since it was read: the rows to write, and what to tell."""
+"""The changes that a batch's decisions make in one screening: the rows to write, and the news."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from app.services.news import News
 
 
 class SeatEvent(NamedTuple):
-    """A seat changed, and what only the books say about that."""
+    """A change of a seat, with what only the database stores about it."""
 
     change: SeatChange
     from_status: SeatStatus
@@ -31,7 +31,7 @@ class SeatEvent(NamedTuple):
 
 
 class Ledger:
-    """One screening and its changes. Whatever happens between two batches, only the difference is written."""
+    """One screening and its changes. Only the difference to what was read is written."""
 
     def __init__(self, screening_state: ScreeningState, edits: int) -> None:
         """`edits`: the sum of the revisions of the screening and its layout."""
@@ -61,7 +61,7 @@ class Ledger:
         return self.screening_state.version != self.version_before
 
     def enter(self, decision: Decision, now: datetime, actor_id: int | None, request_id: str | None) -> None:
-        """Take a decision into the house, remembering what was there before."""
+        """Take a decision in, and remember what was there before."""
         screening_state = self.screening_state
         is_hold = isinstance(decision.outcome, Held)
         for seat_id, claim in decision.claims.items():
@@ -84,20 +84,20 @@ class Ledger:
         screening_state.apply(decision)
 
     def proof(self, now: datetime) -> Proof | None:
-        """What is written if the changes are, and only then."""
+        """An event that is in the database if the changes were committed, and only then."""
         for event in self._events:
             return Proof(self.screening_state.screening.id, event.change.version, event.change.seat_id, now)
         return None
 
     def news(self) -> News:
-        """The changes, for whoever watches this screening."""
+        """The changes, for those who watch this screening."""
         changes = (event.change for event in self._events)
         if self._shift:
             changes = (change.later(self._shift) for change in changes)
         return News(self.version_before, self.screening_state.version, tuple(changes))
 
     def move(self, shift: int) -> None:
-        """All of it, now that it is written, came so much later: others changed the screening first."""
+        """After the write: raise all versions by `shift`, because so many other changes came first."""
         self.screening_state.version += shift
         self.version_before += shift
         self._shift += shift
@@ -157,7 +157,7 @@ class Ledger:
             )
 
     def _write_held(self, writes: Writes, ordinal: int, claim: Claim) -> None:
-        """A seat that was only held: claim, price and event in one."""
+        """A seat that was only held: its claim, price and event are written as one row."""
         reservation_id = reservation_of(claim)
         reservation = self.screening_state.reservations[reservation_id]
         price = reservation.prices[claim.seat_id]
@@ -179,7 +179,7 @@ class Ledger:
 
 
 def _why(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[SeatStatus, Cause]:
-    """What a seat was seen as until now, and why it changed. A run-out hold that nobody takes over expired."""
+    """The status of the seat before, and the cause of the change. A run-out hold that nobody takes over has expired."""
     if before is None:
         return SeatStatus.AVAILABLE, cause
     if before.is_live(now):
