@@ -74,8 +74,8 @@ class BoxOffice:
         """The answer to a command, after its changes were committed and announced.
 
         If the caller goes away, the command is done all the same. Raises the Refusal of a rule; Busy if the queue is
-        full, the deadline has passed or PostgreSQL is not reachable; KeyInUse if the first request with this key is still
-        running.
+        full, the deadline has passed or PostgreSQL is not reachable; KeyInUse if the first request with this key is
+        still running.
         """
         if key and (first := self._queue.first_with(key)):
             await asyncio.wait((first,), timeout=SAME_KEY_WAITS_SECONDS)
