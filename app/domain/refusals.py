@@ -37,16 +37,20 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A mistake in an organizer's plan: the path to it, a code for programs, a sentence for people."""
+    """A mistake in what somebody asks for: the path to it, a code for programs, a sentence for people.
+
+    `place` is the part of the request that has it: "body" or "query".
+    """
 
     loc: tuple[str | int, ...]
     code: str
     message: str
+    place: str = "body"
 
 
 @dataclass(slots=True, eq=False)
 class Flawed(Refusal):
-    """A plan is well-formed, but has mistakes. All of them are named."""
+    """A request is well-formed, but has mistakes. All of them are named."""
 
     code: ClassVar[str] = "validation"
     errors: tuple[Flaw, ...]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.domain.refusals import UnknownSeats
+from app.domain.texts import same
 
 
 class SeatStatus(StrEnum):
@@ -61,7 +62,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_id", {seat.id: seat for seat in self.seats})
-        object.__setattr__(self, "by_label", {seat.label: seat for seat in self.seats})
+        object.__setattr__(self, "by_label", {same(seat.label): seat for seat in self.seats})
 
     def find(self, names: SeatNames) -> tuple[Seat, ...]:
         """The named seats, in the caller's order.

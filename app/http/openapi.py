@@ -165,10 +165,22 @@ def _show_examples(body: dict[str, Any], schemas: Mapping[str, Any]) -> None:
 
 
 def _fill_in(operation: dict[str, Any]) -> None:
-    """Examples of what a path needs, where Swagger UI looks for them: it fills its form with those of the parameter."""
+    """Examples of what a path needs, where Swagger UI looks for them: it fills its form with those of the parameter.
+
+    And what may be left out is left out, not sent as null: generated clients would write `section=null`.
+    """
     for parameter in operation.get("parameters", ()):
+        _may_be_left_out(parameter)
         if parameter["in"] == "path" and (examples := parameter["schema"].get("examples")):
             parameter["example"] = examples[0]
+
+
+def _may_be_left_out(parameter: dict[str, Any]) -> None:
+    schema = parameter["schema"]
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        parameter["schema"] = {**kinds[0], **schema}
 
 
 def _take_a_key(operation: dict[str, Any]) -> None:

@@ -598,3 +598,34 @@ async def test_a_theater_that_was_edited_is_not_taken_away(olga: Visitor, databa
 
     refused(await olga.ask("DELETE", "/theaters/1", if_match='"1"'), 412, "precondition-failed")
     assert (await olga.ask("DELETE", "/theaters/1", if_match='"2"')).status_code == 204
+
+
+async def test_the_reason_of_a_block_is_shown_to_organizers(olga: Visitor, ada: Visitor) -> None:
+    told(await olga.post("/screenings/1/blocks", {"seats": ["D19", "D20"], "reason": "a broken light"}), 200)
+    told(await olga.post("/screenings/1/blocks", {"seats": ["A1"]}), 200)
+
+    blocks = (await olga.read("/screenings/1/blocks"))["items"]
+
+    assert [(block["label"], block["reason"]) for block in blocks] == [
+        ("A1", None),
+        ("D19", "a broken light"),
+        ("D20", "a broken light"),
+    ]
+    refused(await ada.get("/screenings/1/blocks"), 403, "forbidden")
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory"])
+async def test_a_zone_of_this_machine_is_none(olga: Visitor, zone: str) -> None:
+    refused(await olga.post("/theaters", {"name": "Studio", "timezone": zone}), 422, "validation", "errors")
+
+
+async def test_a_name_in_two_spellings_is_one_name(olga: Visitor, nobody: Visitor) -> None:
+    layout = {"sections": [{"name": "Cafe\u0301", "rows": [{"row": "E\u0301", "seats": 2}]}]}
+    theater = told(
+        await olga.post("/theaters", {"name": "\u6771\u4eac\u3000\u4e00", "timezone": "UTC", "layout": layout}), 201
+    )
+
+    seats = (await nobody.read(f"/theaters/{theater['id']}/layout"))["seats"]
+
+    assert [seat["label"] for seat in seats] == ["\u00c91", "\u00c92"]
+    assert {seat["section"] for seat in seats} == {"Caf\u00e9"}
