@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
 from app.domain.refusals import Flaw, Flawed, LayoutInUse, SeatInUse
@@ -191,14 +190,16 @@ def _put_in_place(places: Sequence[_Place]) -> None:
     """Where the plan says; else row by row below everything that has a place, each row in the middle."""
     lowest = max((place.plan.y for place in places if place.plan.y is not None), default=None)
     line = 0.0 if lowest is None else lowest + 2 * ROW_PITCH
-    section_before: int | None = None
-    for (section_at, _), row in groupby(places, key=lambda place: (place.section_at, place.row_at)):
-        seats = list(row)
+    rows: dict[tuple[str, str], list[_Place]] = {}
+    for place in places:  # a row may be planned in parts, one for each category
+        rows.setdefault((place.section, place.row), []).append(place)
+    section_before: str | None = None
+    for (section, _), seats in rows.items():
         y = next((place.plan.y for place in seats if place.plan.y is not None), None)
         if y is None:
-            if section_before not in (None, section_at):
+            if section_before not in (None, section):
                 line += ROW_PITCH
-            section_before = section_at
+            section_before = section
             y = line
             line += ROW_PITCH
         _put_in_row(seats, y)
@@ -206,8 +207,8 @@ def _put_in_place(places: Sequence[_Place]) -> None:
 
 def _put_in_row(seats: Sequence[_Place], y: float) -> None:
     left = (1 - len(seats)) / 2
-    for place in seats:
-        place.x = left + place.seat_at if place.plan.x is None else place.plan.x
+    for at, place in enumerate(seats):
+        place.x = left + at if place.plan.x is None else place.plan.x
         place.y = y if place.plan.y is None else place.plan.y
 
 

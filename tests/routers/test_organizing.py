@@ -229,6 +229,25 @@ async def test_the_map_of_a_screening_moves_with_the_layout(olga: Visitor) -> No
     assert after.json()["version"] == before.json()["version"]
 
 
+async def test_blocks_come_from_places_never_from_numbers(olga: Visitor, ada: Visitor) -> None:
+    odd_and_even = zip((7, 5, 3, 1, 2, 4, 6, 8), (0, 1, 2, 3, 5, 6, 7, 8), strict=True)
+    rows = {
+        "Odd": [{"number": number} for number in (1, 3, 5, 7)],
+        "Aisle": [{"number": number, "x": x, "y": 9} for number, x in odd_and_even],
+    }
+    plan = {"sections": [{"name": name, "rows": [{"row": name, "seats": seats}]} for name, seats in rows.items()]}
+    theater = told(await olga.post("/theaters", {"name": "Studio", "timezone": "UTC", "layout": plan}), 201)
+    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": {"standard": euros(1800)}}
+    screening = told(await olga.post(f"/theaters/{theater['id']}/screenings", new), 201)["id"]
+
+    before = await olga.read(f"/screenings/{screening}/availability")
+    await ada.hold("Odd3", "Aisle4", screening=screening)
+    after = await olga.read(f"/screenings/{screening}/availability")
+
+    assert [section["largest_block"] for section in before["sections"]] == [4, 4]
+    assert [section["largest_block"] for section in after["sections"]] == [2, 4]
+
+
 async def test_a_seat_that_is_held_or_booked_cannot_go(olga: Visitor, ada: Visitor) -> None:
     await ada.hold("D20")
     await ada.book("D18")
