@@ -360,11 +360,11 @@ async def test_a_screening_needs_title_start_and_prices(olga: Visitor) -> None:
 
 
 async def test_a_screening_without_a_sales_window_is_on_sale_at_once(olga: Visitor, ada: Visitor) -> None:
-    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": PRICES, "orphan_rule": True}
+    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": PRICES, "orphan_rule": False}
 
     screening = told(await olga.post("/theaters/1/screenings", new), 201)
 
-    assert (screening["on_sale"], screening["orphan_rule"]) == (True, True)
+    assert (screening["on_sale"], screening["orphan_rule"]) == (True, False)
     held = await ada.hold("A1", screening=screening["id"])
     assert held["total"] == PRICES["premium"]
 
@@ -419,6 +419,8 @@ async def test_a_screening_of_a_rebuilt_house_knows_its_seats(olga: Visitor, ada
         ({"limits": {"max_seats": 5}}, [("body.limits.max_seats", "extra_forbidden")]),
         ({"limits": None}, [("body.limits", "model_type")]),
         ({"orphan_rule": "yes"}, [("body.orphan_rule", "bool_type")]),
+        ({"orphan_rule": 0}, [("body.orphan_rule", "bool_type")]),
+        ({"orphan_rule": True}, [("body.orphan_rule", "not_available")]),
         ({"theater_id": 2}, [("body.theater_id", "extra_forbidden")]),
         ({"revision": 7}, [("body.revision", "extra_forbidden")]),
     ],
@@ -523,6 +525,7 @@ async def test_sales_can_be_stopped_and_hold_times_changed(olga: Visitor, ada: V
         {"prices": None},
         {"limits": None},
         {"orphan_rule": None},
+        {"orphan_rule": True},
         {"version": 5},
         {"cancelled_at": None},
         {"theater_id": 2},
@@ -537,6 +540,21 @@ async def test_an_edit_that_makes_no_sense_changes_nothing(olga: Visitor, body: 
 
     assert [each["loc"][1] for each in problem["errors"]] == list(body)
     assert await olga.read("/screenings/1") == before
+
+
+async def test_an_orphan_rule_that_nobody_enforces_is_refused_in_words(olga: Visitor) -> None:
+    problem = refused(await olga.ask("PATCH", "/screenings/1", {"orphan_rule": True}), 422, "validation", "errors")
+
+    assert "orphan rule is not available in this version" in problem["errors"][0]["message"]
+    assert (await patch(olga, "/screenings/1", {"orphan_rule": False}))["revision"] == 1
+
+
+async def test_an_orphan_rule_that_was_stored_is_told_and_can_be_taken_back(olga: Visitor, database: Database) -> None:
+    await database.execute("UPDATE screenings SET orphan_rule = true WHERE id = 1")
+
+    assert (await olga.read("/screenings/1"))["orphan_rule"] is True
+    assert (await patch(olga, "/screenings/1", {"title": "The Storm"}))["orphan_rule"] is True
+    assert (await patch(olga, "/screenings/1", {"orphan_rule": False}))["orphan_rule"] is False
 
 
 async def test_a_cancelled_screening_stays_readable_and_its_bookings_are_refunded(
