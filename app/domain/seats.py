@@ -76,10 +76,6 @@ class Layout:
             raise UnknownSeats(tuple(unknown))
         return tuple(found)
 
-    def seats_of(self, seat_ids: Iterable[int]) -> tuple[Seat, ...]:
-        """The seats with these ids. Raises UnknownSeats as `find` does."""
-        return self.find(SeatNames(ids=tuple(seat_ids)))
-
     def label_of(self, seat_id: int) -> str:
         """What a ticket says, also of a seat that was taken out of the house since."""
         seat = self.by_id.get(seat_id)

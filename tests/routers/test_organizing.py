@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.people import Role
 from tests.organizers import token_of
-from tests.routers.visitors import BASES, Database, Visitor, labels, refused, told
+from tests.routers.visitors import BASES, Database, Visitor, labels, refused, time_passes, told
 
 Json = dict[str, Any]
 
@@ -268,6 +268,22 @@ async def test_a_seat_whose_hold_is_over_may_go(olga: Visitor, ada: Visitor, dat
 
     assert "D20" not in [seat["label"] for seat in (await olga.read("/screenings/1/seats"))["seats"]]
     assert (await olga.read("/screenings/1/availability"))["taken"] == []
+
+
+@pytest.mark.parametrize("call", ["confirm", "extend"])
+async def test_whoever_is_late_for_a_seat_that_went_is_told_so(
+    olga: Visitor, ada: Visitor, database: Database, call: str
+) -> None:
+    hold = await ada.hold("D19", "D20")
+    await time_passes(database, hold, 301)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
+
+    late = await ada.post(f"/reservations/{hold['id']}/{call}")
+
+    problem = refused(late, 409, "reservation-expired", "expired_at", "seats")
+    assert labels(problem["seats"]) == ["D20"]
+    assert "D20 is no longer available" in problem["detail"]
+    assert await olga.taken() == {}
 
 
 async def test_an_old_booking_still_says_where_one_sat(olga: Visitor, ada: Visitor, database: Database) -> None:
