@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.layouts import Rebuilding, SeatDraft
+from app.domain.layouts import SeatDraft
+from app.domain.rebuilding import Place, Rebuilding
 from app.domain.seats import Layout, Seat
 
 # One statement, so that the revision and the seats are of one moment. A theater without seats gives one row.
@@ -49,17 +50,17 @@ _DRAFTS = """
 """
 _KEEP = text(f"""
     UPDATE seats
-       SET position = draft.position, section = draft.section, row = draft.row, number = draft.number,
-           category = draft.category, accessible = draft.accessible, companion = draft.companion,
+       SET position = draft.position, label = draft.label, section = draft.section, row = draft.row,
+           number = draft.number, category = draft.category, accessible = draft.accessible, companion = draft.companion,
            restricted_view = draft.restricted_view, x = draft.x, y = draft.y, removed_at = NULL
       FROM {_DRAFTS}
      WHERE seats.id = draft.id
        AND (seats.removed_at IS NOT NULL OR
-            (seats.position, seats.section, seats.row, seats.number, seats.category, seats.accessible, seats.companion,
-             seats.restricted_view, seats.x, seats.y)
+            (seats.position, seats.label, seats.section, seats.row, seats.number, seats.category, seats.accessible,
+             seats.companion, seats.restricted_view, seats.x, seats.y)
             IS DISTINCT FROM
-            (draft.position, draft.section, draft.row, draft.number, draft.category, draft.accessible, draft.companion,
-             draft.restricted_view, draft.x, draft.y))
+            (draft.position, draft.label, draft.section, draft.row, draft.number, draft.category, draft.accessible,
+             draft.companion, draft.restricted_view, draft.x, draft.y))
 """)  # noqa: S608 - our own names
 _BUILD = text(f"""
     INSERT INTO seats (theater_id, position, label, section, row, number, category, accessible, companion,
@@ -67,8 +68,12 @@ _BUILD = text(f"""
     SELECT CAST(:theater_id AS integer), draft.position, draft.label, draft.section, draft.row, draft.number,
            draft.category, draft.accessible, draft.companion, draft.restricted_view, draft.x, draft.y
       FROM {_DRAFTS}
-     WHERE draft.id IS NULL ORDER BY draft.position
+     ORDER BY draft.position
 """)  # noqa: S608 - our own names
+_FORMER = text("""
+    SELECT id, section, row, number FROM seats
+     WHERE theater_id = CAST(:theater_id AS bigint) AND removed_at IS NOT NULL ORDER BY removed_at, position
+""")
 _TAKE_OUT = text("UPDATE seats SET removed_at = clock_timestamp() WHERE id = ANY(CAST(:seat_ids AS integer[]))")
 
 _CATEGORIES = text("""
@@ -108,16 +113,34 @@ async def add(
         await connection.execute(_ADD_WITH_IDS_FROM, {"theater_id": theater_id, "first_id": first_id, **columns})
 
 
+async def former_places(connection: AsyncConnection, theater_id: int) -> dict[int, Place]:
+    """Where the seats stood that were taken out of a theater, by their ids; the last one comes last."""
+    rows = await connection.execute(_FORMER, {"theater_id": theater_id})
+    return {row.id: (row.section, row.row, row.number) for row in rows}
+
+
 async def rebuild(connection: AsyncConnection, theater_id: int, rebuilding: Rebuilding) -> None:
-    """Write a changed layout down: who goes, who stays, who is new. In this order a label is never there twice."""
+    """Write a changed layout down: who goes, who stays, who comes back, who is new.
+
+    In this order a label is never there twice: others may get the label of one who goes, or who has another one now.
+    """
     await connection.execute(_TAKE_OUT, {"seat_ids": [seat.id for seat in rebuilding.gone]})
-    columns: dict[str, object] = {
-        "id": [seat_id for _, seat_id in rebuilding.seats],
-        "position": list(range(1, len(rebuilding.seats) + 1)),
-        **{name: [getattr(draft, name) for draft, _ in rebuilding.seats] for name in _COLUMNS},
-    }
-    await connection.execute(_KEEP, columns)
-    await connection.execute(_BUILD, {"theater_id": theater_id, **columns})
+    numbered = [(at, draft, seat_id) for at, (draft, seat_id) in enumerate(rebuilding.seats, start=1)]
+    back = rebuilding.back
+    await _write(connection, _KEEP, theater_id, [each for each in numbered if each[2] and each[2] not in back])
+    await _write(connection, _KEEP, theater_id, [each for each in numbered if each[2] in back])
+    await _write(connection, _BUILD, theater_id, [each for each in numbered if each[2] is None])
+
+
+async def _write(
+    connection: AsyncConnection, what: TextClause, theater_id: int, seats: Sequence[tuple[int, SeatDraft, int | None]]
+) -> None:
+    """These seats, each with its position and its id, if it has one."""
+    if seats:
+        columns: dict[str, object] = {name: [getattr(draft, name) for _, draft, _ in seats] for name in _COLUMNS}
+        positions, seat_ids = [position for position, _, _ in seats], [seat_id for _, _, seat_id in seats]
+        given = {"theater_id": theater_id, "id": seat_ids, "position": positions, **columns}
+        await connection.execute(what, given)
 
 
 async def categories(connection: AsyncConnection, theater_id: int) -> list[str]:

@@ -1,6 +1,6 @@
 """Screenings as organizers plan them: locked, written down, changed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import insert, select, text, update
@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import schema
 from app.db.screenings import UNLIMITED, Row, prices_of
-from app.domain.planning import PlannedScreening, ScreeningPlan
+from app.domain.claims import ClaimStatus
+from app.domain.planning import PlannedScreening, ScreeningPlan, SeatInUse
 from app.domain.refusals import Candidate
 
 _LIMITS = (
@@ -36,10 +37,13 @@ _SOME_TO_COME = text(f"{_TO_COME} LIMIT :at_most")
 
 _MOVE_LAYOUTS = text("UPDATE screenings SET layout_revision = :layout_revision WHERE theater_id = :theater_id")
 
-_TAKEN = text("""
-    SELECT DISTINCT seat_id FROM seat_claims
+# Of what stands on a seat in several screenings the firmest is told, and how many screenings there are.
+_IN_USE = text("""
+    SELECT DISTINCT ON (seat_id) seat_id, status, screening_id, count(*) OVER (PARTITION BY seat_id) AS screenings
+      FROM seat_claims
      WHERE screening_id = ANY(CAST(:screening_ids AS integer[])) AND seat_id = ANY(CAST(:seat_ids AS integer[]))
-       AND (status = 'booked' OR (status = 'held' AND expires_at > clock_timestamp()))
+       AND (status <> 'held' OR expires_at > clock_timestamp())
+     ORDER BY seat_id, array_position(ARRAY['booked', 'held', 'blocked'], status), screening_id
 """)
 _EVER_TAKEN = text("""
     SELECT EXISTS (SELECT FROM reservations WHERE screening_id = :screening_id)
@@ -75,10 +79,14 @@ async def candidates(connection: AsyncConnection, theater_id: int, at_most: int)
     return tuple(Candidate(row.id, row.title, row.starts_at) for row in rows)
 
 
-async def taken(connection: AsyncConnection, screening_ids: Sequence[int], seat_ids: Sequence[int]) -> Collection[int]:
-    """Those of the seats that somebody holds at this moment or booked in any of these screenings. Ask after locking."""
+async def in_use(
+    connection: AsyncConnection, screening_ids: Sequence[int], seat_ids: Sequence[int]
+) -> dict[int, SeatInUse]:
+    """Those of the seats that somebody holds at this moment or booked, or that are blocked, in any of these screenings,
+    by their ids. Ask after locking."""
     given = {"screening_ids": list(screening_ids), "seat_ids": list(seat_ids)}
-    return set((await connection.execute(_TAKEN, given)).scalars())
+    rows = await connection.execute(_IN_USE, given)
+    return {row.seat_id: SeatInUse(row.seat_id, ClaimStatus(row.status), *row[2:]) for row in rows}
 
 
 async def was_ever_taken(connection: AsyncConnection, screening_id: int) -> bool:
@@ -113,7 +121,14 @@ async def move_layouts(connection: AsyncConnection, theater_id: int, layout_revi
 
 
 def _planned(row: Row) -> PlannedScreening:
-    return PlannedScreening(row["id"], row["theater_id"], row["revision"], _plan(row))
+    return PlannedScreening(
+        id=row["id"],
+        theater_id=row["theater_id"],
+        revision=row["revision"],
+        layout_revision=row["layout_revision"],
+        is_cancelled=row["cancelled_at"] is not None,
+        plan=_plan(row),
+    )
 
 
 def _plan(row: Row) -> ScreeningPlan:

@@ -174,20 +174,13 @@ class TheaterInUse(Refusal):
     screenings: tuple[Candidate, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SeatInUse:
-    """A seat that somebody holds or booked."""
-
-    seat_id: int
-    label: str
-
-
 @dataclass(slots=True, eq=False)
 class LayoutInUse(Refusal):
-    """An edit would drop these seats, and somebody holds or booked them in a screening that is not over."""
+    """The layout does not have these seats, and somebody holds or booked them in a screening that has not begun, or the
+    house blocked them there; each says where."""
 
     code: ClassVar[str] = "layout-in-use"
-    seats: tuple[SeatInUse, ...]
+    seats: tuple[SeatInTheWay, ...]
 
 
 @dataclass(slots=True, eq=False)

@@ -21,7 +21,7 @@ class SeatIn(Strict):
     """A seat of a row, by itself."""
 
     number: int = Field(ge=0, le=1_000_000, examples=[12])
-    label: Name | None = Field(None, description="Unique in the theater. Not given: made from row and number.")
+    label: Name | None = Field(None, description="Unique in the theater. Not given: as before, else row and number.")
     category: Name | None = Field(None, description="Not given: that of the row, else that of the section.")
     accessible: bool = False
     companion: bool = False

@@ -65,7 +65,9 @@ async def test_an_edit_that_waits_for_a_hold_leaves_its_seat_alone(
 
     assert hold.status_code == 201
     assert codes([edit]) == ["layout-in-use"]
-    assert edit.json()["seats"] == [{"seat_id": 80, "label": "D20"}]
+    assert edit.json()["seats"] == [
+        {"seat_id": 80, "label": "D20", "status": "reserved", "reason": "Held in screening 1."}
+    ]
     assert await seats(client) == {"D20": "reserved"}
 
 

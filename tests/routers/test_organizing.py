@@ -211,6 +211,53 @@ async def test_a_seat_is_known_by_its_label(olga: Visitor) -> None:
     assert await olga.read("/theaters/1/layout") == layout
 
 
+async def test_a_balcony_with_a_row_of_the_same_name_changes_no_other_seat(olga: Visitor, ada: Visitor) -> None:
+    told(await olga.ask("POST", "/screenings/1/blocks", {"seats": ["A3"]}), 200)
+    await ada.hold("B1")
+    wider = house()
+    wider["sections"].append({"name": "Balcony", "category": "premium", "rows": [{"row": "A", "seats": 5}]})
+
+    layout = told(await olga.ask("PUT", "/theaters/1/layout", wider), 200)
+
+    assert [seat["id"] for seat in layout["seats"][:80]] == list(range(1, 81))
+    assert labels(layout["seats"])[:3] == ["A1", "A2", "A3"]
+    assert labels(layout["seats"])[80:] == [f"Balcony-A-{number}" for number in range(1, 6)]
+    assert await olga.taken() == {"A3": "blocked", "B1": "reserved"}
+    in_the_way = refused(
+        await ada.post("/screenings/1/reservations", {"seats": ["A3"]}), 409, "seats-unavailable",
+        "seats", "available_seats",
+    )  # fmt: skip
+    assert in_the_way["seats"][0]["status"] == "blocked"
+
+
+async def test_labels_that_are_given_name_seats_move_them_and_bring_them_back(olga: Visitor, ada: Visitor) -> None:
+    """Every write of labels that the index seats_label_in_use might not like."""
+    booking = await ada.book("A1")
+
+    def row_a(*labels: str | None) -> Json:
+        plan = house()
+        given = [{"number": n, **({"label": label} if label else {})} for n, label in enumerate(labels, start=1)]
+        plan["sections"][0]["rows"][0]["seats"] = given
+        return plan
+
+    async def put(*given: str | None, **more: Json) -> dict[str, int]:
+        plan = row_a(*given)
+        plan["sections"] += more.values()
+        layout = told(await olga.ask("PUT", "/theaters/1/layout", plan), 200)
+        return {seat["label"]: seat["id"] for seat in layout["seats"] if seat["row"] == "A"}
+
+    assert await put("Box", None, None) == {"Box": 1, "A2": 2, "A3": 3}
+    assert labels((await ada.read(f"/bookings/{booking['id']}"))["seats"]) == ["Box"]
+    assert await put("A2", "Box", None) == {"A2": 2, "Box": 1, "A3": 3}
+    assert await put("Box", None) == {"Box": 1, "A2": 2}
+    assert await put("Box", "X", "A2") == {"Box": 1, "X": 1323, "A2": 2}
+    assert await put("Box", "A4") == {"Box": 1, "A4": 4}
+    assert await put("Box", "X", None) == {"Box": 1, "X": 1323, "A2": 2}
+    annex = {"name": "Annex", "category": "premium", "rows": [{"row": "A", "seats": [{"number": 2}]}]}
+    assert await put("Box", "X", "New", annex=annex) == {"Box": 1, "X": 1323, "New": 2, "A2": 1324}
+    assert await olga.taken() == {"Box": "booked"}
+
+
 async def test_a_seat_that_comes_back_is_the_same_seat(olga: Visitor) -> None:
     told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
 
@@ -254,10 +301,41 @@ async def test_a_seat_that_is_held_or_booked_cannot_go(olga: Visitor, ada: Visit
 
     problem = refused(await olga.ask("PUT", "/theaters/1/layout", house(17)), 409, "layout-in-use", "seats")
 
-    assert problem["seats"] == [{"seat_id": 78, "label": "D18"}, {"seat_id": 80, "label": "D20"}]
+    assert problem["seats"] == [
+        {"seat_id": 78, "label": "D18", "status": "booked", "reason": "Booked in screening 1."},
+        {"seat_id": 80, "label": "D20", "status": "reserved", "reason": "Held in screening 1."},
+    ]
     assert len((await olga.read("/theaters/1/layout"))["seats"]) == 80
     told(await olga.ask("PUT", "/theaters/1/layout", house(20, E="standard")), 200)
     assert await olga.taken() == {"D18": "booked", "D20": "reserved"}
+
+
+async def test_a_blocked_seat_cannot_go_until_it_is_unblocked(olga: Visitor) -> None:
+    told(await olga.ask("POST", "/screenings/1/blocks", {"seats": ["D20"], "reason": "A pillar"}), 200)
+
+    problem = refused(await olga.ask("PUT", "/theaters/1/layout", house(19)), 409, "layout-in-use", "seats")
+
+    assert problem["seats"] == [
+        {"seat_id": 80, "label": "D20", "status": "blocked", "reason": "Blocked in screening 1."}
+    ]
+    assert "D20 is in use" in problem["detail"]
+    told(await olga.ask("DELETE", "/screenings/1/blocks", {"seats": ["D20"]}), 200)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
+
+
+async def test_what_stands_on_a_seat_in_several_screenings_is_told_with_the_firmest_first(
+    olga: Visitor, ada: Visitor
+) -> None:
+    label = (await olga.read("/theaters/2/layout"))["seats"][-1]["label"]
+    told(await olga.ask("POST", "/screenings/2/blocks", {"seats": [label]}), 200)
+    await ada.book(label, screening=3)
+    smaller = {"sections": [{"name": "S", "category": "standard", "rows": [{"row": "Z", "seats": 1}]}]}
+
+    problem = refused(await olga.ask("PUT", "/theaters/2/layout", smaller), 409, "layout-in-use", "seats")
+
+    [seat] = problem["seats"]
+    assert (seat["label"], seat["status"]) == (label, "booked")
+    assert seat["reason"] == "Booked in screening 3, and in use in 1 more."
 
 
 async def test_a_seat_whose_hold_is_over_may_go(olga: Visitor, ada: Visitor, database: Database) -> None:

@@ -7,6 +7,7 @@ revision has moved: nobody gets a seat in between.
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -15,9 +16,10 @@ from app.db.screenings import Defaults
 from app.db.seat_maps import occupancy
 from app.db.theaters import LockedTheater
 from app.domain.catalogue import ListedScreening, Theater
-from app.domain.layouts import LayoutRefused, SeatDraft, categories_of, lay_out, rebuild
+from app.domain.layouts import LayoutRefused, SeatDraft, SectionPlan, categories_of, draw, lay_out
 from app.domain.people import Person
 from app.domain.planning import must_have_prices
+from app.domain.rebuilding import must_leave_alone, rebuild
 from app.domain.refusals import Flaw, NotFound, PreconditionFailed, TheaterInUse
 from app.domain.seats import Layout
 from app.schemas.layouts import LayoutIn
@@ -43,7 +45,7 @@ class Organizing:
 
     async def open_theater(self, wanted: TheaterIn, by: Person | None) -> Theater:
         """A new theater, with its seats if there is a layout. Raises LayoutRefused."""
-        drafts = [] if wanted.layout is None else await _laid_out(wanted.layout, within="layout")
+        drafts = [] if wanted.layout is None else await _seats_of(lay_out, wanted.layout, within="layout")
         async with self._engine.begin() as connection:
             theater_id = await theaters.add(connection, wanted.name, wanted.timezone)
             if drafts:
@@ -80,24 +82,25 @@ class Organizing:
     async def rebuild(
         self, theater_id: int, layout: LayoutIn, by: Person | None, revision: int | None = None
     ) -> Layout:
-        """Other seats for a theater. A seat is known by its label; `revision` is that of the layout.
+        """Other seats for a theater. Which seat is the same as before: domain.rebuilding; `revision` is the layout's.
 
-        Raises NotFound, LayoutRefused, LayoutInUse naming the seats that would go and that somebody holds or booked in
-        a screening to come, and Flawed naming a category without a price there.
+        Raises NotFound, LayoutRefused, LayoutInUse naming the seats that would go and that are in use in a screening to
+        come, and Flawed naming a category without a price there.
         """
-        drafts = await _laid_out(layout)
+        drafts = await _seats_of(draw, layout)
         async with self._engine.begin() as connection:
             theater = await _locked(connection, theater_id)
             _must_be(revision, theater.layout_revision)
-            screening_ids = await planning.lock_all(connection, theater_id)
-            to_come = await planning.to_come(connection, theater_id)
-            must_have_prices(categories_of(drafts), to_come)
             standing = await layouts.read(connection, theater_id)
             if standing is None:
                 raise NotFound("theater")
-            rebuilding = rebuild(standing, drafts)
+            former = await layouts.former_places(connection, theater_id)
+            rebuilding = await asyncio.to_thread(rebuild, standing, drafts, former)
+            screening_ids = await planning.lock_all(connection, theater_id)
+            to_come = await planning.to_come(connection, theater_id)
+            must_have_prices(categories_of(drafts), to_come)
             gone = [seat.id for seat in rebuilding.gone]
-            rebuilding.must_leave_alone(await planning.taken(connection, [each.id for each in to_come], gone))
+            must_leave_alone(rebuilding.gone, await planning.in_use(connection, [each.id for each in to_come], gone))
             await layouts.rebuild(connection, theater_id, rebuilding)
             await theaters.move_layout(connection, theater_id)
             await planning.move_layouts(connection, theater_id, theater.layout_revision + 1)
@@ -143,10 +146,12 @@ class Organizing:
         return await self._catalogue.screening(screening_id)
 
 
-async def _laid_out(layout: LayoutIn, within: str | None = None) -> list[SeatDraft]:
+async def _seats_of(
+    plan: Callable[[Sequence[SectionPlan]], Sequence[SeatDraft]], layout: LayoutIn, within: str | None = None
+) -> Sequence[SeatDraft]:
     """The seats of a layout; a large one takes a while, and others are served meanwhile. Raises LayoutRefused."""
     try:
-        return list(await asyncio.to_thread(lay_out, layout.plan()))
+        return await asyncio.to_thread(plan, layout.plan())
     except LayoutRefused as refused:
         if within is None:
             raise
