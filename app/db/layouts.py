@@ -1,11 +1,12 @@
-"""The seats of a theater: read whole, written a set at a time."""
+"""The seats of a theater, as they stand and as they were: read whole, written a set at a time."""
 
 from collections.abc import Sequence
 
+import orjson
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.layouts import SeatDraft
+from app.domain.layouts import SeatDraft, categories_of
 from app.domain.rebuilding import Place, Rebuilding
 from app.domain.seats import Layout, Seat
 
@@ -17,6 +18,28 @@ _LAYOUT = text("""
       FROM theaters LEFT JOIN seats ON seats.theater_id = theaters.id
      WHERE theaters.id = CAST(:theater_id AS bigint)
      ORDER BY seats.removed_at, seats.position
+""")
+
+_FORMER_LAYOUT = text("""
+    SELECT CAST(seats AS text) FROM former_layouts
+     WHERE theater_id = CAST(:theater_id AS bigint) AND revision = :revision
+""")
+# Under the lock of the theater, before the seats are changed: once, and only if somebody goes on standing on them.
+_KEEP_FORMER = text("""
+    INSERT INTO former_layouts (theater_id, revision, seats)
+    SELECT theaters.id, theaters.layout_revision,
+           (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                       'id', seats.id, 'label', label, 'section', section, 'row', seats.row, 'number', number,
+                       'category', category, 'accessible', accessible, 'companion', companion,
+                       'restricted_view', restricted_view, 'x', x, 'y', y) ORDER BY position), '[]')
+              FROM seats WHERE seats.theater_id = theaters.id AND seats.removed_at IS NULL)
+      FROM theaters
+     WHERE theaters.id = CAST(:theater_id AS bigint)
+       AND EXISTS (SELECT FROM screenings
+                    WHERE screenings.theater_id = theaters.id AND screenings.layout_revision = theaters.layout_revision
+                      AND screenings.id <> ALL(CAST(:moving AS integer[])))
+       AND NOT EXISTS (SELECT FROM former_layouts AS kept
+                        WHERE kept.theater_id = theaters.id AND kept.revision = theaters.layout_revision)
 """)
 
 _ADD = """
@@ -88,18 +111,42 @@ _THEATER_OF = text("""
 """)
 
 
-async def read(connection: AsyncConnection, theater_id: int) -> Layout | None:
-    """The layout of a theater as it stands; None: there is no such theater."""
+async def read(connection: AsyncConnection, theater_id: int, revision: int | None = None) -> Layout | None:
+    """The layout of a theater as it stands, or as it was at a revision, if that is kept. None: no such theater."""
     rows = (await connection.execute(_LAYOUT, {"theater_id": theater_id})).all()
     if not rows:
         return None
     seats = [row for row in rows if row.id is not None]
-    return Layout(
+    standing = Layout(
         theater_id,
         rows[0].layout_revision,
         tuple(Seat(*row[1:-1]) for row in seats if row.removed_at is None),
         {row.id: row.label for row in seats if row.removed_at is not None},
     )
+    if revision is None or revision >= standing.revision:
+        return standing
+    return await _former(connection, standing, revision) or standing
+
+
+async def _former(connection: AsyncConnection, standing: Layout, revision: int) -> Layout | None:
+    """The layout as it was. Whoever is not in it, now or ever, has a label for old tickets."""
+    given = {"theater_id": standing.theater_id, "revision": revision}
+    kept: str | None = (await connection.execute(_FORMER_LAYOUT, given)).scalar_one_or_none()
+    if kept is None:
+        return None
+    seats = tuple(Seat(**{**seat, "x": float(seat["x"]), "y": float(seat["y"])}) for seat in orjson.loads(kept))
+    others = {**standing.former, **{seat.id: seat.label for seat in standing.seats}}
+    for seat in seats:
+        others.pop(seat.id, None)
+    return Layout(standing.theater_id, revision, seats, others)
+
+
+async def keep_former(connection: AsyncConnection, theater_id: int, moving: Sequence[int]) -> None:
+    """Keep the layout as it stands, if there are screenings that go on standing on it: all but the `moving` ones.
+
+    Kept already, it is not written again.
+    """
+    await connection.execute(_KEEP_FORMER, {"theater_id": theater_id, "moving": list(moving)})
 
 
 async def add(
@@ -143,9 +190,12 @@ async def _write(
         await connection.execute(what, given)
 
 
-async def categories(connection: AsyncConnection, theater_id: int) -> list[str]:
-    """The categories that the seats of a theater have."""
-    return list((await connection.execute(_CATEGORIES, {"theater_id": theater_id})).scalars())
+async def categories(connection: AsyncConnection, theater_id: int, revision: int | None = None) -> tuple[str, ...]:
+    """The categories that the seats of a theater have, or had at a revision that is kept."""
+    layout = None if revision is None else await read(connection, theater_id, revision)
+    if layout is not None:
+        return categories_of(layout.seats)
+    return tuple((await connection.execute(_CATEGORIES, {"theater_id": theater_id})).scalars())
 
 
 async def theater_of(connection: AsyncConnection, seat_ids: Sequence[int]) -> int | None:

@@ -1,6 +1,7 @@
 """Screenings as organizers plan them: locked, written down, changed."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, text, update
@@ -24,18 +25,26 @@ _THEATER_OF = text("SELECT theater_id FROM screenings WHERE id = CAST(:screening
 # FOR NO KEY UPDATE is the box office's lock: nobody takes seats until the transaction ends, and whoever waits for it
 # then reads the row anew.
 _LOCK = text("SELECT * FROM screenings WHERE id = CAST(:screening_id AS bigint) FOR NO KEY UPDATE")
-_LOCK_ALL = text("SELECT id FROM screenings WHERE theater_id = :theater_id ORDER BY id FOR NO KEY UPDATE")
+# now() is earlier than any clock that is read afterwards, so none of those to come is left out.
+_LOCK_TO_COME = text("""
+    SELECT id FROM screenings WHERE theater_id = :theater_id AND starts_at > now() ORDER BY id FOR NO KEY UPDATE
+""")
+_ALL_TO_COME = text("""
+    SELECT * FROM screenings
+     WHERE theater_id = :theater_id AND starts_at > clock_timestamp() AND cancelled_at IS NULL ORDER BY starts_at, id
+""")
+_IS_TO_COME = text("SELECT CAST(:starts_at AS timestamptz) > clock_timestamp()")
 
 # To come, or still to be sold: the same as in `screenings.meant`.
-_TO_COME = """
+_CANDIDATES = text("""
     SELECT * FROM screenings
      WHERE theater_id = :theater_id AND (starts_at > now() OR sales_close_at > now()) AND cancelled_at IS NULL
-     ORDER BY starts_at, id
-"""
-_ALL_TO_COME = text(_TO_COME)
-_SOME_TO_COME = text(f"{_TO_COME} LIMIT :at_most")
+     ORDER BY starts_at, id LIMIT :at_most
+""")
 
-_MOVE_LAYOUTS = text("UPDATE screenings SET layout_revision = :layout_revision WHERE theater_id = :theater_id")
+_MOVE_LAYOUTS = text("""
+    UPDATE screenings SET layout_revision = :layout_revision WHERE id = ANY(CAST(:screening_ids AS integer[]))
+""")
 
 # Of what stands on a seat in several screenings the firmest is told, and how many screenings there are.
 _IN_USE = text("""
@@ -62,20 +71,26 @@ async def lock(connection: AsyncConnection, screening_id: int) -> PlannedScreeni
     return _planned((await connection.execute(_LOCK, {"screening_id": screening_id})).mappings().one())
 
 
-async def lock_all(connection: AsyncConnection, theater_id: int) -> list[int]:
-    """As `lock`, for all screenings of a theater that there ever were, in the order in which everybody locks them."""
-    return list((await connection.execute(_LOCK_ALL, {"theater_id": theater_id})).scalars())
+async def lock_to_come(connection: AsyncConnection, theater_id: int) -> None:
+    """As `lock`, for all screenings of a theater that have not begun, in the order in which everybody locks them."""
+    await connection.execute(_LOCK_TO_COME, {"theater_id": theater_id})
 
 
 async def to_come(connection: AsyncConnection, theater_id: int) -> list[PlannedScreening]:
-    """The screenings of a theater for which seats may still be taken, the soonest first, cancelled ones left out."""
+    """The screenings of a theater that have not begun, the soonest first, cancelled ones left out."""
     rows = await connection.execute(_ALL_TO_COME, {"theater_id": theater_id})
     return [_planned(row) for row in rows.mappings()]
 
 
+async def is_to_come(connection: AsyncConnection, starts_at: datetime) -> bool:
+    """Is this moment still to come?"""
+    found: bool = (await connection.execute(_IS_TO_COME, {"starts_at": starts_at})).scalar_one()
+    return found
+
+
 async def candidates(connection: AsyncConnection, theater_id: int, at_most: int) -> tuple[Candidate, ...]:
-    """As `to_come`, in a few words."""
-    rows = await connection.execute(_SOME_TO_COME, {"theater_id": theater_id, "at_most": at_most})
+    """Screenings of a theater for which seats may still be taken, the soonest first, in a few words."""
+    rows = await connection.execute(_CANDIDATES, {"theater_id": theater_id, "at_most": at_most})
     return tuple(Candidate(row.id, row.title, row.starts_at) for row in rows)
 
 
@@ -108,16 +123,20 @@ async def add(
     return new_id
 
 
-async def change(connection: AsyncConnection, screening_id: int, plan: ScreeningPlan) -> None:
-    """Write an edit down. Lock first."""
+async def change(
+    connection: AsyncConnection, screening_id: int, plan: ScreeningPlan, layout_revision: int | None = None
+) -> None:
+    """Write an edit down, and on which revision of the layout it stands from now on, if that changes. Lock first."""
     table = schema.screenings
+    columns = _columns(plan) | ({} if layout_revision is None else {"layout_revision": layout_revision})
     edit = update(table).where(table.c.id == screening_id)
-    await connection.execute(edit.values(revision=table.c.revision + 1, **_columns(plan)))
+    await connection.execute(edit.values(revision=table.c.revision + 1, **columns))
 
 
-async def move_layouts(connection: AsyncConnection, theater_id: int, layout_revision: int) -> None:
-    """All screenings of a theater stand on this revision of its layout now. Lock them first."""
-    await connection.execute(_MOVE_LAYOUTS, {"theater_id": theater_id, "layout_revision": layout_revision})
+async def move_layouts(connection: AsyncConnection, screening_ids: Sequence[int], layout_revision: int) -> None:
+    """These screenings stand on this revision of the layout now. Lock them first."""
+    given = {"screening_ids": list(screening_ids), "layout_revision": layout_revision}
+    await connection.execute(_MOVE_LAYOUTS, given)
 
 
 def _planned(row: Row) -> PlannedScreening:

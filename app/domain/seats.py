@@ -46,7 +46,8 @@ class SeatNames:
 class Layout:
     """A theater's seats in their order, as they were at one revision.
 
-    `former` are the labels of seats that were taken out: on no map and in nobody's reach, but on old tickets.
+    `former` are the labels of seats that the theater had before, or has since: on no map and in nobody's reach, but on
+    old tickets.
     """
 
     theater_id: int

@@ -15,45 +15,45 @@ SEATS_KEPT = 500_000
 
 
 class Layouts:
-    """Layouts by theater, each as new as it was ever asked for; those not asked for longest are given up first."""
+    """Layouts by theater and revision; those not asked for longest are given up first."""
 
     def __init__(self, engine: AsyncEngine, seats_kept: int = SEATS_KEPT) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._seats_kept = seats_kept
-        self._known: OrderedDict[int, Layout] = OrderedDict()
+        self._known: OrderedDict[tuple[int, int], Layout] = OrderedDict()
         self._loading: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def at(self, theater_id: int, revision: int) -> Layout:
-        """The layout of a theater at this revision, or a newer one. Many who ask at once cause one reading.
+        """The layout of a theater at this revision; as it stands, if nothing stands on that one any more.
 
-        Raises NotFound when there is no such theater.
+        Many who ask at once cause one reading. Raises NotFound when there is no such theater.
         """
         known = self.at_hand(theater_id, revision)
         if known is not None:
             return known
         async with self._loading.setdefault(theater_id, asyncio.Lock()):
             known = self.at_hand(theater_id, revision)
-            return known or await self._load(theater_id)
+            return known or await self._load(theater_id, revision)
 
     def at_hand(self, theater_id: int, revision: int) -> Layout | None:
         """As `at`, if it was read already."""
-        layout = self._known.get(theater_id)
-        if layout is None or layout.revision < revision:
-            return None
-        self._known.move_to_end(theater_id)
+        wanted = theater_id, revision
+        layout = self._known.get(wanted)
+        if layout is not None:
+            self._known.move_to_end(wanted)
         return layout
 
     def theater_of(self, seat_id: int) -> int | None:
         """The theater of a seat, if a layout at hand has it: a seat never moves to another house."""
         return next((layout.theater_id for layout in self._known.values() if seat_id in layout.by_id), None)
 
-    async def _load(self, theater_id: int) -> Layout:
+    async def _load(self, theater_id: int, revision: int) -> Layout:
         async with self._engine.connect() as connection:
-            layout = await layouts.read(connection, theater_id)
+            layout = await layouts.read(connection, theater_id, revision)
         if layout is None:
             raise NotFound("theater")
-        self._known[theater_id] = layout
-        self._known.move_to_end(theater_id)
+        layout = self._known.setdefault((theater_id, layout.revision), layout)
+        self._known.move_to_end((theater_id, layout.revision))
         while len(self._known) > 1 and sum(len(each.seats) for each in self._known.values()) > self._seats_kept:
             self._known.popitem(last=False)
         return layout

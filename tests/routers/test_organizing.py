@@ -372,7 +372,154 @@ async def test_an_old_booking_still_says_where_one_sat(olga: Visitor, ada: Visit
 
     assert labels((await ada.read(f"/bookings/{booking['id']}"))["seats"]) == ["D19", "D20"]
     compact = await olga.read("/screenings/1/availability")
-    assert ([seat_id for seat_id, *_ in compact["taken"]], compact["counts"]["booked"]) == ([79], 1)
+    assert ([seat_id for seat_id, *_ in compact["taken"]], compact["counts"]["booked"]) == ([79, 80], 2)
+
+
+# --- screenings that have begun keep their seats ----------------------------------------------------------------------
+
+MAPS = ["/screenings/1/seats", "/screenings/1/seats?section=D", "/screenings/1/availability"]
+
+
+async def begin(database: Database, screening: int = 1) -> None:
+    """The screening began a moment ago."""
+    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 second' WHERE id = $1", screening)
+
+
+@pytest.mark.parametrize("way", ["begun", "cancelled"])
+async def test_an_edit_changes_nothing_of_a_screening_that_is_over(
+    olga: Visitor, ada: Visitor, database: Database, way: str
+) -> None:
+    booking = await ada.book("D19", "D20")
+    told(await olga.ask("POST", "/screenings/1/blocks", {"seats": ["D18"]}), 200)
+    if way == "begun":
+        await begin(database)
+    else:
+        assert (await olga.delete("/screenings/1")).status_code == 204
+    before = [await olga.get(path) for path in MAPS]
+    ticket, personal = await ada.read(f"/bookings/{booking['id']}"), await ada.read("/screenings/1/seats/me")
+    renamed = house(15, E="royal")
+    renamed["sections"][0]["rows"][0]["seats"] = [{"number": n, "label": f"Loge {n}"} for n in range(1, 21)]
+
+    layout = told(await olga.ask("PUT", "/theaters/1/layout", renamed), 200)
+
+    assert len(layout["seats"]) == 95
+    after = [await olga.get(path) for path in MAPS]
+    assert [(each.content, each.headers["etag"]) for each in after] == [
+        (each.content, each.headers["etag"]) for each in before
+    ]
+    assert await ada.read(f"/bookings/{booking['id']}") == ticket
+    assert await ada.read("/screenings/1/seats/me") == personal
+    assert (await olga.read("/screenings/1/seats/80/history"))["items"][-1]["to"] == "booked"
+    assert (await olga.read("/screenings/1/seats/77/history"))["items"] == []
+    refused(await olga.get("/screenings/1/seats/1323/history"), 404, "not-found")
+
+
+async def test_screenings_that_began_before_different_edits_keep_different_seats(
+    olga: Visitor, database: Database
+) -> None:
+    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": PRICES}
+    await begin(database)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
+    second = told(await olga.post("/theaters/1/screenings", new), 201)["id"]
+    await begin(database, second)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(25)), 200)
+    third = told(await olga.post("/theaters/1/screenings", new), 201)["id"]
+    told(await olga.ask("PUT", "/theaters/1/layout", house(18)), 200)
+
+    counted = [(await olga.read(f"/screenings/{each}/seats"))["counts"]["available"] for each in (1, second, third)]
+
+    assert counted == [80, 79, 78]
+    kept = await database.fetch("SELECT theater_id, revision FROM former_layouts ORDER BY 1, 2")
+    assert [tuple(row) for row in kept] == [(1, 1), (1, 2)]
+
+
+async def test_a_house_that_had_no_seats_has_none_in_a_screening_that_has_begun(
+    olga: Visitor, database: Database
+) -> None:
+    theater = told(await olga.post("/theaters", {"name": "Field", "timezone": "UTC"}), 201)["id"]
+    new = {"title": "Open air", "starts_at": LATER["starts_at"], "prices": {}}
+    screening = told(await olga.post(f"/theaters/{theater}/screenings", new), 201)["id"]
+    await begin(database, screening)
+
+    told(await olga.ask("PUT", f"/theaters/{theater}/layout", house()), 200)
+
+    assert (await olga.read(f"/screenings/{screening}/seats"))["seats"] == []
+
+
+async def test_what_is_still_sold_after_the_start_is_sold_as_the_house_was(
+    olga: Visitor, ada: Visitor, bob: Visitor, database: Database
+) -> None:
+    await patch(olga, "/screenings/1", {"sales_close_at": LATER["starts_at"]})
+    hold = await ada.hold("D20")
+    await begin(database)
+
+    told(await olga.ask("PUT", "/theaters/1/layout", house(18, E="royal")), 200)
+
+    told(await ada.post(f"/reservations/{hold['id']}/extend"), 200)
+    await ada.confirm(hold)
+    await bob.book("D19")
+    assert await olga.taken() == {"D19": "booked", "D20": "booked"}
+    refused(
+        await bob.post("/screenings/1/reservations", {"seats": ["E1"]}), 404, "unknown-seats",
+        "unknown", "available_seats",
+    )  # fmt: skip
+    updates = (await olga.read("/screenings/1/changes"))["updates"]
+    assert {each["label"] for each in updates} == {"D19", "D20"}
+
+
+async def test_a_screening_that_has_begun_can_be_edited_whatever_the_house_has_now(
+    olga: Visitor, database: Database
+) -> None:
+    await begin(database)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(20, E="royal")), 200)
+
+    assert (await patch(olga, "/screenings/1", {"title": "The Storm"}))["title"] == "The Storm"
+    problem = refused(
+        await olga.ask("PATCH", "/screenings/1", {"prices": {"premium": None}}), 422, "validation", "errors"
+    )
+    assert wrong(problem) == [("body.prices.premium", "price_missing")]
+
+
+async def test_a_screening_is_not_put_into_the_future_while_its_seats_are_not_in_the_house(
+    olga: Visitor, ada: Visitor, database: Database
+) -> None:
+    await ada.book("D20")
+    told(await olga.ask("POST", "/screenings/1/blocks", {"seats": ["D19"]}), 200)
+    await begin(database)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(18)), 200)
+    before = await olga.read("/screenings/1")
+
+    problem = refused(await olga.ask("PATCH", "/screenings/1", LATER), 409, "layout-in-use", "seats")
+
+    assert problem["seats"] == [
+        {"seat_id": 79, "label": "D19", "status": "blocked", "reason": "Blocked in screening 1."},
+        {"seat_id": 80, "label": "D20", "status": "booked", "reason": "Booked in screening 1."},
+    ]
+    assert await olga.read("/screenings/1") == before
+    told(await olga.ask("PUT", "/theaters/1/layout", house(21)), 200)
+    changed = await patch(olga, "/screenings/1", LATER)
+    assert changed["starts_at"] == LATER["starts_at"]
+    seats = (await olga.read("/screenings/1/seats"))["seats"]
+    assert (len(seats), seats[-1]["label"]) == (81, "D21")
+    assert await olga.taken() == {"D19": "blocked", "D20": "booked"}
+    refused(await olga.ask("PUT", "/theaters/1/layout", house(18)), 409, "layout-in-use", "seats")
+
+
+async def test_a_screening_that_is_put_into_the_future_needs_a_price_for_what_the_house_has_now(
+    olga: Visitor, ada: Visitor, database: Database
+) -> None:
+    hold = await ada.hold("D20")
+    await begin(database)
+    await time_passes(database, hold, 301)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(18, E="royal")), 200)
+
+    problem = refused(await olga.ask("PATCH", "/screenings/1", LATER), 422, "validation", "errors")
+
+    assert wrong(problem) == [("body.prices.royal", "price_missing")]
+    await patch(olga, "/screenings/1", {**LATER, "prices": {"royal": euros(9900)}, "sales_open_at": None})
+    assert "E1" in labels((await ada.hold("E1"))["seats"])
+    late = await ada.post(f"/reservations/{hold['id']}/confirm")
+    assert labels(refused(late, 409, "reservation-expired", "expired_at", "seats")["seats"]) == ["D20"]
 
 
 async def test_every_category_needs_a_price_in_screenings_to_come(olga: Visitor) -> None:
