@@ -207,6 +207,11 @@ class Settings(BaseSettings):
         le=100_000,
         description="The most bookings of one user per day, in the theater's time zone. Not set: no limit.",
     )
+    limits_need_email: bool = Field(
+        False,
+        description="on: where a limit per user is set, a guest needs an email (422 otherwise). "
+        "Users with the same email share limits.",
+    )
 
     # Rate limits and origins
     rate_limits: bool = Field(True, description="on: requests are rate-limited. Default in the embedded mode: off.")

@@ -38,7 +38,7 @@ class GuestIn(Strict):
 
     email: Email = Field(
         examples=["ada@example.org"],
-        description="Where tickets are sent. Guests with the same email share their limits.",
+        description="Where tickets are sent. Users with the same email share their limits.",
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.people import emails
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -46,7 +48,9 @@ _ACCOUNT = text("""
 
 async def insert_guest(connection: AsyncConnection, email: str | None) -> int:
     """Create a guest, and return their id."""
-    return int((await connection.execute(_INSERT_GUEST, {"email": email})).scalar_one())
+    user_id = int((await connection.execute(_INSERT_GUEST, {"email": email})).scalar_one())
+    await emails.change(connection, user_id, email)
+    return user_id
 
 
 async def insert_passing_guests(connection: AsyncConnection, emails: Sequence[str | None]) -> list[int]:
