@@ -297,7 +297,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     passwords = Passwords(settings.password_queue_max)
     stack.callback(passwords.close)
     sessions = Sessions(engine, tokens, revocations, settings.refresh_token_seconds)
-    people = People(engine, sessions)
+    people = People(engine, sessions, defaults)
     layouts = Layouts(engine)
     catalogue = Catalogue(engine, layouts, defaults)
     clock = Clock()

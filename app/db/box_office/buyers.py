@@ -6,20 +6,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.db.connections import OfficeConnection
+from app.db.people.emails import SAME_BUYERS
 from app.db.rows import columns, maker
 
-# Users who have or had the same email are one buyer; so is who shares another email with one of them. Whoever counts
-# them locks them, in the order of their ids, so that two screenings, each under its own lock, cannot both find the last
-# place free.
-_BUYERS = """
-WITH RECURSIVE buyers(user_id, member_id) AS (
-     SELECT id, id FROM unnest($1::bigint[]) AS id
-      UNION
-     SELECT buyers.user_id, theirs.user_id
-       FROM buyers JOIN buyer_emails mine ON mine.user_id = buyers.member_id
-                   JOIN buyer_emails theirs ON theirs.email_key = mine.email_key)
-SELECT user_id, member_id FROM buyers
-"""
+# Whoever counts buyers locks them, in the order of their ids, so that two screenings, each under its own lock, cannot
+# both find the last place free.
+_BUYERS = SAME_BUYERS.format(ids="$1::bigint[]")
 _LOCK = """
 SELECT id, is_guest AND email IS NULL AS is_nameless FROM users
  WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE

@@ -13,6 +13,19 @@ from app.db.box_office.sweeping import PORTION
 COUNTED_DAYS: Final = 2
 """A day of any time zone is over within two of ours."""
 
+SAME_BUYERS: Final = """
+WITH RECURSIVE buyers(user_id, member_id) AS (
+     SELECT id, id FROM unnest({ids}) AS id
+      UNION
+     SELECT buyers.user_id, theirs.user_id
+       FROM buyers JOIN buyer_emails mine ON mine.user_id = buyers.member_id
+                   JOIN buyer_emails theirs ON theirs.email_key = mine.email_key)
+SELECT user_id, member_id FROM buyers
+"""
+"""Users who have or had the same email are one buyer; so is who shares another email with one of them."""
+
+_SAME_BUYER = text(SAME_BUYERS.format(ids="ARRAY[CAST(:user_id AS bigint)]"))
+
 _KEY = "sha256((SELECT secret FROM email_secret) || convert_to(lower(CAST(:email AS text)), 'UTF8'))"
 
 _LEAVE = text(f"""
@@ -50,6 +63,11 @@ async def change(connection: AsyncConnection, user_id: int, email: str | None) -
     await connection.execute(_LEAVE, given)
     if email is not None:
         await connection.execute(_GIVE, given)
+
+
+async def same_buyer(connection: AsyncConnection, user_id: int) -> list[int]:
+    """All users who are one buyer with this one, who is among them."""
+    return [member_id for _, member_id in await connection.execute(_SAME_BUYER, {"user_id": user_id})]
 
 
 async def forget(connection: AsyncConnection) -> None:

@@ -5,7 +5,7 @@ their `Usage`, which is only read if a limit needs it.
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 from uuid import UUID
 
@@ -66,11 +66,15 @@ def within_daily_limit(state: ScreeningState, user_id: int, now: datetime) -> No
     if allowed is None:
         return
     _must_be_known(state, user_id)
-    today = now.astimezone(state.timezone).date()
-    made = state.usage_of(user_id).bookings.values()
-    used = sum(at.astimezone(state.timezone).date() == today for at in made)
+    used = made_today(state.usage_of(user_id).bookings.values(), state.timezone, now)
     if used + 1 > allowed:
         raise LimitExceeded("bookings_per_user_per_day", allowed, used)
+
+
+def made_today(made: Iterable[datetime], timezone: tzinfo, now: datetime) -> int:
+    """How many of these bookings were made on the day that it is now in the theater's time zone."""
+    today = now.astimezone(timezone).date()
+    return sum(at.astimezone(timezone).date() == today for at in made)
 
 
 def _must_be_known(state: ScreeningState, user_id: int) -> None:
