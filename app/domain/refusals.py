@@ -181,20 +181,13 @@ class TheaterInUse(Refusal):
     screenings: tuple[Candidate, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SeatInUse:
-    """A seat that is held or booked."""
-
-    seat_id: int
-    label: str
-
-
 @dataclass(slots=True, eq=False)
 class LayoutInUse(Refusal):
-    """An edit would remove these seats, but they are held or booked in an upcoming screening."""
+    """The layout does not have these seats, and somebody holds or booked them in a screening that has not begun, or the
+    house blocked them there; each says where."""
 
     code: ClassVar[str] = "layout-in-use"
-    seats: tuple[SeatInUse, ...]
+    seats: tuple[SeatInTheWay, ...]
 
 
 @dataclass(slots=True, eq=False)

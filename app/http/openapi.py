@@ -69,7 +69,7 @@ _MEMBERS: Final[dict[str, dict[str, Any]]] = {
     "screening-required": {"screenings": [{"id": 2, "title": "Matinee", "starts_at": "2026-11-21T14:00:00.000Z"}]},
     "payment-declined": {"reason": "card_declined"},
     "changes-gone": {"oldest": 120},
-    "layout-in-use": {"seats": [{"seat_id": 1, "label": "A1"}]},
+    "layout-in-use": {"seats": [{"seat_id": 1, "label": "A1", "status": "booked", "reason": "Booked in screening 1."}]},
     "theater-in-use": {"screenings": [{"id": 1, "title": "The Tempest", "starts_at": "2026-11-21T18:30:00.000Z"}]},
 }
 

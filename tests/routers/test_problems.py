@@ -47,7 +47,12 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (refusals.KeyInUse(2), 409, {}, {b"retry-after": b"2"}),
     (refusals.KeyInvalid("Not a key."), 400, {}, {}),
     (refusals.ChangesGone(12), 410, {"oldest": 12}, {}),
-    (refusals.LayoutInUse((refusals.SeatInUse(1, "A1"),)), 409, {"seats": [{"seat_id": 1, "label": "A1"}]}, {}),
+    (
+        refusals.LayoutInUse((SeatInTheWay(1, "A1", "booked", "Booked in screening 2."),)),
+        409,
+        {"seats": [{"seat_id": 1, "label": "A1", "status": "booked", "reason": "Booked in screening 2."}]},
+        {},
+    ),
     (
         refusals.TheaterInUse((Candidate(7, "Matinee", AT),)),
         409,

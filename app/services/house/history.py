@@ -20,13 +20,15 @@ class History:
         self._layouts = layouts
 
     async def of_seat(self, screening_id: int, seat_id: int, cursor: str | None, limit: int) -> Page[Happening]:
-        """A page of a seat's changes, newest first. Raises NotFound if the seat or the screening does not exist."""
-        theater_id = (await self._catalogue.screening(screening_id)).screening.theater_id
+        """A page of what happened to a seat in a screening, newest first. Raises NotFound when either is not there."""
+        listed = await self._catalogue.screening(screening_id)
         async with self._engine.connect() as connection:
             before = after_id(cursor) if cursor else None
             found = await history.of_seat(connection, screening_id, seat_id, before, limit + 1)
-        if not found and seat_id not in (await self._layouts.at(theater_id, 0)).by_id:
-            raise NotFound("seat")
+        if not found:
+            layout = await self._layouts.at(listed.screening.theater_id, listed.layout_revision)
+            if seat_id not in layout.by_id:
+                raise NotFound("seat")
         return page_of(found, limit, lambda last: id_cursor(last.version))
 
     async def blocks(self, screening_id: int) -> bytes:
