@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test bench plans lint format types imports migrations openapi lock upgrade ci clean reset
+.PHONY: help run test bench plans statements lint format types imports migrations openapi lock upgrade ci clean reset
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,9 @@ bench: $(RUNTIME) ## measure throughput and latency; CASES=hold,replay ROUNDS=3 
 plans: $(RUNTIME) ## show PostgreSQL's query plans of the hot statements; BOOKINGS=100000 SCREENINGS=100 for less, ABOUT=holds
 	@exec $(BIN)/python -m benchmarks.plans $(if $(BOOKINGS),--bookings $(BOOKINGS)) \
 		$(if $(SCREENINGS),--screenings $(SCREENINGS)) $(if $(ABOUT),--about "$(ABOUT)")
+
+statements: $(RUNTIME) ## write app/db/box_office/statements.sql: what the box office says to PostgreSQL, batch by batch
+	@exec $(BIN)/python -m benchmarks.statements
 
 lint: $(TOOLS) ## check ruff's rules and format
 	$(BIN)/python -m ruff check .

@@ -4,8 +4,8 @@ When it fails it connects again, and reports that news may be lost.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -16,11 +16,30 @@ from redis.exceptions import RedisError
 from app.adapters.redis_cache import channel_of, database_of
 from app.logs import REDIS, Watch
 
+T = TypeVar("T")
+
 REST_SECONDS: Final = 0.25
 CONNECT_SECONDS: Final = 1.0
 PING_SECONDS: Final = 4.0
 SILENCE_SECONDS: Final = 10.0
 """A connection that says nothing for so long, though it was asked, is dead."""
+
+
+class _Never(Retry):
+    """A connection that broke stays broken until `run` makes another one.
+
+    A Retry of redis-py mends it before it raises. Two tasks use it here: both would, and one of two new ones would be
+    left open.
+    """
+
+    async def call_with_retry(
+        self,
+        do: Callable[[], Awaitable[T]],
+        fail: object,
+        is_retryable: object = None,
+        with_failure_count: bool = False,
+    ) -> T:
+        return await do()
 
 
 class RedisFeed:
@@ -33,7 +52,7 @@ class RedisFeed:
             legacy_responses=False,
             socket_connect_timeout=CONNECT_SECONDS,
             socket_timeout=None,
-            retry=Retry(NoBackoff(), 0),
+            retry=_Never(NoBackoff(), 0),
             max_connections=2,
         )
         self._database = database_of(self._redis)
@@ -55,12 +74,11 @@ class RedisFeed:
         with Watch() as watch:
             while True:
                 try:
-                    async with self._redis.pubsub() as calls, asyncio.TaskGroup() as group:
+                    async with self._redis.pubsub() as calls:
                         await calls.subscribe(self._own_channel)
-                        group.create_task(self._subscribe(calls))
-                        group.create_task(self._listen(calls, hear, watch))
-                except* (RedisError, OSError, TimeoutError) as away:
-                    watch.meet(REDIS, type(away.exceptions[0]).__name__)
+                        await _until_one_breaks(self._subscribe(calls), self._listen(calls, hear, watch))
+                except (RedisError, OSError, TimeoutError) as away:
+                    watch.meet(REDIS, type(away).__name__)
                 await asyncio.sleep(REST_SECONDS)
 
     async def close(self) -> None:
@@ -96,3 +114,20 @@ class RedisFeed:
             screening_id = self._wanted.get(said["channel"].decode())
             if screening_id is not None:
                 hear(screening_id, said["data"] if said["type"] == "message" else None)
+
+
+async def _until_one_breaks(*stories: Coroutine[Any, Any, None]) -> None:
+    """Raises what one of them raises, once all have ended.
+
+    No TaskGroup: one that is cancelled while a task of its own breaks raises what broke, and the cancellation is lost.
+    """
+    tasks = [asyncio.create_task(story) for story in stories]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome

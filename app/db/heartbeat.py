@@ -47,14 +47,14 @@ class Heartbeat:
             yield connection
 
     async def run(self) -> None:
-        """Check until cancelled."""
+        """Ask, until cancelled. Not `loops.every`: all is well as long as a connection lasts."""
         with Watch() as watch:
             while True:
                 try:
                     async with call(self._settings, self._call_seconds) as connection:
                         self.is_there = True
                         watch.all_is_well()
-                        await _feel(connection, self._beat_seconds)
+                        await _ask(connection, self._beat_seconds)
                 except LOST:
                     watch.meet(POSTGRESQL, "requests that wait for it are refused")
                     self._hang_up()
@@ -73,8 +73,8 @@ class Heartbeat:
             raise ConnectionRefusedError("PostgreSQL is not reachable")
 
 
-async def _feel(connection: OfficeConnection, beat_seconds: float) -> None:
-    """Ask again and again. Returns when there is no answer: the server is gone, or just this connection is."""
+async def _ask(connection: OfficeConnection, beat_seconds: float) -> None:
+    """Returns when there is no answer any more: the server is gone, or only this one connection."""
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         beat = asyncio.ensure_future(connection.execute("SELECT"))

@@ -1,4 +1,4 @@
-"""Reads the history of one seat."""
+"""Reads the history of one seat, and which seats are blocked."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,10 @@ _HISTORY = text("""
 SELECT e.version, e.at, e.from_status, e.to_status, e.cause, e.actor_id, e.request_id FROM seat_events e
  WHERE e.screening_id = :screening_id AND e.seat_id = :seat_id AND e.version < :before
  ORDER BY e.version DESC LIMIT :at_most
+""")
+
+_BLOCKED = text("""
+SELECT seat_id, reason FROM seat_claims WHERE screening_id = :screening_id AND status = 'blocked' ORDER BY seat_id
 """)
 
 LATEST = 2**63 - 1
@@ -34,3 +38,9 @@ async def of_seat(
     """At most `at_most` changes of a seat, newest first; with `before`, only those before that version."""
     given = {"screening_id": screening_id, "seat_id": seat_id, "before": before or LATEST, "at_most": at_most}
     return [Happening(*row) for row in await connection.execute(_HISTORY, given)]
+
+
+async def blocked(connection: AsyncConnection, screening_id: int) -> list[tuple[int, str | None]]:
+    """The blocked seats of a screening by their ids, each with the reason."""
+    rows = await connection.execute(_BLOCKED, {"screening_id": screening_id})
+    return [(row.seat_id, row.reason) for row in rows]

@@ -1,11 +1,13 @@
-"""The seats of theaters: read as whole layouts, written in sets."""
+"""The seats of a theater, as they stand and as they were: read whole, written a set at a time."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
+import orjson
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.layouts import Rebuilding, SeatDraft
+from app.domain.layouts import SeatDraft, categories_of
+from app.domain.rebuilding import Place, Rebuilding
 from app.domain.seats import Layout, Seat
 
 # One statement, so that the revision and the seats are of one moment. A theater without seats gives one row.
@@ -16,6 +18,28 @@ _LAYOUT = text("""
       FROM theaters LEFT JOIN seats ON seats.theater_id = theaters.id
      WHERE theaters.id = CAST(:theater_id AS bigint)
      ORDER BY seats.removed_at, seats.position
+""")
+
+_FORMER_LAYOUT = text("""
+    SELECT CAST(seats AS text) FROM former_layouts
+     WHERE theater_id = CAST(:theater_id AS bigint) AND revision = :revision
+""")
+# Under the lock of the theater, before the seats are changed: once, and only if somebody goes on standing on them.
+_KEEP_FORMER = text("""
+    INSERT INTO former_layouts (theater_id, revision, seats)
+    SELECT theaters.id, theaters.layout_revision,
+           (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                       'id', seats.id, 'label', label, 'section', section, 'row', seats.row, 'number', number,
+                       'category', category, 'accessible', accessible, 'companion', companion,
+                       'restricted_view', restricted_view, 'x', x, 'y', y) ORDER BY position), '[]')
+              FROM seats WHERE seats.theater_id = theaters.id AND seats.removed_at IS NULL)
+      FROM theaters
+     WHERE theaters.id = CAST(:theater_id AS bigint)
+       AND EXISTS (SELECT FROM screenings
+                    WHERE screenings.theater_id = theaters.id AND screenings.layout_revision = theaters.layout_revision
+                      AND screenings.id <> ALL(CAST(:moving AS integer[])))
+       AND NOT EXISTS (SELECT FROM former_layouts AS kept
+                        WHERE kept.theater_id = theaters.id AND kept.revision = theaters.layout_revision)
 """)
 
 _ADD = """
@@ -49,17 +73,17 @@ _DRAFTS = """
 """
 _KEEP = text(f"""
     UPDATE seats
-       SET position = draft.position, section = draft.section, row = draft.row, number = draft.number,
-           category = draft.category, accessible = draft.accessible, companion = draft.companion,
+       SET position = draft.position, label = draft.label, section = draft.section, row = draft.row,
+           number = draft.number, category = draft.category, accessible = draft.accessible, companion = draft.companion,
            restricted_view = draft.restricted_view, x = draft.x, y = draft.y, removed_at = NULL
       FROM {_DRAFTS}
      WHERE seats.id = draft.id
        AND (seats.removed_at IS NOT NULL OR
-            (seats.position, seats.section, seats.row, seats.number, seats.category, seats.accessible, seats.companion,
-             seats.restricted_view, seats.x, seats.y)
+            (seats.position, seats.label, seats.section, seats.row, seats.number, seats.category, seats.accessible,
+             seats.companion, seats.restricted_view, seats.x, seats.y)
             IS DISTINCT FROM
-            (draft.position, draft.section, draft.row, draft.number, draft.category, draft.accessible, draft.companion,
-             draft.restricted_view, draft.x, draft.y))
+            (draft.position, draft.label, draft.section, draft.row, draft.number, draft.category, draft.accessible,
+             draft.companion, draft.restricted_view, draft.x, draft.y))
 """)  # noqa: S608 - our own names
 _BUILD = text(f"""
     INSERT INTO seats (theater_id, position, label, section, row, number, category, accessible, companion,
@@ -67,8 +91,12 @@ _BUILD = text(f"""
     SELECT CAST(:theater_id AS integer), draft.position, draft.label, draft.section, draft.row, draft.number,
            draft.category, draft.accessible, draft.companion, draft.restricted_view, draft.x, draft.y
       FROM {_DRAFTS}
-     WHERE draft.id IS NULL ORDER BY draft.position
+     ORDER BY draft.position
 """)  # noqa: S608 - our own names
+_FORMER = text("""
+    SELECT id, section, row, number FROM seats
+     WHERE theater_id = CAST(:theater_id AS bigint) AND removed_at IS NOT NULL ORDER BY removed_at, position
+""")
 _TAKE_OUT = text("UPDATE seats SET removed_at = clock_timestamp() WHERE id = ANY(CAST(:seat_ids AS integer[]))")
 
 _CATEGORIES = text("""
@@ -83,18 +111,42 @@ _THEATER_OF = text("""
 """)
 
 
-async def read(connection: AsyncConnection, theater_id: int) -> Layout | None:
-    """The current layout of a theater; None if the theater does not exist."""
+async def read(connection: AsyncConnection, theater_id: int, revision: int | None = None) -> Layout | None:
+    """The layout of a theater as it stands, or as it was at a revision, if that is kept. None: no such theater."""
     rows = (await connection.execute(_LAYOUT, {"theater_id": theater_id})).all()
     if not rows:
         return None
     seats = [row for row in rows if row.id is not None]
-    return Layout(
+    standing = Layout(
         theater_id,
         rows[0].layout_revision,
         tuple(Seat(*row[1:-1]) for row in seats if row.removed_at is None),
         {row.id: row.label for row in seats if row.removed_at is not None},
     )
+    if revision is None or revision >= standing.revision:
+        return standing
+    return await _former(connection, standing, revision) or standing
+
+
+async def _former(connection: AsyncConnection, standing: Layout, revision: int) -> Layout | None:
+    """The layout as it was. Whoever is not in it, now or ever, has a label for old tickets."""
+    given = {"theater_id": standing.theater_id, "revision": revision}
+    kept: str | None = (await connection.execute(_FORMER_LAYOUT, given)).scalar_one_or_none()
+    if kept is None:
+        return None
+    seats = tuple(Seat(**{**seat, "x": float(seat["x"]), "y": float(seat["y"])}) for seat in orjson.loads(kept))
+    others = {**standing.former, **{seat.id: seat.label for seat in standing.seats}}
+    for seat in seats:
+        others.pop(seat.id, None)
+    return Layout(standing.theater_id, revision, seats, others)
+
+
+async def keep_former(connection: AsyncConnection, theater_id: int, moving: Sequence[int]) -> None:
+    """Keep the layout as it stands, if there are screenings that go on standing on it: all but the `moving` ones.
+
+    Kept already, it is not written again.
+    """
+    await connection.execute(_KEEP_FORMER, {"theater_id": theater_id, "moving": list(moving)})
 
 
 async def add(
@@ -108,21 +160,42 @@ async def add(
         await connection.execute(_ADD_WITH_IDS_FROM, {"theater_id": theater_id, "first_id": first_id, **columns})
 
 
+async def former_places(connection: AsyncConnection, theater_id: int) -> dict[int, Place]:
+    """Where the seats stood that were taken out of a theater, by their ids; the last one comes last."""
+    rows = await connection.execute(_FORMER, {"theater_id": theater_id})
+    return {row.id: (row.section, row.row, row.number) for row in rows}
+
+
 async def rebuild(connection: AsyncConnection, theater_id: int, rebuilding: Rebuilding) -> None:
-    """Write a changed layout: remove seats, change those that stay, add new ones; in this order labels stay unique."""
+    """Write a changed layout down: who goes, who stays, who comes back, who is new.
+
+    In this order a label is never there twice: others may get the label of one who goes, or who has another one now.
+    """
     await connection.execute(_TAKE_OUT, {"seat_ids": [seat.id for seat in rebuilding.gone]})
-    columns: dict[str, object] = {
-        "id": [seat_id for _, seat_id in rebuilding.seats],
-        "position": list(range(1, len(rebuilding.seats) + 1)),
-        **{name: [getattr(draft, name) for draft, _ in rebuilding.seats] for name in _COLUMNS},
-    }
-    await connection.execute(_KEEP, columns)
-    await connection.execute(_BUILD, {"theater_id": theater_id, **columns})
+    numbered = [(at, draft, seat_id) for at, (draft, seat_id) in enumerate(rebuilding.seats, start=1)]
+    back = rebuilding.back
+    await _write(connection, _KEEP, theater_id, [each for each in numbered if each[2] and each[2] not in back])
+    await _write(connection, _KEEP, theater_id, [each for each in numbered if each[2] in back])
+    await _write(connection, _BUILD, theater_id, [each for each in numbered if each[2] is None])
 
 
-async def categories(connection: AsyncConnection, theater_id: int) -> list[str]:
-    """The categories of a theater's seats."""
-    return list((await connection.execute(_CATEGORIES, {"theater_id": theater_id})).scalars())
+async def _write(
+    connection: AsyncConnection, what: TextClause, theater_id: int, seats: Sequence[tuple[int, SeatDraft, int | None]]
+) -> None:
+    """These seats, each with its position and its id, if it has one."""
+    if seats:
+        columns: dict[str, object] = {name: [getattr(draft, name) for _, draft, _ in seats] for name in _COLUMNS}
+        positions, seat_ids = [position for position, _, _ in seats], [seat_id for _, _, seat_id in seats]
+        given = {"theater_id": theater_id, "id": seat_ids, "position": positions, **columns}
+        await connection.execute(what, given)
+
+
+async def categories(connection: AsyncConnection, theater_id: int, revision: int | None = None) -> tuple[str, ...]:
+    """The categories that the seats of a theater have, or had at a revision that is kept."""
+    layout = None if revision is None else await read(connection, theater_id, revision)
+    if layout is not None:
+        return categories_of(layout.seats)
+    return tuple((await connection.execute(_CATEGORIES, {"theater_id": theater_id})).scalars())
 
 
 async def theater_of(connection: AsyncConnection, seat_ids: Sequence[int]) -> int | None:

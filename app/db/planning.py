@@ -1,6 +1,7 @@
 """Screenings as organizers plan them: lock, add, change."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, text, update
@@ -8,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import schema
 from app.db.screenings import UNLIMITED, Row, prices_of
-from app.domain.planning import PlannedScreening, ScreeningPlan
+from app.domain.claims import ClaimStatus
+from app.domain.planning import PlannedScreening, ScreeningPlan, SeatInUse
 from app.domain.refusals import Candidate
 
 _LIMITS = (
@@ -23,23 +25,34 @@ _THEATER_OF = text("SELECT theater_id FROM screenings WHERE id = CAST(:screening
 # FOR NO KEY UPDATE is the box office's lock: nobody takes seats until the transaction ends, and whoever waits for it
 # then reads the row anew.
 _LOCK = text("SELECT * FROM screenings WHERE id = CAST(:screening_id AS bigint) FOR NO KEY UPDATE")
-_LOCK_ALL = text("SELECT id FROM screenings WHERE theater_id = :theater_id ORDER BY id FOR NO KEY UPDATE")
+# now() is earlier than any clock that is read afterwards, so none of those to come is left out.
+_LOCK_TO_COME = text("""
+    SELECT id FROM screenings WHERE theater_id = :theater_id AND starts_at > now() ORDER BY id FOR NO KEY UPDATE
+""")
+_ALL_TO_COME = text("""
+    SELECT * FROM screenings
+     WHERE theater_id = :theater_id AND starts_at > clock_timestamp() AND cancelled_at IS NULL ORDER BY starts_at, id
+""")
+_IS_TO_COME = text("SELECT CAST(:starts_at AS timestamptz) > clock_timestamp()")
 
 # To come, or still to be sold: the same as in `screenings.meant`.
-_TO_COME = """
+_CANDIDATES = text("""
     SELECT * FROM screenings
      WHERE theater_id = :theater_id AND (starts_at > now() OR sales_close_at > now()) AND cancelled_at IS NULL
-     ORDER BY starts_at, id
-"""
-_ALL_TO_COME = text(_TO_COME)
-_SOME_TO_COME = text(f"{_TO_COME} LIMIT :at_most")
+     ORDER BY starts_at, id LIMIT :at_most
+""")
 
-_MOVE_LAYOUTS = text("UPDATE screenings SET layout_revision = :layout_revision WHERE theater_id = :theater_id")
+_MOVE_LAYOUTS = text("""
+    UPDATE screenings SET layout_revision = :layout_revision WHERE id = ANY(CAST(:screening_ids AS integer[]))
+""")
 
-_TAKEN = text("""
-    SELECT DISTINCT seat_id FROM seat_claims
+# Of what stands on a seat in several screenings the firmest is told, and how many screenings there are.
+_IN_USE = text("""
+    SELECT DISTINCT ON (seat_id) seat_id, status, screening_id, count(*) OVER (PARTITION BY seat_id) AS screenings
+      FROM seat_claims
      WHERE screening_id = ANY(CAST(:screening_ids AS integer[])) AND seat_id = ANY(CAST(:seat_ids AS integer[]))
-       AND (status = 'booked' OR (status = 'held' AND expires_at > clock_timestamp()))
+       AND (status <> 'held' OR expires_at > clock_timestamp())
+     ORDER BY seat_id, array_position(ARRAY['booked', 'held', 'blocked'], status), screening_id
 """)
 _EVER_TAKEN = text("""
     SELECT EXISTS (SELECT FROM reservations WHERE screening_id = :screening_id)
@@ -58,27 +71,37 @@ async def lock(connection: AsyncConnection, screening_id: int) -> PlannedScreeni
     return _planned((await connection.execute(_LOCK, {"screening_id": screening_id})).mappings().one())
 
 
-async def lock_all(connection: AsyncConnection, theater_id: int) -> list[int]:
-    """Lock all screenings that a theater ever had, in the order in which everybody locks them; returns their ids."""
-    return list((await connection.execute(_LOCK_ALL, {"theater_id": theater_id})).scalars())
+async def lock_to_come(connection: AsyncConnection, theater_id: int) -> None:
+    """As `lock`, for all screenings of a theater that have not begun, in the order in which everybody locks them."""
+    await connection.execute(_LOCK_TO_COME, {"theater_id": theater_id})
 
 
 async def to_come(connection: AsyncConnection, theater_id: int) -> list[PlannedScreening]:
-    """The screenings of a theater for which seats can still be taken, the soonest first, without cancelled ones."""
+    """The screenings of a theater that have not begun, the soonest first, cancelled ones left out."""
     rows = await connection.execute(_ALL_TO_COME, {"theater_id": theater_id})
     return [_planned(row) for row in rows.mappings()]
 
 
+async def is_to_come(connection: AsyncConnection, starts_at: datetime) -> bool:
+    """Is this moment still to come?"""
+    found: bool = (await connection.execute(_IS_TO_COME, {"starts_at": starts_at})).scalar_one()
+    return found
+
+
 async def candidates(connection: AsyncConnection, theater_id: int, at_most: int) -> tuple[Candidate, ...]:
-    """As `to_come`, with id, title and start only."""
-    rows = await connection.execute(_SOME_TO_COME, {"theater_id": theater_id, "at_most": at_most})
+    """Screenings of a theater for which seats may still be taken, the soonest first, in a few words."""
+    rows = await connection.execute(_CANDIDATES, {"theater_id": theater_id, "at_most": at_most})
     return tuple(Candidate(row.id, row.title, row.starts_at) for row in rows)
 
 
-async def taken(connection: AsyncConnection, screening_ids: Sequence[int], seat_ids: Sequence[int]) -> Collection[int]:
-    """Those of the seats that are held or booked in any of these screenings. Call it after locking."""
+async def in_use(
+    connection: AsyncConnection, screening_ids: Sequence[int], seat_ids: Sequence[int]
+) -> dict[int, SeatInUse]:
+    """Those of the seats that somebody holds at this moment or booked, or that are blocked, in any of these screenings,
+    by their ids. Ask after locking."""
     given = {"screening_ids": list(screening_ids), "seat_ids": list(seat_ids)}
-    return set((await connection.execute(_TAKEN, given)).scalars())
+    rows = await connection.execute(_IN_USE, given)
+    return {row.seat_id: SeatInUse(row.seat_id, ClaimStatus(row.status), *row[2:]) for row in rows}
 
 
 async def was_ever_taken(connection: AsyncConnection, screening_id: int) -> bool:
@@ -100,20 +123,31 @@ async def add(
     return new_id
 
 
-async def change(connection: AsyncConnection, screening_id: int, plan: ScreeningPlan) -> None:
-    """Update a screening. Lock it first."""
+async def change(
+    connection: AsyncConnection, screening_id: int, plan: ScreeningPlan, layout_revision: int | None = None
+) -> None:
+    """Write an edit down, and on which revision of the layout it stands from now on, if that changes. Lock first."""
     table = schema.screenings
+    columns = _columns(plan) | ({} if layout_revision is None else {"layout_revision": layout_revision})
     edit = update(table).where(table.c.id == screening_id)
-    await connection.execute(edit.values(revision=table.c.revision + 1, **_columns(plan)))
+    await connection.execute(edit.values(revision=table.c.revision + 1, **columns))
 
 
-async def move_layouts(connection: AsyncConnection, theater_id: int, layout_revision: int) -> None:
-    """Move all screenings of a theater to this revision of its layout. Lock them first."""
-    await connection.execute(_MOVE_LAYOUTS, {"theater_id": theater_id, "layout_revision": layout_revision})
+async def move_layouts(connection: AsyncConnection, screening_ids: Sequence[int], layout_revision: int) -> None:
+    """These screenings stand on this revision of the layout now. Lock them first."""
+    given = {"screening_ids": list(screening_ids), "layout_revision": layout_revision}
+    await connection.execute(_MOVE_LAYOUTS, given)
 
 
 def _planned(row: Row) -> PlannedScreening:
-    return PlannedScreening(row["id"], row["theater_id"], row["revision"], _plan(row))
+    return PlannedScreening(
+        id=row["id"],
+        theater_id=row["theater_id"],
+        revision=row["revision"],
+        layout_revision=row["layout_revision"],
+        is_cancelled=row["cancelled_at"] is not None,
+        plan=_plan(row),
+    )
 
 
 def _plan(row: Row) -> ScreeningPlan:

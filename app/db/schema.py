@@ -80,6 +80,16 @@ seats = Table(
     Index("seats_in_order", "theater_id", "position"),
 )
 
+former_layouts = Table(
+    "former_layouts",
+    metadata,
+    Column("theater_id", ForeignKey("theaters.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    # The seats in their order, as they were: by the names of the columns. Only where a screening still stands on them.
+    Column("seats", JSONB, nullable=False),
+    PrimaryKeyConstraint("theater_id", "revision"),
+)
+
 screenings = Table(
     "screenings",
     metadata,
@@ -101,7 +111,8 @@ screenings = Table(
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("version", BigInteger, nullable=False, server_default="0"),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
-    # The theater's, written again for each screening: whoever waited for the lock of this row reads it anew with it.
+    # The theater's, written again for each screening: whoever waited for the lock of this row reads it anew with it. A
+    # screening that has begun, or was cancelled, keeps the one that it has.
     Column("layout_revision", Integer, nullable=False, server_default="1"),
     CheckConstraint("hold_seconds > 0 AND max_hold_seconds > 0", name="screening_holds_take_time"),
     # Not set is the default of the environment, and -1 no limit at all.

@@ -103,7 +103,12 @@ def listed(row: Row, defaults: Defaults) -> ListedScreening:
     """A screening as it is listed, from its row. Whether it is on sale is decided at the row's `at`."""
     screening = screening_of(row, defaults)
     return ListedScreening(
-        screening, row["title"], row["orphan_rule"], row["version"], on_sale=screening.is_on_sale(row["at"])
+        screening=screening,
+        title=row["title"],
+        orphan_rule=row["orphan_rule"],
+        layout_revision=row["layout_revision"],
+        version=row["version"],
+        on_sale=screening.is_on_sale(row["at"]),
     )
 
 

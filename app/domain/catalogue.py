@@ -24,11 +24,15 @@ class Theater:
 
 @dataclass(frozen=True, slots=True)
 class ListedScreening:
-    """A screening with what only readers need, and whether it was on sale when it was read."""
+    """A screening with what the rules need not know of it, and whether it was on sale when it was read.
+
+    `layout_revision` is that of the seats on which it stands.
+    """
 
     screening: Screening
     title: str
     orphan_rule: bool
+    layout_revision: int
     version: int
     on_sale: bool
 

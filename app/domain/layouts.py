@@ -1,13 +1,11 @@
 """Makes the seats of a theater from an organizer's plan: categories, labels, places (docs/api.md, section 4)."""
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
-from app.domain.refusals import Flaw, Flawed, LayoutInUse, SeatInUse
-from app.domain.seats import Layout, Seat
+from app.domain.refusals import Flaw, Flawed
 
 MAX_SEATS: Final = 50_000
 DEFAULT_CATEGORY: Final = "standard"
@@ -53,7 +51,10 @@ class SectionPlan:
 
 @dataclass(frozen=True, slots=True)
 class SeatDraft:
-    """A seat that has no id yet."""
+    """A seat of a layout that was not written down yet: everything but its id.
+
+    `given_label` is the label that the plan gives, if it does; `loc` is the seat's path in the plan.
+    """
 
     label: str
     section: str
@@ -65,6 +66,23 @@ class SeatDraft:
     restricted_view: bool
     x: float
     y: float
+    given_label: str | None = None
+    loc: tuple[str | int, ...] = ()
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """Section, row and number, which no other seat of the house has."""
+        return self.section, self.row, self.number
+
+    @property
+    def short_label(self) -> str:
+        """Its default label in a house where those do not clash."""
+        return f"{self.row}{self.number}"
+
+    @property
+    def long_label(self) -> str:
+        """Its default label in a house where short ones would clash."""
+        return f"{self.section}-{self.row}-{self.number}"
 
 
 @dataclass(slots=True, eq=False)
@@ -72,17 +90,11 @@ class LayoutRefused(Flawed):
     """The plan cannot be a layout."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rebuilding:
-    """A change of a layout: each seat with the id that it keeps (None: it is new), and the seats that go."""
+class Categorized(Protocol):
+    """A seat, or the draft of one."""
 
-    seats: tuple[tuple[SeatDraft, int | None], ...]
-    gone: tuple[Seat, ...]
-
-    def must_leave_alone(self, seat_ids: Container[int]) -> None:
-        """Raises LayoutInUse with the seats that go and are in `seat_ids`: those that somebody has."""
-        if taken := tuple(SeatInUse(seat.id, seat.label) for seat in self.gone if seat.id in seat_ids):
-            raise LayoutInUse(taken)
+    @property
+    def category(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -96,7 +108,6 @@ class _Place:
     row: str
     category: str
     plan: SeatPlan
-    label: str = ""
     x: float = 0.0
     y: float = 0.0
 
@@ -104,16 +115,11 @@ class _Place:
     def loc(self) -> tuple[str | int, ...]:
         return ("sections", self.section_at, "rows", self.row_at, "seats", self.seat_at)
 
-    @property
-    def name(self) -> str:
-        """Its default label, if short ones would clash."""
-        return f"{self.section}-{self.row}-{self.plan.number}"
 
+def draw(sections: Sequence[SectionPlan]) -> tuple[SeatDraft, ...]:
+    """The seats of the house, in the order of the plan: all but what they will be called.
 
-def lay_out(sections: Sequence[SectionPlan]) -> tuple[SeatDraft, ...]:
-    """The seats of a theater, in the order of the plan.
-
-    Raises LayoutRefused if there are too many, a row has a number twice, or labels clash.
+    Raises LayoutRefused when it has too many, and when a row has a number twice.
     """
     size = sum(row.size for section in sections for row in section.rows)
     if size > MAX_SEATS:
@@ -121,28 +127,45 @@ def lay_out(sections: Sequence[SectionPlan]) -> tuple[SeatDraft, ...]:
         raise LayoutRefused((flaw,))
     places = list(_places(sections))
     _refuse_numbers_twice(places)
-    _label(places)
     _put_in_place(places)
     return tuple(_draft(place) for place in places)
 
 
-def rebuild(standing: Layout, drafts: Sequence[SeatDraft]) -> Rebuilding:
-    """The change from the current layout to the planned one. A seat with the same label keeps its id.
+def lay_out(sections: Sequence[SectionPlan]) -> tuple[SeatDraft, ...]:
+    """The seats of a new house. Raises LayoutRefused as `draw` does, and when labels clash."""
+    drafts = draw(sections)
+    return label(drafts, [None] * len(drafts))
 
-    A seat that was removed earlier and comes back gets its old id.
+
+def short_labels_clash(drafts: Iterable[SeatDraft]) -> bool:
+    """Would a default label that is short clash anywhere in a new house of these seats?"""
+    used = Counter(draft.given_label or draft.short_label for draft in drafts)
+    return any(draft.given_label is None and used[draft.short_label] > 1 for draft in drafts)
+
+
+def label(drafts: Sequence[SeatDraft], kept: Sequence[str | None]) -> tuple[SeatDraft, ...]:
+    """The drafts with their labels: the given one; else the one that is kept, of each in turn; else a default one.
+
+    That is row and number ("A1"), but if those would clash anywhere in the house, all of them get the section. Raises
+    LayoutRefused when labels clash.
     """
-    known = {label: seat_id for seat_id, label in standing.former.items()}
-    known |= {label: seat.id for label, seat in standing.by_label.items()}
-    planned = {draft.label for draft in drafts}
-    return Rebuilding(
-        seats=tuple((draft, known.get(draft.label)) for draft in drafts),
-        gone=tuple(seat for seat in standing.seats if seat.label not in planned),
+    known = [draft.given_label or old for draft, old in zip(drafts, kept, strict=True)]
+    in_use = {name for name in known if name is not None}
+    are_long = short_labels_clash(drafts) or any(
+        name is None and draft.short_label in in_use for draft, name in zip(drafts, known, strict=True)
+    )
+    labels = [
+        name or (draft.long_label if are_long else draft.short_label) for draft, name in zip(drafts, known, strict=True)
+    ]
+    _refuse_labels_twice(drafts, labels)
+    return tuple(
+        draft if draft.label == name else replace(draft, label=name) for draft, name in zip(drafts, labels, strict=True)
     )
 
 
-def categories_of(drafts: Sequence[SeatDraft]) -> tuple[str, ...]:
-    """The categories of the seats, each once, in the order of the seats."""
-    return tuple(dict.fromkeys(draft.category for draft in drafts))
+def categories_of(seats: Iterable[Categorized]) -> tuple[str, ...]:
+    """The categories of a house, each once, in the order of its seats."""
+    return tuple(dict.fromkeys(seat.category for seat in seats))
 
 
 def _places(sections: Sequence[SectionPlan]) -> Iterator[_Place]:
@@ -169,27 +192,14 @@ def _refuse_numbers_twice(places: Sequence[_Place]) -> None:
         raise LayoutRefused(tuple(flaws))
 
 
-def _label(places: Sequence[_Place]) -> None:
-    """Labels as given, else row and number ("A1").
-
-    If one of those clashes anywhere, all of those get the section too.
-    """
-    short = [place.plan.label or f"{place.row}{place.plan.number}" for place in places]
-    used = Counter(short)
-    clash = any(place.plan.label is None and used[label] > 1 for place, label in zip(places, short, strict=True))
-    for place, label in zip(places, short, strict=True):
-        place.label = place.name if clash and place.plan.label is None else label
-    _refuse_labels_twice(places)
-
-
-def _refuse_labels_twice(places: Sequence[_Place]) -> None:
-    first: dict[str, _Place] = {}
+def _refuse_labels_twice(drafts: Sequence[SeatDraft], labels: Sequence[str]) -> None:
+    first: dict[str, SeatDraft] = {}
     flaws: list[Flaw] = []
-    for place in places:
-        other = first.setdefault(place.label, place)
-        if other is not place:
-            message = f'Two seats have the label "{place.label}": {other.name} and {place.name}.'
-            flaws.append(Flaw((*place.loc, "label"), "label_twice", message))
+    for draft, name in zip(drafts, labels, strict=True):
+        other = first.setdefault(name, draft)
+        if other is not draft:
+            message = f'The label "{name}" is given twice: to {other.long_label} and to {draft.long_label}.'
+            flaws.append(Flaw((*draft.loc, "label"), "label_twice", message))
     if flaws:
         raise LayoutRefused(tuple(flaws))
 
@@ -198,14 +208,16 @@ def _put_in_place(places: Sequence[_Place]) -> None:
     """Places as given, else row by row behind everything that has a place, each row centered."""
     lowest = max((place.plan.y for place in places if place.plan.y is not None), default=None)
     line = 0.0 if lowest is None else lowest + 2 * ROW_PITCH
-    section_before: int | None = None
-    for (section_at, _), row in groupby(places, key=lambda place: (place.section_at, place.row_at)):
-        seats = list(row)
+    rows: dict[tuple[str, str], list[_Place]] = {}
+    for place in places:  # a row may be planned in parts, one for each category
+        rows.setdefault((place.section, place.row), []).append(place)
+    section_before: str | None = None
+    for (section, _), seats in rows.items():
         y = next((place.plan.y for place in seats if place.plan.y is not None), None)
         if y is None:
-            if section_before not in (None, section_at):
+            if section_before not in (None, section):
                 line += ROW_PITCH
-            section_before = section_at
+            section_before = section
             y = line
             line += ROW_PITCH
         _put_in_row(seats, y)
@@ -213,15 +225,15 @@ def _put_in_place(places: Sequence[_Place]) -> None:
 
 def _put_in_row(seats: Sequence[_Place], y: float) -> None:
     left = (1 - len(seats)) / 2
-    for place in seats:
-        place.x = left + place.seat_at if place.plan.x is None else place.plan.x
+    for at, place in enumerate(seats):
+        place.x = left + at if place.plan.x is None else place.plan.x
         place.y = y if place.plan.y is None else place.plan.y
 
 
 def _draft(place: _Place) -> SeatDraft:
     plan = place.plan
     return SeatDraft(
-        label=place.label,
+        label=plan.label or f"{place.row}{plan.number}",
         section=place.section,
         row=place.row,
         number=plan.number,
@@ -231,4 +243,6 @@ def _draft(place: _Place) -> SeatDraft:
         restricted_view=plan.restricted_view,
         x=place.x,
         y=place.y,
+        given_label=plan.label,
+        loc=place.loc,
     )

@@ -40,7 +40,7 @@ class Person:
 
     @property
     def runs_the_house(self) -> bool:
-        """Whether they are an organizer: may see everybody's bookings, and edit theaters and screenings."""
+        """Whether they are an organizer or an admin: may see everybody's bookings, and edit theaters and screenings."""
         return self.role in (Role.ORGANIZER, Role.ADMIN)
 
     @property

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from app.domain.claims import SEEN_AS, ClaimStatus
 from app.domain.money import Money
-from app.domain.refusals import Flaw, Flawed
+from app.domain.refusals import Flaw, Flawed, SeatInTheWay
+from app.domain.seats import Seat
 
 MOST_PRICES: Final = 200
 
@@ -65,12 +67,35 @@ class ScreeningPlan:
 
 @dataclass(frozen=True, slots=True)
 class PlannedScreening:
-    """A stored screening, as its organizer sees it."""
+    """A screening that was written down, as its organizer sees it, and the revision of the layout that it stands on."""
 
     id: int
     theater_id: int
     revision: int
+    layout_revision: int
+    is_cancelled: bool
     plan: ScreeningPlan
+
+
+@dataclass(frozen=True, slots=True)
+class SeatInUse:
+    """What stands on a seat: in this screening, and in so many altogether."""
+
+    seat_id: int
+    status: ClaimStatus
+    screening_id: int
+    screenings: int = 1
+
+    def of(self, seat: Seat) -> SeatInTheWay:
+        """The seat, and why it must stay, in words."""
+        others = self.screenings - 1
+        more = f", and in use in {others} more" if others else ""
+        return SeatInTheWay(
+            seat.id, seat.label, SEEN_AS[self.status], f"{_IN_USE[self.status]} in screening {self.screening_id}{more}."
+        )
+
+
+_IN_USE: Final = {ClaimStatus.BOOKED: "Booked", ClaimStatus.HELD: "Held", ClaimStatus.BLOCKED: "Blocked"}
 
 
 def must_have_prices(categories: Iterable[str], to_come: Iterable[PlannedScreening]) -> None:

@@ -37,16 +37,20 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A mistake in an organizer's plan: the path to it, a code for programs, a sentence for people."""
+    """A mistake in what somebody asks for: the path to it, a code for programs, a sentence for people.
+
+    `place` is the part of the request that has it: "body" or "query".
+    """
 
     loc: tuple[str | int, ...]
     code: str
     message: str
+    place: str = "body"
 
 
 @dataclass(slots=True, eq=False)
 class Flawed(Refusal):
-    """A plan is well-formed, but has mistakes. All of them are named."""
+    """A request is well-formed, but has mistakes. All of them are named."""
 
     code: ClassVar[str] = "validation"
     errors: tuple[Flaw, ...]
@@ -177,20 +181,13 @@ class TheaterInUse(Refusal):
     screenings: tuple[Candidate, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SeatInUse:
-    """A seat that is held or booked."""
-
-    seat_id: int
-    label: str
-
-
 @dataclass(slots=True, eq=False)
 class LayoutInUse(Refusal):
-    """An edit would remove these seats, but they are held or booked in an upcoming screening."""
+    """The layout does not have these seats, and somebody holds or booked them in a screening that has not begun, or the
+    house blocked them there; each says where."""
 
     code: ClassVar[str] = "layout-in-use"
-    seats: tuple[SeatInUse, ...]
+    seats: tuple[SeatInTheWay, ...]
 
 
 @dataclass(slots=True, eq=False)

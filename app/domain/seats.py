@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.domain.refusals import UnknownSeats
+from app.domain.texts import same
 
 
 class SeatStatus(StrEnum):
@@ -49,7 +50,8 @@ class SeatNames:
 class Layout:
     """The seats of a theater in their order, at one revision.
 
-    `former` are the labels of removed seats, by id: they are on no map and cannot be taken, but old tickets show them.
+    `former` are the labels of seats that the theater had before, or has since: on no map and in nobody's reach, but on
+    old tickets.
     """
 
     theater_id: int
@@ -61,7 +63,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_id", {seat.id: seat for seat in self.seats})
-        object.__setattr__(self, "by_label", {seat.label: seat for seat in self.seats})
+        object.__setattr__(self, "by_label", {same(seat.label): seat for seat in self.seats})
 
     def find(self, names: SeatNames) -> tuple[Seat, ...]:
         """The named seats, in the caller's order.
@@ -78,10 +80,6 @@ class Layout:
         if unknown:
             raise UnknownSeats(tuple(unknown))
         return tuple(found)
-
-    def seats_of(self, seat_ids: Iterable[int]) -> tuple[Seat, ...]:
-        """The seats with these ids. Raises UnknownSeats as `find` does."""
-        return self.find(SeatNames(ids=tuple(seat_ids)))
 
     def label_of(self, seat_id: int) -> str:
         """The label of a seat, even of one that was removed."""

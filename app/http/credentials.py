@@ -1,4 +1,4 @@
-"""Who is asking: the bearer token of a request or a socket, and the person who shows it."""
+"""Authentication: the bearer token of a request or a socket, and its user."""
 
 import time
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ TOLD_SECONDS: Final = 30.0
 
 
 def bearer_token(authorization: bytes | None) -> bytes | None:
-    """The token in an Authorization header; None when there is none, or when it is of another scheme."""
+    """The token in an Authorization header; None if there is none, or the scheme is not Bearer."""
     if authorization is None:
         return None
     scheme, _, token = authorization.partition(b" ")
@@ -32,14 +32,14 @@ def bearer_token(authorization: bytes | None) -> bytes | None:
 
 
 async def person_of(resources: Resources, token: bytes) -> Person:
-    """Who shows this token or API key. Raises Unauthenticated. Whoever asks also asks what the key's scopes allow."""
+    """The user of this token or API key. Raises Unauthenticated. The caller must check the scopes of a key."""
     if token.startswith(API_KEY_PREFIX):
         return await resources.api_keys.person(token)
     return resources.tokens.person(token)
 
 
 def known_person(resources: Resources, token: bytes) -> Person | None:
-    """As `person_of`, without waiting: None for a token that is not believed, or a key that was not used lately."""
+    """As `person_of`, without waiting: None if the token is not valid, or the key was not used lately."""
     if token.startswith(API_KEY_PREFIX):
         return resources.api_keys.known(token)
     try:
@@ -49,7 +49,7 @@ def known_person(resources: Resources, token: bytes) -> Person | None:
 
 
 class Bearer(SecurityBase):
-    """Who sends the token; None without one. A token that is not believed is a 401, never somebody anonymous."""
+    """The user of the request's token; None without a token. An invalid token is a 401, never an anonymous caller."""
 
     def __init__(self) -> None:
         self.model = BearerScheme(
@@ -78,7 +78,7 @@ Caller = Annotated[Person | None, Security(bearer)]
 
 
 async def signed_in(caller: Caller) -> Person:
-    """Whoever sends a token. Raises Unauthenticated when there is none."""
+    """The user of the token. Raises Unauthenticated if there is none."""
     return must_be_known(caller)
 
 
@@ -93,14 +93,17 @@ SignedIn = Annotated[Person, Depends(signed_in)]
 
 
 async def organizer(person: SignedIn) -> Person:
-    """Whoever runs the house. Raises Unauthenticated without a token, Forbidden for everybody else."""
+    """The caller, if they are an organizer or admin.
+
+    Raises Unauthenticated without a token, Forbidden for other roles.
+    """
     if not person.runs_the_house:
         raise Forbidden(reasons.ONLY_ORGANIZERS)
     return person
 
 
 async def admin(person: SignedIn) -> Person:
-    """Whoever runs Usher. Raises Unauthenticated without a token, Forbidden for everybody else."""
+    """The caller, if they are an admin. Raises Unauthenticated without a token, Forbidden for other roles."""
     if not person.runs_usher:
         raise Forbidden(reasons.ONLY_ADMINS)
     return person
@@ -113,14 +116,14 @@ async def session_id(request: ApiRequest, person: SignedIn) -> UUID | None:
 
 
 async def buyer(request: ApiRequest, caller: Caller) -> Buyer:
-    """Whoever may take seats: the caller, or somebody new when guests are welcome. Raises Unauthenticated."""
+    """The caller, or a new guest if guests are allowed (GUESTS). Raises Unauthenticated."""
     if caller is None and not request.resources.settings.guests:
         raise Unauthenticated(reasons.NO_GUESTS)
     return Buyer(caller)
 
 
 class Credential:
-    """The token or API key of a listener: tokens end, and keys are revoked, while somebody watches."""
+    """The token or API key of a listener. Tokens expire and keys are revoked while they listen."""
 
     def __init__(self, resources: Resources, token: bytes, person: Person) -> None:
         self.person = person
@@ -129,7 +132,10 @@ class Credential:
         self._was_told = False
 
     async def warning(self) -> Message | None:
-        """What the listener must be told about the token now, if anything. Raises Unauthenticated when it is over."""
+        """The message that the token expires soon, if it is time for it.
+
+        Raises Unauthenticated if it is not valid any more.
+        """
         person = await person_of(self._resources, self._token)
         if person.id != self.person.id:
             raise Unauthenticated
@@ -143,7 +149,10 @@ class Credential:
 
 
 async def credential(resources: Resources, token: bytes) -> Credential:
-    """Raises Unauthenticated for a token that is not believed, Forbidden for an API key that may not read."""
+    """The credential of a token or key.
+
+    Raises Unauthenticated if it is not valid, Forbidden for an API key without `read`.
+    """
     person = await person_of(resources, token)
     if not person.may(KeyScope.READ):
         raise Forbidden(f"This API key lacks the scope {KeyScope.READ}. Send one that has it.")

@@ -6,8 +6,8 @@ guard that guards nothing. So each of those is a TypeError that names the route 
 """
 
 import inspect
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
 from fastapi import params
 from fastapi.datastructures import DefaultPlaceholder
@@ -15,6 +15,10 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext
 from pydantic import BaseModel
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+_API: Final = "/api/v1/"
+_LENIENT: Final = "__ignores_unknown_parameters__"
 _OR_PLAIN: Final = "Or run everything by FastAPI's own routing: USHER_PLAIN=on."
 
 
@@ -22,6 +26,22 @@ def must_be_understood(route: RouteContext) -> None:
     """Raises TypeError when a route declares what cannot be done here."""
     for complaint in (*_about_a_stream(route), *_about_functions(route.dependant), *_about_the_route(route)):
         raise TypeError(f"{'/'.join(sorted(route.methods or ()))} {route.path}: {complaint} {_OR_PLAIN}")
+
+
+def ignores_unknown_parameters(operation: F) -> F:
+    """Declares that the operation below ignores query parameters that it does not know; the others refuse them.
+
+    For the calls of existing clients (docs/api.md, section 10).
+    """
+    setattr(operation, _LENIENT, True)
+    return operation
+
+
+def known_parameters(route: RouteContext | APIRoute) -> frozenset[str] | None:
+    """The names that the query of an API call may have; None where others are ignored: pages, existing clients."""
+    if not (route.path or "").startswith(_API) or hasattr(route.endpoint, _LENIENT):
+        return None
+    return frozenset(_query_names(route.dependant))
 
 
 def takes_form(dependant: Dependant) -> bool:
@@ -35,6 +55,12 @@ def reads_in_header(field: Any) -> bytes:
     if name == field.name and field.field_info.convert_underscores:
         name = name.replace("_", "-")
     return name.lower().encode()
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for below in dependant.dependencies:
+        yield from _query_names(below)
 
 
 def _about_a_stream(route: RouteContext) -> Iterator[str]:

@@ -221,7 +221,7 @@ async def _admitted(request: ApiRequest, rates: Rates) -> Sequence[Header]:
 def _bucket_of(request: ApiRequest) -> Bucket | None:
     """What a request counts as; pages, documents and health checks are not counted."""
     path, method = request.path, request.method
-    if not path.startswith(BASE):
+    if not path.startswith(BASE) or path.startswith(f"{BASE}/health"):
         return None
     if path.startswith((f"{BASE}/auth/", f"{BASE}/me/password")) or (path == f"{BASE}/me" and method == "DELETE"):
         return Bucket.LOGIN

@@ -1,4 +1,4 @@
-"""What makes a call safe to repeat: the caller's idempotency key (docs/api.md, section 2)."""
+"""Retries: the idempotency key of a call (docs/api.md, section 2)."""
 
 import re
 from typing import Final
@@ -17,14 +17,14 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOR
 
 
 async def call_context(request: ApiRequest, caller: Caller) -> CallContext:
-    """The key of the call, if it has one, and its request id. Raises KeyInvalid."""
+    """The idempotency key of the call, if it has one, and its request id. Raises KeyInvalid."""
     return context_of(request, caller)
 
 
 def context_of(request: ApiRequest, person: Person | None, booking_id: str | None = None) -> CallContext:
-    """As `call_context`; `booking_id`, from the body, serves as the key when no header is sent.
+    """As `call_context`; `booking_id`, from the body, is the key if no header is sent.
 
-    Raises KeyInvalid, and Malformed for a `booking_id` that is no UUID.
+    Raises KeyInvalid, and Malformed if `booking_id` is not a UUID.
     """
     value = _key_header(request) or (booking_id and booking_id.lower())
     if person is None and value is not None and not _UUID.fullmatch(value):

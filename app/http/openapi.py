@@ -69,7 +69,7 @@ _MEMBERS: Final[dict[str, dict[str, Any]]] = {
     "screening-required": {"screenings": [{"id": 2, "title": "Matinee", "starts_at": "2026-11-21T14:00:00.000Z"}]},
     "payment-declined": {"reason": "card_declined"},
     "changes-gone": {"oldest": 120},
-    "layout-in-use": {"seats": [{"seat_id": 1, "label": "A1"}]},
+    "layout-in-use": {"seats": [{"seat_id": 1, "label": "A1", "status": "booked", "reason": "Booked in screening 1."}]},
     "theater-in-use": {"screenings": [{"id": 1, "title": "The Tempest", "starts_at": "2026-11-21T18:30:00.000Z"}]},
 }
 
@@ -165,10 +165,22 @@ def _show_examples(body: dict[str, Any], schemas: Mapping[str, Any]) -> None:
 
 
 def _fill_in(operation: dict[str, Any]) -> None:
-    """Examples of what a path needs, where Swagger UI looks for them: it fills its form with those of the parameter."""
+    """Examples of what a path needs, where Swagger UI looks for them: it fills its form with those of the parameter.
+
+    And what may be left out is left out, not sent as null: generated clients would write `section=null`.
+    """
     for parameter in operation.get("parameters", ()):
+        _may_be_left_out(parameter)
         if parameter["in"] == "path" and (examples := parameter["schema"].get("examples")):
             parameter["example"] = examples[0]
+
+
+def _may_be_left_out(parameter: dict[str, Any]) -> None:
+    schema = parameter["schema"]
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        parameter["schema"] = {**kinds[0], **schema}
 
 
 def _take_a_key(operation: dict[str, Any]) -> None:

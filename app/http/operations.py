@@ -6,7 +6,7 @@ start with a TypeError that names the route and a remedy; nothing that was decla
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -22,7 +22,7 @@ from fastapi.utils import is_body_allowed_for_status_code
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
-from app.http.declarations import must_be_understood, reads_in_header, takes_form
+from app.http.declarations import known_parameters, must_be_understood, reads_in_header, takes_form
 from app.http.problems import mistakes
 from app.http.replies import Reply
 from app.http.request import ApiRequest
@@ -133,11 +133,11 @@ class Operation:
         self._steps: list[Step] = []
         self._add(route.dependant, {}, list(route.param_convertors))
         self.takes_body = any(step.body for step in self._steps)
-        self._reads_query = any(one.place == "query" for step in self._steps for one in step.parameters)
+        self._known = known_parameters(route)
 
     async def reply(self, request: ApiRequest, path: Sequence[str]) -> Response:
         """What the operation answers. Raises what it raises, and Malformed naming every parameter that is wrong."""
-        query = query_of(request) if self._reads_query and request.scope["query_string"] else {}
+        query = query_of(request, self._known) if request.scope["query_string"] else {}
         found: list[Any] = []
         for step in self._steps:
             arguments = _arguments(step, request, path, query) if step.parameters or step.body else {}
@@ -181,14 +181,22 @@ def parameters_of(dependant: Dependant, path_names: list[str]) -> list[Parameter
     return [_parameter(field, path_names) for field in fields] + below
 
 
-def query_of(request: ApiRequest) -> dict[str, str]:
-    """The query's values by name. Raises Malformed when a name is there twice: which one counts would be a guess."""
+def query_of(request: ApiRequest, known: Collection[str] | None) -> dict[str, str]:
+    """The query's values by name.
+
+    Raises Malformed when a name is there twice: which one counts would be a guess; and when it is none of the `known`
+    ones (None: any may be there): a filter that is misspelt would be taken for one that filters nothing.
+    """
     pairs = parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True)
     values = dict(pairs)
     if len(values) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise mistake(["query", twice[:100]], "parameter_twice", "This parameter is there twice.")
+        raise mistake(["query", twice[:100]], "parameter_twice", "This parameter is there twice. Send it once.")
+    if known is not None and not values.keys() <= set(known):
+        unknown = next(name for name in values if name not in known)
+        takes = f"This call takes {', '.join(sorted(known))}." if known else "This call takes none."
+        raise mistake(["query", unknown[:100]], "parameter_unknown", f"There is no such parameter. {takes}")
     return values
 
 

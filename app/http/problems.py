@@ -61,7 +61,7 @@ def mistakes(errors: Sequence[Mapping[str, Any]]) -> list[Mistake]:
 
 
 def _mistake(flaw: refusals.Flaw) -> Mistake:
-    return Mistake(loc=["body", *map(_short, flaw.loc)], code=flaw.code, message=flaw.message)
+    return Mistake(loc=[flaw.place, *map(_short, flaw.loc)], code=flaw.code, message=flaw.message)
 
 
 def _short(part: str | int) -> str | int:

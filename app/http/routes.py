@@ -1,13 +1,13 @@
 """How routers are made here, and how their routes are run by FastAPI itself when USHER_PLAIN is on."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import ClassVar, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from app.http.declarations import takes_form
+from app.http.declarations import known_parameters, takes_form
 from app.http.operations import Parameter, is_plain, not_plain, parameters_of, query_of
 from app.http.request import ApiRequest
 from app.schemas.format import forms, strict
@@ -25,12 +25,13 @@ class ApiRoute(APIRoute):
         run = super().get_route_handler()
         parameters = parameters_of(self.dependant, list(self.param_convertors))
         has_form = takes_form(self.dependant)
+        known = known_parameters(self)
 
         async def run_with_our_request(request: Request) -> Response:
             ours: ApiRequest = request.scope["usher.request"]
             ours.scope = request.scope
             ours.scope["method"] = ours.scope["usher.method"]
-            _must_be_plain(ours, parameters)
+            _must_be_plain(ours, parameters, known)
             if self.body_field:
                 _must_be_readable(ours, has_form=has_form)
             return await run(ours)
@@ -59,9 +60,9 @@ def _must_be_readable(request: ApiRequest, *, has_form: bool) -> None:
     request.content()
 
 
-def _must_be_plain(request: ApiRequest, parameters: Sequence[Parameter]) -> None:
+def _must_be_plain(request: ApiRequest, parameters: Sequence[Parameter], known: Collection[str] | None) -> None:
     """Raises Malformed for what the lean runner refuses and FastAPI takes: `?limit=1_0`, `?limit=1&limit=2`."""
-    query = query_of(request) if any(one.place == "query" for one in parameters) else {}
+    query = query_of(request, known)
     path = tuple(request.path_params.values())
     for one in parameters:
         if (written := one.written(request, path, query)) is not None:

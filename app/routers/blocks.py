@@ -4,13 +4,13 @@ from typing import Annotated
 
 from app.dependencies import Call, Desk, History, Organizer
 from app.domain.people import KeyScope
-from app.http.answers import CURSOR, page, told
+from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
-from app.schemas.blocks import BlockedOut, BlockIn
+from app.schemas.blocks import BlockedOut, BlockIn, BlocksOut
 from app.schemas.format.ids import ScreeningId, SeatId
 from app.schemas.format.pages import IdCursor, Limit, page_json
 from app.schemas.history import HistoryOut, history_out
@@ -32,6 +32,18 @@ async def block_seats(screening_id: ScreeningId, wanted: BlockIn, person: Organi
 async def unblock_seats(screening_id: ScreeningId, wanted: BlockIn, person: Organizer, call: Call, desk: Desk) -> Reply:
     """Put seats back on sale. Each seat has its own outcome."""
     return told(await desk.unblock(screening_id, wanted.names(), person, call))
+
+
+@router.get(
+    "/screenings/{screening_id}/blocks",
+    response_model=BlocksOut,
+    responses=UNCHANGED | problems("validation", "unauthenticated", "forbidden", "not-found"),
+)
+@api_key_scope(KeyScope.HOUSE)
+async def list_blocks(screening_id: ScreeningId, request: ApiRequest, person: Organizer, history: History) -> Reply:
+    """List the blocked seats of a screening, each with the reason that was given."""
+    body = await history.blocks(screening_id)
+    return cacheable(request, body, tag_of(body))
 
 
 @router.get(

@@ -28,6 +28,7 @@ _FILES: Final = {
 }
 
 
+@router.get("/docs/")
 @router.get("/docs")
 async def show_docs(request: ApiRequest) -> Reply:
     """Swagger UI: every call, to be tried out here and now."""
@@ -40,6 +41,13 @@ async def show_docs_file(request: ApiRequest, name: str) -> Reply:
     if name not in _FILES:
         raise NotFound("file")
     path, media_type = _FILES[name]
+    return _file(request, path, media_type, _FOR_A_DAY)
+
+
+@router.get("/favicon.ico")
+async def show_icon(request: ApiRequest) -> Reply:
+    """The picture that browsers ask for."""
+    path, media_type = _FILES["favicon-32x32.png"]
     return _file(request, path, media_type, _FOR_A_DAY)
 
 

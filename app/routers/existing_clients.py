@@ -10,6 +10,7 @@ from fastapi import Query
 from app.dependencies import Availability, Buyer, Call, Catalogue, Changes, Desk, SignedIn
 from app.domain.people import KeyScope
 from app.http.answers import cacheable, tag_of, told
+from app.http.declarations import ignores_unknown_parameters
 from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
@@ -22,6 +23,7 @@ router = api_router("existing clients", in_schema=False)
 
 
 @router.get("/seats")
+@ignores_unknown_parameters
 async def list_free_seats(
     request: ApiRequest,
     catalogue: Catalogue,
@@ -38,6 +40,7 @@ async def list_free_seats(
 
 @router.post("/reserve", status_code=201)
 @api_key_scope(KeyScope.SELL)
+@ignores_unknown_parameters
 async def hold_seat(wanted: SeatAtOnceIn, buyer: Buyer, call: Call, desk: Desk) -> Reply:
     """Hold one seat; with an email and no token, as a guest of that email."""
     return told(await desk.hold(Meant(), wanted.names(), buyer, call, wanted.email))
@@ -45,6 +48,7 @@ async def hold_seat(wanted: SeatAtOnceIn, buyer: Buyer, call: Call, desk: Desk) 
 
 @router.post("/confirm", status_code=201)
 @api_key_scope(KeyScope.SELL)
+@ignores_unknown_parameters
 async def confirm_hold(wanted: ConfirmAsTheyDoIn, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Book a hold, named by its reservation or by a seat in it."""
     if wanted.seat_id is not None:
@@ -54,6 +58,7 @@ async def confirm_hold(wanted: ConfirmAsTheyDoIn, person: SignedIn, call: Call, 
 
 @router.post("/seat-reservations/toggle")
 @api_key_scope(KeyScope.SELL)
+@ignores_unknown_parameters
 async def toggle(wanted: ToggleAsTheyDoIn, buyer: Buyer, call: Call, desk: Desk) -> Reply:
     """Toggle seats of a screening."""
     return told(await desk.toggle(wanted.screening_id, wanted.names(), buyer, call))
@@ -61,6 +66,7 @@ async def toggle(wanted: ToggleAsTheyDoIn, buyer: Buyer, call: Call, desk: Desk)
 
 @router.get("/seat-reservations/screening/{screening_id}/availability/me")
 @api_key_scope(KeyScope.READ)
+@ignores_unknown_parameters
 async def list_seats_for_me(
     screening_id: ScreeningId, request: ApiRequest, person: SignedIn, availability: Availability, changes: Changes
 ) -> Reply:
@@ -73,6 +79,7 @@ async def list_seats_for_me(
 
 @router.delete("/seat-reservations/cancel/{screening_id}")
 @api_key_scope(KeyScope.SELL)
+@ignores_unknown_parameters
 async def release_all(screening_id: ScreeningId, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Release everything that the caller holds in a screening."""
     return told(await desk.release_all(screening_id, person, call))

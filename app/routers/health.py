@@ -6,32 +6,36 @@ from fastapi import APIRouter
 
 from app import __version__
 from app.dependencies import Health
+from app.http.declarations import ignores_unknown_parameters
 from app.http.replies import Reply
-from app.http.routes import ApiRoute
+from app.http.routes import BASE, ApiRoute
 from app.schemas.format.moments import encoded
 from app.schemas.health import HealthOut
 from app.services.health import Condition, Report
 
-router = APIRouter(prefix="/health", tags=["operators"], route_class=ApiRoute)
+_checks = APIRouter(prefix="/health", tags=["operators"], route_class=ApiRoute)
 
 _DOWN: dict[int | str, dict[str, Any]] = {
     503: {"model": HealthOut, "description": "Seats cannot be taken: PostgreSQL or its schema is not there."}
 }
 
 
-@router.get("", summary="How is everything?", response_model=HealthOut, responses=_DOWN)
+@_checks.get("", summary="How is everything?", response_model=HealthOut, responses=_DOWN)
+@ignores_unknown_parameters
 async def check_health(health: Health) -> Reply:
     """PostgreSQL, Redis and the schema. `degraded`: it works without Redis, only slower."""
     return _reply(await health.report())
 
 
-@router.get("/ready", summary="May it get traffic?", response_model=HealthOut, responses=_DOWN)
+@_checks.get("/ready", summary="May it get traffic?", response_model=HealthOut, responses=_DOWN)
+@ignores_unknown_parameters
 async def check_readiness(health: Health) -> Reply:
     """200 when seats can be taken, 503 when a balancer should ask another process."""
     return _reply(await health.report())
 
 
-@router.get("/live", summary="Is the process alive?", response_model=dict[str, str])
+@_checks.get("/live", summary="Is the process alive?", response_model=dict[str, str])
+@ignores_unknown_parameters
 async def check_liveness() -> Reply:
     """Always 200 while the process answers at all, whatever has become of PostgreSQL: restarting it would not help."""
     return Reply(b'{"status":"ok"}')
@@ -44,3 +48,9 @@ def _reply(report: Report) -> Reply:
         "version": __version__,
     }
     return Reply(encoded(body), 503 if report.status is Condition.DOWN else 200)
+
+
+# At the root, where balancers look for it, and under the other base paths for whoever knows only those.
+router = APIRouter()
+router.include_router(_checks)
+router.include_router(_checks, prefix=BASE, include_in_schema=False)

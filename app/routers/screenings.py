@@ -67,7 +67,7 @@ async def show_screening(request: ApiRequest, catalogue: Catalogue, screening_id
     "/screenings/{screening_id}",
     response_model=ScreeningOut,
     response_description="The screening as it is now.",
-    responses=problems(*_EDIT),
+    responses=problems(*_EDIT, "layout-in-use"),
 )
 @api_key_scope(KeyScope.HOUSE)
 async def change_screening(
@@ -75,7 +75,8 @@ async def change_screening(
 ) -> Reply:
     """Change a screening.
 
-    `prices` and `limits` are merged into what is there. What people hold and booked keeps the price of its moment.
+    `prices` and `limits` are merged into what is there. What people hold and booked keeps the price of its moment. One
+    that has begun can be put into the future again only if all of its seats that are in use are still in the house.
     """
     listed = await organizing.change_screening(screening_id, edit, person, revision)
     body = screening_json(listed)

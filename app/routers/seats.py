@@ -3,11 +3,14 @@
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import AfterValidator
 
 from app.dependencies import Availability, Buyer, Call, Caller, Catalogue, Changes, Desk, SignedIn
 from app.domain.people import KeyScope
 from app.domain.seats import SeatStatus
+from app.domain.texts import same
 from app.http.answers import UNCHANGED, cacheable, tag_of, told
+from app.http.declarations import ignores_unknown_parameters
 from app.http.idempotency import context_of
 from app.http.openapi import problems
 from app.http.replies import Reply
@@ -25,7 +28,9 @@ from app.services.desk import Meant
 router = api_router("seats")
 
 Status = Annotated[SeatStatus | None, Query(description="Only seats in this status.")]
-Section = Annotated[str | None, Query(max_length=64, description="Only seats of this section.")]
+Section = Annotated[
+    Annotated[str, AfterValidator(same)] | None, Query(max_length=64, description="Only seats of this section.")
+]
 
 _TAKING = (
     "not-found",
@@ -152,6 +157,7 @@ async def list_seats_of_theater(
     responses=problems(*_TAKING),
 )
 @api_key_scope(KeyScope.SELL)
+@ignores_unknown_parameters
 async def hold_seats_of_theater(
     theater_id: TheaterId, wanted: TheaterSeatsIn, buyer: Buyer, call: Call, desk: Desk
 ) -> Reply:
@@ -171,6 +177,7 @@ async def hold_seats_of_theater(
     responses=problems(*_TAKING, "payment-declined"),
 )
 @api_key_scope(KeyScope.SELL)
+@ignores_unknown_parameters
 async def book_seats_of_theater(
     theater_id: TheaterId, wanted: TheaterSeatsIn, request: ApiRequest, buyer: Buyer, desk: Desk
 ) -> Reply:

@@ -135,8 +135,9 @@ async def replace_layout(
 ) -> Reply:
     """Replace the seats of a theater.
 
-    A seat is known by its label: one that stays keeps its id, its holds and its bookings. One that somebody holds or
-    booked in a screening to come cannot go, and every category needs a price in all of these screenings first.
+    A seat is known by the label that is given, else by section, row and number: one that stays keeps its id, its label,
+    its holds, bookings and blocks. One that is held, booked or blocked in a screening to come cannot go, and every
+    category needs a price in all of these screenings first.
     """
     standing = await organizing.rebuild(theater_id, layout, person, revision)
     return edited(layout_json(standing), f'"{standing.revision}"')

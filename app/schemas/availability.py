@@ -82,6 +82,7 @@ class SeatTexts:
     def __init__(self, layout: Layout, prices: Mapping[str, Amount]) -> None:
         self.layout = layout
         self.prices = prices
+        self.sections = tuple(dict.fromkeys(seat.section for seat in layout.seats))
         self.position = {seat.id: position for position, seat in enumerate(layout.seats)}
         self.runs = Runs(layout)
         self._ids = [seat.id for seat in layout.seats]

@@ -46,6 +46,30 @@ class BlockedOut(BaseModel):
     )
 
 
+class BlockOut(BaseModel):
+    """A blocked seat, and the reason."""
+
+    seat_id: int
+    label: str
+    reason: str | None
+
+
+class BlocksOut(BaseModel):
+    """All blocked seats of a screening."""
+
+    items: list[BlockOut]
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [{"seat_id": 79, "label": "D19", "reason": "broken light"}]}]}
+    )
+
+
+def blocks_json(blocked: Iterable[tuple[int, str | None]], layout: Layout) -> bytes:
+    """All blocked seats. `blocked` are pairs of a seat id and the reason."""
+    items = [{"seat_id": each, "label": layout.label_of(each), "reason": reason} for each, reason in blocked]
+    return orjson.dumps({"items": items})
+
+
 def blocked_json(seats: Iterable[tuple[int, str]], layout: Layout) -> bytes:
     """What happened to each seat. `seats` are pairs of a seat id and an outcome."""
     return orjson.dumps(

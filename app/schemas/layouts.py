@@ -21,8 +21,8 @@ class SeatIn(Strict):
     """A single seat of a row."""
 
     number: int = Field(ge=0, le=1_000_000, examples=[12])
-    label: Name | None = Field(None, description="Unique in the theater. Default: row and number, such as A12.")
-    category: Name | None = Field(None, description="Default: the category of the row, else of the section.")
+    label: Name | None = Field(None, description="Unique in the theater. Not given: as before, else row and number.")
+    category: Name | None = Field(None, description="Not given: that of the row, else that of the section.")
     accessible: bool = False
     companion: bool = False
     restricted_view: bool = False

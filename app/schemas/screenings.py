@@ -75,6 +75,16 @@ class LimitsIn(Strict):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
+def _off(orphan_rule: bool) -> bool:
+    if orphan_rule:
+        message = "The orphan rule is not available in this version: send false, or leave it out."
+        raise PydanticCustomError("not_available", message)
+    return orphan_rule
+
+
+_OFF = "The orphan rule is not available in this version: only false."
+OrphanRule = Annotated[bool, AfterValidator(_off), Field(description=_OFF, json_schema_extra={"const": False})]
+
 Title = Annotated[Line, Field(max_length=200, examples=["Matinee"])]
 HoldSeconds = Annotated[int, Field(ge=1, le=86_400)]
 MaxHoldSeconds = Annotated[int, Field(ge=1, le=7 * 86_400)]
@@ -114,7 +124,7 @@ class ScreeningIn(Strict):
     max_hold_seconds: MaxHoldSeconds | None = Field(None, description=_CAP)
     prices: Annotated[dict[Name, MoneyIn], Field(max_length=MOST_PRICES)] = Field(description="By category.")
     limits: LimitsIn = Field(default_factory=LimitsIn)
-    orphan_rule: bool = Field(False, description="Whether a choice that leaves a single seat free is refused.")
+    orphan_rule: OrphanRule = False
 
     def plan(self) -> ScreeningPlan:
         """The screening as the rules in `domain/planning.py` take it."""
@@ -161,7 +171,7 @@ class ScreeningPatch(Strict):
         default_factory=dict, description="By category; null removes the price of a category that no seat has."
     )
     limits: LimitsIn = Field(default_factory=LimitsIn)
-    orphan_rule: bool = Field(default_factory=bool)
+    orphan_rule: OrphanRule = Field(default_factory=bool)
 
     def onto(self, plan: ScreeningPlan) -> ScreeningPlan:
         """The plan after the changes."""
@@ -203,8 +213,8 @@ class ScreeningOut(BaseModel):
     max_hold_seconds: int = Field(description="How long a hold lasts at most with extensions, in seconds.")
     prices: dict[str, MoneyOut] = Field(description="By the category of a seat.")
     limits: LimitsOut
-    orphan_rule: bool = Field(description="Whether a choice that leaves a single seat free is refused.")
-    on_sale: bool = Field(description="Whether seats could be held or booked when this was read.")
+    orphan_rule: bool = Field(description="What is stored. The orphan rule is not available in this version.")
+    on_sale: bool = Field(description="Could seats be taken when this was read?")
     cancelled_at: MomentOut | None
     revision: int = Field(description="Counts the organizer's edits.")
     version: int = Field(description="Counts the changes of its seats.")

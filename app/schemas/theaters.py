@@ -25,7 +25,7 @@ _EXAMPLE: JsonDict = {
 
 @cache
 def _timezones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - {"localtime", "posixrules", "Factory"}  # these are places of this machine
 
 
 def _known(timezone: str) -> str:

@@ -18,27 +18,33 @@ def share(layout: Layout, seats_kept: int) -> int:
 
 
 class Layouts:
-    """Layouts by theater, each as new as it was ever asked for. The least recently used are dropped first."""
+    """Layouts by theater and revision; those not asked for longest are given up first."""
 
     def __init__(self, engine: AsyncEngine, seats_kept: int = SEATS_KEPT) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._known: LRUCache[int, Layout] = LRUCache(seats_kept, lambda layout: share(layout, seats_kept))
-        self._loaded = SingleFlight(self._load)
+        self._seats_kept = seats_kept
+        self._known: OrderedDict[tuple[int, int], Layout] = OrderedDict()
+        self._loading: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def at(self, theater_id: int, revision: int) -> Layout:
-        """The layout of a theater at this revision, or a newer one. Callers at the same time share one query.
+        """The layout of a theater at this revision; as it stands, if nothing stands on that one any more.
 
-        Raises NotFound if the theater does not exist.
+        Many who ask at once cause one reading. Raises NotFound when there is no such theater.
         """
         known = self.at_hand(theater_id, revision)
         if known is not None:
             return known
-        return await self._loaded.ask(theater_id, lambda: self.at_hand(theater_id, revision))
+        async with self._loading.setdefault(theater_id, asyncio.Lock()):
+            known = self.at_hand(theater_id, revision)
+            return known or await self._load(theater_id, revision)
 
     def at_hand(self, theater_id: int, revision: int) -> Layout | None:
-        """As `at`, if it was read already; else None."""
-        layout = self._known.get(theater_id)
-        return None if layout is None or layout.revision < revision else layout
+        """As `at`, if it was read already."""
+        wanted = theater_id, revision
+        layout = self._known.get(wanted)
+        if layout is not None:
+            self._known.move_to_end(wanted)
+        return layout
 
     def theater_of(self, seat_id: int) -> int | None:
         """The theater of a seat, if its layout was read already; else None. A seat never moves to another theater."""
@@ -48,10 +54,13 @@ class Layouts:
                 return theater_id
         return None
 
-    async def _load(self, theater_id: int) -> Layout:
+    async def _load(self, theater_id: int, revision: int) -> Layout:
         async with self._engine.connect() as connection:
-            layout = await layouts.read(connection, theater_id)
+            layout = await layouts.read(connection, theater_id, revision)
         if layout is None:
             raise NotFound("theater")
-        self._known[theater_id] = layout
+        layout = self._known.setdefault((theater_id, layout.revision), layout)
+        self._known.move_to_end((theater_id, layout.revision))
+        while len(self._known) > 1 and sum(len(each.seats) for each in self._known.values()) > self._seats_kept:
+            self._known.popitem(last=False)
         return layout

@@ -1,7 +1,8 @@
 """What runs in the background as long as the process lives: one way to do it, and one policy when it goes wrong.
 
 An outage is said once when it begins and once when it is over. A mistake of ours is logged with its traceback. Neither
-ends a loop: only cancellation does.
+ends a loop: only cancellation does. What waits for work and not for time (the office, the announcer, a broadcast) has a
+loop of its own.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""One question at a time for each key: who asks while it is being answered waits, and shares the next answer."""
+"""One query at a time for each key: callers that come while it runs share the next one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -10,7 +10,7 @@ V = TypeVar("V")
 
 
 class _Round(Generic[V]):
-    """The questions of one key, numbered as they are put; it lives as long as somebody waits."""
+    """The queries of one key, numbered. It exists as long as somebody waits."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -20,17 +20,17 @@ class _Round(Generic[V]):
 
 
 class SingleFlight(Generic[K, V]):
-    """Puts a question once for everybody who has it. No answer is older than the moment of asking."""
+    """Runs a query once for all callers that need it. No answer is older than the call."""
 
     def __init__(self, answer: Callable[[K], Awaitable[V]]) -> None:
         self._answer = answer
         self._rounds: WeakValueDictionary[K, _Round[V]] = WeakValueDictionary()
 
     async def ask(self, key: K, at_hand: Callable[[], V | None] | None = None) -> V:
-        """The answer for a key, from a question that was put after this call. Raises what answering raises.
+        """The answer for a key, from a query that began after this call. Raises what the query raises.
 
-        With `at_hand` the caller knows a good answer when they see it, whenever the question was put (because it has a
-        version): they share only what `at_hand` finds when their turn comes, and ask if that is None.
+        With `at_hand` the caller recognizes a good answer whenever the query began (because it has a version): they
+        share what `at_hand` finds when their turn comes, and query only if that is None.
         """
         round_ = self._rounds.setdefault(key, _Round())
         asked_before = round_.asked

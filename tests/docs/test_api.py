@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from starlette.routing import Route, WebSocketRoute
 
@@ -100,11 +101,11 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def routes() -> Iterator[tuple[str, str]]:
     """Every route of the program, in the document or not; sockets as WS."""
     for router in ROUTERS:
-        for route in router.routes:
-            if isinstance(route, Route):
-                yield from ((method, bare(route.path)) for method in route.methods or ())
-            elif isinstance(route, WebSocketRoute):
-                yield "WS", bare(route.path)
+        for route in iter_route_contexts(router.routes):
+            if isinstance(route.original_route, Route):
+                yield from ((method, bare(route.path or "")) for method in route.methods or ())
+            elif isinstance(route.original_route, WebSocketRoute):
+                yield "WS", bare(route.path or "")
 
 
 ROUTES = {f"{method} {path}" for method, path in routes()}

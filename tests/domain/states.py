@@ -118,6 +118,11 @@ class Evening:
         """What an organizer edits."""
         self.state.screening = replace(self.state.screening, **changes)
 
+    def take_out(self, *labels: str) -> None:
+        """The house loses seats."""
+        seats, former = LAYOUT.seats, {LAYOUT.by_label[label].id: label for label in labels}
+        self.state.layout = Layout(1, 2, tuple(seat for seat in seats if seat.id not in former), former)
+
     def block(self, label: str) -> None:
         """The house takes a seat off sale."""
         seat_id = LAYOUT.by_label[label].id

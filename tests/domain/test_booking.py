@@ -10,6 +10,7 @@ from app.domain.box_office.outcomes import Booked
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.refusals import NotFound, ReservationEnded, ReservationExpired, SalesClosed, SeatsUnavailable
 from app.domain.reservations import ReservationStatus
+from app.domain.screenings import Limits
 from tests.domain.states import (
     ANN,
     BOB,
@@ -21,6 +22,7 @@ from tests.domain.states import (
     ORGANIZER,
     STANDARD,
     Evening,
+    empty_house,
     labels,
     named,
 )
@@ -99,6 +101,21 @@ def test_late_and_with_a_seat_gone_it_names_the_seat() -> None:
 
     assert refusal.value.expired_at == NOON + HOLD
     assert labels(refusal.value.seats) == {"A2"}
+    assert evening.booked_by(ANN) == set()
+
+
+def test_late_and_with_a_seat_that_left_the_house_it_names_that_too() -> None:
+    evening = Evening(empty_house(limits=Limits(max_seats_per_user=3)))
+    hold = evening.hold(ANN, "A1", "A2", "A3")
+    evening.wait(HOLD)
+    evening.book(BOB, "A1")
+    evening.take_out("A3", "A4")
+
+    with pytest.raises(ReservationExpired) as refusal:
+        evening.confirm(ANN, hold)
+
+    assert {seat.label: seat.status for seat in refusal.value.seats} == {"A1": "booked", "A3": "blocked"}
+    assert refusal.value.seats[-1].reason == "This seat is no longer in the house."
     assert evening.booked_by(ANN) == set()
 
 

@@ -209,3 +209,16 @@ def test_somebody_elses_hold_cannot_be_extended() -> None:
         evening.extend(BOB, hold)
 
     assert evening.reservation(hold) == hold
+
+
+def test_a_hold_whose_seat_left_the_house_cannot_be_extended_any_more() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2")
+    evening.wait(HOLD)
+    evening.take_out("A2")
+
+    with pytest.raises(ReservationExpired) as refusal:
+        evening.extend(ANN, hold)
+
+    assert labels(refusal.value.seats) == {"A2"}
+    assert evening.held_by(ANN) == set()

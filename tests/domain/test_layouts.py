@@ -131,6 +131,19 @@ def test_a_seat_without_a_place_joins_its_row() -> None:
     assert [(seat.x, seat.y) for seat in lay_out(plan)] == [(-1.0, 4.0), (0.0, 4.0), (9.0, 4.0)]
 
 
+def test_a_row_that_is_planned_in_parts_stands_in_one_line() -> None:
+    parts = [RowPlan("A", [SeatPlan(1), SeatPlan(2)], "gold"), RowPlan("B", 1), RowPlan("A", [SeatPlan(3)], "silver")]
+
+    seats = lay_out([SectionPlan("Stalls", parts)])
+
+    assert [(seat.label, seat.x, seat.y) for seat in seats] == [
+        ("A1", -1.0, 0.0),
+        ("A2", 0.0, 0.0),
+        ("B1", 0.0, 1.5),
+        ("A3", 1.0, 0.0),
+    ]
+
+
 def test_a_house_may_have_as_many_seats_as_are_allowed_and_not_one_more() -> None:
     with pytest.raises(LayoutRefused) as refusal:
         lay_out(house(("Stalls", [("A", MAX_SEATS), ("B", 1)])))

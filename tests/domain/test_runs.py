@@ -1,12 +1,14 @@
 """Seats side by side: what is adjacent, and the largest block that is left."""
 
-from itertools import groupby
+from dataclasses import replace
+from itertools import groupby, pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.layouts import RowPlan, SeatPlan, SectionPlan, lay_out
-from app.domain.seat_maps.runs import Runs, SectionLeft, runs_of
+from app.domain.seat_maps.runs import Runs, SectionLeft, rows_of, runs_in, runs_of
 from app.domain.seats import Layout, Seat
 
 
@@ -28,6 +30,11 @@ def row_at(*xs: float) -> Layout:
     return layout_of(SectionPlan("Stalls", [RowPlan("A", seats)]))
 
 
+def row_of(*numbers: int) -> Layout:
+    """A row whose seats have these numbers and no places: they stand side by side in this order."""
+    return layout_of(SectionPlan("Stalls", [RowPlan("A", [SeatPlan(number) for number in numbers])]))
+
+
 def sizes(layout: Layout) -> list[int]:
     return [len(run) for run in runs_of(layout)]
 
@@ -36,10 +43,19 @@ def test_a_run_ends_with_its_row() -> None:
     assert sizes(layout_of(SectionPlan("Stalls", [RowPlan("A", 4), RowPlan("B", 3)]))) == [4, 3]
 
 
-def test_a_missing_number_ends_a_run() -> None:
-    seats = [SeatPlan(1), SeatPlan(2), SeatPlan(4)]
+@pytest.mark.parametrize("numbers", [(1, 2, 4), (1, 3, 5, 7), (7, 5, 3, 1), (2, 9, 1, 40), (5,), (1, 2)])
+def test_numbers_say_nothing_about_neighbours(numbers: tuple[int, ...]) -> None:
+    (run,) = runs_of(row_of(*numbers))
 
-    assert sizes(layout_of(SectionPlan("Stalls", [RowPlan("A", seats)]))) == [2, 1]
+    assert [seat.number for seat in run] == list(numbers)
+
+
+def test_odd_numbers_run_one_way_from_the_aisle_and_even_ones_the_other() -> None:
+    places = zip((7, 5, 3, 1, 2, 4, 6, 8), (0, 1, 2, 3, 5, 6, 7, 8), strict=True)
+    layout = layout_of(SectionPlan("S", [RowPlan("A", [SeatPlan(number, x=x, y=0.0) for number, x in places])]))
+
+    assert [[seat.number for seat in run] for run in runs_of(layout)] == [[7, 5, 3, 1], [2, 4, 6, 8]]
+    assert Runs(layout).largest_block(()) == 4
 
 
 def test_an_aisle_ends_a_run() -> None:
@@ -52,6 +68,72 @@ def test_a_gap_of_one_and_a_half_seats_is_no_aisle_yet() -> None:
 
 def test_an_aisle_is_seen_whatever_unit_the_plan_was_drawn_in() -> None:
     assert sizes(row_at(0, 30, 60, 120, 150)) == [3, 2]
+
+
+def test_the_last_digits_of_a_float_make_no_aisle() -> None:
+    assert 0.8 - 0.5 > 1.5 * (0.3 - 0.1)  # which is 0.3 > 0.3
+
+    assert sizes(row_at(0.1, 0.3, 0.5, 0.8, 1.0)) == [5]
+
+
+def test_each_row_has_steps_of_its_own() -> None:
+    """A row of wide boxes has no aisles for standing behind a row of narrow chairs."""
+    chairs = [SeatPlan(number, x=number * 1.0, y=0.0) for number in range(1, 9)]
+    boxes = [SeatPlan(number, x=number * 4.0, y=2.0) for number in range(1, 4)]
+
+    assert sizes(layout_of(SectionPlan("S", [RowPlan("A", chairs), RowPlan("B", boxes)]))) == [8, 3]
+
+
+def test_of_an_even_number_of_steps_the_lower_of_the_middle_two_counts() -> None:
+    assert sizes(row_at(0, 1, 3)) == [2, 1]
+    assert sizes(row_at(0, 1, 2, 4, 6)) == [3, 1, 1]
+
+
+@pytest.mark.parametrize(("xs", "runs"), [((0,), [1]), ((0, 1), [2]), ((0, 50), [2]), ((3, 3), [2])])
+def test_a_row_of_one_or_two_seats_has_no_aisle(xs: tuple[float, ...], runs: list[int]) -> None:
+    assert sizes(row_at(*xs)) == runs
+
+
+def test_a_row_may_run_away_from_the_stage_or_around_it() -> None:
+    sideways: list[tuple[float, float]] = [(0, 0), (0, 1), (0, 2), (0, 4), (0, 5)]
+    curved: list[tuple[float, float]] = [(0, 3), (1, 1.5), (2.5, 0.5), (4.5, 0), (6.5, 0.5), (8, 1.5), (9, 3)]
+    rows = [
+        RowPlan(row, [SeatPlan(number, x=x, y=y) for number, (x, y) in enumerate(places, start=1)])
+        for row, places in {"A": sideways, "B": curved}.items()
+    ]
+
+    assert sizes(layout_of(SectionPlan("S", rows))) == [3, 2, 7]
+
+
+def test_seats_at_one_place_stand_in_the_order_of_the_layout() -> None:
+    seats = [SeatPlan(number, x=1.0, y=1.0) for number in (3, 1, 2)]
+
+    (run,) = runs_of(layout_of(SectionPlan("S", [RowPlan("A", seats)])))
+
+    assert [seat.number for seat in run] == [3, 1, 2]
+
+
+def test_where_most_seats_stand_at_one_place_any_step_is_an_aisle() -> None:
+    assert sizes(row_at(0, 0, 0, 1)) == [3, 1]
+
+
+def test_a_row_that_is_planned_in_parts_is_one_row() -> None:
+    parts = [RowPlan("A", [SeatPlan(1), SeatPlan(2)], "gold"), RowPlan("B", 2), RowPlan("A", [SeatPlan(3)], "silver")]
+
+    assert [[seat.label for seat in row] for row in rows_of(layout_of(SectionPlan("S", parts)))] == [
+        ["A1", "A2", "A3"],
+        ["B1", "B2"],
+    ]
+
+
+def test_rows_of_the_same_name_in_two_sections_are_two_rows() -> None:
+    layout = layout_of(SectionPlan("S", [RowPlan("A", 2)]), SectionPlan("T", [RowPlan("A", 3)]))
+
+    assert sizes(layout) == [2, 3]
+
+
+def test_a_row_without_seats_has_no_runs() -> None:
+    assert list(runs_in(())) == []
 
 
 def test_seats_without_places_of_their_own_have_no_aisles() -> None:
@@ -110,6 +192,61 @@ def test_what_is_left_is_what_counting_seat_by_seat_finds(sections: list[list[in
     assert left == [
         SectionLeft(name, sum(seat.id not in taken for seat in seats), _longest_by_walking(seats, taken))
         for name, seats in ((name, list(group)) for name, group in groupby(layout.seats, lambda seat: seat.section))
+    ]
+
+
+PLACES = st.integers(0, 8).map(float)
+SEATS_ANYWHERE = st.lists(st.tuples(st.sampled_from("ST"), st.sampled_from("AB"), PLACES, PLACES), max_size=14)
+
+
+def layout_at(seats: list[tuple[str, str, float, float]]) -> Layout:
+    """Seats of these sections and rows at these places."""
+    numbered = enumerate(seats)
+    return Layout(
+        1, 1, tuple(Seat(at, str(at), section, row, at, "any", x=x, y=y) for at, (section, row, x, y) in numbered)
+    )
+
+
+@given(SEATS_ANYWHERE)
+def test_every_seat_is_in_one_run_and_every_run_in_one_row(seats: list[tuple[str, str, float, float]]) -> None:
+    layout = layout_at(seats)
+
+    runs = runs_of(layout)
+
+    assert sorted(seat.id for run in runs for seat in run) == [seat.id for seat in layout.seats]
+    assert all(len({(seat.section, seat.row) for seat in run}) == 1 for run in runs)
+    assert [run for row in rows_of(layout) for run in runs_in(row)] == list(runs)
+
+
+@given(SEATS_ANYWHERE)
+def test_two_that_follow_each_other_are_neighbours_unless_an_aisle_is_between_them(
+    seats: list[tuple[str, str, float, float]],
+) -> None:
+    layout = layout_at(seats)
+    together = {(one.id, other.id) for run in runs_of(layout) for one, other in pairwise(run)}
+
+    for name in {(section, row) for section, row, _, _ in seats}:
+        row = [seat for seat in layout.seats if (seat.section, seat.row) == name]
+        row.sort(key=lambda seat: (seat.x, seat.y, seat.id))
+        steps = [((one.x - other.x) ** 2 + (one.y - other.y) ** 2) ** 0.5 for one, other in pairwise(row)]
+        usual = sorted(steps)[(len(steps) - 1) // 2] if steps else 0
+        for (one, other), step in zip(pairwise(row), steps, strict=True):
+            assert ((one.id, other.id) in together) is (step <= usual * 1.5 + 1e-9)
+
+
+@given(SEATS_ANYWHERE, st.permutations(range(14)), st.sampled_from([0.01, 0.3, 7.0, 1e4]), st.integers(-50, 50))
+def test_neither_numbers_nor_the_unit_nor_the_origin_of_a_plan_make_neighbours(
+    seats: list[tuple[str, str, float, float]], numbers: list[int], unit: float, origin: int
+) -> None:
+    as_drawn = layout_at(seats)
+    moved = (
+        replace(seat, number=numbers[seat.id], x=(seat.x + origin) * unit, y=(seat.y - origin) * unit)
+        for seat in as_drawn.seats
+    )
+    otherwise = Layout(1, 1, tuple(moved))
+
+    assert [[seat.id for seat in run] for run in runs_of(otherwise)] == [
+        [seat.id for seat in run] for run in runs_of(as_drawn)
     ]
 
 

@@ -65,7 +65,9 @@ async def test_an_edit_that_waits_for_a_hold_leaves_its_seat_alone(
 
     assert hold.status_code == 201
     assert codes([edit]) == ["layout-in-use"]
-    assert edit.json()["seats"] == [{"seat_id": 80, "label": "D20"}]
+    assert edit.json()["seats"] == [
+        {"seat_id": 80, "label": "D20", "status": "reserved", "reason": "Held in screening 1."}
+    ]
     assert await seats(client) == {"D20": "reserved"}
 
 
@@ -118,3 +120,60 @@ async def test_a_screening_put_on_while_the_house_is_rebuilt_has_a_price_for_the
     assert edit.status_code == 200, edit.text
     assert codes([added]) == ["validation"]
     assert added.json()["errors"][0]["loc"] == ["body", "prices", "gold"]
+
+
+BEGINS = "UPDATE screenings SET starts_at = now() - interval '1 second', sales_close_at = '2030-01-01' WHERE id = 1"
+
+
+async def test_a_screening_that_begins_while_an_edit_waits_keeps_its_seats(
+    client: AsyncClient, other: AsyncClient, organizer: Buyer, database: Connection
+) -> None:
+    buyer = await somebody(other)
+    await buyer.hold("D20")
+    before = (await client.get("/screenings/1/seats")).json()
+
+    async with locked(database, 1):
+        editing = asyncio.ensure_future(rebuild(organizer, last_row=19))
+        await until_waiting(database, 1)
+        await database.execute(BEGINS)
+    edit = await editing
+
+    assert edit.status_code == 200, edit.text
+    assert len((await other.get("/theaters/1/layout")).json()["seats"]) == 79
+    for process in (client, other):
+        assert (await process.get("/screenings/1/seats")).json() == before
+
+
+async def test_whoever_buys_in_a_screening_that_has_begun_does_not_wait_for_an_edit(
+    client: AsyncClient, other: AsyncClient, organizer: Buyer, database: Connection
+) -> None:
+    buyer = await somebody(other)
+    await database.execute(BEGINS)
+
+    async with database.transaction():
+        await database.execute("SELECT FROM seats WHERE id = 80 FOR UPDATE")
+        editing = asyncio.ensure_future(rebuild(organizer, last_row=19))
+        await until_waiting(database, 1)
+        hold = await buyer.hold("D20")
+    edit = await editing
+
+    assert (hold.status_code, edit.status_code) == (201, 200)
+    assert await seats(client) == {"D20": "reserved"}
+
+
+async def test_a_screening_comes_back_onto_the_house_as_an_edit_leaves_it(
+    client: AsyncClient, other: AsyncClient, organizer: Buyer, database: Connection
+) -> None:
+    await database.execute(BEGINS)
+    assert (await rebuild(organizer, last_row=19)).status_code == 200
+
+    async with locked(database, 1):
+        moving = asyncio.ensure_future(organizer.ask("PATCH", "/screenings/1", {"starts_at": "2030-06-01T13:00:00Z"}))
+        await until_waiting(database, 1)
+        editing = asyncio.ensure_future(rebuild(organizer.at(other), last_row=22))
+        await until_waiting(database, 2)
+    move, edit = await moving, await editing
+
+    assert (move.status_code, edit.status_code) == (200, 200), move.text
+    for process in (client, other):
+        assert len((await process.get("/screenings/1/seats")).json()["seats"]) == 82

@@ -230,6 +230,7 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     "DELETE /api/v1/api-keys/{api_key_id}": (ADMIN, None),
     "POST /api/v1/screenings/{screening_id}/blocks": (HOUSE, just_seat),
     "DELETE /api/v1/screenings/{screening_id}/blocks": (HOUSE, just_seat),
+    "GET /api/v1/screenings/{screening_id}/blocks": (HOUSE, None),
     "GET /api/v1/screenings/{screening_id}/seats/{seat_id}/history": (HOUSE, None),
     # Calls that existing clients make
     "GET /api/v1/seats": (ANYBODY, None),
@@ -241,8 +242,11 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     "DELETE /api/v1/seat-reservations/cancel/{screening_id}": (KNOWN, None),
     # For operators
     "GET /health": (ANYBODY, None),
+    "GET /api/v1/health": (ANYBODY, None),
     "GET /health/live": (ANYBODY, None),
+    "GET /api/v1/health/live": (ANYBODY, None),
     "GET /health/ready": (ANYBODY, None),
+    "GET /api/v1/health/ready": (ANYBODY, None),
 }
 
 

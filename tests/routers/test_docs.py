@@ -154,3 +154,13 @@ def test_a_key_is_offered_where_seats_change(operations: dict[str, dict[str, Any
             *("seats", "reservations", "bookings")
         }
         assert len(keys) == (1 if changes_seats else 0), name
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/docs/", "text/html; charset=utf-8"), ("/favicon.ico", "image/png"), ("/docs", "text/html; charset=utf-8")],
+)
+async def test_what_browsers_ask_for_is_there(edge: AsyncClient, path: str, kind: str) -> None:
+    answer = await edge.get(path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, kind)

@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.people import Role
 from tests.organizers import token_of
-from tests.routers.visitors import BASES, Database, Visitor, labels, refused, told
+from tests.routers.visitors import BASES, Database, Visitor, labels, refused, time_passes, told
 
 Json = dict[str, Any]
 
@@ -211,6 +211,53 @@ async def test_a_seat_is_known_by_its_label(olga: Visitor) -> None:
     assert await olga.read("/theaters/1/layout") == layout
 
 
+async def test_a_balcony_with_a_row_of_the_same_name_changes_no_other_seat(olga: Visitor, ada: Visitor) -> None:
+    told(await olga.ask("POST", "/screenings/1/blocks", {"seats": ["A3"]}), 200)
+    await ada.hold("B1")
+    wider = house()
+    wider["sections"].append({"name": "Balcony", "category": "premium", "rows": [{"row": "A", "seats": 5}]})
+
+    layout = told(await olga.ask("PUT", "/theaters/1/layout", wider), 200)
+
+    assert [seat["id"] for seat in layout["seats"][:80]] == list(range(1, 81))
+    assert labels(layout["seats"])[:3] == ["A1", "A2", "A3"]
+    assert labels(layout["seats"])[80:] == [f"Balcony-A-{number}" for number in range(1, 6)]
+    assert await olga.taken() == {"A3": "blocked", "B1": "reserved"}
+    in_the_way = refused(
+        await ada.post("/screenings/1/reservations", {"seats": ["A3"]}), 409, "seats-unavailable",
+        "seats", "available_seats",
+    )  # fmt: skip
+    assert in_the_way["seats"][0]["status"] == "blocked"
+
+
+async def test_labels_that_are_given_name_seats_move_them_and_bring_them_back(olga: Visitor, ada: Visitor) -> None:
+    """Every write of labels that the index seats_label_in_use might not like."""
+    booking = await ada.book("A1")
+
+    def row_a(*labels: str | None) -> Json:
+        plan = house()
+        given = [{"number": n, **({"label": label} if label else {})} for n, label in enumerate(labels, start=1)]
+        plan["sections"][0]["rows"][0]["seats"] = given
+        return plan
+
+    async def put(*given: str | None, **more: Json) -> dict[str, int]:
+        plan = row_a(*given)
+        plan["sections"] += more.values()
+        layout = told(await olga.ask("PUT", "/theaters/1/layout", plan), 200)
+        return {seat["label"]: seat["id"] for seat in layout["seats"] if seat["row"] == "A"}
+
+    assert await put("Box", None, None) == {"Box": 1, "A2": 2, "A3": 3}
+    assert labels((await ada.read(f"/bookings/{booking['id']}"))["seats"]) == ["Box"]
+    assert await put("A2", "Box", None) == {"A2": 2, "Box": 1, "A3": 3}
+    assert await put("Box", None) == {"Box": 1, "A2": 2}
+    assert await put("Box", "X", "A2") == {"Box": 1, "X": 1323, "A2": 2}
+    assert await put("Box", "A4") == {"Box": 1, "A4": 4}
+    assert await put("Box", "X", None) == {"Box": 1, "X": 1323, "A2": 2}
+    annex = {"name": "Annex", "category": "premium", "rows": [{"row": "A", "seats": [{"number": 2}]}]}
+    assert await put("Box", "X", "New", annex=annex) == {"Box": 1, "X": 1323, "New": 2, "A2": 1324}
+    assert await olga.taken() == {"Box": "booked"}
+
+
 async def test_a_seat_that_comes_back_is_the_same_seat(olga: Visitor) -> None:
     told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
 
@@ -229,16 +276,66 @@ async def test_the_map_of_a_screening_moves_with_the_layout(olga: Visitor) -> No
     assert after.json()["version"] == before.json()["version"]
 
 
+async def test_blocks_come_from_places_never_from_numbers(olga: Visitor, ada: Visitor) -> None:
+    odd_and_even = zip((7, 5, 3, 1, 2, 4, 6, 8), (0, 1, 2, 3, 5, 6, 7, 8), strict=True)
+    rows = {
+        "Odd": [{"number": number} for number in (1, 3, 5, 7)],
+        "Aisle": [{"number": number, "x": x, "y": 9} for number, x in odd_and_even],
+    }
+    plan = {"sections": [{"name": name, "rows": [{"row": name, "seats": seats}]} for name, seats in rows.items()]}
+    theater = told(await olga.post("/theaters", {"name": "Studio", "timezone": "UTC", "layout": plan}), 201)
+    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": {"standard": euros(1800)}}
+    screening = told(await olga.post(f"/theaters/{theater['id']}/screenings", new), 201)["id"]
+
+    before = await olga.read(f"/screenings/{screening}/availability")
+    await ada.hold("Odd3", "Aisle4", screening=screening)
+    after = await olga.read(f"/screenings/{screening}/availability")
+
+    assert [section["largest_block"] for section in before["sections"]] == [4, 4]
+    assert [section["largest_block"] for section in after["sections"]] == [2, 4]
+
+
 async def test_a_seat_that_is_held_or_booked_cannot_go(olga: Visitor, ada: Visitor) -> None:
     await ada.hold("D20")
     await ada.book("D18")
 
     problem = refused(await olga.ask("PUT", "/theaters/1/layout", house(17)), 409, "layout-in-use", "seats")
 
-    assert problem["seats"] == [{"seat_id": 78, "label": "D18"}, {"seat_id": 80, "label": "D20"}]
+    assert problem["seats"] == [
+        {"seat_id": 78, "label": "D18", "status": "booked", "reason": "Booked in screening 1."},
+        {"seat_id": 80, "label": "D20", "status": "reserved", "reason": "Held in screening 1."},
+    ]
     assert len((await olga.read("/theaters/1/layout"))["seats"]) == 80
     told(await olga.ask("PUT", "/theaters/1/layout", house(20, E="standard")), 200)
     assert await olga.taken() == {"D18": "booked", "D20": "reserved"}
+
+
+async def test_a_blocked_seat_cannot_go_until_it_is_unblocked(olga: Visitor) -> None:
+    told(await olga.ask("POST", "/screenings/1/blocks", {"seats": ["D20"], "reason": "A pillar"}), 200)
+
+    problem = refused(await olga.ask("PUT", "/theaters/1/layout", house(19)), 409, "layout-in-use", "seats")
+
+    assert problem["seats"] == [
+        {"seat_id": 80, "label": "D20", "status": "blocked", "reason": "Blocked in screening 1."}
+    ]
+    assert "D20 is in use" in problem["detail"]
+    told(await olga.ask("DELETE", "/screenings/1/blocks", {"seats": ["D20"]}), 200)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
+
+
+async def test_what_stands_on_a_seat_in_several_screenings_is_told_with_the_firmest_first(
+    olga: Visitor, ada: Visitor
+) -> None:
+    label = (await olga.read("/theaters/2/layout"))["seats"][-1]["label"]
+    told(await olga.ask("POST", "/screenings/2/blocks", {"seats": [label]}), 200)
+    await ada.book(label, screening=3)
+    smaller = {"sections": [{"name": "S", "category": "standard", "rows": [{"row": "Z", "seats": 1}]}]}
+
+    problem = refused(await olga.ask("PUT", "/theaters/2/layout", smaller), 409, "layout-in-use", "seats")
+
+    [seat] = problem["seats"]
+    assert (seat["label"], seat["status"]) == (label, "booked")
+    assert seat["reason"] == "Booked in screening 3, and in use in 1 more."
 
 
 async def test_a_seat_whose_hold_is_over_may_go(olga: Visitor, ada: Visitor, database: Database) -> None:
@@ -251,6 +348,22 @@ async def test_a_seat_whose_hold_is_over_may_go(olga: Visitor, ada: Visitor, dat
     assert (await olga.read("/screenings/1/availability"))["taken"] == []
 
 
+@pytest.mark.parametrize("call", ["confirm", "extend"])
+async def test_whoever_is_late_for_a_seat_that_went_is_told_so(
+    olga: Visitor, ada: Visitor, database: Database, call: str
+) -> None:
+    hold = await ada.hold("D19", "D20")
+    await time_passes(database, hold, 301)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
+
+    late = await ada.post(f"/reservations/{hold['id']}/{call}")
+
+    problem = refused(late, 409, "reservation-expired", "expired_at", "seats")
+    assert labels(problem["seats"]) == ["D20"]
+    assert "D20 is no longer available" in problem["detail"]
+    assert await olga.taken() == {}
+
+
 async def test_an_old_booking_still_says_where_one_sat(olga: Visitor, ada: Visitor, database: Database) -> None:
     booking = await ada.book("D19", "D20")
     await database.execute("UPDATE screenings SET starts_at = now() - interval '1 day' WHERE theater_id = 1")
@@ -259,7 +372,154 @@ async def test_an_old_booking_still_says_where_one_sat(olga: Visitor, ada: Visit
 
     assert labels((await ada.read(f"/bookings/{booking['id']}"))["seats"]) == ["D19", "D20"]
     compact = await olga.read("/screenings/1/availability")
-    assert ([seat_id for seat_id, *_ in compact["taken"]], compact["counts"]["booked"]) == ([79], 1)
+    assert ([seat_id for seat_id, *_ in compact["taken"]], compact["counts"]["booked"]) == ([79, 80], 2)
+
+
+# --- screenings that have begun keep their seats ----------------------------------------------------------------------
+
+MAPS = ["/screenings/1/seats", "/screenings/1/seats?section=D", "/screenings/1/availability"]
+
+
+async def begin(database: Database, screening: int = 1) -> None:
+    """The screening began a moment ago."""
+    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 second' WHERE id = $1", screening)
+
+
+@pytest.mark.parametrize("way", ["begun", "cancelled"])
+async def test_an_edit_changes_nothing_of_a_screening_that_is_over(
+    olga: Visitor, ada: Visitor, database: Database, way: str
+) -> None:
+    booking = await ada.book("D19", "D20")
+    told(await olga.ask("POST", "/screenings/1/blocks", {"seats": ["D18"]}), 200)
+    if way == "begun":
+        await begin(database)
+    else:
+        assert (await olga.delete("/screenings/1")).status_code == 204
+    before = [await olga.get(path) for path in MAPS]
+    ticket, personal = await ada.read(f"/bookings/{booking['id']}"), await ada.read("/screenings/1/seats/me")
+    renamed = house(15, E="royal")
+    renamed["sections"][0]["rows"][0]["seats"] = [{"number": n, "label": f"Loge {n}"} for n in range(1, 21)]
+
+    layout = told(await olga.ask("PUT", "/theaters/1/layout", renamed), 200)
+
+    assert len(layout["seats"]) == 95
+    after = [await olga.get(path) for path in MAPS]
+    assert [(each.content, each.headers["etag"]) for each in after] == [
+        (each.content, each.headers["etag"]) for each in before
+    ]
+    assert await ada.read(f"/bookings/{booking['id']}") == ticket
+    assert await ada.read("/screenings/1/seats/me") == personal
+    assert (await olga.read("/screenings/1/seats/80/history"))["items"][-1]["to"] == "booked"
+    assert (await olga.read("/screenings/1/seats/77/history"))["items"] == []
+    refused(await olga.get("/screenings/1/seats/1323/history"), 404, "not-found")
+
+
+async def test_screenings_that_began_before_different_edits_keep_different_seats(
+    olga: Visitor, database: Database
+) -> None:
+    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": PRICES}
+    await begin(database)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
+    second = told(await olga.post("/theaters/1/screenings", new), 201)["id"]
+    await begin(database, second)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(25)), 200)
+    third = told(await olga.post("/theaters/1/screenings", new), 201)["id"]
+    told(await olga.ask("PUT", "/theaters/1/layout", house(18)), 200)
+
+    counted = [(await olga.read(f"/screenings/{each}/seats"))["counts"]["available"] for each in (1, second, third)]
+
+    assert counted == [80, 79, 78]
+    kept = await database.fetch("SELECT theater_id, revision FROM former_layouts ORDER BY 1, 2")
+    assert [tuple(row) for row in kept] == [(1, 1), (1, 2)]
+
+
+async def test_a_house_that_had_no_seats_has_none_in_a_screening_that_has_begun(
+    olga: Visitor, database: Database
+) -> None:
+    theater = told(await olga.post("/theaters", {"name": "Field", "timezone": "UTC"}), 201)["id"]
+    new = {"title": "Open air", "starts_at": LATER["starts_at"], "prices": {}}
+    screening = told(await olga.post(f"/theaters/{theater}/screenings", new), 201)["id"]
+    await begin(database, screening)
+
+    told(await olga.ask("PUT", f"/theaters/{theater}/layout", house()), 200)
+
+    assert (await olga.read(f"/screenings/{screening}/seats"))["seats"] == []
+
+
+async def test_what_is_still_sold_after_the_start_is_sold_as_the_house_was(
+    olga: Visitor, ada: Visitor, bob: Visitor, database: Database
+) -> None:
+    await patch(olga, "/screenings/1", {"sales_close_at": LATER["starts_at"]})
+    hold = await ada.hold("D20")
+    await begin(database)
+
+    told(await olga.ask("PUT", "/theaters/1/layout", house(18, E="royal")), 200)
+
+    told(await ada.post(f"/reservations/{hold['id']}/extend"), 200)
+    await ada.confirm(hold)
+    await bob.book("D19")
+    assert await olga.taken() == {"D19": "booked", "D20": "booked"}
+    refused(
+        await bob.post("/screenings/1/reservations", {"seats": ["E1"]}), 404, "unknown-seats",
+        "unknown", "available_seats",
+    )  # fmt: skip
+    updates = (await olga.read("/screenings/1/changes"))["updates"]
+    assert {each["label"] for each in updates} == {"D19", "D20"}
+
+
+async def test_a_screening_that_has_begun_can_be_edited_whatever_the_house_has_now(
+    olga: Visitor, database: Database
+) -> None:
+    await begin(database)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(20, E="royal")), 200)
+
+    assert (await patch(olga, "/screenings/1", {"title": "The Storm"}))["title"] == "The Storm"
+    problem = refused(
+        await olga.ask("PATCH", "/screenings/1", {"prices": {"premium": None}}), 422, "validation", "errors"
+    )
+    assert wrong(problem) == [("body.prices.premium", "price_missing")]
+
+
+async def test_a_screening_is_not_put_into_the_future_while_its_seats_are_not_in_the_house(
+    olga: Visitor, ada: Visitor, database: Database
+) -> None:
+    await ada.book("D20")
+    told(await olga.ask("POST", "/screenings/1/blocks", {"seats": ["D19"]}), 200)
+    await begin(database)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(18)), 200)
+    before = await olga.read("/screenings/1")
+
+    problem = refused(await olga.ask("PATCH", "/screenings/1", LATER), 409, "layout-in-use", "seats")
+
+    assert problem["seats"] == [
+        {"seat_id": 79, "label": "D19", "status": "blocked", "reason": "Blocked in screening 1."},
+        {"seat_id": 80, "label": "D20", "status": "booked", "reason": "Booked in screening 1."},
+    ]
+    assert await olga.read("/screenings/1") == before
+    told(await olga.ask("PUT", "/theaters/1/layout", house(21)), 200)
+    changed = await patch(olga, "/screenings/1", LATER)
+    assert changed["starts_at"] == LATER["starts_at"]
+    seats = (await olga.read("/screenings/1/seats"))["seats"]
+    assert (len(seats), seats[-1]["label"]) == (81, "D21")
+    assert await olga.taken() == {"D19": "blocked", "D20": "booked"}
+    refused(await olga.ask("PUT", "/theaters/1/layout", house(18)), 409, "layout-in-use", "seats")
+
+
+async def test_a_screening_that_is_put_into_the_future_needs_a_price_for_what_the_house_has_now(
+    olga: Visitor, ada: Visitor, database: Database
+) -> None:
+    hold = await ada.hold("D20")
+    await begin(database)
+    await time_passes(database, hold, 301)
+    told(await olga.ask("PUT", "/theaters/1/layout", house(18, E="royal")), 200)
+
+    problem = refused(await olga.ask("PATCH", "/screenings/1", LATER), 422, "validation", "errors")
+
+    assert wrong(problem) == [("body.prices.royal", "price_missing")]
+    await patch(olga, "/screenings/1", {**LATER, "prices": {"royal": euros(9900)}, "sales_open_at": None})
+    assert "E1" in labels((await ada.hold("E1"))["seats"])
+    late = await ada.post(f"/reservations/{hold['id']}/confirm")
+    assert labels(refused(late, 409, "reservation-expired", "expired_at", "seats")["seats"]) == ["D20"]
 
 
 async def test_every_category_needs_a_price_in_screenings_to_come(olga: Visitor) -> None:
@@ -341,11 +601,11 @@ async def test_a_screening_needs_title_start_and_prices(olga: Visitor) -> None:
 
 
 async def test_a_screening_without_a_sales_window_is_on_sale_at_once(olga: Visitor, ada: Visitor) -> None:
-    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": PRICES, "orphan_rule": True}
+    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": PRICES, "orphan_rule": False}
 
     screening = told(await olga.post("/theaters/1/screenings", new), 201)
 
-    assert (screening["on_sale"], screening["orphan_rule"]) == (True, True)
+    assert (screening["on_sale"], screening["orphan_rule"]) == (True, False)
     held = await ada.hold("A1", screening=screening["id"])
     assert held["total"] == PRICES["premium"]
 
@@ -400,6 +660,8 @@ async def test_a_screening_of_a_rebuilt_house_knows_its_seats(olga: Visitor, ada
         ({"limits": {"max_seats": 5}}, [("body.limits.max_seats", "extra_forbidden")]),
         ({"limits": None}, [("body.limits", "model_type")]),
         ({"orphan_rule": "yes"}, [("body.orphan_rule", "bool_type")]),
+        ({"orphan_rule": 0}, [("body.orphan_rule", "bool_type")]),
+        ({"orphan_rule": True}, [("body.orphan_rule", "not_available")]),
         ({"theater_id": 2}, [("body.theater_id", "extra_forbidden")]),
         ({"revision": 7}, [("body.revision", "extra_forbidden")]),
     ],
@@ -504,6 +766,7 @@ async def test_sales_can_be_stopped_and_hold_times_changed(olga: Visitor, ada: V
         {"prices": None},
         {"limits": None},
         {"orphan_rule": None},
+        {"orphan_rule": True},
         {"version": 5},
         {"cancelled_at": None},
         {"theater_id": 2},
@@ -518,6 +781,21 @@ async def test_an_edit_that_makes_no_sense_changes_nothing(olga: Visitor, body: 
 
     assert [each["loc"][1] for each in problem["errors"]] == list(body)
     assert await olga.read("/screenings/1") == before
+
+
+async def test_an_orphan_rule_that_nobody_enforces_is_refused_in_words(olga: Visitor) -> None:
+    problem = refused(await olga.ask("PATCH", "/screenings/1", {"orphan_rule": True}), 422, "validation", "errors")
+
+    assert "orphan rule is not available in this version" in problem["errors"][0]["message"]
+    assert (await patch(olga, "/screenings/1", {"orphan_rule": False}))["revision"] == 1
+
+
+async def test_an_orphan_rule_that_was_stored_is_told_and_can_be_taken_back(olga: Visitor, database: Database) -> None:
+    await database.execute("UPDATE screenings SET orphan_rule = true WHERE id = 1")
+
+    assert (await olga.read("/screenings/1"))["orphan_rule"] is True
+    assert (await patch(olga, "/screenings/1", {"title": "The Storm"}))["orphan_rule"] is True
+    assert (await patch(olga, "/screenings/1", {"orphan_rule": False}))["orphan_rule"] is False
 
 
 async def test_a_cancelled_screening_stays_readable_and_its_bookings_are_refunded(
@@ -598,3 +876,34 @@ async def test_a_theater_that_was_edited_is_not_taken_away(olga: Visitor, databa
 
     refused(await olga.ask("DELETE", "/theaters/1", if_match='"1"'), 412, "precondition-failed")
     assert (await olga.ask("DELETE", "/theaters/1", if_match='"2"')).status_code == 204
+
+
+async def test_the_reason_of_a_block_is_shown_to_organizers(olga: Visitor, ada: Visitor) -> None:
+    told(await olga.post("/screenings/1/blocks", {"seats": ["D19", "D20"], "reason": "a broken light"}), 200)
+    told(await olga.post("/screenings/1/blocks", {"seats": ["A1"]}), 200)
+
+    blocks = (await olga.read("/screenings/1/blocks"))["items"]
+
+    assert [(block["label"], block["reason"]) for block in blocks] == [
+        ("A1", None),
+        ("D19", "a broken light"),
+        ("D20", "a broken light"),
+    ]
+    refused(await ada.get("/screenings/1/blocks"), 403, "forbidden")
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory"])
+async def test_a_zone_of_this_machine_is_none(olga: Visitor, zone: str) -> None:
+    refused(await olga.post("/theaters", {"name": "Studio", "timezone": zone}), 422, "validation", "errors")
+
+
+async def test_a_name_in_two_spellings_is_one_name(olga: Visitor, nobody: Visitor) -> None:
+    layout = {"sections": [{"name": "Cafe\u0301", "rows": [{"row": "E\u0301", "seats": 2}]}]}
+    theater = told(
+        await olga.post("/theaters", {"name": "\u6771\u4eac\u3000\u4e00", "timezone": "UTC", "layout": layout}), 201
+    )
+
+    seats = (await nobody.read(f"/theaters/{theater['id']}/layout"))["seats"]
+
+    assert [seat["label"] for seat in seats] == ["\u00c91", "\u00c92"]
+    assert {seat["section"] for seat in seats} == {"Caf\u00e9"}

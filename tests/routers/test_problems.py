@@ -47,7 +47,12 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (refusals.KeyInUse(2), 409, {}, {b"retry-after": b"2"}),
     (refusals.KeyInvalid("Not a key."), 400, {}, {}),
     (refusals.ChangesGone(12), 410, {"oldest": 12}, {}),
-    (refusals.LayoutInUse((refusals.SeatInUse(1, "A1"),)), 409, {"seats": [{"seat_id": 1, "label": "A1"}]}, {}),
+    (
+        refusals.LayoutInUse((SeatInTheWay(1, "A1", "booked", "Booked in screening 2."),)),
+        409,
+        {"seats": [{"seat_id": 1, "label": "A1", "status": "booked", "reason": "Booked in screening 2."}]},
+        {},
+    ),
     (
         refusals.TheaterInUse((Candidate(7, "Matinee", AT),)),
         409,
@@ -138,3 +143,17 @@ async def test_an_unknown_kind_of_problem_is_not_found(edge: AsyncClient) -> Non
     answer = await edge.get("/problems/<script>")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+async def test_all_problems_are_listed_and_lead_to_their_pages(edge: AsyncClient) -> None:
+    page = (await edge.get("/problems")).text
+
+    assert {code for code in KINDS if f'href="/problems/{code}"' in page} == set(KINDS)
+
+
+@pytest.mark.parametrize("code", ["", *(f"/{code}" for code in KINDS)])
+async def test_what_is_code_reads_as_code(edge: AsyncClient, code: str) -> None:
+    page = (await edge.get(f"/problems{code}")).text
+
+    assert "`" not in page
+    assert "<code>" in page

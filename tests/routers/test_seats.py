@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.conftest import OpenApp
 from tests.routers.visitors import (
     BASES,
@@ -95,7 +97,7 @@ async def test_counts_are_those_of_the_whole_house_under_any_filter(
         "status=blocked": ["C1"],
         "status=reserved_by_me": [],
         "status=reserved&section=B": ["B1"],
-        "section=Z": [],
+        "status=blocked&section=B": [],
     }
 
     for query, found in filters.items():
@@ -280,9 +282,42 @@ async def test_what_is_not_there_or_makes_no_sense_is_refused(ada: Visitor) -> N
 
 
 async def test_a_hall_of_1222_seats_is_never_cut_into_pages(nobody: Visitor) -> None:
-    whole = await nobody.get("/screenings/4/seats?limit=5")
+    whole = await nobody.get("/screenings/4/seats")
 
+    refused(await nobody.get("/screenings/4/seats?limit=5"), 422, "validation", "errors")
     assert len(whole.json()["seats"]) == 1222
     assert sum(whole.json()["counts"].values()) == 1222
     assert "link" not in whole.headers
     assert sum(each["available"] for each in (await nobody.read("/screenings/4/availability"))["sections"]) == 1222
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/screenings?date=2026-12-01", "cursor, from, limit, theater_id, to"),
+        ("/screenings/1/seats?sections=A", "section, status"),
+        ("/screenings/1/availability?section=A", None),
+        ("/theaters?page=2", "cursor, limit"),
+    ],
+)
+async def test_a_parameter_that_does_not_exist_is_refused_and_those_that_do_are_named(
+    nobody: Visitor, path: str, known: str | None
+) -> None:
+    answer = await nobody.get(path)
+
+    problem = refused(answer, 422, "validation", "errors")
+    assert problem["errors"][0]["code"] == "parameter_unknown"
+    assert (known or "takes none") in problem["detail"]
+
+
+@pytest.mark.parametrize("path", ["/seats?theater_id=1&x=1", "/docs?v=2", "/health?now=1", "/openapi.json?x"])
+async def test_existing_clients_and_pages_may_send_what_nobody_reads(nobody: Visitor, path: str) -> None:
+    assert (await nobody.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/screenings/1/seats", "/screenings/1/seats/me", "/theaters/1/seats"])
+async def test_a_section_that_does_not_exist_is_refused(ada: Visitor, path: str) -> None:
+    problem = refused(await ada.get(f"{path}?section=null"), 422, "validation", "errors")
+
+    assert (problem["errors"][0]["loc"], problem["errors"][0]["code"]) == (["query", "section"], "section_unknown")
+    assert "Stalls" in problem["detail"] or "Its sections are" in problem["detail"]

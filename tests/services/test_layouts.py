@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db import layouts as db
 from app.domain.refusals import NotFound
 from app.services.layouts import Layouts
 
@@ -122,3 +123,87 @@ async def test_a_theater_without_seats_has_an_empty_layout(demo_engine: AsyncEng
         await connection.execute(text("INSERT INTO theaters (id, name, timezone) VALUES (77, 'Field', 'UTC')"))
 
     assert (await Layouts(demo_engine).at(77, 1)).seats == ()
+
+
+async def rebuilt(engine: AsyncEngine, *labels: str, theater_id: int = THEATER_B) -> None:
+    """The house loses these seats, and what has begun keeps them."""
+    async with engine.begin() as connection:
+        await db.keep_former(connection, theater_id, moving=[])
+        given = {"theater_id": theater_id, "labels": list(labels)}
+        taken_out = "UPDATE seats SET removed_at = now() WHERE theater_id = :theater_id AND label = ANY(:labels)"
+        await connection.execute(text(taken_out), given)
+        moved = "UPDATE theaters SET layout_revision = layout_revision + 1 WHERE id = :theater_id"
+        await connection.execute(text(moved), {"theater_id": theater_id})
+
+
+async def test_a_former_layout_is_there_beside_the_present_one(demo_engine: AsyncEngine) -> None:
+    layouts = Layouts(demo_engine)
+    before = await layouts.at(THEATER_B, 1)
+    await rebuilt(demo_engine, "A1", "A2")
+
+    present, former = await layouts.at(THEATER_B, 2), await layouts.at(THEATER_B, 1)
+
+    assert [len(present.seats), len(former.seats)] == [18, 20]
+    assert former is before
+    assert layouts.at_hand(THEATER_B, 2) is present
+
+
+async def test_a_former_layout_is_read_as_it_was(demo_engine: AsyncEngine) -> None:
+    before = await Layouts(demo_engine).at(THEATER_B, 1)
+    places = "UPDATE seats SET x = x / 3, y = -1e-7, accessible = true, companion = true WHERE id = 82"
+    async with demo_engine.begin() as connection:
+        await connection.execute(text(places))
+    as_it_was = await Layouts(demo_engine).at(THEATER_B, 1)
+    await rebuilt(demo_engine, "A1")
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("UPDATE seats SET label = 'Box', x = 99, category = 'royal' WHERE id = 82"))
+        await connection.execute(text("UPDATE screenings SET layout_revision = 1 WHERE theater_id = 2"))
+
+    former = await Layouts(demo_engine).at(THEATER_B, 1)
+
+    assert former == as_it_was != before
+    assert (former.revision, former.former) == (1, {})
+    assert {type(seat.x) for seat in former.seats} == {type(seat.y) for seat in former.seats} == {float}
+
+
+async def test_a_former_layout_has_a_label_for_every_seat_that_was_ever_there(demo_engine: AsyncEngine) -> None:
+    await rebuilt(demo_engine, "A1")
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("UPDATE screenings SET layout_revision = 2 WHERE id = 3"))
+    await rebuilt(demo_engine, "A2")
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("UPDATE seats SET removed_at = NULL WHERE id = 81"))
+
+    former = await Layouts(demo_engine).at(THEATER_B, 2)
+
+    assert (former.revision, 81 in former.by_id, 82 in former.by_id) == (2, False, True)
+    assert former.label_of(81) == "A1"
+
+
+async def test_many_who_need_a_former_layout_cause_one_reading(demo_engine: AsyncEngine) -> None:
+    layouts = Layouts(demo_engine)
+    await rebuilt(demo_engine, "A1")
+
+    with statements_of(demo_engine) as sent:
+        found = await asyncio.gather(*(layouts.at(THEATER_B, 1) for _ in range(20)))
+
+    assert len(sent) == 2
+    assert all(layout is found[0] for layout in found)
+
+
+async def test_a_revision_that_nobody_stands_on_is_not_kept(demo_engine: AsyncEngine) -> None:
+    async with demo_engine.begin() as connection:
+        await db.keep_former(connection, THEATER_B, moving=[2, 3])
+
+        assert (await connection.execute(text("SELECT count(*) FROM former_layouts"))).scalar_one() == 0
+
+
+async def test_a_layout_at_hand_stays_the_same_one(demo_engine: AsyncEngine) -> None:
+    layouts = Layouts(demo_engine)
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("UPDATE theaters SET layout_revision = 3 WHERE id = 1"))
+    present = await layouts.at(THEATER_A, 3)
+
+    assert await layouts.at(THEATER_A, 1) is present
+    assert await layouts.at(THEATER_A, 2) is present
+    assert layouts.at_hand(THEATER_A, 3) is present

@@ -38,7 +38,6 @@ KEYS = {
     "booking_seats": ("screening_id", "booking_id", "seat_id"),
     "events": ("screening_id", "version", "seat_id"),
     "versions": ("id",),
-    "seats": ("screening_id", "seat_id"),
 }
 NOW_IN = {
     "events_made": ("at",),
@@ -67,28 +66,10 @@ class Tables:
                 key = tuple(row[column] for column in KEYS[table])
                 assert key not in touched
                 touched.add(key)
-                if table == "seats":
-                    self._write_held(row, writes.at)
-                else:
-                    times = NOW_IN.get(part.name, ())
-                    self._write_row(table, verb, key, row | {time: row.get(time) or writes.at for time in times})
+                times = NOW_IN.get(part.name, ())
+                self._write_row(table, verb, key, row | {time: row.get(time) or writes.at for time in times})
             live = [row["seat_id"] for row in self.of("booking_seats") if row["cancelled_at"] is None]
             assert len(set(live)) == len(live)
-
-    def _write_held(self, row: Row, at: datetime) -> None:
-        """A seat that was only held: its claim, its price and its event."""
-        seat = {name: row[name] for name in ("screening_id", "seat_id", "reservation_id")}
-        held = seat | {"user_id": row["user_id"], "expires_at": row["expires_at"]}
-        price = {"amount_minor": row["amount_minor"], "currency": row["currency"], "released_at": None}
-        states = {"from_status": "available", "to_status": "reserved", "cause": "api", "previous_user_id": None}
-        event = held | states | {"version": row["version"], "at": at, "actor_id": row["user_id"]}
-        rows = {
-            "claims": held | {"status": "held", "booking_id": None, "reason": None},
-            "reservation_seats": seat | price,
-            "events": event | {"request_id": row["request_id"]},
-        }
-        for table, one in rows.items():
-            self._write_row(table, "made", tuple(one[column] for column in KEYS[table]), one)
 
     def _write_row(self, table: str, verb: str, key: tuple[Any, ...], row: Row) -> None:
         rows = self.rows[table]

@@ -1,12 +1,14 @@
 """The feed in a real Valkey that goes away and comes back; sales never notice."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import redis.asyncio
 
 from app.adapters.embedded import EmbeddedServers, remove_data, start_servers
 from app.adapters.embedded.valkey import EmbeddedValkey
@@ -105,6 +107,29 @@ async def test_after_a_restart_it_listens_again_and_says_that_it_may_have_missed
         await cache.move({1: 1}, [(1, b"news")])
         assert await next_of(heard) == (1, b"news")
         await cache.close()
+
+
+async def test_a_connection_that_is_cut_while_it_is_used_is_followed_by_one_alone(
+    valkey: EmbeddedValkey,
+) -> None:
+    feed = RedisFeed(valkey.url)
+    async with redis.asyncio.Redis.from_url(valkey.url) as killer, listening(feed) as heard:
+        for screening_id in range(1, 21):
+            feed.watch(screening_id)
+            await killer.client_kill_filter(_type="pubsub")
+            feed.watch(100 + screening_id)
+            while await next_of(heard) != (screening_id, None):
+                pass
+    # One that is left open warns when it is collected, and every warning is an error.
+    gc.collect()
+
+
+async def test_it_ends_when_it_is_told_to_at_the_moment_at_which_the_connection_breaks(valkey: EmbeddedValkey) -> None:
+    feed = RedisFeed(valkey.url)
+    feed.watch(1)
+    async with listening(feed) as heard:
+        assert await next_of(heard) == (1, None)
+        valkey.kill()  # nobody learns of it before the loop goes on, and it goes on with the end
 
 
 async def test_listeners_hear_on_through_a_restart_and_without_any_valkey(

@@ -8,9 +8,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import layouts, planning
-from app.domain.layouts import Rebuilding, RowPlan, SeatPlan, SectionPlan, lay_out, rebuild
+from app.domain.claims import ClaimStatus
+from app.domain.layouts import RowPlan, SeatPlan, SectionPlan, lay_out
 from app.domain.money import CURRENCIES, Money
-from app.domain.planning import ScreeningPlan
+from app.domain.planning import ScreeningPlan, SeatInUse
+from app.domain.rebuilding import Rebuilding, must_leave_alone, rebuild
 from app.domain.refusals import Flawed, LayoutInUse, UnknownSeats
 from app.domain.seats import Layout, Seat, SeatNames
 from app.resources import Resources
@@ -62,9 +64,11 @@ def test_a_seat_that_was_taken_out_comes_back_as_itself() -> None:
 def test_only_seats_that_go_are_in_the_way() -> None:
     change = rebuilt(standing("A1", "A2", "A3"), 1)
 
-    change.must_leave_alone({1})
+    booked = {seat_id: SeatInUse(seat_id, ClaimStatus.BOOKED, 7) for seat_id in (1, 3)}
+
+    must_leave_alone(change.gone, {1: booked[1]})
     with pytest.raises(LayoutInUse) as refusal:
-        change.must_leave_alone({1, 3})
+        must_leave_alone(change.gone, booked)
     assert [(seat.seat_id, seat.label) for seat in refusal.value.seats] == [(3, "A3")]
 
 

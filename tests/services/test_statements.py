@@ -8,12 +8,26 @@ import uuid_utils.compat as uuid_utils
 from asyncpg.connection import LoggedQuery
 
 from app.db.box_office.reading import _LOCK
-from app.domain.box_office.commands import Cancel, Command, Confirm, Expire, Extend, Hold, ReleaseAll
-from app.domain.people import Person
+from app.domain.box_office.commands import (
+    Block,
+    Book,
+    Cancel,
+    Command,
+    Confirm,
+    Expire,
+    Extend,
+    Hold,
+    Release,
+    ReleaseAll,
+    Toggle,
+    Unblock,
+)
+from app.domain.people import Person, Role
 from app.domain.seats import SeatNames
 from app.resources import Resources
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
+from benchmarks.statements import FILE, text
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection
 from tests.services.asking import book, hold, key, told
@@ -33,19 +47,32 @@ def holding(user_id: int) -> Hold:
 
 
 @contextmanager
-def statements(box_office: BoxOffice) -> Iterator[list[str]]:
-    """What the box office says to PostgreSQL within the block."""
+def heard(box_office: BoxOffice) -> Iterator[list[str]]:
+    """What the box office says to PostgreSQL within the block, word by word."""
     said: list[str] = []
     connection = box_office._connection
     assert connection is not None, "it has not spoken yet"
 
     def note(query: LoggedQuery) -> None:
-        said.append(LOCK if query.query == _LOCK else query.query)
+        said.append(query.query)
 
     with connection.query_logger(note):
         yield said
-    kinds = {"WITH ": WRITE, "SELECT clock_timestamp() AS now": READ}
+
+
+@contextmanager
+def statements(box_office: BoxOffice) -> Iterator[list[str]]:
+    """What the box office says to PostgreSQL within the block."""
+    with heard(box_office) as said:
+        yield said
+    kinds = {_LOCK: LOCK, "WITH ": WRITE, "SELECT clock_timestamp() AS now": READ}
     said[:] = [next((kind for start, kind in kinds.items() if each.startswith(start)), each) for each in said]
+
+
+def in_the_file() -> dict[str, str]:
+    """Each statement of the file, by itself without white space."""
+    said = "".join(line for line in FILE.read_text().splitlines(keepends=True) if not line.startswith("--"))
+    return {"".join(each.split()): each for each in said.split(";\n") if each.strip()}
 
 
 @pytest.fixture
@@ -175,3 +202,44 @@ async def test_a_batch_of_refusals_writes_nothing(box_office: BoxOffice) -> None
         await told(*(box_office.ask(1, hold(user, "A1")) for user in range(2, 50)))
 
     assert said == [READ]
+
+
+# --- the file of all statements
+
+
+async def test_the_file_of_statements_is_as_the_code_has_it() -> None:
+    assert FILE.read_text() == await text(), "run make statements"
+
+
+async def test_postgresql_understands_every_statement_of_the_file(database: Connection) -> None:
+    for statement in in_the_file().values():
+        await database.prepare(statement)
+
+
+@pytest.mark.parametrize("with_lock", [False, True])
+async def test_what_is_really_said_is_in_the_file(box_office: BoxOffice, with_lock: bool) -> None:
+    first, second, last = holding(1), holding(2), holding(3)
+    sale = Confirm(second.buyer, second.reservation_id, uuid_utils.uuid7(), "paid")
+    usual: list[Command] = [
+        first,
+        Extend(first.buyer, first.reservation_id),
+        Release(first.buyer, first.reservation_id),
+        second,
+        sale,
+        Cancel(second.buyer, sale.booking_id),
+        last,
+        Toggle(last.buyer, seat_of(4), uuid_utils.uuid7()),
+        Toggle(last.buyer, seat_of(4), uuid_utils.uuid7()),
+        ReleaseAll(last.buyer),
+        Book(Person(5), seat_of(5), uuid_utils.uuid7(), "paid"),
+        Block(Person(9, Role.ORGANIZER), seat_of(6)),
+        Unblock(Person(9, Role.ORGANIZER), seat_of(6)),
+    ]
+
+    with heard(box_office) as said:
+        for number, command in enumerate(usual):
+            box_office.locks_first = int(with_lock and command is first)
+            its_key = key(f"{number}") if isinstance(command, Confirm) or (command is first and not with_lock) else None
+            await box_office.ask(HALL, command, key=its_key)
+
+    assert not [each for each in said if "".join(each.split()) not in in_the_file()]

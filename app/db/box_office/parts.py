@@ -50,22 +50,22 @@ Ordinal = Annotated[int, Sql("int", None)]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part(Generic[Row]):
-    """One kind of row to write, and the statements that write it, each with a name; a later one may read an earlier.
+    """One kind of row to write, and the SQL that writes it.
 
-    In the statements `{parameter}` stands for the parameter that has the rows, and `{shift}` for how much further on
-    the screening at the row's `ordinal` was than its version said (0: nobody came between).
+    In the SQL `{parameter}` stands for the parameter that has the rows, and `{shift}` for how much further on the
+    screening at the row's `ordinal` was than its version said (0: nobody came between).
     """
 
     name: str
     row: type[Row]
-    statements: tuple[tuple[str, str], ...]
+    sql: str
 
 
-def part(name: str, row: type[Row], sql: str, *more: tuple[str, str]) -> Part[Row]:
+def part(name: str, row: type[Row], sql: str) -> Part[Row]:
     """`{rows}` in the `sql` are the rows, named w."""
     members = ", ".join(f"{member} {its.type}" for member, its in members_of(row).items())
     rows = f"json_to_recordset({{parameter}}) AS w({members})"
-    return Part(name, row, ((name, sql.replace("{rows}", rows)), *more))
+    return Part(name, row, sql.replace("{rows}", rows))
 
 
 def insert(name: str, table: str, row: type[Row], **others: str) -> Part[Row]:
@@ -73,12 +73,6 @@ def insert(name: str, table: str, row: type[Row], **others: str) -> Part[Row]:
     stored = _stored(row) | others
     columns, values = ", ".join(stored), ", ".join(stored.values())
     return part(name, row, f"INSERT INTO {table} ({columns}) SELECT {values} FROM {{rows}}")  # noqa: S608 - our own names
-
-
-def insert_too(rows: str, table: str, same: str, **others: str) -> tuple[str, str]:
-    """One more statement for a part: into a table, from its rows; columns of the `same` name, and expressions."""
-    names, values = ", ".join((same, *others)), ", ".join((same, *others.values()))
-    return f"{rows}_in_{table}", f"INSERT INTO {table} ({names}) SELECT {values} FROM {rows}"  # noqa: S608
 
 
 def change(name: str, table: str, row: type[Row], *key: str) -> Part[Row]:

@@ -97,6 +97,7 @@ SELECT w.screening_id, e.version - w.version AS shift
         WHERE i.screening_id = w.screening_id AND i.version >= w.version AND i.seat_id = w.seat_id AND i.at = w.at
         ORDER BY i.version LIMIT 1) e
 """
+_FENCE = "UPDATE screenings SET revision = revision + 1 WHERE id = ANY($1::int[])"
 
 
 @dataclass(slots=True)
@@ -182,7 +183,7 @@ def _reading(kinds: tuple[str, ...]) -> str:
 
 async def fence(connection: OfficeConnection, screening_ids: Sequence[int]) -> None:
     """Nothing that was read before is written after this: it finds screenings that were edited meanwhile."""
-    await connection.execute("UPDATE screenings SET revision = revision + 1 WHERE id = ANY($1::int[])", screening_ids)
+    await connection.execute(_FENCE, screening_ids)
 
 
 async def written(connection: OfficeConnection, proofs: Sequence[Proof]) -> dict[int, int]:

@@ -25,7 +25,6 @@ from app.db.box_office.parts import (
     change,
     delete,
     insert,
-    insert_too,
     part,
 )
 
@@ -216,39 +215,3 @@ class EventMade(TypedDict):
 
 
 EVENTS_MADE = insert("events_made", "seat_events", EventMade, at=NOW)
-
-
-class SeatHeld(TypedDict):
-    """What a plain hold says of a seat that nobody had: its claim, price and event have most of it in common."""
-
-    screening_id: Int
-    seat_id: Int
-    user_id: BigInt
-    reservation_id: Uuid
-    expires_at: Moment
-    amount_minor: BigInt
-    currency: Text
-    version: Version
-    request_id: Text | None
-    ordinal: Ordinal
-
-
-_HELD = "screening_id, reservation_id, seat_id"
-SEATS_HELD = part(
-    "seats_held",
-    SeatHeld,
-    "SELECT w.*, w.version + {shift} AS its_version FROM {rows}",
-    insert_too("seats_held", "seat_claims", f"{_HELD}, user_id, expires_at", status="'held'"),
-    insert_too("seats_held", "reservation_seats", f"{_HELD}, amount_minor, currency"),
-    insert_too(
-        "seats_held",
-        "seat_events",
-        "screening_id, seat_id, user_id, expires_at, request_id",
-        version="its_version",
-        at=NOW,
-        from_status="'available'",
-        to_status="'reserved'",
-        cause="'api'",
-        actor_id="user_id",
-    ),
-)

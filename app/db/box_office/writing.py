@@ -79,8 +79,7 @@ def _statement(parts: tuple[Part[Any], ...]) -> str:
     shift = "coalesce((SELECT shifts FROM shifts)[w.ordinal], 0)" if moves else "0"
     written = ["moment AS (SELECT $1::timestamptz AS now)"]
     for number, part in enumerate(parts, 2):
-        for name, sql in part.statements:
-            written.append(f"{name} AS ({sql.format(parameter=f'${number}::json', shift=shift)})")
+        written.append(f"{part.name} AS ({part.sql.format(parameter=f'${number}::json', shift=shift)})")
         if part is VERSIONS_MOVED:
             written.append(_SHIFTS)
     return f"WITH {', '.join(written)} SELECT {'shifts FROM shifts' if moves else 'NULL::bigint[]'}"  # noqa: S608 - our own names

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus, Payment, PaymentStatus
 from app.domain.box_office.commands import Book, Cancel, Confirm
-from app.domain.box_office.holding import take_again
+from app.domain.box_office.holding import still_in_the_house, take_again
 from app.domain.box_office.limits import within_daily_limit, within_reservation_limit, within_user_limit
 from app.domain.box_office.outcomes import Booked, Cancelled
 from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
@@ -44,7 +44,7 @@ def confirm(state: ScreeningState, command: Confirm, now: datetime) -> Decision:
     decision = Decision(Booked(booking))
     if not reservation.is_holding(now):
         screening.must_be_on_sale(now)
-        within_user_limit(state, state.layout.seats_of(reservation.prices), reservation.user_id, now)
+        within_user_limit(state, still_in_the_house(state, reservation), reservation.user_id, now)
         take_again(state, reservation, decision, now)
     decision.reservations[reservation.id] = reservation.ended(
         ReservationStatus.BOOKED, state.next_version, booking_id=booking.id

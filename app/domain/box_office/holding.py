@@ -11,9 +11,9 @@ from app.domain.box_office.outcomes import Held, Kept, Toggled
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.box_office.taking import Taking, ends_with, held_first_at, look_around, make_way, prices_for, take
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.refusals import ExtensionLimit, ReservationEnded, ReservationExpired, SeatsUnavailable
+from app.domain.refusals import ExtensionLimit, ReservationEnded, ReservationExpired, SeatInTheWay, SeatsUnavailable
 from app.domain.reservations import Reservation, ReservationStatus
-from app.domain.seats import Seat
+from app.domain.seats import Seat, SeatStatus
 
 
 def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
@@ -81,7 +81,7 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     state.screening.must_be_on_sale(now)
     decision = Decision(Kept(reservation))
     if not reservation.is_holding(now):
-        seats = state.layout.seats_of(reservation.prices)
+        seats = still_in_the_house(state, reservation)
         within_user_limit(state, seats, reservation.user_id, now)
         given_up = ends_with(state, look_around(state, seats, reservation.user_id, now))
         within_active_limit(state, reservation.user_id, now, given_up)
@@ -103,12 +103,24 @@ def take_again(state: ScreeningState, reservation: Reservation, decision: Decisi
 
     Raises ReservationExpired with the seats that are taken. A newer hold of the same user gives up these seats.
     """
-    seats = state.layout.seats_of(reservation.prices)
+    seats = still_in_the_house(state, reservation)
     taking = look_around(state, seats, reservation.user_id, now)
-    if taking.in_the_way:
-        raise ReservationExpired(reservation.expires_at, tuple(taking.in_the_way))
+    if gone := (*taking.in_the_way, *_out_of_the_house(state, reservation)):
+        raise ReservationExpired(reservation.expires_at, gone)
     taking.run_out.discard(reservation.id)
     make_way(state, taking, decision)
+
+
+def still_in_the_house(state: ScreeningState, reservation: Reservation) -> list[Seat]:
+    """The seats of a hold that ran out, but for those that an organizer took out of the house since."""
+    return [seat for seat_id in reservation.prices if (seat := state.layout.by_id.get(seat_id))]
+
+
+def _out_of_the_house(state: ScreeningState, reservation: Reservation) -> Iterable[SeatInTheWay]:
+    for seat_id in reservation.prices:
+        if seat_id not in state.layout.by_id:
+            reason = "This seat is no longer in the house."
+            yield SeatInTheWay(seat_id, state.layout.label_of(seat_id), SeatStatus.BLOCKED, reason)
 
 
 def _held_together(state: ScreeningState, seats: tuple[Seat, ...], taking: Taking) -> Reservation | None:

@@ -1,7 +1,7 @@
-"""Seats side by side: consecutive numbers in one row of a section, without an aisle between them."""
+"""Seats side by side. Neighbours come from place, never from numbers (docs/api.md, section 6)."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import hypot
@@ -10,8 +10,8 @@ from typing import Final
 
 from app.domain.seats import Layout, Seat
 
-# A gap wider than so many seat widths is an aisle.
-AISLE: Final = 1.5
+# A step wider than so many of the row's usual ones is an aisle. The last digits of floats must not make one.
+AISLE: Final = 1.5 * (1 + 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,40 @@ class SectionLeft:
     largest_block: int
 
 
-def runs_of(layout: Layout) -> tuple[tuple[Seat, ...], ...]:
-    """The seats of a layout in the longest possible runs, section by section."""
+def rows_of(layout: Layout) -> tuple[tuple[Seat, ...], ...]:
+    """The seats of a layout row by row, section by section, each as it comes first in the layout.
+
+    In a row the seats stand in the order of x, then y, then their position in the layout. What has the same section and
+    row is one row, wherever it stands in the layout.
+    """
     rows: dict[str, dict[str, list[Seat]]] = {}
     for seat in layout.seats:
         rows.setdefault(seat.section, {}).setdefault(seat.row, []).append(seat)
-    in_order = [sorted(row, key=lambda seat: seat.number) for section in rows.values() for row in section.values()]
-    widest = AISLE * _seat_width(in_order)
-    return tuple(run for row in in_order for run in _split(row, widest))
+    return tuple(
+        tuple(sorted(row, key=lambda seat: (seat.x, seat.y))) for section in rows.values() for row in section.values()
+    )
+
+
+def runs_in(row: Sequence[Seat]) -> Iterator[tuple[Seat, ...]]:
+    """The runs of a row that is in order: whoever sits in one can pass along it. Each two that follow each other in the
+    row are neighbours, unless an aisle is between them: a straight-line step that is wider than 1.5 times the row's
+    (lower) median step.
+    """
+    if not row:
+        return
+    steps = [hypot(other.x - one.x, other.y - one.y) for one, other in pairwise(row)]
+    widest = AISLE * median_low(steps) if steps else 0.0
+    start = 0
+    for end, step in enumerate(steps, start=1):
+        if step > widest:
+            yield tuple(row[start:end])
+            start = end
+    yield tuple(row[start:])
+
+
+def runs_of(layout: Layout) -> tuple[tuple[Seat, ...], ...]:
+    """The runs of all rows of a layout, in the order of `rows_of`."""
+    return tuple(run for row in rows_of(layout) for run in runs_in(row))
 
 
 class Runs:
@@ -98,28 +124,3 @@ class Left:
 
 def _longest(house: bytearray) -> int:
     return max(map(len, house.split(b"\0")))
-
-
-def _seat_width(rows: Iterable[Sequence[Seat]]) -> float:
-    """The usual distance of neighbouring seats, in the plan's own unit; 0 if they have no places."""
-    gaps = [gap for row in rows for one, other in pairwise(row) if _follows(one, other) and (gap := _gap(one, other))]
-    return median_low(gaps) if gaps else 0.0
-
-
-def _split(row: Sequence[Seat], widest: float) -> Iterable[tuple[Seat, ...]]:
-    run = [row[0]]
-    for one, other in pairwise(row):
-        if not _follows(one, other) or _gap(one, other) > widest:
-            yield tuple(run)
-            run = []
-        run.append(other)
-    yield tuple(run)
-
-
-def _follows(one: Seat, other: Seat) -> bool:
-    return other.number == one.number + 1
-
-
-def _gap(one: Seat, other: Seat) -> float:
-    """The distance between two seats of a row. Rows at the side of a theater may lead away from the stage."""
-    return hypot(other.x - one.x, other.y - one.y)

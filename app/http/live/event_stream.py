@@ -1,4 +1,4 @@
-"""Server-Sent Events: a listener whose messages wait in a bounded queue, and the stream that sends them."""
+"""Server-Sent Events: a listener with a bounded queue of messages, and the stream that sends them."""
 
 import asyncio
 from collections import deque
@@ -24,7 +24,7 @@ _EVENTS: Final = b"text/event-stream"
 
 
 def event(message: Message) -> bytes:
-    """As a stream carries it. Seats are plain messages; the others are events of their own name."""
+    """The message as an event. Updates of seats have no event name, other messages have their type as name."""
     lines = b"data: %b\n\n" % message.json
     if message.type not in ("connection_confirmed", "bulk_seat_update"):
         lines = b"event: %b\n%b" % (message.type.encode(), lines)
@@ -32,14 +32,14 @@ def event(message: Message) -> bytes:
 
 
 class Reader:
-    """As broadcast.Listener: what is told waits in a queue of bounded size until the stream has sent it."""
+    """Implements Listener: messages wait in a bounded queue until the stream has sent them."""
 
     version = 0
 
     def __init__(
         self, screening_id: int, credential: Credential | None, most_waiting: int, cut: Callable[[], None] | None
     ) -> None:
-        """`cut` ends the connection at once, whatever was not read yet."""
+        """`cut` closes the connection at once, even if messages were not read yet."""
         self.user_id = credential.person.id if credential else None
         self.has_ended = False
         self.woken = asyncio.Event()
@@ -88,7 +88,7 @@ class Reader:
                 self.tell(warning)
 
     def taken(self) -> bytes:
-        """What waits, to be sent."""
+        """The waiting messages, to be sent."""
         taken = b"".join(self._waiting)
         self._waiting.clear()
         self._bytes = 0
@@ -96,7 +96,7 @@ class Reader:
 
 
 class EventStream(Response):
-    """A reply that goes on until somebody hangs up. What was opened for it is closed at its end."""
+    """A response that goes on until the client disconnects. At its end it closes what was opened for it."""
 
     media_type = "text/event-stream"
 
@@ -113,7 +113,7 @@ class EventStream(Response):
         self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send what the reader is told, until they hang up or are let go."""
+        """Send what the reader gets, until the client disconnects or is disconnected."""
         async with self._opened:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             if scope["method"] != "HEAD":
@@ -137,7 +137,7 @@ class EventStream(Response):
                 return
 
     async def _wait_for_the_end(self, scope: Scope, receive: Receive) -> None:
-        """Until they hang up."""
+        """Wait until the client disconnects."""
         while (await receive())["type"] != "http.disconnect":
             pass
         self._reader.has_ended = True

@@ -1,6 +1,6 @@
-"""Live seats as a WebSocket (docs/api.md, section 9): the same messages as the stream, and a client that may answer.
+"""The live feed as a WebSocket (docs/api.md, section 9): the same messages as the stream, and clients may answer.
 
-Every refusal is told with a close code, after the handshake, so that scripts in browsers can read it.
+Every refusal is a close code after the handshake, so that scripts in browsers can read it.
 """
 
 import asyncio
@@ -84,7 +84,10 @@ def _frame(text: bytes) -> bytes:
 
 
 class Watcher:
-    """As broadcast.Listener: what is told is written at once, and what the client does not read waits in the wire."""
+    """Implements Listener: messages are written at once.
+
+    What the client has not read waits in the connection's buffer.
+    """
 
     version = 0
 
@@ -116,11 +119,11 @@ class Watcher:
 
 
 class _Closed(Exception):
-    """The client went away, or was told to."""
+    """The client has disconnected, or was disconnected."""
 
 
 class Door:
-    """As an ASGI application: one call for each connection."""
+    """The ASGI application for sockets: one call for each connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":  # a route for sockets gets nothing else
@@ -162,7 +165,7 @@ class _Visit:
         self._credited_at = asyncio.get_running_loop().time()
 
     async def watch(self) -> None:
-        """Raises what is in the way, and _Closed at the end."""
+        """Serve the connection. Raises the refusals, and _Closed at the end."""
         settings = self._resources.settings
         if not _is_welcome(self._headers.get(b"origin"), self._headers.get(b"host"), settings.cors_origins):
             self._wire.end(Close.FORBIDDEN, "Pages of this origin may not connect.")
@@ -185,7 +188,7 @@ class _Visit:
                 await self._answer(await self._next(), watcher, broadcast)
 
     async def _shown(self, query: dict[str, str]) -> Credential | None:
-        """Whose token comes with the handshake or as the first message; None: nobody's."""
+        """The token of the handshake, or of the first message; None if the client is anonymous."""
         token = _token_of(self._scope["subprotocols"], query, self._headers)
         if token is None:
             try:
@@ -200,7 +203,7 @@ class _Visit:
         return await credential(self._resources, token)
 
     async def _next(self) -> str:
-        """What the client says. Raises _Closed when they hang up, or say what nobody can read."""
+        """The next message of the client. Raises _Closed if it disconnects, or sends something unreadable."""
         message = await self._receive()
         if message["type"] != "websocket.receive":
             raise _Closed
@@ -220,7 +223,7 @@ class _Visit:
         broadcast.authenticate(watcher, watcher.credential.person.id)
 
     def _say_back(self, text: str) -> None:
-        """The answer to anything but a token."""
+        """Answer a message that has no token."""
         match _parsed(text):
             case {"type": "ping"}:
                 self._spend(COST)
@@ -239,7 +242,7 @@ class _Visit:
                 self._wire.write(_frame(misunderstood_json("not-json", detail)))
 
     def _spend(self, cost: float) -> None:
-        """Raises _Closed when too much was said, or too much that is not understood."""
+        """Raises _Closed if the client has sent too many messages, or too many that are not understood."""
         now = asyncio.get_running_loop().time()
         self._credit = min(CREDIT, self._credit + (now - self._credited_at) * CREDIT_PER_SECOND) - cost
         self._credited_at = now
@@ -249,7 +252,7 @@ class _Visit:
 
 
 def _is_welcome(origin: bytes | None, host: bytes | None, allowed: Sequence[str]) -> bool:
-    """May a page of this origin listen? Programs have none; pages of our own host always may."""
+    """Whether a page of this origin may connect. Programs send no origin; pages of our own host always may."""
     if origin is None:
         return True
     named = origin.decode("latin-1").lower()

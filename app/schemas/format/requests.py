@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from app.domain.texts import one_line
 from app.schemas.format.ids import LARGEST_INTEGER
 
 
@@ -24,9 +25,16 @@ class Lenient(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, allow_inf_nan=False)
 
 
+def _one_line(text: str) -> str:
+    try:
+        return one_line(text)
+    except ValueError as wrong:
+        raise PydanticCustomError("string_control", "{why}", {"why": str(wrong)}) from None
+
+
 def _printable(text: str) -> str:
     if not text.isprintable():
-        raise PydanticCustomError("string_control", "This should be one line, without control characters.")
+        raise PydanticCustomError("string_control", "This must be one line, without control characters.")
     return text
 
 
@@ -36,11 +44,11 @@ Id = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 Uuid = Annotated[UUID, Field(strict=False)]
 """A UUID within a body: JSON has it as text."""
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
-"""One line of text, trimmed. Add a `max_length`."""
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_one_line)]
+"""One line of text in any script, trimmed, in normal form C. Add a `max_length`."""
 
 Label = Annotated[Line, Field(max_length=160)]
-"""The label of a seat, compared exactly after trimming."""
+"""The label of a seat, compared exactly after trimming and normalizing (NFC)."""
 
 Email = Annotated[
     str,

@@ -170,8 +170,8 @@ KINDS: Mapping[str, Kind] = {
             "layout-in-use",
             409,
             "Seats are in use",
-            "The new layout would remove seats that are held or booked; `seats` lists them.",
-            "Keep these seats, or cancel their bookings first.",
+            "The layout does not have seats that are held, booked or blocked; `seats` lists them, and how.",
+            "Keep these seats, or first cancel, release or unblock what stands on them.",
         ),
         Kind(
             "idempotency-key-invalid",

@@ -136,8 +136,8 @@ def _theater_in_use(error: refusals.TheaterInUse) -> str:
 @_says(refusals.LayoutInUse)
 def _layout_in_use(error: refusals.LayoutInUse) -> str:
     return (
-        f"{_are([seat.label for seat in error.seats])} held or booked, and missing in the new layout. "
-        "Nothing was changed. Keep these seats, or cancel their bookings first."
+        f"{_are([seat.label for seat in error.seats])} in use, and missing in the layout. `seats` says how. "
+        "Nothing was changed. Keep these seats, or first cancel, release or unblock what stands on them."
     )
 
 

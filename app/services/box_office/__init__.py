@@ -1,1 +1,1 @@
-"""The box office: every change of seats goes through this one door, batch by batch."""
+"""The box office: the only way to change seats, batch by batch."""

@@ -1,4 +1,4 @@
-"""What a caller is told, as bytes: the very bytes that are stored with an idempotency key and replayed."""
+"""The answers of commands as bytes: the same bytes are sent, stored with an idempotency key, and replayed."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,11 +25,11 @@ from app.schemas.reservations import released_json, reservation_json, toggled_js
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """`created`: something is there now that was not (201).
+    """The answer to a command. `created`: something new exists (201).
 
-    `user_id` is whom it is for, with an anonymous key the guest who was made for it; `at` is when it was decided (UTC).
-    Its body is `head`, and if it tells of a change, the `version` of that and then `tail`. The number stays apart until
-    the change is written: others may have come first.
+    `user_id` is the user whom it is for; with an anonymous key, the guest that was created. `at` is the time of the
+    decision (UTC). The body is `head`; if it tells of a change, the change's `version` and `tail` follow. The version
+    is kept apart until the change is written: other changes may have come first.
     """
 
     head: bytes
@@ -43,23 +43,23 @@ class Answer:
 
     @property
     def body(self) -> bytes:
-        """What is sent, stored with a key and replayed."""
+        """The body that is sent, stored with a key, and replayed."""
         return self.head if self.version is None else b"%b%d%b" % (self.head, self.version, self.tail)
 
     def __eq__(self, other: object) -> bool:
-        """Do they say the same? How a body is made up does not count."""
+        """Whether they have the same body and the same meaning, however the body is composed."""
         return isinstance(other, Answer) and self._said() == other._said()
 
     def later(self, shift: int) -> "Answer":
-        """The same when so many changes came before this one."""
+        """The same answer after `shift` other changes came first."""
         return self if self.version is None or not shift else replace(self, version=self.version + shift)
 
     def settled(self) -> "Answer":
-        """The same with a version that nothing moves any more."""
+        """The same answer with a version that cannot move any more."""
         return replace(self, head=self.body, version=None, tail=b"")
 
     def with_member(self, name: str, value: str) -> "Answer":
-        """The same with one more member at the end of the object that its body is."""
+        """The same answer with one more member at the end of its body."""
         end = b",%b:%b}" % (orjson.dumps(name), orjson.dumps(value))
         if self.version is None:
             return replace(self, head=self.head.removesuffix(b"}") + end)
@@ -70,7 +70,7 @@ class Answer:
 
 
 def answer(outcome: Outcome, screening_state: ScreeningState, user_id: int, now: datetime) -> Answer:
-    """The answer to a command, told from the screening as it is after its decision was taken in."""
+    """The answer to a command, from the screening's state after its decision."""
     screening, layout = screening_state.screening, screening_state.layout
     match outcome:
         case Held(reservation, created):

@@ -1,8 +1,8 @@
-"""One batch: look at the clock and its rows, decide command by command, write. A refusal touches nobody else in it.
+"""One batch: read the clock and the rows, decide command by command, write. A refusal affects no other command.
 
-With rivals about, its screenings are locked first and all is one transaction, in that order, in view. Without, looking
-is one statement and writing another, which finds out whether anybody came between to the rows that were decided about:
-then nothing is written. Whoever came between to others only had the versions first: then ours are as much higher.
+If another process changes the same seats, the screenings are locked first, and all is one transaction. Otherwise one
+statement reads and another writes, and the second checks that the rows of the decisions have not changed: if they have,
+nothing is written. If only other seats have changed, the versions are raised by as many changes.
 """
 
 import asyncio
@@ -39,9 +39,9 @@ claims where there are none, which the primary key sees to."""
 
 
 async def serve(connection: OfficeConnection, batch: list[Pending], opening: Opening, latecomers: Latecomers) -> Served:
-    """One transaction for the whole batch. Whoever came for the same screenings while it waited for them joins it.
+    """Serve the batch in one transaction. Commands for the same screenings join it while it waits for locks.
 
-    Raises asyncpg's errors when nothing of it happened, and CommitBroke when that is not known.
+    Raises asyncpg's errors if nothing was committed, and CommitBroke if that is not known.
     """
     await connection.execute("BEGIN")
     try:
@@ -63,7 +63,7 @@ async def serve(connection: OfficeConnection, batch: list[Pending], opening: Ope
 async def serve_unlocked(connection: OfficeConnection, batch: Sequence[Pending], opening: Opening) -> Served:
     """As `serve`, with one statement that reads and one that writes.
 
-    Raises Overtaken or NeedsLock when it is to be served with a lock instead.
+    Raises Overtaken or NeedsLock if the batch must be served with a lock instead.
     """
     books = Books(opening)
     decided = _Decided(batch, books, await books.look_unlocked(connection, batch))
@@ -87,9 +87,9 @@ _TELLS_MAP_VERSION: Final = (SeatsUnavailable, UnknownSeats)
 
 
 class _Decided:
-    """A batch whose commands are decided, one by one, in the order of arrival: each saw what those before it changed.
+    """A batch whose commands are decided in order of arrival. Each decision sees the changes of those before it.
 
-    What they changed is in the books; their answers tell the truth once it is written.
+    The books have the changes. The answers are true once these are written.
     """
 
     def __init__(self, batch: Sequence[Pending], books: Books, now: datetime) -> None:
@@ -131,11 +131,11 @@ class _Decided:
         return writes
 
     def by_screening(self, shifts: Sequence[int]) -> Shifts:
-        """The shifts that were found in writing."""
+        """The shifts that the write has returned, by screening."""
         return {each: shifts[ledger.ordinal - 1] for each, ledger in self._ledgers.items() if ledger.ordinal}
 
     def served(self, shifts: Shifts = _NONE) -> Served:
-        """What came of it, once it is written, with the versions that were written."""
+        """The outcome of the batch after it was written, with the versions that were written."""
         answers = self._answers
         if any(shifts.values()):
             answers = [
@@ -156,12 +156,15 @@ class _Decided:
         return served
 
     def commit_broke(self) -> CommitBroke:
-        """For a connection that was lost while this was being written."""
+        """The exception for a connection that was lost during the write."""
         proofs = [proof for ledger in self._ledgers.values() if (proof := ledger.proof(self._now))]
         return CommitBroke(sorted(self._ledgers), proofs, self.served)
 
     def _answer_to(self, pending: Pending) -> Answer | Exception:
-        """What an asker is told. What fails after the house changed fails the batch, and then the guilty one alone."""
+        """The answer to a command.
+
+        An exception after the state has changed fails the whole batch, then only this command.
+        """
         try:
             if replay := self._replay(pending):
                 return replay

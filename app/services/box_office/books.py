@@ -1,4 +1,4 @@
-"""What a batch knows: its screenings and keys, as they were read, and as its own decisions change them."""
+"""What a batch knows: its screenings and keys as they were read, and the changes of its own decisions."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from app.services.box_office.pending import Pending, screenings_of, wanted
 
 @dataclass(slots=True)
 class KnownKey:
-    """What is stored under a key."""
+    """What is stored under an idempotency key."""
 
     screening_id: int
     fingerprint: bytes
@@ -32,15 +32,15 @@ class KnownKey:
 
 
 class Overtaken(Exception):
-    """What was read is not so any more, and nothing was written."""
+    """What was read has changed since. Nothing was written."""
 
 
 class NeedsLock(Exception):
-    """This batch cannot be served without a lock; nothing was written."""
+    """This batch can only be served with a lock. Nothing was written."""
 
 
 class Books:
-    """The ledgers of a batch's screenings, and what is stored under its keys."""
+    """The ledgers of the batch's screenings, and what is stored under its keys."""
 
     def __init__(self, opening: Opening) -> None:
         self.ledgers: dict[int, Ledger] = {}
@@ -48,13 +48,13 @@ class Books:
         self._opening = opening
 
     async def open_locked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> Collection[int]:
-        """Lock the screenings. From here on nobody else changes them until the transaction ends. Returns their ids."""
+        """Lock the screenings until the transaction ends, and return their ids."""
         for row in await db.lock(connection, screenings_of(batch)):
             self.ledgers[row.facts.id] = await self._opening.open(row)
         return self.ledgers.keys()
 
     async def look(self, connection: OfficeConnection, batch: Sequence[Pending]) -> datetime:
-        """Read what the batch names, and once more what that leads to. Returns the time for all of its decisions."""
+        """Read the rows that the batch names, then those that they lead to. Returns the time of all decisions (UTC)."""
         named = wanted(batch, {each: ledger.screening_state.layout for each, ledger in self.ledgers.items()})
         buyers = await self._lock_buyers(connection, batch, named)
         found = await db.read(connection, named)
@@ -66,9 +66,9 @@ class Books:
         return found.now
 
     async def look_unlocked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> datetime:
-        """As `look`, with the screenings themselves: nobody is kept from changing them.
+        """As `look`, together with the screenings themselves, without a lock.
 
-        Raises NeedsLock when they are not known well enough, Overtaken when they changed between the readings.
+        Raises NeedsLock if the screenings are not known well enough, Overtaken if they changed between the two reads.
         """
         screening_ids = screenings_of(batch)
         layouts = {each: layout for each in screening_ids if (layout := self._opening.layout_without_lock(each))}
@@ -92,7 +92,7 @@ class Books:
     async def _lock_buyers(
         self, connection: OfficeConnection, batch: Sequence[Pending], named: Wanted
     ) -> dict[int, frozenset[int]]:
-        """Who is one buyer with whom, for those commands that a limit counts; nobody where there is no such limit."""
+        """Which users are one buyer, for commands that a limit counts. Empty if there is no such limit."""
         counted = [
             (ledger.screening_state, pending.asker_id)
             for pending in batch
@@ -110,7 +110,7 @@ class Books:
         return buyers.same
 
     async def _count(self, connection: OfficeConnection, buyers: dict[int, frozenset[int]]) -> None:
-        """What the buyers have in all screenings; users who are one buyer share one count."""
+        """Read what the buyers have in all screenings. Users who are one buyer share one count."""
         members = {member for group in buyers.values() for member in group}
         counts = {group: Usage() for group in buyers.values()}
         usage = {member: count for group, count in counts.items() for member in group}
@@ -142,7 +142,7 @@ class Books:
             self.ledgers[row.screening_id].screening_state.claims[row.seat_id] = claim_of(row)
 
     def _leads_of(self, found: Found, batch: Sequence[Pending]) -> Wanted:
-        """Reservations and bookings that the rows lead to: holds that ran out, and whatever an asker has."""
+        """The reservations and bookings that the rows lead to: run-out holds, and everything that a caller has."""
         leads = Wanted()
         askers = {(pending.screening_id, pending.asker_id) for pending in batch if not self._is_known(pending.key)}
         for screening_id, ledger in self.ledgers.items():

@@ -1,4 +1,4 @@
-"""Whether a batch came about: the answer to a COMMIT may be lost."""
+"""Finds out whether a batch was committed: the answer to a COMMIT can get lost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from app.services.news import News
 
 @dataclass(slots=True)
 class Served:
-    """What came of a batch: an answer or a reason for each command; the map version of each screening that somebody got
-    an answer from; and the news of those that changed.
+    """The outcome of a batch: an answer or an exception for each command, map versions, and the news of changes.
 
-    A repeat changes nothing, and its screening is told all the same: whoever did it first may have died before telling.
+    `map_versions` has every screening of an answer, even of a replay, which changes nothing: the process that has made
+    the change may have died before it announced it.
     """
 
     answers: list[Answer | Exception]
@@ -26,14 +26,14 @@ class Served:
 
 
 Shifts = Mapping[int, int]
-"""By screening, how much higher the versions are that were written than those that were decided on."""
+"""By screening: how many versions higher the change was written than it was decided."""
 
 
 @dataclass(slots=True, eq=False)
 class CommitBroke(Exception):
-    """The connection was lost during COMMIT: it may have happened, and then `proofs` are there.
+    """The connection was lost during COMMIT.
 
-    `served` says what came of the batch if it did.
+    If it happened, the `proofs` are in the database, and `served` is the outcome.
     """
 
     screening_ids: Sequence[int]
@@ -42,9 +42,9 @@ class CommitBroke(Exception):
 
 
 async def happened(connection: OfficeConnection, broke: CommitBroke) -> Served | None:
-    """What came of the batch of a broken COMMIT, if that had happened.
+    """The outcome of a batch whose COMMIT broke, if it was committed; else None.
 
-    If not, it never will: whoever still has it to say finds the screenings edited.
+    None is final: a statement that is still under way finds that the screenings were edited, and writes nothing.
     """
     if not broke.proofs:
         return None
@@ -57,11 +57,11 @@ async def happened(connection: OfficeConnection, broke: CommitBroke) -> Served |
 
 
 class Unclear(Exception):
-    """PostgreSQL did not say what became of a COMMIT."""
+    """PostgreSQL did not say whether a COMMIT happened."""
 
 
 async def commit(connection: OfficeConnection) -> None:
-    """Raises Unclear unless PostgreSQL said in so many words what became of it."""
+    """COMMIT. Raises Unclear unless PostgreSQL clearly said what happened."""
     try:
         said = await connection.execute("COMMIT")
     except asyncpg.TransactionRollbackError:
@@ -73,7 +73,7 @@ async def commit(connection: OfficeConnection) -> None:
 
 
 async def roll_back(connection: OfficeConnection) -> None:
-    """Leave the connection clean, or not at all: hung up, PostgreSQL rolls back by itself."""
+    """Roll back, or close the connection: PostgreSQL rolls back then."""
     try:
         await connection.execute("ROLLBACK")
     except (asyncpg.PostgresError, *LOST):

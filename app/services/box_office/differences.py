@@ -1,6 +1,6 @@
 """What is to be written of a claim, a reservation, a booking: how it is now, as far as that is not what was read."""
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -36,14 +36,9 @@ def write_claim(writes: Writes, screening_id: int, seat_id: int, before: Claim |
 
 
 def write_reservation(
-    writes: Writes,
-    screening_id: int,
-    ordinal: int,
-    before: Reservation | None,
-    after: Reservation,
-    written: Set[int],
+    writes: Writes, screening_id: int, ordinal: int, before: Reservation | None, after: Reservation
 ) -> None:
-    """A reservation that was made or changed, and its seats, but for those that are `written` down already."""
+    """A reservation that was made or changed, and its seats."""
     if before is None:
         writes.rows(table.RESERVATIONS_MADE).append(
             {
@@ -71,10 +66,9 @@ def write_reservation(
                 "ordinal": ordinal,
             }
         )
-    if before or after.left or not after.prices.keys() <= written:
-        made, changed = writes.rows(table.RESERVATION_SEATS_MADE), writes.rows(table.RESERVATION_SEATS_CHANGED)
-        seat = _seat_of_reservation(screening_id, after.id)
-        _write_seats(made, changed, seat, before, after, None, writes.at, written)
+    made, changed = writes.rows(table.RESERVATION_SEATS_MADE), writes.rows(table.RESERVATION_SEATS_CHANGED)
+    seat = _seat_of_reservation(screening_id, after.id)
+    _write_seats(made, changed, seat, before, after, None, writes.at)
 
 
 def write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booking | None, after: Booking) -> None:
@@ -144,13 +138,10 @@ def _write_seats(
     after: Reservation | Booking,
     ended_at: datetime | None,
     now: datetime,
-    written: Collection[int] = (),
 ) -> None:
     """Its seats, and those that left it. `ended_at`: when its seats, too, ceased to be taken (a cancelled booking)."""
     prices_before, left_before = (before.prices, before.left) if before else ({}, {})
     for seat_id, price in after.prices.items():
-        if seat_id in written:
-            continue
         if seat_id not in prices_before and seat_id not in left_before:
             made.append(seat(seat_id, price, ended_at))
         elif ended_at is not None or prices_before.get(seat_id) != price:

@@ -10,9 +10,7 @@ from app.db.box_office.rows_written import EventMade
 from app.db.box_office.writing import Writes
 from app.db.seat_maps.seat_events import SeatChange
 from app.domain.bookings import Booking
-from app.domain.box_office.outcomes import Held
 from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
-from app.domain.box_office.taking import reservation_of
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.reservations import Reservation
 from app.domain.seats import SeatStatus
@@ -46,8 +44,6 @@ class Ledger:
         self._reservations: dict[UUID, Reservation | None] = {}
         self._bookings: dict[UUID, Booking | None] = {}
         self._events: list[SeatEvent] = []
-        self._just_held: dict[int, SeatEvent] = {}
-        """The event of each seat that nobody had, and that a hold took, and nothing more."""
         self._shift = 0
         """How much higher the versions are that were written than those of the events."""
 
@@ -63,20 +59,13 @@ class Ledger:
     def enter(self, decision: Decision, now: datetime, actor_id: int | None, request_id: str | None) -> None:
         """Take a decision into the house, remembering what was there before."""
         screening_state = self.screening_state
-        is_hold = isinstance(decision.outcome, Held)
         for seat_id, claim in decision.claims.items():
             before = screening_state.claims.get(seat_id)
-            is_first = seat_id not in self._claims
             self._claims.setdefault(seat_id, before)
             from_status, cause = _why(before, claim, decision.cause, now)
             change = _change(screening_state.next_version, seat_id, before, claim)
             actor = None if cause is Cause.EXPIRY else actor_id  # time did it, whoever came by
-            event = SeatEvent(change, from_status, cause, actor, request_id)
-            self._events.append(event)
-            if is_hold and is_first and before is None:
-                self._just_held[seat_id] = event
-            else:
-                self._just_held.pop(seat_id, None)
+            self._events.append(SeatEvent(change, from_status, cause, actor, request_id))
         for reservation_id in decision.reservations:
             self._reservations.setdefault(reservation_id, screening_state.reservations.get(reservation_id))
         for booking_id in decision.bookings:
@@ -123,22 +112,15 @@ class Ledger:
         )
         self._write_events(writes.rows(table.EVENTS_MADE), screening_id, ordinal)
         for seat_id, claim_before in self._claims.items():
-            claim = state.claims.get(seat_id)
-            if claim and seat_id in self._just_held:
-                self._write_held(writes, ordinal, claim)
-            else:
-                write_claim(writes, screening_id, seat_id, claim_before, claim)
+            write_claim(writes, screening_id, seat_id, claim_before, state.claims.get(seat_id))
         for reservation_id, reservation_before in self._reservations.items():
-            reservation = state.reservations[reservation_id]
-            write_reservation(writes, screening_id, ordinal, reservation_before, reservation, self._just_held.keys())
+            write_reservation(writes, screening_id, ordinal, reservation_before, state.reservations[reservation_id])
         for booking_id, booking_before in self._bookings.items():
             write_booking(writes, screening_id, ordinal, booking_before, state.bookings[booking_id])
 
     def _write_events(self, rows: list[EventMade], screening_id: int, ordinal: int) -> None:
         for event in self._events:
             change = event.change
-            if event is self._just_held.get(change.seat_id):
-                continue
             rows.append(
                 {
                     "screening_id": screening_id,
@@ -155,27 +137,6 @@ class Ledger:
                     "ordinal": ordinal,
                 }
             )
-
-    def _write_held(self, writes: Writes, ordinal: int, claim: Claim) -> None:
-        """A seat that was only held: claim, price and event in one."""
-        reservation_id = reservation_of(claim)
-        reservation = self.screening_state.reservations[reservation_id]
-        price = reservation.prices[claim.seat_id]
-        event = self._just_held[claim.seat_id]
-        writes.rows(table.SEATS_HELD).append(
-            {
-                "screening_id": self.screening_state.screening.id,
-                "seat_id": claim.seat_id,
-                "user_id": reservation.user_id,
-                "reservation_id": reservation_id,
-                "expires_at": reservation.expires_at,
-                "amount_minor": price.amount_minor,
-                "currency": price.currency,
-                "version": event.change.version,
-                "request_id": event.request_id,
-                "ordinal": ordinal,
-            }
-        )
 
 
 def _why(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[SeatStatus, Cause]:

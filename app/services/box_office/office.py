@@ -1,7 +1,7 @@
-"""The box office: every change to seats goes through this one counter.
+"""The box office: every change of seats goes through it.
 
-Requests that arrive while a transaction is under way wait in its queue, and the next transaction serves all of them: a
-group commit, as databases do with their log. Nobody waits longer than a deadline, and nobody is left without an answer.
+Requests that arrive during a transaction wait in its queue, and the next transaction serves all of them: a group
+commit, as databases do with their log. No request waits longer than its deadline, and each gets an answer.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ LOCKS_FIRST: Final = 32
 SAME_KEY_WAITS_SECONDS: Final = 2.0
 
 Announce = Callable[[Mapping[int, int], Callable[[], None], Mapping[int, News]], None]
-"""Tell the world the new map version of screenings and their news, then call back. Never blocks, never fails."""
+"""Announces new map versions and news, then calls back. Never blocks, never fails."""
 
 
 class BoxOffice:
@@ -71,10 +71,11 @@ class BoxOffice:
     async def ask(
         self, screening_id: int, command: Command, *, key: Key | None = None, request_id: str | None = None
     ) -> Answer:
-        """The answer to a command, once what it changed is committed and announced.
+        """The answer to a command, after its changes were committed and announced.
 
-        A caller who goes away does not stop the command. Raises the Refusal of a rule; Busy when the queue is full, the
-        deadline has passed or PostgreSQL is away; KeyInUse when the first request with this key is still running.
+        If the caller goes away, the command is done all the same. Raises the Refusal of a rule; Busy if the queue is
+        full, the deadline has passed or PostgreSQL is not reachable; KeyInUse if the first request with this key is
+        still running.
         """
         if key and (first := self._queue.first_with(key)):
             await asyncio.wait((first,), timeout=SAME_KEY_WAITS_SECONDS)
@@ -88,11 +89,11 @@ class BoxOffice:
 
     @property
     def has_waiting(self) -> bool:
-        """Does anybody wait for the next batch?"""
+        """Whether commands are waiting for the next batch."""
         return len(self._queue) > 0
 
     async def run(self) -> None:
-        """Serve the queue, batch by batch, until cancelled; then whoever still waits is told to come again."""
+        """Serve the queue, batch by batch, until cancelled. Commands that still wait then get a Busy."""
         try:
             while True:
                 batch = await self._queue.next_batch()
@@ -107,7 +108,7 @@ class BoxOffice:
             await self._hang_up()
 
     async def _serve(self, batch: list[Pending], *, may_grow: bool = True) -> None:
-        """Serve a batch and settle every one of its commands, whatever happens."""
+        """Serve a batch, and give each of its commands an answer, whatever happens."""
         if not batch:
             return
         latecomers = partial(self._queue.latecomers, len(batch)) if may_grow else _nobody
@@ -130,7 +131,7 @@ class BoxOffice:
             self._announce(served.map_versions, lambda: self._queue.settle_all(batch, served.answers), served.news)
 
     async def _serve_apart(self, batch: list[Pending], by: Callable[[Pending], int]) -> None:
-        """Serve the parts of a batch that failed as a whole, each in a transaction of its own."""
+        """Serve the parts of a batch that has failed as a whole, each in a transaction of its own."""
         parts: dict[int, list[Pending]] = {}
         for pending in batch:
             parts.setdefault(by(pending), []).append(pending)
@@ -141,9 +142,9 @@ class BoxOffice:
             await self._serve(self._queue.still_in_time(part), may_grow=False)
 
     async def _transact(self, batch: list[Pending], latecomers: Latecomers) -> Served:
-        """Serve in one transaction. What PostgreSQL undid by itself is done again, a lost connection opened again.
+        """Serve in one transaction. Retries after a serialization failure or a deadlock, and after a lost connection.
 
-        Raises Busy when PostgreSQL is away or saturated, or when it cannot be known whether the transaction happened.
+        Raises Busy if PostgreSQL is not reachable or overloaded, or if it is unknown whether the transaction happened.
         """
         broke: CommitBroke | None = None
         for _ in range(ATTEMPTS):
@@ -173,7 +174,7 @@ class BoxOffice:
         raise Busy(outcome_unknown=broke is not None)
 
     async def _attempt(self, connection: OfficeConnection, batch: list[Pending], latecomers: Latecomers) -> Served:
-        """Without a lock, unless rivals were met lately."""
+        """Serve without a lock, unless other processes have changed the same seats lately."""
         if self.locks_first > 0:
             self.locks_first -= 1
         else:

@@ -1,6 +1,6 @@
-"""From the row of a screening to the state that the box office decides about.
+"""Makes a screening's state from its row.
 
-A row seldom says anything new but its version: what it means is worked out once, as long as it says the same.
+Usually only the version in the row is new. So the rest is parsed once, and cached until it changes.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SCREENINGS_KEPT: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was said of a screening, and what that means."""
+    """What a row says about a screening, parsed."""
 
     facts: ScreeningFacts
     screening: Screening
@@ -40,7 +40,7 @@ class Opening:
         self._known: FIFOCache[int, _Known] = FIFOCache(SCREENINGS_KEPT)
 
     async def open(self, row: ScreeningRow) -> Ledger:
-        """The screening of a row, with nothing in its ledger."""
+        """The screening of a row, with an empty ledger."""
         facts = row.facts
         known = self._known.get(facts.id)
         if known is None or known.facts != facts:
@@ -51,9 +51,9 @@ class Opening:
         return Ledger(screening_state, facts.revision + facts.layout_revision)
 
     def layout_without_lock(self, screening_id: int) -> Layout | None:
-        """The layout, as last seen, of a screening that can do without a lock.
+        """The layout, as last seen, of a screening that can be served without a lock.
 
-        None: it was not seen lately, or it counts buyers, who may be buying elsewhere at the same time.
+        None: the screening was not seen lately, or it counts buyers, who may buy elsewhere at the same time.
         """
         known = self._known.get(screening_id)
         if known is None or known.screening.counts_buyers:

@@ -1,4 +1,4 @@
-"""Who asks the box office for what, and which rows the answers to a batch depend on."""
+"""Commands that wait for an answer, and the rows that their decisions depend on."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -59,7 +59,7 @@ def screenings_of(batch: Sequence[Pending]) -> list[int]:
 
 
 def wanted(batch: Sequence[Pending], layouts: Mapping[int, Layout]) -> Wanted:
-    """The rows that the decisions of a batch may look at, as far as they are named."""
+    """The rows that the decisions of a batch may need, as far as the commands name them."""
     named = Wanted()
     for pending in batch:
         if pending.key:

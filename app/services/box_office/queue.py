@@ -1,4 +1,4 @@
-"""Who waits at the box office, in order of arrival: for no longer than a deadline, and never without an answer."""
+"""The queue of the box office: in order of arrival, with a deadline, and an answer for each command."""
 
 import asyncio
 from collections import deque
@@ -28,11 +28,11 @@ class Queue:
         one_screening_a_batch: bool,
         linger_seconds: float,
     ) -> None:
-        """`linger_seconds`: so long a batch waits for more, while there is a crowd.
+        """`linger_seconds`: how long a batch waits for more commands while many are coming.
 
-        As PostgreSQL's commit_delay, for who has siblings: a batch twice as large takes a quarter less of everybody's
-        time, and while one process waits, another works (*measured*, two workers on two cores: 6,400 to 8,100 holds/s).
-        A process alone would only wait.
+        Like PostgreSQL's commit_delay, for more than one worker: a batch twice as large takes a quarter less time per
+        command, and while one process waits, another works (*measured*, two workers on two cores: 6,400 to 8,100
+        holds/s). A process alone would only wait.
         """
         self._batch_max = batch_max
         self._queue_max = queue_max
@@ -51,13 +51,13 @@ class Queue:
         return len(self._waiting)
 
     def first_with(self, key: Key) -> asyncio.Future[Answer] | None:
-        """The answer to a request with this key that was not answered yet."""
+        """The pending answer to the first request with this key; None if there is none."""
         return self._with_key.get((key.owner_id, key.value))
 
     def join(
         self, screening_id: int, command: Command, key: Key | None, request_id: str | None
     ) -> asyncio.Future[Answer]:
-        """The answer, once it is there. Raises Busy when the queue is full."""
+        """The future answer to a command. Raises Busy if the queue is full."""
         if len(self._waiting) >= self._queue_max:
             raise Busy(reasons.QUEUE_FULL)
         loop = asyncio.get_running_loop()
@@ -74,7 +74,7 @@ class Queue:
         return answer
 
     async def next_batch(self) -> list[Pending]:
-        """Whoever waits, in order of arrival, as soon as somebody does."""
+        """The next batch, in order of arrival. Waits until there is a command."""
         await self._arrival.wait()
         await self._linger()
         count = min(len(self._waiting), self._batch_max)
@@ -86,7 +86,7 @@ class Queue:
         return self.still_in_time(batch)
 
     def latecomers(self, count: int, screening_ids: Collection[int]) -> list[Pending]:
-        """Whoever waits for these screenings, and still fits into a batch of so many."""
+        """Commands for these screenings that still fit into a batch of `count`."""
         joining: list[Pending] = []
         staying: deque[Pending] = deque()
         for pending in self._waiting:
@@ -96,13 +96,13 @@ class Queue:
         return self.still_in_time(joining)
 
     def has_served(self, count: int) -> None:
-        """A batch of so many was served."""
+        """Note that a batch of this size was served."""
         self._crowd = min(count + len(self._waiting), self._batch_max)
         if not self._waiting:
             self._arrival.clear()
 
     def still_in_time(self, waiting: Iterable[Pending]) -> list[Pending]:
-        """Those whose deadline has not passed; the others are told to come again."""
+        """Those whose deadline has not passed. The others get a Busy (timeout)."""
         now = asyncio.get_running_loop().time()
         in_time: list[Pending] = []
         for pending in waiting:
@@ -131,12 +131,12 @@ class Queue:
             self.settle(pending, told)
 
     def send_away(self, busy: Busy) -> None:
-        """Tell everybody in the queue to come again."""
+        """Answer all waiting commands with this Busy."""
         while self._waiting:
             self.settle(self._waiting.popleft(), busy)
 
     async def _linger(self) -> None:
-        """Wait a moment for a crowd to be there again. Without a crowd nobody waits."""
+        """Wait a moment for more commands, if there were many a moment ago."""
         if not self._linger_seconds or self._crowd < CROWD or len(self._waiting) >= self._crowd:
             return
         loop = asyncio.get_running_loop()
@@ -153,7 +153,7 @@ class Queue:
             self._enough.set_result(None)
 
     def _ring(self) -> None:
-        """Whoever's deadline passes in the queue is told so at that moment, however long the counter is held up."""
+        """Answer commands whose deadline has passed at that moment, even while a batch takes long."""
         self._waiting = deque(self.still_in_time(self._waiting))
         loop = asyncio.get_running_loop()
         self._alarm = loop.call_at(self._waiting[0].deadline, self._ring) if self._waiting else None

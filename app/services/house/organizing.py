@@ -7,6 +7,7 @@ a revision has changed: nobody gets a seat in between.
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -15,9 +16,10 @@ from app.db.screenings import Defaults
 from app.db.seat_maps import occupancy
 from app.db.theaters import LockedTheater
 from app.domain.catalogue import ListedScreening, Theater
-from app.domain.layouts import LayoutRefused, SeatDraft, categories_of, lay_out, rebuild
+from app.domain.layouts import LayoutRefused, SeatDraft, SectionPlan, categories_of, draw, lay_out
 from app.domain.people import Person
-from app.domain.planning import must_have_prices
+from app.domain.planning import PlannedScreening, ScreeningPlan, must_have_prices
+from app.domain.rebuilding import must_leave_alone, rebuild
 from app.domain.refusals import Flaw, NotFound, PreconditionFailed, TheaterInUse
 from app.domain.seats import Layout
 from app.schemas.layouts import LayoutIn
@@ -42,8 +44,8 @@ class Organizing:
         self._defaults = defaults
 
     async def open_theater(self, wanted: TheaterIn, by: Person | None) -> Theater:
-        """Create a theater, with its seats if there is a layout. Raises LayoutRefused."""
-        drafts = [] if wanted.layout is None else await _laid_out(wanted.layout, within="layout")
+        """A new theater, with its seats if there is a layout. Raises LayoutRefused."""
+        drafts = [] if wanted.layout is None else await _seats_of(lay_out, wanted.layout, within="layout")
         async with self._engine.begin() as connection:
             theater_id = await theaters.add(connection, wanted.name, wanted.timezone)
             if drafts:
@@ -80,28 +82,35 @@ class Organizing:
     async def rebuild(
         self, theater_id: int, layout: LayoutIn, by: Person | None, revision: int | None = None
     ) -> Layout:
-        """Replace the layout of a theater. Seats with the same label stay the same seat. `revision` is the layout's.
+        """Other seats for a theater. Which seat is the same as before: domain.rebuilding; `revision` is the layout's.
 
-        Raises NotFound, LayoutRefused, LayoutInUse with the seats that would go but are held or booked in an upcoming
-        screening, and Flawed if such a screening has no price for a category.
+        Screenings to come stand on the new seats. One that has begun or was cancelled keeps those that it has.
+
+        Raises NotFound, LayoutRefused, LayoutInUse naming the seats that would go and that are in use in a screening to
+        come, and Flawed naming a category without a price there.
         """
-        drafts = await _laid_out(layout)
+        drafts = await _seats_of(draw, layout)
         async with self._engine.begin() as connection:
             theater = await _locked(connection, theater_id)
             _must_be(revision, theater.layout_revision)
-            screening_ids = await planning.lock_all(connection, theater_id)
-            to_come = await planning.to_come(connection, theater_id)
-            must_have_prices(categories_of(drafts), to_come)
             standing = await layouts.read(connection, theater_id)
             if standing is None:
                 raise NotFound("theater")
-            rebuilding = rebuild(standing, drafts)
-            gone = [seat.id for seat in rebuilding.gone]
-            rebuilding.must_leave_alone(await planning.taken(connection, [each.id for each in to_come], gone))
+            former = await layouts.former_places(connection, theater_id)
+            rebuilding = await asyncio.to_thread(rebuild, standing, drafts, former)
+            # What takes long comes before the lock that buyers wait for; whoever begins meanwhile is seen after it.
+            expected = await planning.to_come(connection, theater_id)
+            await layouts.keep_former(connection, theater_id, [each.id for each in expected])
+            await planning.lock_to_come(connection, theater_id)
+            to_come = await planning.to_come(connection, theater_id)
+            must_have_prices(categories_of(drafts), to_come)
+            moving, gone = [each.id for each in to_come], [seat.id for seat in rebuilding.gone]
+            must_leave_alone(rebuilding.gone, await planning.in_use(connection, moving, gone))
+            await layouts.keep_former(connection, theater_id, moving)
             await layouts.rebuild(connection, theater_id, rebuilding)
             await theaters.move_layout(connection, theater_id)
-            await planning.move_layouts(connection, theater_id, theater.layout_revision + 1)
-            map_versions = await occupancy.map_versions(connection, screening_ids)
+            await planning.move_layouts(connection, moving, theater.layout_revision + 1)
+            map_versions = await occupancy.map_versions(connection, moving)
         await self._announcer.tell(map_versions)
         _note(f"the layout of theater {theater_id} was changed", by)
         return await self._catalogue.layout(theater_id)
@@ -121,32 +130,38 @@ class Organizing:
     ) -> ListedScreening:
         """Change title, times, prices or limits. Holds and bookings keep their prices.
 
-        If nothing is different, the revision stays. Raises NotFound, and Flawed as the methods of ScreeningPlan do.
+        An edit that changes nothing is none. Raises NotFound, Flawed as the plan says, and LayoutInUse when a screening
+        that has begun is to come again, and what stands on its seats is not in the house any more.
         """
         map_versions: dict[int, int] = {}
         async with self._engine.begin() as connection:
             theater_id = await planning.theater_of(connection, screening_id)
             if theater_id is None:
                 raise NotFound("screening")
-            await _locked(connection, theater_id)
+            theater = await _locked(connection, theater_id)
             standing = await planning.lock(connection, screening_id)
             _must_be(revision, standing.revision)
             plan = edit.onto(standing.plan)
             if plan != standing.plan:
-                plan.must_make_sense(await layouts.categories(connection, theater_id), self._defaults.hold_seconds)
+                layout_revision = await _layout_revision_of(connection, standing, plan, theater)
+                former = None if layout_revision == theater.layout_revision else layout_revision
+                categories = await layouts.categories(connection, theater_id, former)
+                plan.must_make_sense(categories, self._defaults.hold_seconds)
                 if await planning.was_ever_taken(connection, screening_id):
                     plan.must_keep_currency(standing.plan)
-                await planning.change(connection, screening_id, plan)
+                await planning.change(connection, screening_id, plan, layout_revision)
                 map_versions = await occupancy.map_versions(connection, [screening_id])
         await self._announcer.tell(map_versions)
         _note(f"screening {screening_id} was changed", by)
         return await self._catalogue.screening(screening_id)
 
 
-async def _laid_out(layout: LayoutIn, within: str | None = None) -> list[SeatDraft]:
-    """The seats of a layout. A large one takes a while, so it is done in a thread. Raises LayoutRefused."""
+async def _seats_of(
+    plan: Callable[[Sequence[SectionPlan]], Sequence[SeatDraft]], layout: LayoutIn, within: str | None = None
+) -> Sequence[SeatDraft]:
+    """The seats of a layout; a large one takes a while, and others are served meanwhile. Raises LayoutRefused."""
     try:
-        return list(await asyncio.to_thread(lay_out, layout.plan()))
+        return await asyncio.to_thread(plan, layout.plan())
     except LayoutRefused as refused:
         if within is None:
             raise
@@ -160,6 +175,26 @@ async def _locked(connection: AsyncConnection, theater_id: int) -> LockedTheater
     if theater is None:
         raise NotFound("theater")
     return theater
+
+
+async def _layout_revision_of(
+    connection: AsyncConnection, standing: PlannedScreening, plan: ScreeningPlan, theater: LockedTheater
+) -> int:
+    """On which layout a screening stands when it is planned so: one that is to come (again), on the present one.
+
+    Raises LayoutInUse naming the seats that are in use and not in the house any more.
+    """
+    if standing.layout_revision == theater.layout_revision or standing.is_cancelled:
+        return standing.layout_revision
+    if not await planning.is_to_come(connection, plan.starts_at):
+        return standing.layout_revision
+    before = await layouts.read(connection, theater.id, standing.layout_revision)
+    present = await layouts.read(connection, theater.id)
+    if before is None or present is None:
+        raise NotFound("theater")
+    gone = [seat for seat in before.seats if seat.id not in present.by_id]
+    must_leave_alone(gone, await planning.in_use(connection, [standing.id], [seat.id for seat in gone]))
+    return theater.layout_revision
 
 
 def _must_be(expected: int | None, present: int) -> None:

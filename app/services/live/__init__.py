@@ -1,1 +1,1 @@
-"""Who is told: the live feed of each screening, and what changed since a version."""
+"""The live feed: who watches which screening, and what has changed since a version."""

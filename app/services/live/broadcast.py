@@ -1,7 +1,7 @@
-"""One screening that somebody watches here: its changes in the order of their versions, told to every listener.
+"""One screening that somebody watches in this process: its changes, in the order of versions, for every listener.
 
-What was missed (a lost message, a Redis that was away, the moment before we listened) is noticed by its version and
-read from the events that every transaction writes.
+A gap (lost news, Redis not reachable, the time before the subscription) shows in the versions, and is filled from the
+events that every transaction writes.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ MOST_AHEAD: Final = 200
 
 
 class Broadcast:
-    """`hear` and `behind` may be called at any time; `run` tells, until it is cancelled."""
+    """`hear` and `behind` may be called at any time. `run` sends until it is cancelled."""
 
     def __init__(self, position: Position, layout: Layout, engine: AsyncEngine, layouts: Layouts) -> None:
         self.screening_id = position.screening_id
@@ -60,7 +60,7 @@ class Broadcast:
         self._reading = asyncio.Lock()
 
     def hear(self, news: News) -> None:
-        """Somebody committed this."""
+        """Take news of a commit."""
         if news.version <= self._known:
             return
         if news.after > self._known:
@@ -72,12 +72,12 @@ class Broadcast:
         self._woken.set()
 
     def missed_something(self) -> None:
-        """News may have been lost: look at once."""
+        """News may be lost: check PostgreSQL at once."""
         self._may_have_missed = True
         self._woken.set()
 
     def behind(self, position: Position) -> None:
-        """PostgreSQL is so far."""
+        """PostgreSQL is at this position: read what is missing."""
         house = (position.layout_revision, position.revision)
         if house != (self._position.layout_revision, self._position.revision):
             self._position = position
@@ -88,7 +88,7 @@ class Broadcast:
             self._woken.set()
 
     async def join(self, listener: Listener, since: int | None) -> None:
-        """Confirm, tell what was missed after `since`, and from then on everything. Without gap, nothing twice."""
+        """Confirm the listener, send the changes after `since`, and from then on all changes: no gap, nothing twice."""
         at = self._told if since is None else since
         is_of_ours = since is None
         missed: dict[int, Update] = {}
@@ -114,16 +114,16 @@ class Broadcast:
             listener.tell(updates_for(user_id, self.screening_id, version, missed.values(), self._layout))
 
     def leave(self, listener: Listener) -> None:
-        """Tell them nothing any more. Whoever never joined: nothing."""
+        """Send the listener nothing more. If they have not joined, nothing happens."""
         self.listeners.discard(listener)
 
     def authenticate(self, listener: Listener, user_id: int | None) -> None:
-        """From now on this is somebody else, or still the same; they are told who."""
+        """The listener has sent another token: this is their user now. They get a new confirmation."""
         listener.user_id = user_id
         self._confirm(listener, listener.version)
 
     async def run(self) -> None:
-        """Tell whatever comes, until cancelled."""
+        """Send what comes, until cancelled."""
         while True:
             await self._woken.wait()
             self._woken.clear()
@@ -139,7 +139,7 @@ class Broadcast:
                 await self._tell_everybody()
 
     async def _catch_up(self) -> None:
-        """Read what is missing. Raises what PostgreSQL raises: the next look tries again."""
+        """Read what is missing. Raises what PostgreSQL raises: the next look retries."""
         if self._may_have_missed:
             self._may_have_missed = False
         elif self._target > self._known:
@@ -160,12 +160,12 @@ class Broadcast:
             self._take(*found)
 
     async def _read_since(self, version: int) -> "seat_events.Changes | None":
-        """As a newcomer needs it; one at a time, so that they do not keep readers and buyers from PostgreSQL."""
+        """The changes for a newcomer; one query at a time, so that buyers and readers are not kept from PostgreSQL."""
         async with self._reading, self._engine.connect() as connection:
             return await seat_events.since(connection, self.screening_id, version)
 
     def _take(self, version: int, changes: Iterable[SeatChange]) -> None:
-        """Everything up to `version` is known now, and whatever follows it without a gap."""
+        """Everything up to `version` is known now, and what follows it without a gap."""
         self._add(version, changes)
         while self._ahead and (after := min(self._ahead)) <= self._known:
             news = self._ahead.pop(after)
@@ -177,14 +177,14 @@ class Broadcast:
         self._known = max(known, version)
 
     def _give_up(self, version: int) -> None:
-        """Too much was missed, or it is no longer kept: everybody is to read the map again."""
+        """Too many changes are missing, or they are no longer kept: all listeners must read the map again."""
         self._changes.clear()
         self._ahead.clear()
         self._floor = self._told = self._known = max(version, self._known)
         self._everybody_reads_again("too_old")
 
     async def _move_house(self) -> None:
-        """An organizer edited the seats, prices or times: everybody is to read the map again."""
+        """An organizer has edited the layout, prices or times: all listeners must read the map again."""
         self._is_other_house = False
         self._layout = await self._layouts.at(self._position.theater_id, self._position.layout_revision)
         if self._known > self._told:
@@ -198,7 +198,7 @@ class Broadcast:
             listener.tell(message)
 
     async def _tell_everybody(self) -> None:
-        """Tell what is known and was not told, to many in portions; then pause in proportion."""
+        """Send what was not sent yet, to many listeners in portions; then pause in proportion."""
         after, version = self._told, self._known
         changes = self._between(after, version)
         layout = self._layout
@@ -214,7 +214,7 @@ class Broadcast:
         await asyncio.sleep(min(worked * (SHARE + version - after), MERGED_SECONDS))
 
     async def _newest_layout(self) -> Layout:
-        """A seat that is new to us: the house was edited."""
+        """The newest layout, because a seat is not in the known one."""
         try:
             async with self._engine.connect() as connection:
                 position = (await seat_events.positions(connection, [self.screening_id]))[self.screening_id]
@@ -228,7 +228,7 @@ class Broadcast:
         return self._changes[start:end]
 
     def _forget(self) -> None:
-        """Keep the last changes only; what was not told is kept in any case."""
+        """Keep only the last changes, and those that were not sent yet."""
         if len(self._changes) <= 2 * KEPT:
             return
         floor = min(self._changes[-KEPT].version, self._told)

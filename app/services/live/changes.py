@@ -1,4 +1,4 @@
-"""What changed since a version: for whoever read the map and wants only the difference."""
+"""The changes since a version, for callers that have read the map and want only the difference."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -9,21 +9,21 @@ from app.services.layouts import Layouts
 
 
 class ChangesFeed:
-    """Read from the events that every transaction writes together with what it changes."""
+    """Reads the events that every transaction writes with its changes."""
 
     def __init__(self, engine: AsyncEngine, layouts: Layouts) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._layouts = layouts
 
     async def lost_by(self, screening_id: int, user_id: int) -> frozenset[int]:
-        """The seats whose last change took them from this user: the hold ran out, or was released."""
+        """The seats whose last change ended a hold of this user: it ran out, or was released."""
         async with self._engine.connect() as connection:
             return await seat_events.lost_by(connection, screening_id, user_id)
 
     async def since(self, screening_id: int, version: int, user_id: int | None) -> bytes:
-        """Everything after `version`, as this user sees it; at or beyond the present: nothing.
+        """A ChangesOut with all changes after `version`, as this user sees them; empty if there are none.
 
-        Raises NotFound, or ChangesGone when what came next is no longer kept.
+        Raises NotFound, and ChangesGone if some of them are no longer kept.
         """
         async with self._engine.connect() as connection:
             changes = await seat_events.since(connection, screening_id, version)

@@ -1,4 +1,4 @@
-"""How many may listen at a time: one client address, and one process."""
+"""Limits the live connections of a client address and of a process."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ COME_AGAIN_SECONDS = 5
 
 
 class ListenerLimits:
-    """One per process. `per_address` None: as many as there is room for."""
+    """One per process. `per_address` None: no limit per address."""
 
     def __init__(self, per_address: int | None, per_process: int) -> None:
         self._per_address = per_address
@@ -22,7 +22,7 @@ class ListenerLimits:
         return self._count
 
     def enter(self, address: str) -> None:
-        """One more. Raises RateLimited when it is one too many of this address, Busy when there is no room at all."""
+        """Count a listener. Raises RateLimited if the address has too many, Busy if the process has no room."""
         if self._count >= self._per_process:
             raise Busy(reasons.TOO_MANY_LISTENERS, retry_after_seconds=COME_AGAIN_SECONDS)
         if self._per_address is not None and self._of_address[address] >= self._per_address:
@@ -31,7 +31,7 @@ class ListenerLimits:
         self._of_address[address] += 1
 
     def leave(self, address: str) -> None:
-        """One less; exactly once for each who entered."""
+        """Stop counting a listener. Call it exactly once for each that has entered."""
         self._count -= 1
         self._of_address[address] -= 1
         if self._of_address[address] <= 0:

@@ -1,4 +1,4 @@
-"""Whoever watches a screening, and what they are told: at every door of the service alike."""
+"""Listeners, and the messages for them: the same at every door (SSE and WebSocket)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Ending(Enum):
-    """Why a listener is let go."""
+    """Why a listener is disconnected."""
 
     TOO_SLOW = "did not keep up"
     TOKEN_ENDED = "the token has ended"  # noqa: S105 - no secret
@@ -16,7 +16,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Message:
-    """What is told, as JSON. `version` None: it does not move the listener."""
+    """A message as JSON. `version` None: the listener's version stays as it is."""
 
     type: str
     version: int | None
@@ -24,7 +24,7 @@ class Message:
     _forms: dict[object, bytes] = field(default_factory=dict)
 
     def in_form(self, form: Callable[["Message"], bytes]) -> bytes:
-        """As a door sends it, made once for all its listeners."""
+        """As a door sends it, made once for all listeners of this door."""
         made = self._forms.get(form)
         if made is None:
             made = self._forms[form] = form(self)
@@ -32,20 +32,20 @@ class Message:
 
 
 class Listener(Protocol):
-    """Somebody who watches a screening. The calls return at once and raise nothing."""
+    """Somebody who watches a screening. The methods return at once and raise nothing."""
 
     user_id: int | None
     version: int
     """Up to which everything was told."""
 
     def tell(self, message: Message) -> None:
-        """Send this, after what was told before."""
+        """Send this message, after those before it."""
         ...
 
     def end(self, why: Ending) -> None:
-        """Let go. Nothing is told afterwards."""
+        """Disconnect. Nothing is sent afterwards."""
         ...
 
     async def check(self) -> None:
-        """Is the token still good? Let go when it is not."""
+        """Disconnect if the token is not valid any more."""
         ...

@@ -1,7 +1,7 @@
-"""Live seats (docs/api.md, section 9): who watches which screening in this process, and the loops that keep it true.
+"""The live feed (docs/api.md, section 9): who watches which screening in this process, and the loops behind it.
 
-News comes from all processes over one feed. Once a second PostgreSQL is asked how far the watched screenings are, so
-that nobody's map stays wrong for long, whatever became of the feed. An open connection holds nothing of PostgreSQL.
+News from all processes comes by one feed. Once a second PostgreSQL is asked for the versions of the watched screenings,
+so that no map stays wrong for long if news are lost. An open live connection uses no connection to PostgreSQL.
 """
 
 import asyncio
@@ -50,9 +50,9 @@ class Live:
     async def watching(
         self, screening_id: int, listener: Listener, since: int | None, address: str
     ) -> AsyncIterator[Broadcast]:
-        """As long as the block lasts, the listener is told everything after `since`, or from now on.
+        """While the block lasts, the listener gets all changes after `since`, or from now on.
 
-        Raises NotFound; RateLimited when too many of this address are listening; Busy when there is no room.
+        Raises NotFound; RateLimited if the address has too many live connections; Busy if the process has no room.
         """
         self.limits.enter(address)
         try:
@@ -67,7 +67,7 @@ class Live:
             self.limits.leave(address)
 
     async def run(self) -> None:
-        """Listen, tell and look, until cancelled."""
+        """Receive, send and check, until cancelled."""
         try:
             async with asyncio.TaskGroup() as self._loops:
                 self._loops.create_task(self._feed.run(self._hear))
@@ -77,13 +77,13 @@ class Live:
             self.stop()
 
     def stop(self) -> None:
-        """Let everybody go; nobody comes any more."""
+        """Disconnect all listeners, and accept no more."""
         self._loops = None
         for listener in self._listeners():
             listener.end(Ending.STOPPING)
 
     async def look(self) -> None:
-        """Compare with PostgreSQL, and look at everybody's token. Raises what PostgreSQL raises."""
+        """Compare with PostgreSQL, and check all tokens. Raises what PostgreSQL raises."""
         if not self._broadcasts:
             return
         async with self._engine.connect() as connection:
@@ -93,7 +93,7 @@ class Live:
                 broadcast.behind(position)
 
     async def check(self) -> None:
-        """Let those go whose token has ended."""
+        """Disconnect listeners whose token is not valid any more."""
         known = [listener for listener in self._listeners() if listener.user_id is not None]
         for count, listener in enumerate(known, 1):
             try:
@@ -104,7 +104,7 @@ class Live:
                 await asyncio.sleep(0)
 
     async def ping(self) -> None:
-        """Show everybody that we are still here."""
+        """Send all listeners a ping."""
         message = Message("ping", None, PING)
         for count, listener in enumerate(self._listeners(), 1):
             listener.tell(message)
@@ -112,7 +112,7 @@ class Live:
                 await asyncio.sleep(0)
 
     async def _enter(self, screening_id: int) -> Broadcast:
-        """The broadcast of a screening, opened by whoever comes first. It stays until all have left."""
+        """The broadcast of a screening. The first listener opens it, and it stays until the last has left."""
         broadcast = await self._opened.ask(screening_id, lambda: self._broadcasts.get(screening_id))
         broadcast.joining += 1  # at once, before anybody else may leave as the last one
         return broadcast
@@ -139,7 +139,7 @@ class Live:
             self._feed.unwatch(broadcast.screening_id)
 
     def _hear(self, screening_id: int, published: bytes | None) -> None:
-        """News of the feed; None: there may have been some that it did not hear."""
+        """News from the feed; None: some may be lost."""
         broadcast = self._broadcasts.get(screening_id)
         if broadcast is None:
             return

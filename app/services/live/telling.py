@@ -1,6 +1,6 @@
-"""Changes of a screening as messages: one for everybody, one more for each owner whom they concern.
+"""Messages about changes of a screening: one for everybody, and one for each user whom a change concerns.
 
-Nobody is told of anybody else.
+Nobody gets another user's id.
 """
 
 import asyncio
@@ -18,25 +18,25 @@ AT_A_TIME: Final = 200
 
 
 def confirmation(screening_id: int, version: int, user_id: int | None) -> Message:
-    """They are listened to from this version on, as this user."""
+    """The listener gets changes from this version on, as this user."""
     return Message("connection_confirmed", version, confirmed_json(screening_id, version, user_id))
 
 
 def resync(screening_id: int, version: int, reason: str) -> Message:
-    """They are to read the map again."""
+    """The listener must read the map again."""
     return Message("resync", version, resync_json(screening_id, version, reason))
 
 
 def updates_for(
     user_id: int | None, screening_id: int, version: int, updates: Iterable[Update], layout: Layout
 ) -> Message:
-    """Updates up to this version, as one user sees them."""
+    """The updates up to this version, as one user sees them."""
     entries = [entry_json(update.seen_by(user_id), layout, user_id) for update in updates]
     return _bulk(screening_id, version, entries)
 
 
 class Telling:
-    """The same changes, after one version and up to another, for many."""
+    """The same changes, from one version to another, for many listeners."""
 
     def __init__(self, screening_id: int, after: int, version: int, changes: list[SeatChange], layout: Layout) -> None:
         self._screening_id = screening_id
@@ -55,7 +55,7 @@ class Telling:
         self._owners: dict[int, Message] = {}
 
     async def tell_all(self, listeners: Iterable[Listener]) -> None:
-        """Tell them in portions, so that others are served in between."""
+        """Send to all, in portions, so that other work is done in between."""
         for count, listener in enumerate(tuple(listeners), 1):
             self._tell(listener)
             if count % AT_A_TIME == 0:
@@ -63,7 +63,7 @@ class Telling:
         await asyncio.sleep(0)
 
     def _tell(self, listener: Listener) -> None:
-        """Their message; whoever knows some of it already is told the rest."""
+        """Send a listener what they do not know yet."""
         if listener.version >= self._version:
             return
         if listener.version > self._after:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from itertools import islice
 
+from app.domain.refusals import Flaw, Flawed
 from app.domain.seat_maps.nearness import Free
 from app.domain.seat_maps.occupancy import Occupancy, Seating, Taken
 from app.domain.seat_maps.runs import Left
@@ -97,7 +98,10 @@ class SeatMap:
         return self._compact
 
     def filtered(self, status: SeatStatus | None, section: str | None) -> bytes:
-        """The full form with only the seats of this status, this section, or both. Counts are of the whole theater."""
+        """The full form with only the seats of this status, this section, or both. Counts are of the whole theater.
+
+        Raises Flawed when there is no such section.
+        """
         return self._written(status, section, me=None)
 
     def personal(self, user_id: int, status: SeatStatus | None, section: str | None) -> bytes:
@@ -149,6 +153,8 @@ class SeatMap:
         self._free_labels = {}
 
     def _written(self, status: SeatStatus | None, section: str | None, me: int | None) -> bytes:
+        if section is not None and section not in self.texts.sections:
+            raise _unknown_section(self.texts.sections)
         taken = self._seating.taken
         chosen = [
             text
@@ -167,3 +173,9 @@ class SeatMap:
             gone = (position for seat_id in taken if (position := self.texts.position.get(seat_id)) is not None)
             self._free = self.texts.nearness.without(gone)
         return tuple(seat.label for seat in self._free.nearest(here, at_most))
+
+
+def _unknown_section(sections: Collection[str]) -> Flawed:
+    known = ", ".join(list(sections)[:10]) or "none"
+    message = f"The theater has no such section. Its sections are: {known}."
+    return Flawed((Flaw(("section",), "section_unknown", message, place="query"),))

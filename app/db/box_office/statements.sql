@@ -1,0 +1,1024 @@
+-- What the box office says to PostgreSQL. `make statements` writes this file from the code; a test compares the two.
+--
+-- A batch without a lock is one statement that reads and one that writes, which is a transaction by itself. Each batch
+-- below is of one command: one of many commands reads and writes what all of them need, in as many statements.
+-- A statement that writes has the time of the batch in $1, and in each other parameter all rows of one kind, as JSON.
+
+-- === hold ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)
+        FROM unnest($1::int[], $2::int[]) AS w(screening_id, seat_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
+                OFFSET 0
+            ) c
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
+            s.version)
+        FROM screenings s
+        JOIN theaters t ON t.id = s.theater_id
+        WHERE s.id = ANY($3::int[])
+        ORDER BY s.id
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($5::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+        currency text, released_at timestamptz)
+),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, (SELECT now FROM moment)), w.expires_at,
+        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
+    FROM json_to_recordset($6::json) AS w(screening_id int, id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
+)
+SELECT shifts
+FROM shifts;
+
+-- === hold, with a key ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at,
+            k.screening_id)
+        FROM unnest($1::bigint[], $2::text[]) AS w(owner_id, key),
+            LATERAL (
+                SELECT *
+                FROM idempotency_keys i
+                WHERE i.owner_id = w.owner_id AND i.key = w.key
+                OFFSET 0
+            ) k
+    ) AS keys,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)
+        FROM unnest($3::int[], $4::int[]) AS w(screening_id, seat_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
+                OFFSET 0
+            ) c
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
+            s.version)
+        FROM screenings s
+        JOIN theaters t ON t.id = s.theater_id
+        WHERE s.id = ANY($5::int[])
+        ORDER BY s.id
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+keys_made AS (
+    INSERT INTO idempotency_keys (screening_id, owner_id, key, fingerprint, user_id, created, location, body,
+        created_at)
+    SELECT w.screening_id, w.owner_id, w.key, decode(w.fingerprint, 'hex'), w.user_id, w.created, w.location,
+        convert_to(w.body || coalesce((w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0)) || w.tail, ''),
+        'UTF8'), (SELECT now FROM moment)
+    FROM json_to_recordset($5::json) AS w(screening_id int, owner_id bigint, key text, fingerprint text, user_id bigint,
+        created bool, location text, body text, version bigint, tail text, ordinal int)
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($6::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+        currency text, released_at timestamptz)
+),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, (SELECT now FROM moment)), w.expires_at,
+        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
+    FROM json_to_recordset($7::json) AS w(screening_id int, id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
+)
+SELECT shifts
+FROM shifts;
+
+-- === replay: the same key again ===
+
+-- reads, as in "hold, with a key"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+keys_replayed AS (
+    UPDATE idempotency_keys t
+    SET replayed_at = w.replayed_at
+    FROM json_to_recordset($2::json) AS w(screening_id int, owner_id bigint, key text, replayed_at timestamptz)
+    WHERE t.screening_id = w.screening_id AND t.owner_id = w.owner_id AND t.key = w.key
+)
+SELECT NULL::bigint[];
+
+-- === extend ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
+            r.booking_id, r.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)
+            FROM reservation_seats s
+            WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id
+            ORDER BY s.seat_id
+        )), ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)
+            FROM reservation_seats s,
+                LATERAL (
+                    SELECT *
+                    FROM seat_claims i
+                    WHERE i.screening_id = s.screening_id AND i.seat_id = s.seat_id
+                    OFFSET 0
+                ) c
+            WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
+        ))
+        FROM unnest($1::int[], $2::uuid[]) AS w(screening_id, id),
+            LATERAL (
+                SELECT *
+                FROM reservations i
+                WHERE i.screening_id = w.screening_id AND i.id = w.id
+                OFFSET 0
+            ) r
+    ) AS reservations,
+    ARRAY(
+        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
+            s.version)
+        FROM screenings s
+        JOIN theaters t ON t.id = s.theater_id
+        WHERE s.id = ANY($3::int[])
+        ORDER BY s.id
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+claims_changed AS (
+    UPDATE seat_claims t
+    SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
+        expires_at = w.expires_at, reason = w.reason
+    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
+        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
+    FROM json_to_recordset($5::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint, ordinal int)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+)
+SELECT shifts
+FROM shifts;
+
+-- === release ===
+
+-- reads, as in "extend"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+claims_freed AS (
+    DELETE FROM seat_claims t
+    USING json_to_recordset($3::json) AS w(screening_id int, seat_id int)
+    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
+        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
+    FROM json_to_recordset($5::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint, ordinal int)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+)
+SELECT shifts
+FROM shifts;
+
+-- === toggle: one more seat ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)
+        FROM unnest($1::int[], $2::int[]) AS w(screening_id, seat_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
+                OFFSET 0
+            ) c
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)
+        FROM unnest($3::int[], $4::bigint[]) AS w(screening_id, user_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id
+                OFFSET 0
+            ) c
+    ) AS users,
+    ARRAY(
+        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
+            s.version)
+        FROM screenings s
+        JOIN theaters t ON t.id = s.theater_id
+        WHERE s.id = ANY($5::int[])
+        ORDER BY s.id
+    ) AS screenings;
+
+-- reads what that leads to, as in "extend"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+claims_changed AS (
+    UPDATE seat_claims t
+    SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
+        expires_at = w.expires_at, reason = w.reason
+    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM json_to_recordset($4::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($5::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($6::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+        currency text, released_at timestamptz)
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
+        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
+    FROM json_to_recordset($7::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint, ordinal int)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+)
+SELECT shifts
+FROM shifts;
+
+-- === toggle: one seat less ===
+
+-- reads, as in "toggle: one more seat"
+
+-- reads what that leads to, as in "extend"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+claims_freed AS (
+    DELETE FROM seat_claims t
+    USING json_to_recordset($3::json) AS w(screening_id int, seat_id int)
+    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+reservation_seats_changed AS (
+    UPDATE reservation_seats t
+    SET amount_minor = w.amount_minor, currency = w.currency, released_at = w.released_at
+    FROM json_to_recordset($5::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+        currency text, released_at timestamptz)
+    WHERE t.screening_id = w.screening_id AND t.reservation_id = w.reservation_id AND t.seat_id = w.seat_id
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
+        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
+    FROM json_to_recordset($6::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint, ordinal int)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+)
+SELECT shifts
+FROM shifts;
+
+-- === release all ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)
+        FROM unnest($1::int[], $2::bigint[]) AS w(screening_id, user_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id
+                OFFSET 0
+            ) c
+    ) AS users,
+    ARRAY(
+        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
+            s.version)
+        FROM screenings s
+        JOIN theaters t ON t.id = s.theater_id
+        WHERE s.id = ANY($3::int[])
+        ORDER BY s.id
+    ) AS screenings;
+
+-- reads what that leads to, as in "extend"
+
+-- writes, as in "release"
+
+-- === hold: a seat whose hold has run out ===
+
+-- reads, as in "hold"
+
+-- reads what that leads to, as in "extend"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+claims_changed AS (
+    UPDATE seat_claims t
+    SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
+        expires_at = w.expires_at, reason = w.reason
+    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($5::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+        currency text, released_at timestamptz)
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
+        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
+    FROM json_to_recordset($6::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint, ordinal int)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, (SELECT now FROM moment)), w.expires_at,
+        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
+    FROM json_to_recordset($7::json) AS w(screening_id int, id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
+)
+SELECT shifts
+FROM shifts;
+
+-- === expire: what the sweeper found ===
+
+-- reads, as in "extend"
+
+-- writes, as in "release"
+
+-- === block ===
+
+-- reads, as in "hold"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+)
+SELECT shifts
+FROM shifts;
+
+-- === unblock ===
+
+-- reads, as in "hold"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+claims_freed AS (
+    DELETE FROM seat_claims t
+    USING json_to_recordset($3::json) AS w(screening_id int, seat_id int)
+    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+)
+SELECT shifts
+FROM shifts;
+
+-- === confirm, with a key ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at,
+            k.screening_id)
+        FROM unnest($1::bigint[], $2::text[]) AS w(owner_id, key),
+            LATERAL (
+                SELECT *
+                FROM idempotency_keys i
+                WHERE i.owner_id = w.owner_id AND i.key = w.key
+                OFFSET 0
+            ) k
+    ) AS keys,
+    ARRAY(
+        SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
+            r.booking_id, r.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)
+            FROM reservation_seats s
+            WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id
+            ORDER BY s.seat_id
+        )), ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)
+            FROM reservation_seats s,
+                LATERAL (
+                    SELECT *
+                    FROM seat_claims i
+                    WHERE i.screening_id = s.screening_id AND i.seat_id = s.seat_id
+                    OFFSET 0
+                ) c
+            WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
+        ))
+        FROM unnest($3::int[], $4::uuid[]) AS w(screening_id, id),
+            LATERAL (
+                SELECT *
+                FROM reservations i
+                WHERE i.screening_id = w.screening_id AND i.id = w.id
+                OFFSET 0
+            ) r
+    ) AS reservations,
+    ARRAY(
+        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
+            s.version)
+        FROM screenings s
+        JOIN theaters t ON t.id = s.theater_id
+        WHERE s.id = ANY($5::int[])
+        ORDER BY s.id
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+booking_seats_made AS (
+    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+    SELECT w.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
+    FROM json_to_recordset($3::json) AS w(screening_id int, booking_id uuid, seat_id int, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+),
+bookings_made AS (
+    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
+        cancelled_at, version, created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_status, w.payment_reference,
+        w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, id uuid, user_id bigint, reservation_id uuid, status text,
+        payment_status text, payment_reference text, cancelled_at timestamptz, version bigint, ordinal int)
+),
+claims_changed AS (
+    UPDATE seat_claims t
+    SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
+        expires_at = w.expires_at, reason = w.reason
+    FROM json_to_recordset($5::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($6::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+keys_made AS (
+    INSERT INTO idempotency_keys (screening_id, owner_id, key, fingerprint, user_id, created, location, body,
+        created_at)
+    SELECT w.screening_id, w.owner_id, w.key, decode(w.fingerprint, 'hex'), w.user_id, w.created, w.location,
+        convert_to(w.body || coalesce((w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0)) || w.tail, ''),
+        'UTF8'), (SELECT now FROM moment)
+    FROM json_to_recordset($7::json) AS w(screening_id int, owner_id bigint, key text, fingerprint text, user_id bigint,
+        created bool, location text, body text, version bigint, tail text, ordinal int)
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
+        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
+    FROM json_to_recordset($8::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint, ordinal int)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+)
+SELECT shifts
+FROM shifts;
+
+-- === cancel ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_status,
+            b.payment_reference, b.created_at, b.cancelled_at, b.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at)
+            FROM booking_seats s
+            WHERE s.screening_id = b.screening_id AND s.booking_id = b.id
+            ORDER BY s.seat_id
+        )), ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)
+            FROM booking_seats s,
+                LATERAL (
+                    SELECT *
+                    FROM seat_claims i
+                    WHERE i.screening_id = s.screening_id AND i.seat_id = s.seat_id AND i.booking_id = s.booking_id
+                    OFFSET 0
+                ) c
+            WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NULL
+        ))
+        FROM unnest($1::int[], $2::uuid[]) AS w(screening_id, id),
+            LATERAL (
+                SELECT *
+                FROM bookings i
+                WHERE i.screening_id = w.screening_id AND i.id = w.id
+                OFFSET 0
+            ) b
+    ) AS bookings,
+    ARRAY(
+        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
+            s.version)
+        FROM screenings s
+        JOIN theaters t ON t.id = s.theater_id
+        WHERE s.id = ANY($3::int[])
+        ORDER BY s.id
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+booking_seats_changed AS (
+    UPDATE booking_seats t
+    SET amount_minor = w.amount_minor, currency = w.currency, cancelled_at = w.cancelled_at
+    FROM json_to_recordset($3::json) AS w(screening_id int, booking_id uuid, seat_id int, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+    WHERE t.screening_id = w.screening_id AND t.booking_id = w.booking_id AND t.seat_id = w.seat_id
+),
+bookings_changed AS (
+    UPDATE bookings t
+    SET status = w.status, payment_status = w.payment_status, cancelled_at = w.cancelled_at, version = CASE
+        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
+    FROM json_to_recordset($4::json) AS w(screening_id int, id uuid, status text, payment_status text,
+        cancelled_at timestamptz, version_before bigint, version bigint, ordinal int)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+),
+claims_freed AS (
+    DELETE FROM seat_claims t
+    USING json_to_recordset($5::json) AS w(screening_id int, seat_id int)
+    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($6::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+)
+SELECT shifts
+FROM shifts;
+
+-- === book: seats that nobody holds ===
+
+-- reads, as in "hold"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+booking_seats_made AS (
+    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+    SELECT w.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
+    FROM json_to_recordset($3::json) AS w(screening_id int, booking_id uuid, seat_id int, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+),
+bookings_made AS (
+    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
+        cancelled_at, version, created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_status, w.payment_reference,
+        w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, id uuid, user_id bigint, reservation_id uuid, status text,
+        payment_status text, payment_reference text, cancelled_at timestamptz, version bigint, ordinal int)
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM json_to_recordset($5::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($6::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+)
+SELECT shifts
+FROM shifts;
+
+-- === close: what stands in a cancelled screening ===
+
+-- reads, as in "cancel"
+
+-- writes, as in "cancel"
+
+-- === hold, after rivals were met ===
+
+BEGIN;
+
+-- locks the screenings
+SELECT ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
+    s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
+    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision) AS facts, s.version
+FROM screenings s
+JOIN theaters t ON t.id = s.theater_id
+WHERE s.id = ANY($1::int[])
+ORDER BY s.id
+FOR NO KEY UPDATE OF s;
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)
+        FROM unnest($1::int[], $2::int[]) AS w(screening_id, seat_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
+                OFFSET 0
+            ) c
+    ) AS seats;
+
+-- writes, as in "hold"
+
+COMMIT;
+
+-- === hold, in a screening that limits each buyer ===
+
+BEGIN;
+
+-- locks the screenings, as in "hold, after rivals were met"
+
+-- reads who is one buyer with whom
+SELECT asked.id AS user_id, same.id AS member_id
+FROM users asked
+JOIN users same ON same.id = asked.id OR (asked.is_guest AND same.is_guest AND lower(same.email) = lower(asked.email))
+WHERE asked.id = ANY($1::bigint[]);
+
+-- locks the buyers
+SELECT id
+FROM users
+WHERE id = ANY($1::bigint[])
+ORDER BY id
+FOR NO KEY UPDATE;
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)
+        FROM unnest($1::int[], $2::int[]) AS w(screening_id, seat_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
+                OFFSET 0
+            ) c
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)
+        FROM unnest($3::int[], $4::bigint[]) AS w(screening_id, user_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id
+                OFFSET 0
+            ) c
+    ) AS users;
+
+-- reads what they hold
+SELECT r.user_id, r.id, r.expires_at
+FROM reservations r
+WHERE r.user_id = ANY($1::bigint[]) AND r.status IN ('held', 'paying');
+
+-- reads what they have booked
+SELECT b.user_id, b.id, b.created_at
+FROM bookings b
+WHERE b.user_id = ANY($1::bigint[]) AND b.status = 'confirmed' AND b.created_at > clock_timestamp() - interval '2 days';
+
+-- writes, as in "hold"
+
+COMMIT;
+
+-- === the connection broke while a hold was written ===
+
+BEGIN;
+
+-- locks the screenings, as in "hold, after rivals were met"
+
+-- was it written?
+SELECT w.screening_id, e.version - w.version AS shift
+FROM unnest($1::int[], $2::bigint[], $3::int[], $4::timestamptz[]) AS w(screening_id, version, seat_id, at),
+    LATERAL (
+        SELECT i.version
+        FROM seat_events i
+        WHERE i.screening_id = w.screening_id AND i.version >= w.version AND i.seat_id = w.seat_id AND i.at = w.at
+        ORDER BY i.version
+        LIMIT 1
+    ) e;
+
+-- if not, it never will be
+UPDATE screenings
+SET revision = revision + 1
+WHERE id = ANY($1::int[]);
+
+COMMIT;

@@ -1,0 +1,172 @@
+"""PostgreSQL, played from memory: it answers the box office's statements for one screening, and notes them."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from app.db.bookings import BookingRow
+from app.db.box_office import reading
+from app.db.box_office.rows_read import ClaimRow, FoundBooking, FoundReservation, KeyRow, ScreeningFacts, ScreeningRow
+from app.db.reservations import ReservationRow
+from app.db.screenings import Defaults, screening_of
+from app.domain.bookings import Booking
+from app.domain.box_office.screening_state import ScreeningState
+from app.domain.money import Money
+from app.domain.reservations import Reservation
+from app.domain.screenings import Limits
+from app.domain.seats import Layout, Seat
+from app.services.layouts import Layouts
+
+NOW: Final = datetime(2027, 5, 1, 12, tzinfo=UTC)
+LAYOUT: Final = Layout(1, 1, tuple(Seat(number, f"A{number}", "", "A", number, "") for number in range(1, 10)))
+DEFAULTS: Final = Defaults(hold_seconds=300, max_hold_seconds=900, limits=Limits())
+FACTS: Final = ScreeningFacts(
+    id=1,
+    theater_id=LAYOUT.theater_id,
+    layout_revision=LAYOUT.revision,
+    timezone="UTC",
+    starts_at=NOW + timedelta(days=1),
+    sales_open_at=None,
+    sales_close_at=None,
+    cancelled_at=None,
+    hold_seconds=None,
+    max_hold_seconds=None,
+    prices="{}",
+    max_seats_per_reservation=None,
+    max_seats_per_user=None,
+    max_active_reservations_per_user=None,
+    bookings_per_user_per_day=None,
+    revision=1,
+)
+
+_KINDS_READ: Final = re.compile(r"\) AS (?!now)(\w+)(?=,|$)")
+
+
+class OneLayout(Layouts):
+    """The layout of the one theater there is."""
+
+    def __init__(self) -> None:
+        pass
+
+    def at_hand(self, theater_id: int, revision: int) -> Layout | None:
+        return LAYOUT
+
+
+@dataclass(slots=True)
+class Played:
+    """The box office's connection. What is written over it is noted, and changes nothing: `state` is what is so."""
+
+    facts: ScreeningFacts = FACTS
+    now: datetime = NOW
+    keys: list[KeyRow] = field(default_factory=list)
+    state: ScreeningState = field(init=False)
+    said: list[str] = field(default_factory=list)
+    breaks: bool = False
+    """Does the connection break when something is written?"""
+
+    def __post_init__(self) -> None:
+        self.state = ScreeningState(screening_of(self.facts._asdict(), DEFAULTS), LAYOUT, version=0)
+
+    @property
+    def screening(self) -> ScreeningRow:
+        return ScreeningRow(self.facts, self.state.version)
+
+    def cancel(self) -> None:
+        """The house cancels the screening."""
+        self.facts = self.facts._replace(cancelled_at=self.now)
+        self.state.screening = screening_of(self.facts._asdict(), DEFAULTS)
+
+    async def execute(self, statement: str, *_: object) -> str:
+        self.said.append(statement)
+        return statement
+
+    async def fetch(self, statement: str, *_: object) -> list[Any]:
+        self.said.append(statement)
+        return [self.screening] if statement == reading._LOCK else []
+
+    async def fetchrow(self, statement: str, *values: Any) -> dict[str, Any]:
+        self.said.append(statement)
+        given = iter(values)
+        found: dict[str, Any] = {"now": self.now}
+        for kind in _KINDS_READ.findall(statement):
+            next(given)  # of which screening, or whose
+            found[kind] = [self.screening] if kind == "screenings" else list(self._rows(kind, set(next(given))))
+        return found
+
+    async def fetchval(self, statement: str, *_: object) -> list[int]:
+        self.said.append(statement)
+        if self.breaks:
+            raise ConnectionResetError
+        return [0]
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        self.said.append("BEGIN")
+        yield
+        self.said.append("COMMIT")
+
+    def _rows(self, kind: str, named: set[Any]) -> Iterator[Any]:
+        """The rows of a kind that are named."""
+        match kind:
+            case "keys":
+                yield from (row for row in self.keys if row.key in named)
+            case "seats":
+                yield from self._claims(named)
+            case "users":
+                yield from self._claims({each.seat_id for each in self.state.claims.values() if each.user_id in named})
+            case "reservations":
+                yield from (self._reservation(self.state.reservations[each]) for each in named)
+            case "bookings":
+                yield from (self._booking(self.state.bookings[each]) for each in named)
+
+    def _claims(self, seat_ids: set[int]) -> Iterator[ClaimRow]:
+        for each in self.state.claims.values():
+            if each.seat_id in seat_ids:
+                yield ClaimRow(
+                    screening_id=self.facts.id,
+                    seat_id=each.seat_id,
+                    status=each.status,
+                    user_id=each.user_id,
+                    reservation_id=each.reservation_id,
+                    booking_id=each.booking_id,
+                    expires_at=each.expires_at,
+                    reason=each.reason,
+                )
+
+    def _reservation(self, each: Reservation) -> FoundReservation:
+        row = ReservationRow(
+            screening_id=self.facts.id,
+            id=each.id,
+            user_id=each.user_id,
+            status=each.status,
+            created_at=each.created_at,
+            first_held_at=each.first_held_at,
+            expires_at=each.expires_at,
+            booking_id=each.booking_id,
+            version=each.version,
+            seats=[*_seats(each.prices, None), *_seats(each.left, self.now)],
+        )
+        return FoundReservation(row, list(self._claims(set(each.prices))))
+
+    def _booking(self, each: Booking) -> FoundBooking:
+        row = BookingRow(
+            screening_id=self.facts.id,
+            id=each.id,
+            user_id=each.user_id,
+            reservation_id=each.reservation_id,
+            status=each.status,
+            payment_status=each.payment.status,
+            payment_reference=each.payment.reference,
+            created_at=each.created_at,
+            cancelled_at=each.cancelled_at,
+            version=each.version,
+            seats=[*_seats(each.prices, each.cancelled_at), *_seats(each.left, self.now)],
+        )
+        return FoundBooking(row, list(self._claims(set(each.prices))))
+
+
+def _seats(prices: Mapping[int, Money], ended_at: datetime | None) -> Iterator[tuple[Any, ...]]:
+    return ((seat_id, price.amount_minor, price.currency, ended_at) for seat_id, price in prices.items())

@@ -1,0 +1,208 @@
+"""`python -m benchmarks.statements`: writes down what the box office says to PostgreSQL, batch by batch.
+
+The box office's own code runs, on a PostgreSQL that is played from memory: what it is asked is what is written down.
+"""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, cast
+from uuid import UUID
+
+import app.db.box_office
+from app.db.box_office import buyers, reading
+from app.db.box_office.rows_read import KeyRow
+from app.db.connections import OfficeConnection
+from app.domain.box_office.commands import (
+    Block,
+    Book,
+    Cancel,
+    Close,
+    Command,
+    Confirm,
+    Expire,
+    Extend,
+    Hold,
+    Release,
+    ReleaseAll,
+    Toggle,
+    Unblock,
+)
+from app.domain.box_office.decide import decide
+from app.domain.idempotency import Key
+from app.domain.people import Person, Role
+from app.domain.seats import SeatNames
+from app.services.box_office.answers import Answer
+from app.services.box_office.batch import serve, serve_unlocked
+from app.services.box_office.commits import CommitBroke, happened
+from app.services.box_office.opening import Opening
+from app.services.box_office.pending import Pending
+from benchmarks.played import DEFAULTS, FACTS, OneLayout, Played
+from benchmarks.sql_format import laid_out
+
+FILE: Final = Path(app.db.box_office.__file__).with_name("statements.sql")
+
+ABOUT: Final = """\
+-- What the box office says to PostgreSQL. `make statements` writes this file from the code; a test compares the two.
+--
+-- A batch without a lock is one statement that reads and one that writes, which is a transaction by itself. Each batch
+-- below is of one command: one of many commands reads and writes what all of them need, in as many statements.
+-- A statement that writes has the time of the batch in $1, and in each other parameter all rows of one kind, as JSON.
+"""
+
+_ANN, _BOB, _HOUSE = Person(1), Person(2), Person(3, Role.ORGANIZER)
+_KEY: Final = Key(_ANN.id, "key", b"")
+_WHAT: Final = {
+    reading._LOCK: "locks the screenings",
+    buyers._BUYERS: "reads who is one buyer with whom",
+    buyers._LOCK: "locks the buyers",
+    buyers._HOLDS: "reads what they hold",
+    buyers._BOOKINGS: "reads what they have booked",
+    reading._WRITTEN: "was it written?",
+    reading._FENCE: "if not, it never will be",
+}
+
+
+class Rehearsal:
+    """Asks for one batch after the other, and notes what is said in each."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, list[str]] = {}
+        self._opening = Opening(OneLayout(), DEFAULTS)
+        self._numbers = iter(range(1, 100))
+
+    def new_id(self) -> UUID:
+        return UUID(int=next(self._numbers))
+
+    async def ask(
+        self, about: str | None, played: Played, command: Command, key: Key | None = None, *, with_lock: bool = False
+    ) -> Answer:
+        """One command, a second later, in a batch of its own. What it changes is so from then on.
+
+        `about` None: what is said is not noted.
+        """
+        connection = cast("OfficeConnection", played)
+        pending = Pending(FACTS.id, command, key, None, 0.0, asyncio.get_running_loop().create_future())
+        await self._opening.open(played.screening)  # what was never seen is locked
+        played.now += timedelta(seconds=1)
+        played.said = []
+        if about is not None:
+            self.said[about] = played.said
+        if with_lock:
+            served = await serve(connection, [pending], self._opening, lambda _: [])
+        else:
+            served = await serve_unlocked(connection, [pending], self._opening)
+        [answer] = served.answers
+        if not isinstance(answer, Answer):
+            raise answer
+        if not answer.replayed:
+            played.state.apply(decide(played.state, command, played.now))
+        return answer
+
+    async def broken(self, about: str, played: Played, command: Command) -> None:
+        """The connection breaks while this is written, and nothing of it is found."""
+        played.breaks = True
+        try:
+            await self.ask(None, played, command)
+        except CommitBroke as broke:
+            played.said = self.said[about] = []
+            await happened(cast("OfficeConnection", played), broke)
+
+
+async def rehearse() -> dict[str, list[str]]:
+    """What is said in each of the usual batches, by name."""
+    rehearsal, played = Rehearsal(), Played()
+    await _holds(rehearsal, played)
+    await _seats_of_the_house(rehearsal, played)
+    await _bookings(rehearsal, played)
+    await rehearsal.ask("hold, after rivals were met", Played(), _hold(rehearsal, 1), with_lock=True)
+    limited = Played(facts=FACTS._replace(max_active_reservations_per_user=3))
+    await rehearsal.ask("hold, in a screening that limits each buyer", limited, _hold(rehearsal, 1), with_lock=True)
+    await rehearsal.broken("the connection broke while a hold was written", Played(), _hold(rehearsal, 1))
+    return rehearsal.said
+
+
+def _hold(rehearsal: Rehearsal, number: int, person: Person = _ANN) -> Hold:
+    return Hold(person, _seat(number), rehearsal.new_id())
+
+
+def _seat(number: int) -> SeatNames:
+    return SeatNames(ids=(number,))
+
+
+async def _holds(rehearsal: Rehearsal, played: Played) -> None:
+    ask, hold = rehearsal.ask, _hold(rehearsal, 1)
+    await ask("hold", played, _hold(rehearsal, 2, _BOB))
+    told = await ask("hold, with a key", played, hold, _KEY)
+    played.keys.append(
+        KeyRow(
+            owner_id=_KEY.owner_id,
+            key=_KEY.value,
+            fingerprint=_KEY.fingerprint,
+            user_id=told.user_id,
+            created=told.created,
+            location=told.location,
+            body=told.body,
+            created_at=told.at,
+            screening_id=FACTS.id,
+        )
+    )
+    await ask("replay: the same key again", played, hold, _KEY)
+    await ask("extend", played, Extend(_ANN, hold.reservation_id))
+    await ask("release", played, Release(_ANN, hold.reservation_id))
+    await ask(None, played, _hold(rehearsal, 1))
+    await ask("toggle: one more seat", played, Toggle(_ANN, _seat(3), rehearsal.new_id()))
+    await ask("toggle: one seat less", played, Toggle(_ANN, _seat(3), rehearsal.new_id()))
+    await ask("release all", played, ReleaseAll(_ANN))
+    played.now += timedelta(hours=1)
+    await ask("hold: a seat whose hold has run out", played, _hold(rehearsal, 2))
+    played.now += timedelta(hours=1)
+    await ask("expire: what the sweeper found", played, Expire(tuple(played.state.reservations)[-1:]))
+
+
+async def _seats_of_the_house(rehearsal: Rehearsal, played: Played) -> None:
+    await rehearsal.ask("block", played, Block(_HOUSE, _seat(6), "a broken light"))
+    await rehearsal.ask("unblock", played, Unblock(_HOUSE, _seat(6)))
+
+
+async def _bookings(rehearsal: Rehearsal, played: Played) -> None:
+    ask, hold, key = rehearsal.ask, _hold(rehearsal, 4), Key(_ANN.id, "another", b"")
+    await ask(None, played, hold)
+    confirm = Confirm(_ANN, hold.reservation_id, rehearsal.new_id(), "paid")
+    await ask("confirm, with a key", played, confirm, key)
+    await ask("cancel", played, Cancel(_ANN, confirm.booking_id))
+    book = Book(_ANN, _seat(5), rehearsal.new_id(), "paid")
+    await ask("book: seats that nobody holds", played, book)
+    played.cancel()
+    await ask("close: what stands in a cancelled screening", played, Close(_HOUSE, (), (book.booking_id,)))
+
+
+async def text() -> str:
+    """The file, as the code has it. What was said before is not said again."""
+    known: dict[str, str] = {}
+    pieces = [ABOUT]
+    for about, said in (await rehearse()).items():
+        pieces.append(f"\n-- === {about} ===\n")
+        has_read = False
+        for statement in said:
+            if statement in ("BEGIN", "COMMIT"):
+                pieces.append(f"\n{statement};\n")
+                continue
+            what = "writes" if statement.startswith("WITH") else _WHAT.get(statement, "reads")
+            if what == "reads" and has_read:
+                what = "reads what that leads to"
+            has_read = has_read or what == "reads"
+            if (first := known.setdefault(statement, about)) != about:
+                pieces.append(f'\n-- {what}, as in "{first}"\n')
+            else:
+                pieces.append(f"\n-- {what}\n{laid_out(statement)};\n")
+    return "".join(pieces)
+
+
+def main() -> None:
+    """Write the file."""
+    FILE.write_text(asyncio.run(text()))
+
+
+if __name__ == "__main__":
+    main()
