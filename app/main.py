@@ -76,7 +76,12 @@ from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
-from app.settings import Settings, settings_or_exit
+from app.settings import (
+    LONGEST_ACCESS_TOKEN_SECONDS,
+    LONGEST_GUEST_TOKEN_SECONDS,
+    Settings,
+    settings_or_exit,
+)
 
 ROUTERS: Final = (
     theaters.router,
@@ -278,8 +283,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     defaults = Defaults.of(settings)
     revocations = Revocations(
         engine,
-        longest_seconds=max(settings.guest_token_seconds, settings.access_token_seconds),
-        session_token_seconds=settings.access_token_seconds,
+        longest_seconds=max(LONGEST_GUEST_TOKEN_SECONDS, LONGEST_ACCESS_TOKEN_SECONDS),
+        session_token_seconds=LONGEST_ACCESS_TOKEN_SECONDS,
     )
     await revocations.look()
     tokens = Tokens(
@@ -292,7 +297,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     passwords = Passwords(settings.password_queue_max)
     stack.callback(passwords.close)
     sessions = Sessions(engine, tokens, revocations, settings.refresh_token_seconds)
-    people = People(engine, sessions)
+    people = People(engine, sessions, defaults)
     layouts = Layouts(engine)
     catalogue = Catalogue(engine, layouts, defaults)
     clock = Clock()

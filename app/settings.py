@@ -17,6 +17,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 EXIT_BAD_SETTING: Final = 3
 
+LONGEST_GUEST_TOKEN_SECONDS: Final = 365 * 86_400
+LONGEST_ACCESS_TOKEN_SECONDS: Final = 86_400
+"""No setting allows more. A token is valid for as long as it was signed for, also under a setting that came later."""
+
 
 class LogFormat(StrEnum):
     """The format of log lines: text for people, JSON for programs that collect them."""
@@ -153,10 +157,16 @@ class Settings(BaseSettings):
         True, description="on: seats can be held and booked without a token. off: a token is required."
     )
     guest_token_seconds: int = Field(
-        30 * 86_400, ge=60, le=365 * 86_400, description="How long the token of a guest is valid, in seconds."
+        30 * 86_400,
+        ge=60,
+        le=LONGEST_GUEST_TOKEN_SECONDS,
+        description="How long a new token of a guest is valid, in seconds. Tokens that are out keep their time.",
     )
     access_token_seconds: int = Field(
-        900, ge=10, le=86_400, description="How long an access token is valid, in seconds."
+        900,
+        ge=10,
+        le=LONGEST_ACCESS_TOKEN_SECONDS,
+        description="How long a new access token is valid, in seconds. Tokens that are out keep their time.",
     )
     refresh_token_seconds: int = Field(
         30 * 86_400,
@@ -196,6 +206,11 @@ class Settings(BaseSettings):
         ge=1,
         le=100_000,
         description="The most bookings of one user per day, in the theater's time zone. Not set: no limit.",
+    )
+    limits_need_email: bool = Field(
+        False,
+        description="on: where a limit per user is set, a guest needs an email (422 otherwise). "
+        "Users with the same email share limits.",
     )
 
     # Rate limits and origins

@@ -160,8 +160,26 @@ users = Table(
     Index("users_username_key", "username_key", unique=True),
     # What every process asks again and again: whose sessions ended lately?
     Index("users_by_era", "era_began_at", postgresql_where=text("era_began_at IS NOT NULL")),
-    # Limits count guests by their email.
-    Index("guests_of_email", text("lower(email)"), postgresql_where=text("is_guest")),
+)
+
+# The key under which emails are hashed. It is one for the installation: every process must find the same buyers.
+email_secret = Table(
+    "email_secret",
+    metadata,
+    Column("is_the_only_one", Boolean, primary_key=True, server_default="true"),
+    Column("secret", LargeBinary, nullable=False),
+    CheckConstraint("is_the_only_one", name="email_secret_is_one_row"),
+)
+
+# Which users have or had an email: all of them are one buyer. `left_at`: since when it is theirs no more.
+buyer_emails = Table(
+    "buyer_emails",
+    metadata,
+    Column("email_key", LargeBinary, primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("left_at", MOMENT),
+    Index("emails_of_user", "user_id"),
+    Index("emails_left", "left_at", postgresql_where=text("left_at IS NOT NULL")),
 )
 
 sessions = Table(

@@ -35,6 +35,8 @@ class Defaults:
     hold_seconds: int
     max_hold_seconds: int
     limits: Limits
+    limits_need_email: bool = False
+    """This is for all screenings: whoever is counted by a limit must have an account or an email."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Defaults":
@@ -48,6 +50,7 @@ class Defaults:
                 max_active_reservations_per_user=settings.max_active_reservations_per_user,
                 bookings_per_user_per_day=settings.bookings_per_user_per_day,
             ),
+            limits_need_email=settings.limits_need_email,
         )
 
 

@@ -1,6 +1,8 @@
 """Accounts, guests, their sessions, and who I am."""
 
-from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import Query
 
 from app.dependencies import Accounts, Caller, People, SessionId, Sessions, SignedIn
 from app.domain.people import KeyScope
@@ -10,6 +12,7 @@ from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import BASE, api_router
 from app.http.scopes import api_key_scope
+from app.schemas.format.ids import ScreeningId
 from app.schemas.format.moments import encoded
 from app.schemas.people import GuestIn, LeaveIn, LoginIn, MeOut, PasswordIn, RefreshIn, RegisterIn, TokensOut
 from app.services.people.sessions import Welcome
@@ -33,7 +36,7 @@ async def register(wanted: RegisterIn, caller: Caller, accounts: Accounts, peopl
     An account of a customer. With a guest's token it becomes that guest's account: what they hold and booked is theirs.
     """
     person = await accounts.register(wanted.username, wanted.email, wanted.password, caller)
-    return created(encoded(asdict(await people.me(person))), ME)
+    return created(encoded((await people.me(person)).model_dump()), ME)
 
 
 @router.post(
@@ -97,12 +100,17 @@ async def logout(shown: RefreshIn, sessions: Sessions) -> Reply:
     summary="Who am I?",
     response_model=MeOut,
     response_description="The caller, and what they have.",
-    responses=UNCHANGED | problems("unauthenticated"),
+    responses=UNCHANGED | problems("unauthenticated", "not-found"),
 )
 @api_key_scope(KeyScope.READ)
-async def who_am_i(request: ApiRequest, person: SignedIn, people: People) -> Reply:
+async def who_am_i(
+    request: ApiRequest,
+    person: SignedIn,
+    people: People,
+    screening_id: Annotated[ScreeningId | None, Query(description="Count today as this screening does.")] = None,
+) -> Reply:
     """Who the token says the caller is, with how many holds and bookings they have."""
-    body = encoded(asdict(await people.me(person)))
+    body = encoded((await people.me(person, screening_id)).model_dump())
     return cacheable(request, body, tag_of(body))
 
 

@@ -38,7 +38,7 @@ class GuestIn(Strict):
 
     email: Email = Field(
         examples=["ada@example.org"],
-        description="Where tickets are sent. Guests with the same email share their limits.",
+        description="Where tickets are sent. Users with the same email share their limits.",
     )
 
 
@@ -112,4 +112,8 @@ class MeOut(BaseModel):
     role: Role = Field(examples=["customer"])
     is_guest: bool = Field(examples=[False])
     active_reservations: int = Field(examples=[1], description="Holds that have not expired.")
-    bookings_today: int = Field(examples=[0], description="Bookings of this day (UTC) that were not cancelled.")
+    bookings_today: int = Field(
+        examples=[0],
+        description="Bookings of this day that were not cancelled. The day is that of each booking's theater; "
+        "with `screening_id`, that of the screening's theater, and counted as its limit counts them.",
+    )

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.box_office import sweeping
-from app.db.people import sessions
+from app.db.people import emails, sessions
 from app.domain.box_office.commands import Expire
 from app.services.box_office.office import BoxOffice
 from app.services.closing import Closing
@@ -74,12 +74,13 @@ class Sweeper:
                 await asyncio.sleep(min(RESTS * (loop.time() - began), LOOK_SECONDS))
 
     async def tidy(self) -> None:
-        """Continue interrupted closings; delete old keys and events, and sessions that have ended."""
+        """Continue interrupted closings; delete old keys and events, ended sessions, and what past emails leave."""
         await self._closing.finish_all()
         async with self._engine.connect() as connection:
             await sweeping.forget_keys(connection, self._keys_hours)
             await sweeping.forget_events(connection, self._events_hours)
             await sessions.forget(connection)
+            await emails.forget(connection)
 
     async def _sweep_and_look_ahead(self) -> float:
         """Sweep if holds have run out. Returns the seconds until the next one does."""

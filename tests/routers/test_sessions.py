@@ -114,6 +114,18 @@ async def test_other_processes_hear_of_it(open_app: OpenApp) -> None:
     refused(await who(elsewhere, tokens), 401, "unauthenticated")
 
 
+async def test_an_ended_session_stays_ended_under_a_shorter_setting(open_app: OpenApp, database: Database) -> None:
+    before = await open_app(access_token_seconds=86_400)
+    await register(Visitor(before))
+    tokens = await login(before)
+    await logout(before, tokens)
+    await database.execute("UPDATE sessions SET ended_at = ended_at - interval '1 hour'")
+
+    after = await open_app(access_token_seconds=10)
+
+    refused(await who(after, tokens), 401, "unauthenticated")
+
+
 async def test_a_session_that_nobody_refreshed_runs_out(client: AsyncClient, tokens: Json, database: Database) -> None:
     await database.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
 

@@ -114,7 +114,8 @@ UNBELIEVABLE: dict[str, dict[str, Any]] = {
     "a text for the era": {"era": "0"},
     "a session that is none": {"sid": "x"},
     "a session of numbers": {"sid": [1]},
-    "an account's for as long as a guest's": {"guest": False, "exp": now() + 2_000},
+    "an account's for as long as a guest's": {"guest": False, "exp": now() + 2 * 86_400},
+    "a guest's for longer than any setting allows": {"exp": now() + 366 * 86_400},
     "another audience": {"aud": "somebody else"},
 }
 
@@ -232,6 +233,25 @@ def test_an_access_token_says_its_session() -> None:
 
 def test_a_token_from_a_clock_a_little_ahead_is_believed(tokens: Tokens) -> None:
     assert tokens.person(signed(iat=now() + 5)).id == 17
+
+
+def test_a_shorter_setting_is_for_new_tokens() -> None:
+    before = Tokens(SECRET, guest_seconds=30 * 86_400, access_seconds=HOUR)
+    guests = before.guest_token(17, datetime.now(UTC) - timedelta(days=1), "x")
+    accounts = before.access_token(Person(18), Origin(18), datetime.now(UTC) - timedelta(minutes=30), "x")
+
+    after = Tokens(SECRET, guest_seconds=60, access_seconds=10)
+
+    assert after.person(guests.encode()).id == 17
+    assert after.person(accounts.encode()).id == 18
+
+
+def test_a_guests_access_token_may_live_longer_than_a_guest_token() -> None:
+    tokens = Tokens(SECRET, guest_seconds=60, access_seconds=900)
+
+    token = tokens.access_token(Person(17, is_guest=True), Origin(17), datetime.now(UTC), "x")
+
+    assert tokens.person(token.encode()).id == 17
 
 
 def test_an_issued_token_lives_as_long_as_it_says(tokens: Tokens) -> None:

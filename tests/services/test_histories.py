@@ -47,7 +47,10 @@ SELECT 1, 'A history', now() + interval '1 day', prices, $1, $2, $3, $4 FROM scr
 RETURNING *, 1 AS layout_revision
 """
 _GUESTS = """
-INSERT INTO users (id, email, is_guest) OVERRIDING SYSTEM VALUE SELECT id, $2, true FROM unnest($1::bigint[]) AS w(id)
+WITH made AS (
+    INSERT INTO users (id, email, is_guest) OVERRIDING SYSTEM VALUE
+    SELECT id, $2, true FROM unnest($1::bigint[]) AS w(id) RETURNING id)
+INSERT INTO buyer_emails (email_key, user_id) SELECT sha256(convert_to($2, 'UTF8')), id FROM made
 """
 # As if so much time had passed: the rows are moved back.
 _HOLDS_BACK = """

@@ -6,17 +6,16 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.db.connections import OfficeConnection
+from app.db.people.emails import SAME_BUYERS
 from app.db.rows import columns, maker
 
-# A guest is one buyer with all guests of the same email. Whoever counts them locks them, in the order of their ids, so
-# that two screenings, each under its own lock, cannot both find the last place free.
-_BUYERS = """
-SELECT asked.id AS user_id, same.id AS member_id
-  FROM users asked JOIN users same
-    ON same.id = asked.id OR (asked.is_guest AND same.is_guest AND lower(same.email) = lower(asked.email))
- WHERE asked.id = ANY($1::bigint[])
+# Whoever counts buyers locks them, in the order of their ids, so that two screenings, each under its own lock, cannot
+# both find the last place free.
+_BUYERS = SAME_BUYERS.format(ids="$1::bigint[]")
+_LOCK = """
+SELECT id, is_guest AND email IS NULL AS is_nameless FROM users
+ WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
-_LOCK = "SELECT id FROM users WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 
 
 class BuyersHold(NamedTuple):
@@ -46,13 +45,23 @@ SELECT {columns(BuyersBooking, "b")} FROM bookings b
 """  # noqa: S608
 
 
-async def lock_buyers(connection: OfficeConnection, user_ids: Collection[int]) -> dict[int, frozenset[int]]:
-    """For each of these users, all users who are the same buyer. Nobody else counts them until the transaction ends."""
-    members: dict[int, set[int]] = {user_id: {user_id} for user_id in user_ids}
+class Buyers(NamedTuple):
+    """For each user who asks, all users who are the same buyer; and which of them are guests without an email."""
+
+    same: dict[int, frozenset[int]]
+    nameless: frozenset[int]
+
+
+async def lock_buyers(connection: OfficeConnection, user_ids: Collection[int]) -> Buyers:
+    """Who these users are one buyer with. Nobody else counts them until the transaction ends."""
+    members: dict[int, set[int]] = {user_id: set() for user_id in user_ids}
     for user_id, member_id in await connection.fetch(_BUYERS, list(user_ids)):
         members[user_id].add(member_id)
-    await connection.fetch(_LOCK, sorted({member for group in members.values() for member in group}))
-    return {user_id: frozenset(group) for user_id, group in members.items()}
+    rows = await connection.fetch(_LOCK, sorted({member for group in members.values() for member in group}))
+    named = {user_id for user_id, is_nameless in rows if not is_nameless}
+    return Buyers(
+        {user_id: frozenset(group) for user_id, group in members.items()}, frozenset(user_ids).difference(named)
+    )
 
 
 async def holds_of(connection: OfficeConnection, user_ids: Collection[int]) -> list[BuyersHold]:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.people import emails
 from app.domain.refusals import UsernameTaken
 
 
@@ -91,7 +92,9 @@ async def insert_account(
     """Create an account, and return its id. Raises UsernameTaken."""
     given = {"username": username, "key": key, "email": email, "password_hash": password_hash, "role": role}
     with _a_name_is_taken_once():
-        return int((await connection.execute(_INSERT_ACCOUNT, given)).scalar_one())
+        user_id = int((await connection.execute(_INSERT_ACCOUNT, given)).scalar_one())
+    await emails.change(connection, user_id, email)
+    return user_id
 
 
 async def become_account(
@@ -103,7 +106,10 @@ async def become_account(
     """
     given = {"id": user_id, "username": username, "key": key, "email": email, "password_hash": password_hash}
     with _a_name_is_taken_once():
-        return (await connection.execute(_BECOME_ACCOUNT, given)).one_or_none() is not None
+        became = (await connection.execute(_BECOME_ACCOUNT, given)).one_or_none() is not None
+    if became and email is not None:
+        await emails.change(connection, user_id, email)
+    return became
 
 
 async def insert_machine(connection: AsyncConnection, role: str) -> int:
@@ -128,7 +134,10 @@ async def change_password(
 async def delete(connection: AsyncConnection, user_id: int, old: str | None) -> Era | None:
     """Delete a user's personal data, and begin an era without sessions; None if `old` is not the current hash."""
     row = (await connection.execute(_DELETE, {"id": user_id, "old": old})).one_or_none()
-    return Era(*row) if row else None
+    if row is None:
+        return None
+    await emails.change(connection, user_id, None)
+    return Era(*row)
 
 
 async def eras_of_the_last(connection: AsyncConnection, seconds: float) -> list[Era]:

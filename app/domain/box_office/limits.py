@@ -1,16 +1,24 @@
 """The limits of one buyer (docs/api.md, section 8). None is no limit.
 
-Guests with the same email are one buyer: see `ScreeningState.same_buyer`. What a buyer has in other screenings is in
+Users with the same email are one buyer: see `ScreeningState.same_buyer`. What a buyer has in other screenings is in
 their `Usage`, which is only read if a limit needs it.
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, tzinfo
+from typing import Final
 from uuid import UUID
 
 from app.domain.box_office.screening_state import ScreeningState
-from app.domain.refusals import LimitExceeded
+from app.domain.refusals import Flaw, Flawed, LimitExceeded
 from app.domain.seats import Seat
+
+EMAIL_NEEDED: Final = Flaw(
+    (),
+    "email_needed",
+    "There are limits for each buyer here, so an email is needed. "
+    "Send it to POST /auth/guest, and use the access_token of the answer; or sign in",
+)
 
 
 def within_reservation_limit(state: ScreeningState, wanted: int, current: int = 0, given_back: int = 0) -> None:
@@ -23,7 +31,11 @@ def within_reservation_limit(state: ScreeningState, wanted: int, current: int = 
 def within_user_limit(
     state: ScreeningState, seats: Iterable[Seat], user_id: int, now: datetime, given_back: Collection[int] = ()
 ) -> None:
-    """Raises LimitExceeded if the buyer would have more seats of this screening than allowed, held and booked."""
+    """Raises LimitExceeded if the buyer would have more seats of this screening than allowed, held and booked.
+
+    Raises Flawed if a limit of the screening counts buyers by email, and has none of this one.
+    """
+    _must_be_known(state, user_id)
     allowed = state.screening.limits.max_seats_per_user
     if allowed is None:
         return
@@ -46,12 +58,25 @@ def within_active_limit(state: ScreeningState, user_id: int, now: datetime, endi
 
 
 def within_daily_limit(state: ScreeningState, user_id: int, now: datetime) -> None:
-    """Raises LimitExceeded if the buyer has used up the bookings of this day, in the theater's time zone."""
+    """Raises LimitExceeded if the buyer has used up the bookings of this day, in the theater's time zone.
+
+    Raises Flawed as `within_user_limit` does.
+    """
     allowed = state.screening.limits.bookings_per_user_per_day
     if allowed is None:
         return
-    today = now.astimezone(state.timezone).date()
-    made = state.usage_of(user_id).bookings.values()
-    used = sum(at.astimezone(state.timezone).date() == today for at in made)
+    _must_be_known(state, user_id)
+    used = made_today(state.usage_of(user_id).bookings.values(), state.timezone, now)
     if used + 1 > allowed:
         raise LimitExceeded("bookings_per_user_per_day", allowed, used)
+
+
+def made_today(made: Iterable[datetime], timezone: tzinfo, now: datetime) -> int:
+    """How many of these bookings were made on the day that it is now in the theater's time zone."""
+    today = now.astimezone(timezone).date()
+    return sum(at.astimezone(timezone).date() == today for at in made)
+
+
+def _must_be_known(state: ScreeningState, user_id: int) -> None:
+    if user_id in state.nameless:
+        raise Flawed((EMAIL_NEEDED,))

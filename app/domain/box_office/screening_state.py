@@ -63,6 +63,8 @@ class ScreeningState:
     # Shared with the other houses of a batch: a buyer's holds and bookings are counted over all screenings.
     usage: Mapping[int, Usage] = field(default_factory=dict)
     same_buyer: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    nameless: frozenset[int] = frozenset()
+    """Users of whom nobody knows whether they are one buyer with others, where a limit has to know."""
 
     @property
     def next_version(self) -> int:
@@ -74,7 +76,7 @@ class ScreeningState:
         return (claim for claim in self.claims.values() if claim.user_id == user_id and claim.is_live(now))
 
     def buyer(self, user_id: int) -> frozenset[int]:
-        """The users who count as one buyer: a guest, and all guests with the same email."""
+        """The users who count as one buyer: all who have or had the same email."""
         return self.same_buyer.get(user_id) or frozenset((user_id,))
 
     def usage_of(self, user_id: int) -> Usage:

@@ -103,9 +103,11 @@ class Books:
             return {}
         buyers = await limits.lock_buyers(connection, asker_ids)
         for screening_state, asker_id in counted:
+            if self._opening.limits_need_email:
+                screening_state.nameless = buyers.nameless
             if asker_id is not None:
-                named.users.update((screening_state.screening.id, member) for member in buyers[asker_id])
-        return buyers
+                named.users.update((screening_state.screening.id, member) for member in buyers.same[asker_id])
+        return buyers.same
 
     async def _count(self, connection: OfficeConnection, buyers: dict[int, frozenset[int]]) -> None:
         """Read what the buyers have in all screenings. Users who are one buyer share one count."""

@@ -34,6 +34,7 @@ class Opening:
     """One per process."""
 
     def __init__(self, layouts: Layouts, defaults: Defaults) -> None:
+        self.limits_need_email = defaults.limits_need_email
         self._layouts = layouts
         self._defaults = defaults
         self._known: FIFOCache[int, _Known] = FIFOCache(SCREENINGS_KEPT)

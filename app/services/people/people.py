@@ -1,13 +1,18 @@
 """The stories of people: become a guest, and who am I."""
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db.people import users
+from app.db import screenings, theaters
+from app.db.people import emails, users
 from app.db.people.users import Account
-from app.domain.people import Person
-from app.domain.refusals import Unauthenticated
+from app.db.screenings import Defaults
+from app.domain.box_office.limits import made_today
+from app.domain.people import Person, Role
+from app.domain.refusals import NotFound, Unauthenticated
+from app.schemas.people import MeOut
 from app.schemas.problems import reasons
 from app.services.people.guests import Guests
 from app.services.people.sessions import Sessions, Welcome
@@ -23,8 +28,9 @@ class Buyer:
 class People:
     """One per process. Opens its own transactions."""
 
-    def __init__(self, engine: AsyncEngine, sessions: Sessions) -> None:
+    def __init__(self, engine: AsyncEngine, sessions: Sessions, defaults: Defaults) -> None:
         self._engine = engine
+        self._defaults = defaults
         self._sessions = sessions
         self._guests = Guests(engine)
 
@@ -41,10 +47,38 @@ class People:
         """
         return buyer.person or await self._guests.welcome(email)
 
-    async def me(self, person: Person) -> Account:
-        """The caller's account, and what they have. Raises Unauthenticated if the user does not exist any more."""
+    async def me(self, person: Person, screening_id: int | None = None) -> MeOut:
+        """The caller's account, and what they have. A booking is of today as long as it is today in its theater.
+
+        With a screening, today is that of its theater; and if it limits bookings, those are counted that its limit
+        counts. Raises Unauthenticated if the user does not exist any more, and NotFound.
+        """
         async with self._engine.connect() as connection:
             account = await users.account(connection, person.id)
-        if account is None:
-            raise Unauthenticated(reasons.USER_GONE)
-        return account
+            if account is None:
+                raise Unauthenticated(reasons.USER_GONE)
+            if screening_id is None:
+                recent = await users.recent_bookings(connection, [account.id], account.now)
+                today = sum(made_today([each.created_at], ZoneInfo(each.timezone), account.now) for each in recent)
+            else:
+                today = await self._counted_by(connection, account, screening_id)
+        return MeOut(
+            id=account.id,
+            username=account.username,
+            email=account.email,
+            role=Role(account.role),
+            is_guest=account.is_guest,
+            active_reservations=account.active_reservations,
+            bookings_today=today,
+        )
+
+    async def _counted_by(self, connection: AsyncConnection, account: Account, screening_id: int) -> int:
+        """The bookings of today as the limit of this screening counts them; only the user's own if it has none."""
+        listed = await screenings.one(connection, screening_id, self._defaults)
+        theater = await theaters.one(connection, listed.screening.theater_id) if listed else None
+        if listed is None or theater is None:
+            raise NotFound("screening")
+        is_limited = listed.screening.limits.bookings_per_user_per_day is not None
+        members = await emails.same_buyer(connection, account.id) if is_limited else [account.id]
+        recent = await users.recent_bookings(connection, members, account.now)
+        return made_today((each.created_at for each in recent), ZoneInfo(theater.timezone), account.now)

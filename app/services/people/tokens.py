@@ -18,6 +18,7 @@ from app.domain.people import Person, Role
 from app.domain.refusals import Unauthenticated
 from app.schemas.problems import reasons
 from app.services.people.revocations import Origin
+from app.settings import LONGEST_ACCESS_TOKEN_SECONDS, LONGEST_GUEST_TOKEN_SECONDS
 
 LONGEST_TOKEN: Final = 8 * 1024
 _REMEMBERED: Final = 20_000
@@ -52,7 +53,10 @@ class Tokens:
         access_seconds: int = 900,
         is_over: Callable[[Origin], bool] = lambda _: False,
     ) -> None:
-        """`is_over` says whether the origin of a token was ended before the token expires."""
+        """The seconds are those of new tokens: each token is valid for as long as it was signed for.
+
+        `is_over` says whether the origin of a token was ended before the token expires.
+        """
         self.guest_seconds = guest_seconds
         self.access_seconds = access_seconds
         self._secret = secret.encode()
@@ -121,7 +125,7 @@ class Tokens:
                 "iat": int(issued_at),
                 "exp": int(ends_at),
             }:
-                longest = self.guest_seconds if guest else self.access_seconds
+                longest = LONGEST_GUEST_TOKEN_SECONDS if guest else LONGEST_ACCESS_TOKEN_SECONDS
                 if _USER_ID.fullmatch(sub) and role in set(Role) and 0 < ends_at - issued_at <= longest:
                     person = Person(int(sub), Role(role), guest)
                     return Believed(person, _origin(person.id, claims), ends_at)
