@@ -97,11 +97,14 @@ async def logout(shown: RefreshIn, sessions: Sessions) -> Reply:
     summary="Who am I?",
     response_model=MeOut,
     response_description="The caller, and what they have.",
-    responses=UNCHANGED | problems("unauthenticated"),
+    responses=UNCHANGED | problems("unauthenticated", "not-found"),
 )
 @api_key_scope(KeyScope.READ)
 async def who_am_i(request: ApiRequest, person: SignedIn, people: People) -> Reply:
-    """Who the token says the caller is, with how many holds and bookings they have."""
+    """Who the token says the caller is, with how many holds and bookings they have.
+
+    With `Customer-Reference`: who that customer is; 404 as long as nothing was held or booked for them.
+    """
     body = encoded(asdict(await people.me(person)))
     return cacheable(request, body, tag_of(body))
 

@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.people import users
 from app.db.people.users import Account
 from app.domain.people import Person
-from app.domain.refusals import Unauthenticated
+from app.domain.refusals import NotFound, Unauthenticated
 from app.schemas.problems import reasons
+from app.services.people.customers import NOBODYS_ID
 from app.services.people.guests import Guests
 from app.services.people.sessions import Sessions, Welcome
 
@@ -42,7 +43,12 @@ class People:
         return buyer.person or await self._guests.welcome(email)
 
     async def me(self, person: Person) -> Account:
-        """The caller's account, and what they have. Raises Unauthenticated if the user does not exist any more."""
+        """The caller's account, and what they have.
+
+        Raises Unauthenticated if the user does not exist any more, NotFound for a customer who is not known yet.
+        """
+        if person.id == NOBODYS_ID:
+            raise NotFound("customer")
         async with self._engine.connect() as connection:
             account = await users.account(connection, person.id)
         if account is None:
