@@ -1,4 +1,4 @@
-"""Programs sell for customers of their own; guests join the accounts that they sign in to.
+"""Programs sell for customers of their own; accounts are found by their email.
 
 Revision: 0007, after 0006.
 """
@@ -24,9 +24,16 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
     )
+    op.create_index(
+        "accounts_of_email",
+        "users",
+        [sa.text("lower(email)")],
+        postgresql_where=sa.text("NOT is_guest AND email IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("accounts_of_email", "users")
     op.drop_index("users_owner_id_reference_key", "users")
     op.drop_constraint(op.f("a_reference_has_its_owner"), "users")
     op.drop_constraint(op.f("users_owner_id_fkey"), "users")

@@ -27,6 +27,7 @@ REFERENCE_NEEDS_A_KEY: Final = "Only API keys with the scope sell may send Custo
 
 # Forbidden
 ONLY_ORGANIZERS: Final = "Only organizers may do this. Sign in as an organizer."
+ONLY_STAFF: Final = "Only staff may ask for other people's. Sign in as staff, or leave this out."
 ONLY_ADMINS: Final = "Only admins may do this. Sign in as an admin."
 PASSWORD_WRONG: Final = "The current password is wrong. Check it, and try again."
 PASSWORD_MISSING: Final = "This user has no password yet. Register with this token: POST /auth/register."
