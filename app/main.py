@@ -64,6 +64,7 @@ from app.services.live.live import Live
 from app.services.loops import Loop, for_good, running
 from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
+from app.services.people.customers import Customers
 from app.services.people.passwords import Passwords
 from app.services.people.people import People
 from app.services.people.revocations import Revocations
@@ -325,6 +326,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         people=people,
         accounts=Accounts(engine, passwords, sessions, revocations, box_office),
         api_keys=ApiKeys(engine, revocations),
+        customers=Customers(engine),
         health=Health(partial(revision, engine), await asyncio.to_thread(newest_revision), cache.ping),
         layouts=layouts,
         catalogue=catalogue,

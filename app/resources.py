@@ -19,6 +19,7 @@ from app.services.live.changes import ChangesFeed
 from app.services.live.live import Live
 from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
+from app.services.people.customers import Customers
 from app.services.people.passwords import Passwords
 from app.services.people.people import People
 from app.services.people.revocations import Revocations
@@ -46,6 +47,7 @@ class Resources:
     people: People
     accounts: Accounts
     api_keys: ApiKeys
+    customers: Customers
     health: Health
     layouts: Layouts
     catalogue: Catalogue

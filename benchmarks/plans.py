@@ -245,15 +245,17 @@ def _reads(house: House, sold: int) -> Iterator[tuple[str, Read]]:
     yield "the history of a seat", lambda its: history.of_seat(its, screening_id, house.first_seat, None, PAGE)
     yield "where a reservation is", lambda its: reservations.screening_of(its, user_id, nobodys)
     yield "where a key was used", lambda its: idempotency_keys.screening_of(its, Key(user_id, "holds 0", b""))
+    yield "where anybody's reservation is", lambda its: reservations.screening_of(its, None, nobodys)
     yield "where I hold seats", lambda its: reservations.screenings_with_holds(its, user_id)
     yield "my reservation of a seat", lambda its: reservations.newest_with_seat(its, user_id, house.first_seat)
-    yield "one reservation", lambda its: reservations.one_of(its, user_id, nobodys)
+    yield "one reservation", lambda its: reservations.one(its, nobodys, user_id)
     yield "my reservations", _reservations(user_id, None)
     yield "my holds", _reservations(user_id, ReservationStatus.HELD)
     yield "one booking", lambda its: bookings.one(its, nobodys, user_id)
     yield "my bookings", _bookings(user_id, None)
     yield "everybody's bookings", _bookings(None, None)
     yield "the bookings of a screening", _bookings(None, screening_id)
+    yield "the bookings of an email", _bookings(None, None, "ada@example.org")
     yield "me", lambda its: users.account(its, user_id)
     yield "what a screening still holds", lambda its: closing.standing(its, screening_id, 100)
     yield "closings that were interrupted", closing.interrupted
@@ -263,12 +265,21 @@ def _reads(house: House, sold: int) -> Iterator[tuple[str, Read]]:
 
 
 def _reservations(user_id: int, status: ReservationStatus | None) -> Read:
-    return lambda its: reservations.all_of(its, user_id, status=status, screening_id=None, before=None, at_most=PAGE)
+    return lambda its: reservations.newest(
+        its, user_id=user_id, status=status, screening_id=None, before=None, at_most=PAGE
+    )
 
 
-def _bookings(user_id: int | None, screening_id: int | None) -> Read:
+def _bookings(user_id: int | None, screening_id: int | None, email: str | None = None) -> Read:
     return lambda its: bookings.newest(
-        its, user_id=user_id, status=None, screening_id=screening_id, before=None, at_most=PAGE
+        its,
+        user_id=user_id,
+        status=None,
+        screening_id=screening_id,
+        seat=None,
+        email=email,
+        before=None,
+        at_most=PAGE,
     )
 
 

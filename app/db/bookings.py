@@ -49,6 +49,13 @@ booking_row = maker(BookingRow)
 _seat = maker(BookingSeatRow)
 
 _BOOKINGS = f"SELECT {columns(BookingRow, 'b', seats=f'{_SEATS} AS seats')} FROM bookings b WHERE true"  # noqa: S608
+# What a cancelled booking had until it was cancelled counts, what was cancelled before that does not.
+_WITH_SEAT = """
+EXISTS (SELECT FROM booking_seats w JOIN seats t ON t.id = w.seat_id
+         WHERE w.screening_id = b.screening_id AND w.booking_id = b.id
+           AND w.cancelled_at IS NOT DISTINCT FROM b.cancelled_at AND t.label = {})
+"""
+_OF_EMAIL = "b.user_id = ANY(ARRAY(SELECT u.id FROM users u WHERE lower(u.email) = lower({})))"
 _NEWEST_FIRST = " ORDER BY b.id DESC LIMIT :at_most"
 
 
@@ -74,7 +81,13 @@ def booking_of(row: BookingRow | Row[Any]) -> Booking:
 
 async def one(connection: AsyncConnection, booking_id: UUID, user_id: int | None) -> tuple[Booking, int] | None:
     """A booking and its screening. With `user_id`, only if it is that user's."""
-    found = await _find(connection, {"b.id =": booking_id, "b.user_id =": user_id}, at_most=1)
+    found = await _find(connection, {"b.id = {}": booking_id, "b.user_id = {}": user_id}, at_most=1)
+    return found[0] if found else None
+
+
+async def of_email(connection: AsyncConnection, booking_id: UUID, email: str) -> tuple[Booking, int] | None:
+    """A booking and its screening, if it is of somebody with this email."""
+    found = await _find(connection, {"b.id = {}": booking_id, _OF_EMAIL: email}, at_most=1)
     return found[0] if found else None
 
 
@@ -84,15 +97,23 @@ async def newest(
     user_id: int | None,
     status: BookingStatus | None,
     screening_id: int | None,
+    seat: str | None,
+    email: str | None,
     before: UUID | None,
     at_most: int,
 ) -> list[tuple[Booking, int]]:
-    """Bookings and their screenings, newest first: of a user, a status, a screening, older than `before`; None: any."""
+    """Bookings and their screenings, newest first.
+
+    Of a user, a status, a screening, with the seat of this label, of somebody with this email, older than `before`;
+    None: any.
+    """
     wanted: dict[str, object] = {
-        "b.user_id =": user_id,
-        "b.status =": status.value if status else None,
-        "b.screening_id =": screening_id,
-        "b.id <": before,
+        "b.user_id = {}": user_id,
+        "b.status = {}": status.value if status else None,
+        "b.screening_id = {}": screening_id,
+        _WITH_SEAT: seat,
+        _OF_EMAIL: email,
+        "b.id < {}": before,
     }
     return await _find(connection, wanted, at_most)
 
@@ -103,7 +124,7 @@ async def _find(connection: AsyncConnection, wanted: dict[str, object], at_most:
     given: dict[str, object] = {"at_most": at_most}
     for number, (condition, value) in enumerate(wanted.items()):
         if value is not None:
-            query += f" AND {condition} :value_{number}"
+            query += " AND " + condition.format(f":value_{number}")
             given[f"value_{number}"] = value
     rows = await connection.execute(text(query + _NEWEST_FIRST), given)
     return [(booking_of(row), row.screening_id) for row in rows]

@@ -1,4 +1,4 @@
-"""Reservations as they are read: one of mine, mine, and the rows that a batch reads."""
+"""Reservations as they are read: one, mine, everybody's, and the rows that a batch reads."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -47,11 +47,12 @@ COLUMNS = columns(ReservationRow, "r", seats=_SEATS)
 reservation_row = maker(ReservationRow)
 _seat = maker(ReservationSeatRow)
 
-_MINE = f"""
+_RESERVATIONS = f"""
 SELECT {columns(ReservationRow, "r", seats=f"{_SEATS} AS seats")}, clock_timestamp() AS now
-  FROM reservations r WHERE r.user_id = :user_id
+  FROM reservations r WHERE true
 """  # noqa: S608
-_ONE_OF_MINE = text(_MINE + " AND r.id = :id")
+_ONE_OF_MINE = text(_RESERVATIONS + " AND r.user_id = :user_id AND r.id = :id")
+_ONE_OF_ANYBODY = text(_RESERVATIONS + " AND r.screening_id = :screening_id AND r.id = :id")
 
 # A hold that ran out reads expired at that very moment, swept or not.
 _STATUS_NOW = """
@@ -65,6 +66,12 @@ SELECT r.id FROM reservations r
  ORDER BY r.id DESC LIMIT 1
 """)
 _SCREENING = text("SELECT screening_id FROM reservations WHERE user_id = :user_id AND id = :id")
+# One index probe a screening: an index by id alone would cost every hold something, and only staff asks like this.
+_SCREENING_OF_ANYBODYS = text("""
+    SELECT s.id FROM screenings s, LATERAL (
+           SELECT FROM reservations i WHERE i.screening_id = s.id AND i.id = :id OFFSET 0) r
+     LIMIT 1
+""")
 
 _SCREENINGS_WITH_HOLDS = text("""
     SELECT DISTINCT screening_id FROM reservations
@@ -89,26 +96,34 @@ def reservation_of(row: ReservationRow | Row[Any]) -> Reservation:
     )
 
 
-async def one_of(
-    connection: AsyncConnection, user_id: int, reservation_id: UUID
+async def one(
+    connection: AsyncConnection, reservation_id: UUID, user_id: int | None
 ) -> tuple[Reservation, int, datetime] | None:
-    """One of this user's, its screening, and PostgreSQL's time; None: there is none, or it is somebody else's."""
-    row = (await connection.execute(_ONE_OF_MINE, {"user_id": user_id, "id": reservation_id})).one_or_none()
+    """A reservation, its screening, and PostgreSQL's time. With `user_id`, only if it is that user's."""
+    given: dict[str, object] = {"id": reservation_id}
+    if user_id is None:
+        given["screening_id"] = await screening_of(connection, None, reservation_id)
+        row = (await connection.execute(_ONE_OF_ANYBODY, given)).one_or_none()
+    else:
+        row = (await connection.execute(_ONE_OF_MINE, given | {"user_id": user_id})).one_or_none()
     return None if row is None else (reservation_of(row), row.screening_id, row.now)
 
 
-async def all_of(
+async def newest(
     connection: AsyncConnection,
-    user_id: int,
     *,
+    user_id: int | None,
     status: ReservationStatus | None,
     screening_id: int | None,
     before: UUID | None,
     at_most: int,
 ) -> list[tuple[Reservation, int, datetime]]:
-    """This user's, newest first; only those of a status at this moment, of a screening, and older than `before`."""
-    wanted: dict[str, object] = {"user_id": user_id, "at_most": at_most}
-    query = _MINE
+    """Newest first: of a user, of a status at this moment, of a screening, older than `before`; None: any."""
+    wanted: dict[str, object] = {"at_most": at_most}
+    query = _RESERVATIONS
+    if user_id is not None:
+        query += " AND r.user_id = :user_id"
+        wanted["user_id"] = user_id
     if status is not None:
         query += f" AND {_STATUS_NOW} = :status"
         wanted["status"] = status.value
@@ -122,9 +137,12 @@ async def all_of(
     return [(reservation_of(row), row.screening_id, row.now) for row in rows]
 
 
-async def screening_of(connection: AsyncConnection, user_id: int, reservation_id: UUID) -> int | None:
-    """In which screening this user has this reservation, if anywhere."""
-    found: int | None = await connection.scalar(_SCREENING, {"user_id": user_id, "id": reservation_id})
+async def screening_of(connection: AsyncConnection, user_id: int | None, reservation_id: UUID) -> int | None:
+    """In which screening this user has this reservation, if anywhere; None: whoever has it."""
+    if user_id is None:
+        found: int | None = await connection.scalar(_SCREENING_OF_ANYBODYS, {"id": reservation_id})
+    else:
+        found = await connection.scalar(_SCREENING, {"user_id": user_id, "id": reservation_id})
     return found
 
 

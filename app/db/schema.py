@@ -148,6 +148,10 @@ users = Table(
     Column("era_began_at", MOMENT),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
     Column("deleted_at", MOMENT),
+    # The user of the API key that sells for this customer, and what it calls them.
+    Column("owner_id", ForeignKey("users.id")),
+    Column("reference", Text),
+    CheckConstraint("(owner_id IS NULL) = (reference IS NULL)", name="a_reference_has_its_owner"),
     CheckConstraint(_one_of("role", "customer", "staff", "organizer", "admin"), name="user_role_is_known"),
     CheckConstraint("(username IS NULL) = (username_key IS NULL)", name="a_username_has_its_key"),
     CheckConstraint("password_hash IS NULL OR username IS NOT NULL", name="a_password_has_its_username"),
@@ -160,6 +164,16 @@ users = Table(
     Index("users_username_key", "username_key", unique=True),
     # What every process asks again and again: whose sessions ended lately?
     Index("users_by_era", "era_began_at", postgresql_where=text("era_began_at IS NOT NULL")),
+    # One customer for each reference, also when two processes meet it at the same time.
+    Index(
+        "users_owner_id_reference_key",
+        "owner_id",
+        "reference",
+        unique=True,
+        postgresql_where=text("owner_id IS NOT NULL"),
+    ),
+    # Staff find bookings by email.
+    Index("users_by_email", text("lower(email)"), postgresql_where=text("email IS NOT NULL")),
 )
 
 # The key under which emails are hashed. It is one for the installation: every process must find the same buyers.

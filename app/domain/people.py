@@ -44,8 +44,8 @@ class Person:
         return self.role in (Role.ORGANIZER, Role.ADMIN)
 
     @property
-    def works_the_door(self) -> bool:
-        """Whether they may check tickets at the door."""
+    def is_staff(self) -> bool:
+        """Whether they work here: may see and release everybody's holds, find bookings, and check tickets."""
         return self.role is not Role.CUSTOMER
 
     @property

@@ -1,5 +1,6 @@
-"""Authentication: the bearer token of a request or a socket, and its user."""
+"""Who is asking: the bearer token of a request or a socket, and the person who shows it, or for whom a program asks."""
 
+import re
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -13,11 +14,17 @@ from app.domain.people import KeyScope, Person
 from app.domain.refusals import Forbidden, Unauthenticated
 from app.http.request import ApiRequest
 from app.resources import Resources
+from app.schemas.format.faults import BadRequest
 from app.schemas.live import token_expiring_json
 from app.schemas.problems import reasons
 from app.services.live.listeners import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from app.services.people.people import Buyer
+
+FOR_A_CUSTOMER: Final = (KeyScope.READ, KeyScope.SELL)
+"""The scopes of the calls that a program may make for a customer of its own."""
+
+_REFERENCE: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
 TOLD_SECONDS: Final = 30.0
 """So long before its end a listener is told that the token ends."""
@@ -61,7 +68,10 @@ class Bearer(SecurityBase):
 
     async def __call__(self, request: ApiRequest) -> Person | None:
         authorization = request.headers_once.get(b"authorization")
+        reference = request.headers_once.get(b"customer-reference")
         if authorization is None:
+            if reference is not None:
+                raise Unauthenticated(reasons.REFERENCE_NEEDS_A_KEY)
             return None
         token = bearer_token(authorization)
         if token is None or request.repeats(b"authorization"):
@@ -69,7 +79,25 @@ class Bearer(SecurityBase):
         person = await person_of(request.resources, token)
         if person.scopes is not None and request.needs not in person.scopes:
             raise Forbidden(f"This API key lacks the scope {request.needs}. Send one that has it.")
-        return person
+        return person if reference is None else await _customer(request, person, reference)
+
+
+async def _customer(request: ApiRequest, key: Person, reference: bytes) -> Person:
+    """For whom a program asks. They are made with the first call that may write something for them.
+
+    Raises Forbidden for whoever may not sell for others, and BadRequest.
+    """
+    if key.scopes is None or KeyScope.SELL not in key.scopes:
+        raise Forbidden(reasons.REFERENCE_NEEDS_A_KEY)
+    if request.needs not in FOR_A_CUSTOMER:
+        raise BadRequest(reasons.REFERENCE_OUT_OF_PLACE)
+    if request.repeats(b"customer-reference"):
+        raise BadRequest(reasons.REFERENCE_ONCE)
+    if not _REFERENCE.fullmatch(reference):
+        raise BadRequest(reasons.REFERENCE_FORM)
+    return await request.resources.customers.of(
+        key, reference.decode("ascii"), make=request.method not in ("GET", "HEAD")
+    )
 
 
 bearer: Final = Bearer()
@@ -137,10 +165,10 @@ class Credential:
         Raises Unauthenticated if it is not valid any more.
         """
         person = await person_of(self._resources, self._token)
-        if person.id != self.person.id:
-            raise Unauthenticated
         if self._was_told or self._token.startswith(API_KEY_PREFIX):
             return None
+        if person.id != self.person.id:
+            raise Unauthenticated
         ends_at = self._resources.tokens.believed(self._token).ends_at
         if ends_at - time.time() > TOLD_SECONDS:
             return None

@@ -7,7 +7,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
-from app.http.credentials import buyer, signed_in
+from app.http.credentials import FOR_A_CUSTOMER, buyer, signed_in
 from app.http.declarations import takes_form
 from app.http.idempotency import call_context
 from app.http.routes import BASE
@@ -36,6 +36,15 @@ _KEY: Final = {
     "description": "Makes a retry safe: the same key with the same request gets the same answer, for a day. "
     "1 to 255 visible ASCII characters; without a token, a UUID.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+}
+
+_REFERENCE: Final = {
+    "name": "Customer-Reference",
+    "in": "header",
+    "required": False,
+    "description": "For API keys with the scope `sell` that sell for many: for which of your customers, by your own id "
+    "of them. Each is a customer of their own. 1 to 128 visible ASCII characters.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
 }
 
 _REPLAYED: Final = {"description": "`true`: the answer to an earlier request.", "schema": {"type": "string"}}
@@ -111,6 +120,9 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
             operation["description"] += f"\n\nAn API key needs the scope `{scope.value}`."
             if signed_in not in asks_for:
                 operation["security"].insert(0, {})
+            if scope in FOR_A_CUSTOMER:
+                operation.setdefault("parameters", []).append(_REFERENCE)
+                _may_answer(operation, "bad-request")
         _fill_in(operation)
         if "requestBody" in operation:
             _may_answer(operation, "unsupported-media-type", "payload-too-large")

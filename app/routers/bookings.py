@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.dependencies import Bookings, Buyer, Call, Desk, SignedIn
+from app.dependencies import Bookings, Buyer, Call, Caller, Desk, SignedIn
 from app.domain.bookings import BookingStatus
 from app.domain.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
@@ -15,10 +15,11 @@ from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
-from app.schemas.bookings import BookingIn, BookingOut, BookingsOut, PaymentIn
+from app.schemas.bookings import BookingIn, BookingOut, BookingsOut, FindIn, PaymentIn
 from app.schemas.format.ids import BookingId, ScreeningId, SeatId, UserId
 from app.schemas.format.moments import encoded
 from app.schemas.format.pages import Limit, UuidCursor, page_json
+from app.schemas.format.requests import Email, Label
 from app.services.desk import Meant
 
 router = api_router("bookings")
@@ -68,15 +69,34 @@ async def list_bookings(
     status: Annotated[BookingStatus | None, Query(description="Only those in this status.")] = None,
     screening_id: Annotated[ScreeningId | None, Query(description="Only those of this screening.")] = None,
     user_id: Annotated[UserId | None, Query(description="Of this user: for organizers only.")] = None,
+    seat: Annotated[Label | None, Query(description="Only those with the seat of this label.")] = None,
+    email: Annotated[Email | None, Query(description="Only those of people with this email: for staff.")] = None,
     limit: Limit = 50,
     cursor: Annotated[UuidCursor | None, CURSOR] = None,
 ) -> Reply:
     """List my bookings.
 
-    The newest first. Organizers see everybody's.
+    The newest first. Organizers see everybody's; so do staff who name a screening, a seat or an email.
     """
-    items, next_cursor = await bookings.newest(person, user_id, status, screening_id, cursor, limit)
+    items, next_cursor = await bookings.newest(person, user_id, status, screening_id, seat, email, cursor, limit)
     return page(request, page_json(items, next_cursor), next_cursor)
+
+
+@router.post(
+    "/bookings/find",
+    response_model=BookingOut,
+    response_description="The booking: for staff.",
+    responses=problems("not-found") | {202: {"description": "For everybody else, whether there is one or not."}},
+)
+@api_key_scope(KeyScope.READ)
+async def find_booking(wanted: FindIn, caller: Caller, bookings: Bookings) -> Reply:
+    """Find a booking.
+
+    By the email of whoever made it, and its id. Staff get the booking. Everybody else gets 202 and an empty object,
+    always the same: it says nothing about the booking, and nothing is sent to the address yet.
+    """
+    found = await bookings.found(caller, wanted.email, wanted.booking_id)
+    return Reply(b"{}", 202) if found is None else Reply(encoded(found))
 
 
 @router.get(

@@ -109,7 +109,10 @@ async def who_am_i(
     people: People,
     screening_id: Annotated[ScreeningId | None, Query(description="Count today as this screening does.")] = None,
 ) -> Reply:
-    """Who the token says the caller is, with how many holds and bookings they have."""
+    """Who the token says the caller is, with how many holds and bookings they have.
+
+    With `Customer-Reference`: who that customer is; 404 as long as nothing was held or booked for them.
+    """
     body = encoded((await people.me(person, screening_id)).model_dump())
     return cacheable(request, body, tag_of(body))
 

@@ -14,7 +14,7 @@ from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.bookings import BookingOut, ConfirmIn, PaymentIn
-from app.schemas.format.ids import ReservationId, ScreeningId, SeatId
+from app.schemas.format.ids import ReservationId, ScreeningId, SeatId, UserId
 from app.schemas.format.moments import encoded
 from app.schemas.format.pages import Limit, UuidCursor, page_json
 from app.schemas.reservations import NothingIn, ReleasedOut, ReservationOut, ReservationsOut, ToggledOut
@@ -88,14 +88,16 @@ async def list_reservations(
     reservations: Reservations,
     status: Annotated[ReservationStatus | None, Query(description="Only those in this status now.")] = None,
     screening_id: Annotated[ScreeningId | None, Query(description="Only those of this screening.")] = None,
+    user_id: Annotated[UserId | None, Query(description="Only those of this user: for staff.")] = None,
     limit: Limit = 50,
     cursor: Annotated[UuidCursor | None, CURSOR] = None,
 ) -> Reply:
     """List my reservations.
 
-    The newest first, each as it is at this moment: a hold that ran out reads `expired`.
+    The newest first, each as it is at this moment: a hold that ran out reads `expired`. Staff who name a screening or a
+    user see everybody's.
     """
-    items, next_cursor = await reservations.mine(person, status, screening_id, cursor, limit)
+    items, next_cursor = await reservations.newest(person, user_id, status, screening_id, cursor, limit)
     return page(request, page_json(items, next_cursor), next_cursor, tag_of_moving(items))
 
 
@@ -109,9 +111,9 @@ async def list_reservations(
 async def show_reservation(
     reservation_id: ReservationId, request: ApiRequest, person: SignedIn, reservations: Reservations
 ) -> Reply:
-    """Show a reservation of mine.
+    """Show a reservation.
 
-    As it is at this moment, with the seconds that it has left.
+    One of mine; staff see everybody's. As it is at this moment, with the seconds that it has left.
     """
     reservation = await reservations.one(person, reservation_id)
     return cacheable(request, encoded(reservation), tag_of_moving([reservation]))
@@ -127,7 +129,8 @@ async def show_reservation(
 async def release_reservation(reservation_id: ReservationId, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Release a reservation.
 
-    Its seats are free at once. Releasing it again changes nothing. One that was booked is cancelled as a booking.
+    Its seats are free at once. Releasing it again changes nothing. One that was booked is cancelled as a booking. Staff
+    release everybody's; the history of the seats says so.
     """
     return told(await desk.release(person, reservation_id, call))
 
@@ -148,7 +151,7 @@ async def release_seat(
 ) -> Reply:
     """Release one seat of a reservation.
 
-    The others stay held. Releasing the last one releases the reservation.
+    The others stay held. Releasing the last one releases the reservation. Staff release everybody's.
     """
     return told(await desk.release(person, reservation_id, call, seat_id))
 

@@ -12,7 +12,7 @@ from app.domain.screenings import Screening
 from app.domain.seats import Layout
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.format.money import Money, money_json
-from app.schemas.format.requests import BookingKey, Id, Line, Strict, Uuid
+from app.schemas.format.requests import BookingKey, Email, Id, Line, Strict, Uuid
 from app.schemas.format.versions import around_version
 from app.schemas.reservations import RESERVATION_EXAMPLE
 from app.schemas.seats import NamesSeats, PricedSeat, priced_seats_out
@@ -74,6 +74,17 @@ class BookingIn(NamesSeats, Strict):
                 "booking_what", "Send reservation_id without screening_id: a reservation belongs to one screening."
             )
         return self
+
+
+class FindIn(Strict):
+    """What somebody has who lost the way back to their booking."""
+
+    email: Email = Field(examples=["ada@example.org"], description="The address that was given when booking.")
+    booking_id: Uuid = Field(examples=[_EXAMPLE["id"]])
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "ada@example.org", "booking_id": _EXAMPLE["id"]}]}
+    )
 
 
 class PaymentOut(BaseModel):

@@ -1,4 +1,4 @@
-"""Reads bookings: the caller's own; for organizers, everybody's."""
+"""Reads bookings: the caller's own; for organizers, everybody's; for staff, what they look for."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -9,9 +9,10 @@ from app.db import bookings
 from app.db.screenings import Defaults, rules_of
 from app.domain.bookings import Booking, BookingStatus
 from app.domain.people import Person
-from app.domain.refusals import NotFound
+from app.domain.refusals import Forbidden, NotFound
 from app.schemas.bookings import booking_out
 from app.schemas.format.pages import after_uuid, page_of, uuid_cursor
+from app.schemas.problems import reasons
 from app.schemas.reservations import Json
 from app.services.layouts import Layouts
 
@@ -32,25 +33,47 @@ class Bookings:
                 raise NotFound("booking")
             return (await self._written(connection, [found]))[0]
 
+    async def found(self, person: Person | None, email: str, booking_id: UUID) -> Json | None:
+        """A booking, for staff who have both its id and the email of its owner. None for everybody else, in any case.
+
+        Raises NotFound, to staff only.
+        """
+        if person is None or not person.is_staff:
+            return None
+        async with self._engine.connect() as connection:
+            found = await bookings.of_email(connection, booking_id, email)
+            if found is None:
+                raise NotFound("booking")
+            return (await self._written(connection, [found]))[0]
+
     async def newest(
         self,
         person: Person,
         user_id: int | None,
         status: BookingStatus | None,
         screening_id: int | None,
+        seat: str | None,
+        email: str | None,
         cursor: str | None,
         limit: int,
     ) -> tuple[list[Json], str | None]:
         """A page of bookings, newest first, and the cursor of the next page.
 
-        The caller's own; for organizers, those of `user_id`, or everybody's.
+        The caller's own; for organizers, those of `user_id`, or everybody's; for staff who name a screening, the label
+        of a seat or an email, everybody's too. Raises Forbidden when anybody else names an email.
         """
+        if email is not None and not person.is_staff:
+            raise Forbidden(reasons.ONLY_STAFF)
+        looks_for_some = (screening_id, seat, email) != (None, None, None)
+        sees_all = person.runs_the_house or (person.is_staff and looks_for_some)
         async with self._engine.connect() as connection:
             found = await bookings.newest(
                 connection,
-                user_id=user_id if person.runs_the_house else person.id,
+                user_id=user_id if sees_all else person.id,
                 status=status,
                 screening_id=screening_id,
+                seat=seat,
+                email=email,
                 before=after_uuid(cursor) if cursor else None,
                 at_most=limit + 1,
             )

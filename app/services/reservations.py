@@ -1,4 +1,4 @@
-"""Reads the caller's reservations."""
+"""Reads reservations: the caller's own; for staff, everybody's."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.db import reservations
 from app.db.screenings import Defaults, rules_of
 from app.domain.people import Person
-from app.domain.refusals import NotFound
+from app.domain.refusals import Forbidden, NotFound
 from app.domain.reservations import Reservation, ReservationStatus
 from app.schemas.format.pages import after_uuid, page_of, uuid_cursor
+from app.schemas.problems import reasons
 from app.schemas.reservations import Json, reservation_out
 from app.services.layouts import Layouts
 
@@ -25,26 +26,34 @@ class Reservations:
         self._defaults = defaults
 
     async def one(self, person: Person, reservation_id: UUID) -> Json:
-        """A reservation of the caller. Raises NotFound; also if it is another user's."""
+        """A reservation. Raises NotFound; also if it is another user's and the caller is no staff."""
         async with self._engine.connect() as connection:
-            found = await reservations.one_of(connection, person.id, reservation_id)
+            found = await reservations.one(connection, reservation_id, None if person.is_staff else person.id)
             if found is None:
                 raise NotFound("reservation")
             return (await self._written(connection, [found]))[0]
 
-    async def mine(
+    async def newest(
         self,
         person: Person,
+        user_id: int | None,
         status: ReservationStatus | None,
         screening_id: int | None,
         cursor: str | None,
         limit: int,
     ) -> tuple[list[Json], str | None]:
-        """A page of the caller's reservations, newest first, and the cursor of the next page."""
+        """A page of reservations, newest first, and the cursor of the next page.
+
+        The caller's own; for staff who name a user or a screening, everybody's. Raises Forbidden when anybody else
+        names a user.
+        """
+        if user_id is not None and not person.is_staff:
+            raise Forbidden(reasons.ONLY_STAFF)
+        sees_all = person.is_staff and not (user_id is None and screening_id is None)
         async with self._engine.connect() as connection:
-            found = await reservations.all_of(
+            found = await reservations.newest(
                 connection,
-                person.id,
+                user_id=user_id if sees_all else person.id,
                 status=status,
                 screening_id=screening_id,
                 before=after_uuid(cursor) if cursor else None,

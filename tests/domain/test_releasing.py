@@ -2,6 +2,10 @@
 
 import pytest
 
+from app.domain.box_office.commands import Release
+from app.domain.box_office.decide import decide
+from app.domain.box_office.screening_state import Cause
+from app.domain.people import Person, Role
 from app.domain.refusals import NotFound, ReservationEnded
 from app.domain.reservations import ReservationStatus
 from tests.domain.states import ANN, BOB, HOLD, NOON, STANDARD, Evening, labels
@@ -136,3 +140,25 @@ def test_seats_can_be_released_when_sales_have_closed() -> None:
     evening.release(ANN, hold)
 
     assert evening.held_by(ANN) == set()
+
+
+@pytest.mark.parametrize("role", [Role.STAFF, Role.ORGANIZER, Role.ADMIN])
+@pytest.mark.parametrize("label", [None, "A1"])
+def test_staff_release_what_somebody_else_holds_and_it_says_so(role: Role, label: str | None) -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    seat_id = 1 if label else None
+
+    decision = decide(evening.state, Release(Person(9, role), hold.id, seat_id), evening.now)
+
+    assert decision.cause is Cause.STAFF
+    assert decision.claims == {1: None}
+    assert decision.reservations[hold.id].user_id == ANN.id
+
+
+def test_what_staff_release_of_their_own_is_a_release_like_any_other() -> None:
+    evening = Evening()
+    sam = Person(ANN.id, Role.STAFF)
+    hold = evening.hold(ANN, "A1")
+
+    assert decide(evening.state, Release(sam, hold.id), evening.now).cause is Cause.API

@@ -23,7 +23,7 @@ from app.services.people.passwords import SCHEME
 from app.services.people.revocations import Origin
 from tests.conftest import JWT_SECRET, resources_of
 from tests.routers.test_organizing import LATER, PRICES, house
-from tests.routers.visitors import BASES, NOBODYS_ID, Database, Visitor, told
+from tests.routers.visitors import BASES, NOBODYS_ID, Database, Visitor, guest, told
 
 PASSWORD: Final = "a long sentence"
 PASSWORD_HASH: Final = SCHEME.hash(PASSWORD)
@@ -44,6 +44,7 @@ Refusals = Mapping[str, int]
 ANYBODY: Final[Refusals] = {}
 KNOWN: Final[Refusals] = {"nobody": 401}
 OWNER: Final[Refusals] = {"nobody": 401, "stranger": 404, "staff": 404, "organizer": 404, "admin": 404}
+OWNER_OR_STAFF: Final[Refusals] = {"nobody": 401, "stranger": 404}
 OWNER_OR_HOUSE: Final[Refusals] = {"nobody": 401, "stranger": 404, "staff": 404}
 HOUSE: Final[Refusals] = {"nobody": 401, "stranger": 403, "owner": 403, "staff": 403}
 ADMIN: Final[Refusals] = {"nobody": 401, "stranger": 403, "owner": 403, "staff": 403, "organizer": 403}
@@ -157,6 +158,12 @@ async def held_by_seat(world: World, who: str) -> Any:
     return {"email": "ada@example.org", "seat_id": world.ids["seat_id"]}
 
 
+async def booked_by_somebody(world: World, who: str) -> Any:
+    """Of somebody with an email: staff would be told that there is no such booking."""
+    booked = await (await guest(world.client, "ada@example.org")).book(next(world.seats))
+    return {"email": "ada@example.org", "booking_id": booked["id"]}
+
+
 async def newcomer(world: World, who: str) -> Any:
     return {"username": f"new-{uuid4()}", "password": PASSWORD}
 
@@ -201,14 +208,15 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     "POST /api/v1/screenings/{screening_id}/reservations/toggle": (ANYBODY, just_seat),
     "DELETE /api/v1/screenings/{screening_id}/reservations": (KNOWN, None),
     "GET /api/v1/reservations": (KNOWN, None),
-    "GET /api/v1/reservations/{reservation_id}": (OWNER, None),
-    "DELETE /api/v1/reservations/{reservation_id}": (OWNER, None),
-    "DELETE /api/v1/reservations/{reservation_id}/seats/{seat_id}": (OWNER, None),
+    "GET /api/v1/reservations/{reservation_id}": (OWNER_OR_STAFF, None),
+    "DELETE /api/v1/reservations/{reservation_id}": (OWNER_OR_STAFF, None),
+    "DELETE /api/v1/reservations/{reservation_id}/seats/{seat_id}": (OWNER_OR_STAFF, None),
     "POST /api/v1/reservations/{reservation_id}/extend": (OWNER, None),
     "POST /api/v1/reservations/{reservation_id}/confirm": (OWNER, None),
     "POST /api/v1/bookings": (ANYBODY, seat),
     "POST /api/v1/bookings (a reservation's {body})": (OWNER, held),
     "GET /api/v1/bookings": (KNOWN, None),
+    "POST /api/v1/bookings/find": (ANYBODY, booked_by_somebody),
     "GET /api/v1/bookings/{booking_id}": (OWNER_OR_HOUSE, None),
     "DELETE /api/v1/bookings/{booking_id}": (OWNER_OR_HOUSE, None),
     "DELETE /api/v1/bookings/{booking_id}/seats/{seat_id}": (OWNER_OR_HOUSE, None),

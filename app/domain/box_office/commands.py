@@ -30,7 +30,7 @@ class Toggle:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Release a reservation, or one seat of it."""
+    """Release a reservation, or one seat of it. Staff may release everybody's."""
 
     buyer: Person
     reservation_id: UUID

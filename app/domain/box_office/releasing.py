@@ -1,5 +1,6 @@
 """Gives seats back: one, a reservation's, or everything that a user holds; and expires holds."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from app.domain.box_office.commands import Expire, Release, ReleaseAll
@@ -13,9 +14,13 @@ from app.domain.reservations import Reservation, ReservationStatus
 def release(state: ScreeningState, command: Release, now: datetime) -> Decision:
     """Release the reservation's seats, or one of them. What is released already stays so.
 
-    Raises NotFound, or ReservationEnded if it was booked: a booking is cancelled, not released.
+    Raises NotFound, also if it is another user's and the caller is no staff; or ReservationEnded if it was booked: a
+    booking is cancelled, not released.
     """
-    reservation = state.reservation_of(command.buyer.id, command.reservation_id)
+    reservation = state.reservations.get(command.reservation_id)
+    if reservation is None or not (reservation.user_id == command.buyer.id or command.buyer.is_staff):
+        raise NotFound("reservation")
+    cause = Cause.API if reservation.user_id == command.buyer.id else Cause.STAFF
     if reservation.status is ReservationStatus.BOOKED:
         raise ReservationEnded(reservation.status)
     seat_id = command.seat_id
@@ -24,9 +29,9 @@ def release(state: ScreeningState, command: Release, now: datetime) -> Decision:
     if not reservation.is_holding(now) or seat_id in reservation.left:
         return Decision(Kept(reservation))
     if seat_id is None:
-        return _given_back(state, reservation)
+        return replace(_given_back(state, reservation), cause=cause)
     smaller = reservation.without(frozenset((seat_id,)), state.next_version)
-    return Decision(Kept(smaller), claims={seat_id: None}, reservations={smaller.id: smaller})
+    return Decision(Kept(smaller), claims={seat_id: None}, reservations={smaller.id: smaller}, cause=cause)
 
 
 def release_all(state: ScreeningState, command: ReleaseAll, now: datetime) -> Decision:

@@ -22,8 +22,12 @@ REFRESH_TOKEN_INVALID: Final = "This is not a refresh token. Send the refresh_to
 API_KEY_INVALID: Final = "The API key is not valid, or it was revoked. Ask an admin for a new one."
 LOGIN_WRONG: Final = "The username or the password is wrong. Check both, and try again."
 
+# Unauthenticated or Forbidden
+REFERENCE_NEEDS_A_KEY: Final = "Only API keys with the scope sell may send Customer-Reference. Leave the header out."
+
 # Forbidden
 ONLY_ORGANIZERS: Final = "Only organizers may do this. Sign in as an organizer."
+ONLY_STAFF: Final = "Only staff may ask for other people's. Sign in as staff, or leave this out."
 ONLY_ADMINS: Final = "Only admins may do this. Sign in as an admin."
 PASSWORD_WRONG: Final = "The current password is wrong. Check it, and try again."
 PASSWORD_MISSING: Final = "This user has no password yet. Register with this token: POST /auth/register."
@@ -55,4 +59,7 @@ TOO_MANY_PASSWORDS: Final = "Too many people are signing in."
 
 # BadRequest
 NO_HOST: Final = "The Host header is missing. Send it: HTTP/1.1 requires it."
+REFERENCE_FORM: Final = "A Customer-Reference has 1 to 128 visible ASCII characters. Send your own id of the customer."
+REFERENCE_ONCE: Final = "The Customer-Reference header was sent more than once. Send it once."
+REFERENCE_OUT_OF_PLACE: Final = "This call is not made for a customer. Leave out Customer-Reference."
 CONTENT_LENGTH: Final = "Content-Length must be a number of bytes. Correct it."

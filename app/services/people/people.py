@@ -14,6 +14,7 @@ from app.domain.people import Person, Role
 from app.domain.refusals import NotFound, Unauthenticated
 from app.schemas.people import MeOut
 from app.schemas.problems import reasons
+from app.services.people.customers import NOBODYS_ID
 from app.services.people.guests import Guests
 from app.services.people.sessions import Sessions, Welcome
 
@@ -51,8 +52,11 @@ class People:
         """The caller's account, and what they have. A booking is of today as long as it is today in its theater.
 
         With a screening, today is that of its theater; and if it limits bookings, those are counted that its limit
-        counts. Raises Unauthenticated if the user does not exist any more, and NotFound.
+        counts. Raises Unauthenticated if the user does not exist any more, and NotFound, also for a customer who is
+        not known yet.
         """
+        if person.id == NOBODYS_ID:
+            raise NotFound("customer")
         async with self._engine.connect() as connection:
             account = await users.account(connection, person.id)
             if account is None:
