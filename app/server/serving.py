@@ -286,7 +286,7 @@ def _banner(settings: Settings, listener: socket.socket, servers: EmbeddedServer
         lines += [
             f'  Hold a seat       curl --json \'{{"seats": ["A1"]}}\' {url}/screenings/1/reservations',
             f"  See it            curl {url}/screenings/1/availability",
-            f"  Sign in           as demo or organizer, with the password {settings.demo_password}",
+            f"  Sign in           as demo, organizer or admin, with the password {settings.demo_password}",
         ]
     data = _shown(servers.data) if servers is not None else ""
     own_postgresql = servers is not None and servers.postgresql is not None
