@@ -9,7 +9,7 @@ FROM python:3.11-slim
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin usher
 WORKDIR /usher
 COPY --from=packages /usher/.venv /usher/.venv
-COPY alembic.ini ./
+COPY alembic.ini usher ./
 COPY migrations ./migrations
 COPY app ./app
 RUN /usher/.venv/bin/python -m compileall -q app migrations

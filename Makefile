@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test bench plans statements lint format types imports migrations openapi lock upgrade ci clean reset
+.PHONY: help install run test bench plans statements lint format types imports migrations openapi lock upgrade ci clean reset
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,8 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "Settings come from the environment (see .env.example): PORT=9000 make run, WEB_CONCURRENCY=2 make run"
+
+install: $(RUNTIME) ## create .venv with what Usher needs; the others do so by themselves
 
 run: $(RUNTIME) ## start Usher, with its own PostgreSQL and Valkey; Ctrl-C stops it
 	@exec $(BIN)/python -m app serve
@@ -77,8 +79,8 @@ clean: ## delete the virtual environment and caches; the data is kept
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .ci/node_modules
 	find app migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-reset: $(RUNTIME) ## delete the data: PostgreSQL's, Valkey's and the JWT secret
-	@exec $(BIN)/python -m app reset
+reset: $(RUNTIME) ## delete the data, after asking: PostgreSQL's, Valkey's and the JWT secret; ARGS=--yes does not ask
+	@exec $(BIN)/python -m app reset $(ARGS)
 
 # The stamps are written last: an install that was killed half-way starts over, from nothing.
 $(RUNTIME): requirements.lock

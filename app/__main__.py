@@ -1,211 +1,37 @@
-"""The command line: `python -m app serve`, and the commands that operators run by hand. Each is one function."""
+"""Where `./usher`, `python -m app` and `usher` begin. The commands are in `app/server/commands.py`.
 
-import argparse
-import asyncio
-import json
+Loading them takes a second. Ctrl-C ends the program without a traceback, in that second too.
+"""
+
+import os
+import signal
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
-from getpass import getpass
-from pathlib import Path
+from types import FrameType
+from typing import Final
 
-from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
-
-from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, urls_of
-from app.db.migrations import current_and_head, downgrade, upgrade
-from app.domain.refusals import Refusal
-from app.server.doctor import examine
-from app.server.serving import serve
-from app.settings import Settings, settings_or_exit
-
-Command = Callable[[Settings, argparse.Namespace], int]
+EXIT_INTERRUPTED: Final = 130
 
 
 def main(words: list[str] | None = None) -> int:
     """Run one command, by default the one of the command line.
 
     Returns:
-        The exit code: 0 for success, 1 for a failure, 2 for wrong arguments, 3 for a setting that is not allowed.
+        The exit code: 0 for success, 1 for a failure, 2 for wrong arguments, 3 for a setting that is not allowed, 130
+        after Ctrl-C (`serve` ends with 0 then).
     """
-    arguments = _parser().parse_args(words)
-    command: Command = arguments.command
+    usual = signal.signal(signal.SIGINT, _leave)
+    from app.server.commands import run  # here, and not above: Ctrl-C must find its handler
+
+    signal.signal(signal.SIGINT, usual)
     try:
-        return command(settings_or_exit(), arguments)
-    except EmbeddedError as error:
-        print(error, file=sys.stderr)
-    except (OSError, SQLAlchemyError) as error:
-        print(f"PostgreSQL cannot be used: {getattr(error, 'orig', None) or error}", file=sys.stderr)
-    return 1
+        return run(words)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="usher", description="Seat reservations. Settings come from environment variables: see .env.example."
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    def add(name: str, command: Command, explanation: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=explanation, description=explanation)
-        added.set_defaults(command=command)
-        return added
-
-    add("serve", _serve, "start the service, with its own PostgreSQL and Valkey where no URL is set")
-    migrate = add("migrate", _migrate, "upgrade the database schema")
-    migrate.add_argument("--to", metavar="REVISION", default="head", help="the revision to migrate to; default: head")
-    add("demo", _demo, "load the demo theaters, unless they are there already")
-    organizer = add("create-organizer", _create_organizer, "create an account with a role; asks for its password")
-    organizer.add_argument("username")
-    organizer.add_argument(
-        "--role", choices=("staff", "organizer", "admin"), default="organizer", help="default: organizer"
-    )
-    organizer.add_argument("--email")
-    add("sweep", _sweep, "run the sweeper once: end expired holds, delete old keys and events")
-    importing = add("import-layout", _import_layout, "import the seats of a theater from JSON, CSV or a pretix plan")
-    importing.add_argument("file", metavar="FILE", type=Path)
-    importing.add_argument("--theater", metavar="ID", type=int, help="the theater; default: a new one is created")
-    importing.add_argument("--name", help="name of the new theater; default: the one in the file")
-    importing.add_argument(
-        "--timezone", help="time zone of the new theater, such as Europe/Berlin; default: the one in the file"
-    )
-    add("doctor", _doctor, "check PostgreSQL, Valkey and the database schema")
-    add("openapi", _openapi, "print the OpenAPI document")
-    add("reset", _reset, "delete the data of the embedded servers")
-    return parser
-
-
-def _serve(settings: Settings, _: argparse.Namespace) -> int:
-    return serve(settings)
-
-
-def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
-    url = _database_url(settings)
-    going_down = arguments.to == "base" or arguments.to.startswith("-")
-    asyncio.run(downgrade(url, arguments.to) if going_down else upgrade(url, arguments.to))
-    print(f"The database schema is at revision {asyncio.run(current_and_head(url))[0] or 'base'}.")
-    return 0
-
-
-def _demo(settings: Settings, _: argparse.Namespace) -> int:
-    from app.services.house.demo import load_demo
-
-    async def load() -> None:
-        engine = create_async_engine(_database_url(settings))
-        try:
-            await load_demo(engine, datetime.now(UTC), settings, with_people=settings.is_embedded)
-        finally:
-            await engine.dispose()
-
-    asyncio.run(load())
-    print("The demo theaters are loaded.")
-    return 0
-
-
-def _create_organizer(settings: Settings, arguments: argparse.Namespace) -> int:
-    from app.domain.people import Role
-    from app.domain.refusals import UsernameTaken
-    from app.schemas.people import RegisterIn
-    from app.services.people.accounts import appoint
-
-    async def make(wanted: RegisterIn) -> None:
-        engine = create_async_engine(_database_url(settings))
-        try:
-            await appoint(engine, wanted, Role(arguments.role))
-        finally:
-            await engine.dispose()
-
-    try:
-        wanted = RegisterIn(username=arguments.username, password=_password(), email=arguments.email)
-        asyncio.run(make(wanted))
-    except ValidationError as error:
-        for one in error.errors(include_input=False, include_context=False):
-            print(f"{one['loc'][0]}: {one['msg'].removeprefix('Value error, ')}", file=sys.stderr)
-        return 1
-    except UsernameTaken:
-        print(f"The username {arguments.username} is taken. Choose another.", file=sys.stderr)
-        return 1
-    print(f"Created the account {wanted.username} with the role {arguments.role}.")
-    return 0
-
-
-def _password() -> str:
-    """Typed twice at a terminal, else the first line of the input. Never an argument: other users can see those."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    password = getpass("Password (8 to 128 characters): ")
-    if getpass("Repeat the password: ") != password:
-        raise SystemExit("The passwords do not match.")
-    return password
-
-
-def _sweep(settings: Settings, _: argparse.Namespace) -> int:
-    from app.main import sweep_once
-
-    print(f"Expired holds swept: {asyncio.run(sweep_once(_complete(settings)))}")
-    return 0
-
-
-def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
-    from app.main import import_once
-    from app.schemas.imports import FileWrong, read_layout_file
-    from app.schemas.problems.sentences import detail_of
-
-    if arguments.theater is not None and (arguments.name or arguments.timezone):
-        print("Use --name and --timezone only without --theater: that theater has them already.", file=sys.stderr)
-        return 2
-    try:
-        content = arguments.file.read_bytes()
-    except OSError as error:
-        print(f"{arguments.file} cannot be read: {error.strerror}", file=sys.stderr)
-        return 1
-    try:
-        file = read_layout_file(content)
-        what = (arguments.theater, arguments.name, arguments.timezone)
-        theater_id, seat_count = asyncio.run(import_once(_complete(settings), file, *what))
-    except FileWrong as wrong:
-        print(*(f"{arguments.file}: {complaint}" for complaint in wrong.complaints), sep="\n", file=sys.stderr)
-        return 1
-    except Refusal as refusal:
-        print(detail_of(refusal), file=sys.stderr)
-        return 1
-    print(f"Theater {theater_id} now has {seat_count} seats.")
-    return 0
-
-
-def _doctor(settings: Settings, _: argparse.Namespace) -> int:
-    return 0 if examine(settings) else 1
-
-
-def _openapi(settings: Settings, _: argparse.Namespace) -> int:
-    from app.main import create_app
-
-    print(json.dumps(create_app().openapi(), indent=2, ensure_ascii=False))
-    return 0
-
-
-def _reset(settings: Settings, _: argparse.Namespace) -> int:
-    for directory in remove_data(settings.usher_home):
-        print(f"Deleted Usher's data in {directory}")
-    return 0
-
-
-def _complete(settings: Settings) -> Settings:
-    """The settings, with the URLs and the secret of the embedded servers where none are set."""
-    if None not in (settings.database_url, settings.redis_url):
-        return settings
-    database_url, redis_url = urls_of(settings.usher_home)
-    own = {
-        "database_url": settings.database_url or database_url,
-        "redis_url": settings.redis_url or redis_url,
-        "jwt_secret": settings.jwt_secret or jwt_secret(settings.usher_home),
-    }
-    return settings.model_copy(update=own)
-
-
-def _database_url(settings: Settings) -> str:
-    """The URL of the database: DATABASE_URL, or the embedded PostgreSQL, which runs while `usher serve` runs."""
-    return settings.database_url or urls_of(settings.usher_home)[0]
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Nothing was started yet, so nothing has to be stopped."""
+    os._exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

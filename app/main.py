@@ -21,7 +21,7 @@ from app.adapters.redis_feed import RedisFeed
 from app.db.connections import must_be_durable, open_engine
 from app.db.errors import refusal_for
 from app.db.heartbeat import Heartbeat
-from app.db.revision import newest_revision, revision
+from app.db.revision import revision, revisions
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
 from app.http import openapi
@@ -327,7 +327,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         accounts=Accounts(engine, passwords, sessions, revocations, box_office),
         api_keys=ApiKeys(engine, revocations),
         customers=Customers(engine),
-        health=Health(partial(revision, engine), await asyncio.to_thread(newest_revision), cache.ping),
+        health=Health(partial(revision, engine), *await asyncio.to_thread(revisions), cache.ping),
         layouts=layouts,
         catalogue=catalogue,
         cache=cache,

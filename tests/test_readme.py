@@ -153,7 +153,7 @@ def commands() -> list[str]:
     """The commands outside the tour, one to a line, and those within sentences that begin with make."""
     others = README.replace(section("A tour"), "")
     in_blocks = [line for block in blocks(others) for line in block.splitlines() if line]
-    return [*in_blocks, *re.findall(r"`((?:[A-Z_]+=\S+ )?make [a-z ]+|python -m app [a-z -]+)`", README)]
+    return [*in_blocks, *re.findall(r"`((?:[A-Z_]+=\S+ )?make [a-z ]+|(?:python -m app|\./usher) [^`|]+)`", README)]
 
 
 @pytest.mark.parametrize("command", commands())
@@ -172,7 +172,7 @@ def test_a_command_can_be_typed_as_it_stands(command: str) -> None:
             compose_must_know(what)
         case ["cp", source, ".env"]:
             assert (ROOT / source).exists()
-        case ["python", "-m", "app", *what]:
+        case ["./usher", *what]:
             program_must_know(what)
         case _:
             assert command.startswith("export "), command
@@ -186,11 +186,31 @@ def compose_must_know(what: list[str]) -> None:
     match what:
         case ["up", *options]:
             assert set(options) <= {"--build", "--detach"}
-        case ["exec", service, "python", "-m", "app", *rest]:
+        case ["exec", service, "./usher", *rest]:
             assert service in services
+            assert " usher ./" in (ROOT / "Dockerfile").read_text()
             program_must_know(rest)
         case _:
             raise AssertionError(what)
+
+
+def test_usher_runs_from_any_directory_in_the_environment_that_make_creates(tmp_path: Path) -> None:
+    project, elsewhere = tmp_path / "a project", tmp_path / "elsewhere"
+    project.mkdir()
+    (elsewhere / "app").mkdir(parents=True)  # somebody else's, and in the way
+    for name in ("usher", "app"):
+        (project / name).symlink_to(ROOT / name)
+
+    before = subprocess.run([project / "usher", "doctor"], check=False, cwd=elsewhere, capture_output=True, text=True)
+    (project / ".venv").symlink_to(sys.prefix)
+    after = subprocess.run(
+        [project / "usher", "doctor"], check=False, cwd=elsewhere, env=clean(), capture_output=True, text=True
+    )
+
+    assert (before.returncode, before.stdout) == (1, "")
+    assert before.stderr == f"Usher is not installed here yet. Type: make -C '{project}' install\n"
+    assert (after.returncode, after.stderr) == (0, "")
+    assert after.stdout.startswith("ok")
 
 
 def program_must_know(what: list[str]) -> None:

@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -20,6 +21,20 @@ from sqlalchemy.pool import NullPool
 ADVISORY_LOCK: Final = 0x55736865  # "Ushe"; only migrations take it
 LOCK_TIMEOUT: Final = "3s"  # a migration that waits for a table makes everybody behind it wait too
 _INI: Final = Path(__file__).parents[2] / "alembic.ini"
+
+
+class CannotMigrate(Exception):
+    """The schema cannot be brought to this revision. The text says in one line why, and what to do."""
+
+
+class SchemaIsNewer(CannotMigrate):
+    """The database is at a revision that this release of Usher does not know: a newer release migrated it."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"The database schema is at revision {revision}, and this release of Usher ends at {head()}: a newer "
+            "release has upgraded it. Nothing was changed. Start that release, or a later one."
+        )
 
 
 async def upgrade(database_url: str, revision: str = "head") -> None:
@@ -30,14 +45,16 @@ async def upgrade(database_url: str, revision: str = "head") -> None:
         revision: the target; "head" is the newest.
 
     Raises:
+        SchemaIsNewer: a newer release has upgraded it.
+        CannotMigrate: there is no such revision.
         sqlalchemy.exc.DBAPIError: the database is not reachable, or a table was locked for longer than `LOCK_TIMEOUT`.
     """
-    await with_migration_lock(database_url, lambda connection: command.upgrade(_config(connection), revision))
+    await with_migration_lock(database_url, lambda connection: _migrate(command.upgrade, connection, revision))
 
 
 async def downgrade(database_url: str, revision: str) -> None:
     """Downgrade the schema to a revision; "base" removes everything. Raises as `upgrade` does."""
-    await with_migration_lock(database_url, lambda connection: command.downgrade(_config(connection), revision))
+    await with_migration_lock(database_url, lambda connection: _migrate(command.downgrade, connection, revision))
 
 
 async def check(database_url: str) -> None:
@@ -69,6 +86,11 @@ def head() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def known() -> frozenset[str]:
+    """All revisions that this version of Usher has. One that is not among them is of a newer version."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 async def with_migration_lock(database_url: str, work: Callable[[Connection], None]) -> None:
     """Do this work on a connection of its own, while no other process migrates.
 
@@ -88,6 +110,17 @@ async def with_migration_lock(database_url: str, work: Callable[[Connection], No
         # The lock ends with the session, whatever became of the work.
     finally:
         await engine.dispose()
+
+
+def _migrate(how: Callable[[Config, str], None], connection: Connection, revision: str) -> None:
+    found = current(connection)
+    if found is not None and found not in known():
+        raise SchemaIsNewer(found)
+    connection.rollback()  # the migrations begin transactions of their own
+    try:
+        how(_config(connection), revision)
+    except CommandError as error:
+        raise CannotMigrate(f"The schema cannot be migrated to {revision}: {str(error).splitlines()[0]}") from error
 
 
 def _config(connection: Connection | None = None) -> Config:

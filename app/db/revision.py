@@ -11,6 +11,6 @@ async def revision(engine: AsyncEngine) -> str | None:
         return await connection.run_sync(migrations.current)
 
 
-def newest_revision() -> str | None:
-    """The revision that this version of Usher needs. It reads files: ask once, at start."""
-    return migrations.head()
+def revisions() -> tuple[str | None, frozenset[str]]:
+    """The revision that this version of Usher needs, and all that it knows. It reads files: ask once, at start."""
+    return migrations.head(), migrations.known()

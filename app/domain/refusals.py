@@ -81,13 +81,15 @@ class UnknownSeats(Refusal):
 class SeatsUnavailable(Refusal):
     """All seats that cannot be taken, each with the reason.
 
-    The box office adds the screening's map version after the batch; the desk the labels of free seats, nearest first.
+    The box office adds the screening's map version after the batch; the desk the labels of free seats, nearest first,
+    and whether the buyer came without a token (they may hold the seats themselves, as the guest that they became).
     """
 
     code: ClassVar[str] = "seats-unavailable"
     seats: tuple[SeatInTheWay, ...]
     available_seats: tuple[str, ...] = ()
     map_version: int | None = field(default=None, repr=False)
+    came_without_token: bool = field(default=False, repr=False)
 
 
 @dataclass(slots=True, eq=False)

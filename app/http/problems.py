@@ -34,6 +34,7 @@ _NOT_MEMBERS: Final = {
     "revision",
     "standing",
     "map_version",
+    "came_without_token",
 }
 
 

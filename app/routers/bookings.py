@@ -56,7 +56,7 @@ async def book_seats(wanted: BookingIn, request: ApiRequest, buyer: Buyer, desk:
         call = context_of(request, person, wanted.booking_id)
         return told(await desk.confirm(person, wanted.reservation_id, call, payment.method, payment.token))
     call = context_of(request, buyer.person, wanted.booking_id)
-    meant = Meant(wanted.screening_id)
+    meant = Meant(wanted.screening_id, wanted.theater_id)
     return told(await desk.book(meant, wanted.names(), buyer, call, payment.method, payment.token))
 
 

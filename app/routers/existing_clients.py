@@ -43,7 +43,8 @@ async def list_free_seats(
 @ignores_unknown_parameters
 async def hold_seat(wanted: SeatAtOnceIn, buyer: Buyer, call: Call, desk: Desk) -> Reply:
     """Hold one seat; with an email and no token, as a guest of that email."""
-    return told(await desk.hold(Meant(), wanted.names(), buyer, call, wanted.email))
+    meant = Meant(wanted.screening_id, wanted.theater_id)
+    return told(await desk.hold(meant, wanted.names(), buyer, call, wanted.email))
 
 
 @router.post("/confirm", status_code=201)

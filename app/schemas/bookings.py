@@ -58,6 +58,9 @@ class BookingIn(NamesSeats, Strict):
     screening_id: Id | None = Field(
         None, description="The screening of the seats; not needed while only one is on sale."
     )
+    theater_id: Id | None = Field(
+        None, description="The theater of the seats; enough while one screening is on sale there."
+    )
     booking_id: BookingKey | None = Field(None, description="Used as the idempotency key if the header is not sent.")
     payment: PaymentIn | None = None
 
@@ -69,9 +72,10 @@ class BookingIn(NamesSeats, Strict):
     def _a_reservation_or_seats(self) -> Self:
         if (self.reservation_id is None) is not self.names_any_seats:
             raise PydanticCustomError("booking_what", "Send either reservation_id or seats.")
-        if self.reservation_id is not None and self.screening_id is not None:
+        if self.reservation_id is not None and (self.screening_id or self.theater_id) is not None:
             raise PydanticCustomError(
-                "booking_what", "Send reservation_id without screening_id: a reservation belongs to one screening."
+                "booking_what",
+                "Send reservation_id without screening_id or theater_id: a reservation belongs to one screening.",
             )
         return self
 

@@ -19,9 +19,11 @@ from app.schemas.seats import NamesSeats
 
 
 class SeatAtOnceIn(NamesSeats, Lenient):
-    """One seat. Without a token, `email` is the new guest's."""
+    """One seat, of this screening or theater if one is named. Without a token, `email` is the new guest's."""
 
     email: Email | None = None
+    screening_id: Id | None = None
+    theater_id: Id | None = None
 
 
 class ConfirmAsTheyDoIn(Lenient):

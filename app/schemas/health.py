@@ -10,7 +10,9 @@ class ChecksOut(BaseModel):
 
     postgresql: Literal["ok", "down"]
     redis: Literal["ok", "down"]
-    migrations: Literal["ok", "down"]
+    migrations: Literal["ok", "newer", "down"] = Field(
+        description="`newer`: a newer release has upgraded the schema, and this process serves on until it is replaced."
+    )
 
 
 class HealthOut(BaseModel):

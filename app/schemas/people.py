@@ -3,6 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from app.domain import usernames
 from app.domain.people import Role
@@ -25,8 +26,35 @@ Username = Annotated[
 Password = Annotated[str, Field(min_length=1, max_length=128, json_schema_extra={"format": "password"})]
 """A password to sign in with."""
 
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 128
+
+
+def _long_enough(password: str) -> str:
+    """Says what would do, but never what was sent."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise PydanticCustomError(
+            "string_too_short",
+            "The password needs at least {least} characters; this one has {given}. Try a few words.",
+            {"least": SHORTEST_PASSWORD, "given": len(password)},
+        )
+    if len(password) > LONGEST_PASSWORD:
+        raise PydanticCustomError(
+            "string_too_long",
+            "The password may have up to {most} characters; this one has {given}. Take a shorter one.",
+            {"most": LONGEST_PASSWORD, "given": len(password)},
+        )
+    return password
+
+
 NewPassword = Annotated[
-    str, Field(min_length=8, max_length=128, json_schema_extra={"format": "password"}, examples=["a long sentence"])
+    str,
+    AfterValidator(_long_enough),
+    Field(
+        description="8 to 128 characters of any kind; a few words are easy to remember.",
+        json_schema_extra={"format": "password", "minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD},
+        examples=["a long sentence"],
+    ),
 ]
 """A new password."""
 

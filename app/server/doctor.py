@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from app.adapters.embedded import running_process, urls_of
 from app.adapters.redis_version import redis_version
-from app.db.migrations import current, head
+from app.db.migrations import SchemaIsNewer, current, head, known
 from app.settings import Settings
 
 PACKAGES = ("fastapi", "starlette", "uvicorn", "sqlalchemy", "asyncpg", "redis", "pydantic")
@@ -71,6 +71,8 @@ async def _look_into(connection: AsyncConnection) -> str:
     if unsafe:
         raise Problem(f"{number}, but {', '.join(unsafe)} is off, so a crash can lose acknowledged bookings: set it on")
     has, newest = await connection.run_sync(current), head()
+    if has is not None and has not in known():
+        raise Problem(f"{number}, durable, but: {SchemaIsNewer(has)}")
     if has != newest:
-        raise Problem(f"{number}, durable, but its schema is at revision {has}, not {newest}: python -m app migrate")
+        raise Problem(f"{number}, durable, but its schema is at revision {has}, not {newest}: ./usher migrate")
     return f"{number}, durable, schema at revision {newest}"

@@ -6,6 +6,7 @@ get their settings from environment variables, which only this module writes.
 
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 import os
 import resource
@@ -14,24 +15,29 @@ import socket
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
+import asyncpg
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
 from app.adapters.embedded import EmbeddedError, EmbeddedServers, jwt_secret, running_process, start_servers
 from app.adapters.embedded.process import die_with_parent
-from app.db.migrations import upgrade
+from app.db.connections import NotDurable, must_be_durable
+from app.db.migrations import CannotMigrate, upgrade
+from app.logs import JsonLines
 from app.server.gc_freezing import Sparing
 from app.server.http_protocol import BoundedHttp
 from app.server.listening import bound, for_workers
 from app.server.websocket_protocol import LiveSocket
-from app.settings import EXIT_BAD_SETTING, Settings, read_settings
+from app.settings import EXIT_BAD_SETTING, LogFormat, Settings, read_settings
 
 GRACE_SECONDS: Final = 10  # the timeout of running requests at shutdown
 _WEBSOCKET_MAX: Final = 64 * 1024
@@ -60,10 +66,25 @@ def serve(settings: Settings) -> int:
             _prepare(settings, with_demo=servers.postgresql is not None if servers else False)
             return _run(settings, listener, _banner(settings, listener, servers))
     except (CannotServe, EmbeddedError) as reason:
-        print(reason, file=sys.stderr)
+        _say(str(reason), settings)
         return reason.exit_code if isinstance(reason, CannotServe) else 1
     except KeyboardInterrupt:
         return 0
+
+
+def reason_in_a_line(error: BaseException) -> str:
+    """What a connection, a driver or the database has to say, without what SQLAlchemy puts around it."""
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).splitlines()
+    return lines[0] if lines else "it does not answer in time (timeout)"
+
+
+def _say(reason: str, settings: Settings) -> None:
+    """The reason why it does not serve: one line, in the format of the log."""
+    if settings.log_format is LogFormat.JSON:
+        record = logging.LogRecord(__name__, logging.ERROR, __file__, 0, reason, None, None)
+        reason = JsonLines().format(record)
+    print(reason, file=sys.stderr)
 
 
 def worker() -> FastAPI:
@@ -99,17 +120,36 @@ class _ManyWorkers(Multiprocess):
         self.failed = False
         """A worker ended before it was listening: no worker can start."""
 
+    def keep_subprocess_alive(self) -> None:
+        with _deaf_to_ctrl_c():
+            super().keep_subprocess_alive()
+
     def init_processes(self) -> None:
-        super().init_processes()
+        with _deaf_to_ctrl_c():
+            super().init_processes()
         waiting = list(self.processes)
         while waiting and not self.should_exit.is_set():
             self.handle_signals()
-            if any(process.exitcode is not None for process in waiting):
+            if any(process.exitcode is not None for process in waiting) and not self.should_exit.is_set():
                 self.failed = True
                 self.should_exit.set()
             waiting = [process for process in waiting if not process.wait_until_ready(1, self.should_exit)]
         if not waiting:
             print(self._banner, flush=True)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are started in here never hear SIGINT, not even while Python loads: their parent stops them.
+
+    If the parent gets one meanwhile, it hears it at the end.
+    """
+    resource_tracker.ensure_running()  # it comes with the first process otherwise, and would end the blocking
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _open_as_many_as_allowed() -> None:
@@ -147,8 +187,10 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
         ended_badly = workers.failed or any(process.exitcode == EXIT_BAD_SETTING for process in workers.processes)
         return EXIT_BAD_SETTING if ended_badly else 0
     server = _OneWorker(config, banner)
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal that stopped it again
+    try:
         server.run([listener])
+    except KeyboardInterrupt:  # uvicorn raises the signal that stopped it again
+        return 0
     return 0 if server.started else EXIT_BAD_SETTING
 
 
@@ -209,26 +251,28 @@ def _prepare(settings: Settings, *, with_demo: bool) -> None:
     """Upgrade the schema and, with the embedded PostgreSQL, load the demo theaters.
 
     Raises:
-        CannotServe: PostgreSQL is not reachable, or refuses.
+        CannotServe: PostgreSQL is not reachable, refuses, is not durable, or has a schema of a newer release.
     """
     try:
         asyncio.run(_migrate(settings, with_demo=with_demo))
-    except (OSError, SQLAlchemyError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise CannotServe(f"PostgreSQL cannot be used: {str(cause).splitlines()[0]}") from error
+    except (CannotMigrate, NotDurable) as reason:
+        raise CannotServe(str(reason)) from reason
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
+        raise CannotServe(f"PostgreSQL cannot be used: {reason_in_a_line(error)}") from error
 
 
 async def _migrate(settings: Settings, *, with_demo: bool) -> None:
     url = settings.database_url or ""
-    await upgrade(url)
-    if with_demo:
-        from app.services.house.demo import load_demo
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        await must_be_durable(engine)
+        await upgrade(url)
+        if with_demo:
+            from app.services.house.demo import load_demo
 
-        engine = create_async_engine(url)
-        try:
             await load_demo(engine, datetime.now(UTC), settings, with_people=True)
-        finally:
-            await engine.dispose()
+    finally:
+        await engine.dispose()
 
 
 def _banner(settings: Settings, listener: socket.socket, servers: EmbeddedServers | None) -> str:
@@ -242,7 +286,7 @@ def _banner(settings: Settings, listener: socket.socket, servers: EmbeddedServer
         lines += [
             f'  Hold a seat       curl --json \'{{"seats": ["A1"]}}\' {url}/screenings/1/reservations',
             f"  See it            curl {url}/screenings/1/availability",
-            f"  Sign in           as demo or organizer, with the password {settings.demo_password}",
+            f"  Sign in           as demo, organizer or admin, with the password {settings.demo_password}",
         ]
     data = _shown(servers.data) if servers is not None else ""
     own_postgresql = servers is not None and servers.postgresql is not None

@@ -89,14 +89,14 @@ class Desk:
         screening_id = await self._screening(meant, seats, call)
         person = buyer.person or await self._people.guest_for(buyer, email)
         reservation_id = uuid_utils.uuid7()
-        answer = await self._take(screening_id, Hold(person, seats, reservation_id), call)
+        answer = await self._take(screening_id, Hold(person, seats, reservation_id), call, buyer)
         self._places[reservation_id.int] = screening_id
         return self._for_guest(answer, buyer)
 
     async def toggle(self, screening_id: int, seats: SeatNames, buyer: Buyer, call: CallContext) -> Answer:
         """Hold those of the seats that are available, release those that the buyer holds. Raises as `hold` does."""
         person = await self._people.guest_for(buyer)
-        answer = await self._take(screening_id, Toggle(person, seats, uuid_utils.uuid7()), call)
+        answer = await self._take(screening_id, Toggle(person, seats, uuid_utils.uuid7()), call, buyer)
         return self._for_guest(answer, buyer)
 
     async def release_all(self, screening_id: int, person: Person, call: CallContext) -> Answer:
@@ -155,7 +155,7 @@ class Desk:
         def book(booking_id: UUID, reference: str) -> Command:
             return Book(person, seats, booking_id, reference)
 
-        answer = await self._pay_and_book(screening_id, book, call, method, token)
+        answer = await self._pay_and_book(screening_id, book, call, method, token, buyer)
         return self._for_guest(answer, buyer)
 
     async def cancel(self, person: Person, booking_id: UUID, call: CallContext, seat_id: int | None = None) -> Answer:
@@ -183,12 +183,13 @@ class Desk:
         call: CallContext,
         method: str | None,
         token: str | None,
+        buyer: Buyer | None = None,
     ) -> Answer:
         """Charge, then book. If the booking fails, refund."""
         booking_id = uuid_utils.uuid7()
         reference = await self._payments.pay(booking_id, method, token)
         try:
-            answer = await self._take(screening_id, command(booking_id, reference), call)
+            answer = await self._take(screening_id, command(booking_id, reference), call, buyer)
         except Refusal:
             await self._payments.give_back(reference)
             raise
@@ -196,11 +197,12 @@ class Desk:
             await self._payments.give_back(reference)
         return answer
 
-    async def _take(self, screening_id: int, command: Command, call: CallContext) -> Answer:
+    async def _take(self, screening_id: int, command: Command, call: CallContext, buyer: Buyer | None = None) -> Answer:
         """As `_ask`, for commands that take seats: a refusal also says which seats are free."""
         try:
             return await self._ask(screening_id, command, call)
         except SeatsUnavailable as refusal:
+            refusal.came_without_token = buyer is not None and buyer.person is None
             taken = {seat.label for seat in refusal.seats}
             free = await self._free_labels(screening_id, refusal.seats[0].seat_id, refusal.map_version)
             refusal.available_seats = (

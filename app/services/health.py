@@ -1,7 +1,7 @@
 """Checks what Usher needs. Without PostgreSQL and its schema it is down; without Redis it is only slower."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -12,16 +12,21 @@ PATIENCE_SECONDS: Final = 1.0
 
 
 class Condition(StrEnum):
-    """The state of the whole, or of one part. A part is never degraded."""
+    """The state of the whole, or of one part. Only the whole is degraded, and only the schema is newer."""
 
     OK = "ok"
+    NEWER = "newer"
     DEGRADED = "degraded"
     DOWN = "down"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The state of each part. `migrations` is down if the schema is not the one that this version of Usher needs."""
+    """The state of each part.
+
+    `migrations` is newer if a newer version of Usher has upgraded the schema: an upgrade is under way, and this process
+    serves on until it is replaced. It is down if the schema is older than this version needs, or missing.
+    """
 
     postgresql: Condition
     redis: Condition
@@ -42,10 +47,12 @@ class Health:
         self,
         revision: Callable[[], Awaitable[str | None]],
         newest_revision: str | None,
+        known_revisions: Collection[str],
         ping_cache: Callable[[], Awaitable[bool]],
     ) -> None:
         self._revision = revision
         self._newest_revision = newest_revision
+        self._known_revisions = known_revisions
         self._ping_cache = ping_cache
 
     async def report(self) -> Report:
@@ -55,8 +62,13 @@ class Health:
         return Report(
             postgresql=_condition(answered),
             redis=_condition(cache == (True, True)),
-            migrations=_condition(answered and found == self._newest_revision),
+            migrations=self._schema(found) if answered else Condition.DOWN,
         )
+
+    def _schema(self, revision: str | None) -> Condition:
+        if revision is not None and revision not in self._known_revisions:
+            return Condition.NEWER
+        return _condition(revision == self._newest_revision)
 
 
 async def _within_patience(asked: Awaitable[T]) -> tuple[bool, T | None]:

@@ -9,7 +9,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.adapters.embedded import EmbeddedServers
-from app.db.migrations import ADVISORY_LOCK, check, current_and_head, downgrade, head, upgrade, with_migration_lock
+from app.db.migrations import (
+    ADVISORY_LOCK,
+    CannotMigrate,
+    SchemaIsNewer,
+    check,
+    current_and_head,
+    downgrade,
+    head,
+    upgrade,
+    with_migration_lock,
+)
 from app.db.schema import metadata
 
 
@@ -58,6 +68,24 @@ async def test_whoever_comes_second_starts_when_the_first_is_done(url: str) -> N
 
     await second
     assert await current_and_head(url) == (head(), head())
+
+
+async def test_a_schema_of_a_newer_release_is_left_as_it_is(url: str) -> None:
+    await upgrade(url)
+    connection = await connect(url)
+    await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    await connection.close()
+
+    for migrating in (upgrade(url), upgrade(url, "0001"), downgrade(url, "base")):
+        with pytest.raises(SchemaIsNewer, match="revision 9999"):
+            await migrating
+
+    assert await current_and_head(url) == ("9999", head())
+
+
+async def test_a_revision_that_does_not_exist_is_named_in_one_line(url: str) -> None:
+    with pytest.raises(CannotMigrate, match=r"^The schema cannot be migrated to 77[^\n]+$"):
+        await upgrade(url, "77")
 
 
 async def test_a_migration_gives_up_on_a_table_that_stays_locked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

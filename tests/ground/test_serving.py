@@ -1,5 +1,6 @@
 """`python -m app serve`, as somebody would start and end it."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -11,12 +12,23 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import asyncpg
+import orjson
 import pytest
 
+from app.adapters.embedded import EmbeddedServers, urls_of
 from app.adapters.embedded.process import ON_LINUX
+from app.db.migrations import upgrade
 from app.settings import Settings
 
 Serve = Callable[..., "subprocess.Popen[str]"]
+
+AWAY = {
+    "DATABASE_URL": "postgresql://usher:geheim@127.0.0.1:1/usher",
+    "REDIS_URL": "redis://127.0.0.1:1",
+    "JWT_SECRET": "k3Jq8mWz5TnXv2RbY7cLd0PfHs4GtA9e",
+}
+"""Servers that are not there, and a password that nobody may read."""
 
 
 def clean() -> dict[str, str]:
@@ -30,9 +42,10 @@ def serve(home: Path) -> Iterator[Serve]:
     """Start the program with settings; whatever still runs at the end is ended."""
     with contextlib.ExitStack() as ends:
 
-        def start(*words: str, **settings: str) -> "subprocess.Popen[str]":
+        def start(*words: str, typed: str | None = None, **settings: str) -> "subprocess.Popen[str]":
             process = subprocess.Popen(
                 [sys.executable, "-m", "app", *(words or ("serve",))],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -40,6 +53,10 @@ def serve(home: Path) -> Iterator[Serve]:
                 start_new_session=True,
             )
             ends.callback(end, process)
+            assert process.stdin is not None
+            process.stdin.write(typed or "")
+            process.stdin.close()
+            process.stdin = None
             return process
 
         yield start
@@ -78,6 +95,12 @@ def is_there(url: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
+
+
+def read(url: str) -> bytes:
+    """What it answers with 200."""
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (our own server)
+        return bytes(answer.read())
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -208,8 +231,156 @@ def test_reset_refuses_while_it_runs_and_removes_the_data_after(serve: Serve, ho
     while_running.communicate()
     process.terminate()
     process.communicate()
-    after = serve("reset")
+    after = serve("reset", "--yes")
     after.communicate()
 
     assert (while_running.returncode, after.returncode) == (1, 0)
     assert not home.exists()
+
+
+@pytest.mark.parametrize(("typed", "deletes"), [("yes\n", True), ("no\n", False), ("", False)])
+def test_reset_asks_before_it_deletes(serve: Serve, home: Path, typed: str, deletes: bool) -> None:
+    home.mkdir(parents=True)
+    (home / "jwt-secret").write_text("a secret")
+
+    reset = serve("reset", typed=typed)
+    said, _ = reset.communicate()
+
+    assert str(home) in said.splitlines()[0]
+    assert (reset.returncode, home.exists()) == ((0, False) if deletes else (1, True))
+
+
+def test_reset_never_touches_anything_while_the_data_is_somewhere_else(serve: Serve, home: Path) -> None:
+    home.mkdir(parents=True)
+    (home / "jwt-secret").write_text("a secret")
+
+    reset = serve("reset", "--yes", **AWAY)
+    _, complained = reset.communicate()
+
+    assert reset.returncode == 1
+    assert complained.startswith("DATABASE_URL is set, so nothing was deleted")
+    assert (home / "jwt-secret").exists()
+
+
+def test_whoever_reads_no_further_is_no_lost_postgresql(serve: Serve) -> None:
+    process = serve("openapi")
+    assert process.stdout is not None
+    process.stdout.close()
+
+    process.wait()
+
+    assert process.stderr is not None
+    assert (process.returncode, process.stderr.read()) == (141, "")
+
+
+# --- Ctrl-C at any time ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("workers", "passed"),
+    [("1", "argparse"), ("1", "pydantic"), ("1", "app.services.house.demo"), ("1", "app.main"), ("2", "app.routers")],
+)
+def test_ctrl_c_while_it_loads_ends_it_without_a_traceback(serve: Serve, workers: str, passed: str) -> None:
+    process = serve(WEB_CONCURRENCY=workers, PYTHONVERBOSE="1")
+    assert process.stderr is not None
+    heard = [next(line for line in process.stderr if re.match(rf"import '{passed}[.']", line))]
+
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody in the foreground hears it
+    heard += process.stderr
+    process.communicate()
+
+    assert process.returncode in {0, 130}
+    assert "Traceback" not in "".join(heard)
+
+
+# --- what it says when it cannot serve -------------------------------------------------------------------------------
+
+
+def line_of(process: "subprocess.Popen[str]") -> str:
+    """The only line that it complains with, before it ends with 1."""
+    _, complained = process.communicate()
+    assert (process.returncode, complained.count("\n")) == (1, 1), complained
+    return complained
+
+
+async def change(servers: EmbeddedServers, statement: str) -> None:
+    connection = await asyncpg.connect((servers.database_url or "").replace("+asyncpg", ""))
+    await connection.execute(statement)
+    await connection.close()
+
+
+def given(servers: EmbeddedServers) -> dict[str, str]:
+    """The settings of somebody who has a PostgreSQL already."""
+    return AWAY | {"DATABASE_URL": servers.database_url or ""}
+
+
+async def test_a_postgresql_that_may_forget_is_refused_in_one_line(
+    serve: Serve, start: Callable[..., EmbeddedServers]
+) -> None:
+    servers = start(valkey=False)
+    await change(servers, "ALTER DATABASE usher SET synchronous_commit = off")
+
+    said = line_of(serve(**given(servers)))
+
+    assert said.startswith("PostgreSQL runs with synchronous_commit = off")
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+async def test_a_schema_of_a_newer_release_is_named_in_one_line_with_what_to_do(
+    serve: Serve, start: Callable[..., EmbeddedServers], command: str
+) -> None:
+    servers = start(valkey=False)
+    await upgrade(servers.database_url or "")
+    await change(servers, "UPDATE alembic_version SET version_num = '9999'")
+
+    said = line_of(serve(command, **given(servers)))
+
+    assert said.startswith("The database schema is at revision 9999")
+    assert "Start that release, or a later one." in said
+
+
+async def test_the_doctor_advises_nothing_that_fails_on_a_newer_schema(
+    serve: Serve, start: Callable[..., EmbeddedServers]
+) -> None:
+    servers = start(valkey=False)
+    await upgrade(servers.database_url or "")
+    await change(servers, "UPDATE alembic_version SET version_num = '9999'")
+
+    doctor = serve("doctor", **given(servers))
+    said, _ = doctor.communicate()
+
+    [line] = [line for line in said.splitlines() if line.startswith("problem  PostgreSQL")]
+    assert doctor.returncode == 1
+    assert "9999" in line
+    assert "migrate" not in line
+
+
+async def test_a_running_process_serves_on_when_the_schema_is_newer(serve: Serve, home: Path) -> None:
+    url = url_of(serve())
+    connection = await asyncpg.connect(urls_of(home)[0].replace("+asyncpg", ""))
+    await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    await connection.close()
+
+    health = orjson.loads(await asyncio.to_thread(read, f"{url}/health/ready"))
+
+    assert (health["status"], health["checks"]["migrations"]) == ("ok", "newer")
+
+
+@pytest.mark.parametrize("setting", ["database", "role"])
+async def test_a_database_that_does_not_exist_is_said_in_one_line(
+    serve: Serve, start: Callable[..., EmbeddedServers], setting: str
+) -> None:
+    url = start(valkey=False).database_url or ""
+    wrong = url.replace("/usher?", "/nowhere?") if setting == "database" else url.replace("//usher@", "//nobody@")
+
+    said = line_of(serve(**AWAY | {"DATABASE_URL": wrong}))
+
+    assert said.startswith("PostgreSQL cannot be used:")
+    assert "does not exist" in said
+
+
+def test_with_a_log_in_json_the_line_is_json(serve: Serve) -> None:
+    said = orjson.loads(line_of(serve(LOG_FORMAT="json", **AWAY)))
+
+    assert said["level"] == "error"
+    assert said["message"].startswith("PostgreSQL cannot be used:")

@@ -95,6 +95,23 @@ async def test_what_is_wrong_is_named_and_a_password_never_repeated(
     assert str(wanted["password"]) not in str(problem) + caplog.text
 
 
+@pytest.mark.parametrize(
+    ("password", "says"),
+    [
+        ("secret", "The password needs at least 8 characters; this one has 6. Try a few words."),
+        ("x" * 129, "The password may have up to 128 characters; this one has 129. Take a shorter one."),
+    ],
+)
+async def test_a_password_that_does_not_do_is_told_what_does(nobody: Visitor, password: str, says: str) -> None:
+    wanted = {"username": "ada", "password": password}
+
+    problem = refused(await nobody.post("/auth/register", wanted), 422, "validation", "errors")
+
+    assert says in problem["detail"]
+    assert [one["message"] for one in problem["errors"]] == [says]
+    assert password not in str(problem)
+
+
 async def test_a_password_of_a_megabyte_is_refused_unread(nobody: Visitor) -> None:
     wanted = {"username": "ada", "password": "x" * 1_000_000}
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.conftest import OpenApp
 from tests.routers.visitors import BASES, MOMENT, Database, Visitor, guest, labels, refused, time_passes, told
 
@@ -128,6 +130,41 @@ async def test_a_label_is_enough_while_one_screening_is_on_sale(nobody: Visitor,
     await database.execute("UPDATE screenings SET sales_close_at = now() WHERE id > 1")
 
     assert labels(told(await nobody.post("/reserve", {"seat": "A1"}), 201)["seats"]) == ["A1"]
+
+
+@pytest.mark.parametrize("path", ["/reserve", "/bookings"])
+async def test_the_screening_that_was_asked_for_may_be_said(nobody: Visitor, path: str) -> None:
+    asked = refused(await nobody.post(path, {"seat": "A1"}), 422, "screening-required", "screenings")
+    screening_id = asked["screenings"][0]["id"]
+
+    taken = told(await nobody.post(path, {"seat": "A1", "screening_id": screening_id}), 201)
+
+    assert (taken["screening_id"], labels(taken["seats"])) == (screening_id, ["A1"])
+
+
+@pytest.mark.parametrize("path", ["/reserve", "/bookings"])
+async def test_the_theater_is_enough_if_one_screening_is_on_sale_there(nobody: Visitor, path: str) -> None:
+    assert told(await nobody.post(path, {"seat": "A1", "theater_id": 1}), 201)["screening_id"] == 1
+
+    refused(await nobody.post(path, {"seat": "A1", "theater_id": 2}), 422, "screening-required", "screenings")
+    refused(await nobody.post(path, {"seat": "A1", "theater_id": 2, "screening_id": 1}), 404, "not-found")
+
+
+async def test_who_holds_a_seat_and_forgot_the_token_is_told_what_proves_it(nobody: Visitor, ada: Visitor) -> None:
+    wanted = {"seat": "A1", "theater_id": 1}
+    held = told(await nobody.post("/reserve", wanted), 201)
+
+    forgotten = refused(
+        await nobody.post("/theaters/1/book", {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats"
+    )
+    another = refused(
+        await ada.post("/theaters/1/book", {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats"
+    )
+    booked = await Visitor(nobody.client, held["guest_token"]).post("/theaters/1/book", {"seat": "A1"})
+
+    assert "guest_token" in forgotten["detail"]
+    assert "guest_token" not in another["detail"]
+    assert told(booked, 201)["status"] == "confirmed"
 
 
 async def test_a_wrong_seat_lists_the_ones_that_are_free(ada: Visitor) -> None:

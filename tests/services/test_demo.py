@@ -168,9 +168,11 @@ async def test_the_demo_people_are_always_the_same(engine: AsyncEngine, settings
     assert await people(engine) == [
         (1, "demo", "demo@example.org", "customer", False),
         (2, "organizer", "organizer@example.org", "organizer", False),
+        (3, "admin", "admin@example.org", "admin", False),
     ]
     assert await may_sign_in(engine, "demo", "usher-demo")
     assert await may_sign_in(engine, "organizer", "usher-demo")
+    assert await may_sign_in(engine, "admin", "usher-demo")
 
 
 async def test_there_are_none_unless_the_database_is_our_own(engine: AsyncEngine, settings: Settings) -> None:
@@ -185,7 +187,7 @@ async def test_another_password_counts_from_the_next_loading_on(engine: AsyncEng
     another = settings.model_copy(update={"demo_password": "another sentence"})
     await load_demo(engine, datetime.now(UTC), another, with_people=True)
 
-    assert len(await people(engine)) == 2
+    assert len(await people(engine)) == 3
     assert await may_sign_in(engine, "demo", "another sentence")
     assert await rows(engine, "SELECT DISTINCT era FROM users") == [(1,)], "whoever is signed in is signed out"
 

@@ -61,6 +61,14 @@ _CHANGE_PASSWORD = text(f"""
      WHERE id = :id AND password_hash = :old AND deleted_at IS NULL
     RETURNING id, era, spared_session_id
 """)  # noqa: S608 - our own names
+_RESET_PASSWORD = text(f"""
+    UPDATE users SET password_hash = :new, {_NEW_ERA}, spared_session_id = NULL
+     WHERE username_key = :key AND deleted_at IS NULL RETURNING id
+""")  # noqa: S608 - our own names
+_SET_ROLE = text(f"""
+    UPDATE users SET role = :role, {_NEW_ERA}, spared_session_id = NULL
+     WHERE username_key = :key AND deleted_at IS NULL RETURNING id
+""")  # noqa: S608 - our own names
 _DELETE = text(f"""
     UPDATE users
        SET username = NULL, username_key = NULL, email = NULL, password_hash = NULL, deleted_at = clock_timestamp(),
@@ -129,6 +137,16 @@ async def change_password(
     given = {"id": user_id, "old": old, "new": new, "spared_session_id": spared_session_id}
     row = (await connection.execute(_CHANGE_PASSWORD, given)).one_or_none()
     return Era(*row) if row else None
+
+
+async def reset_password(connection: AsyncConnection, username_key: str, new: str) -> bool:
+    """Store the hash of a new password and begin an era without sessions; False if there is no such account."""
+    return (await connection.execute(_RESET_PASSWORD, {"key": username_key, "new": new})).one_or_none() is not None
+
+
+async def set_role(connection: AsyncConnection, username_key: str, role: str) -> bool:
+    """Change the role and begin an era without sessions; False if there is no such account."""
+    return (await connection.execute(_SET_ROLE, {"key": username_key, "role": role})).one_or_none() is not None
 
 
 async def delete(connection: AsyncConnection, user_id: int, old: str | None) -> Era | None:

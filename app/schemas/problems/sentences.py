@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from app.domain import refusals
 from app.domain.reservations import ReservationStatus
+from app.domain.seats import SeatStatus
 from app.schemas.format import faults
 from app.schemas.format.moments import moment
 from app.schemas.problems.kinds import KINDS
@@ -57,9 +58,17 @@ def _unknown_seats(error: refusals.UnknownSeats) -> str:
     return f"{said} Choose one from the seat map."
 
 
+_MAYBE_YOURS: Final = (
+    " Do you hold it yourself? The guest_token in the answer to your hold proves it: send it as "
+    "Authorization: Bearer <guest_token>."
+)
+
+
 @_says(refusals.SeatsUnavailable)
 def _seats_unavailable(error: refusals.SeatsUnavailable) -> str:
     said = f"{_are([seat.label for seat in error.seats])} not available. Nothing was changed."
+    if error.came_without_token and any(seat.status is SeatStatus.RESERVED for seat in error.seats):
+        said += _MAYBE_YOURS
     if error.available_seats:
         return f"{said} Choose other seats; free nearby: {', '.join(error.available_seats[:5])}."
     return f"{said} No other seat is free now. Try again later, or choose another screening."

@@ -1,4 +1,4 @@
-"""The demo: three theaters with screenings on sale, so that a newcomer can hold a seat at once; and two users.
+"""The demo: three theaters with screenings on sale, so that a newcomer can hold a seat at once; and three users.
 
 It is loaded into an empty database, always with the same ids. When the screenings of a theater are over, the next load
 puts new ones on sale. What organizers have changed is left alone.
@@ -81,7 +81,7 @@ HOUSES = (
 )
 
 
-PEOPLE = {"demo": Role.CUSTOMER, "organizer": Role.ORGANIZER}
+PEOPLE = {"demo": Role.CUSTOMER, "organizer": Role.ORGANIZER, "admin": Role.ADMIN}
 """The demo users. Everybody knows their password, so they exist only in the embedded PostgreSQL."""
 
 

@@ -12,23 +12,11 @@ from app.domain.box_office.commands import ReleaseAll
 from app.domain.people import Person, Role
 from app.domain.refusals import Forbidden, NotFound, Unauthenticated, UsernameTaken
 from app.schemas.format.faults import mistake
-from app.schemas.people import RegisterIn
 from app.schemas.problems import reasons
 from app.services.box_office.office import BoxOffice
-from app.services.people.passwords import SCHEME, Passwords, normal
+from app.services.people.passwords import Passwords
 from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions, Welcome
-
-
-async def appoint(engine: AsyncEngine, wanted: RegisterIn, role: Role) -> int:
-    """Create an account with a role, and return its id. Only for the command line: nobody gets a role over the network.
-
-    Raises UsernameTaken.
-    """
-    hashed = SCHEME.hash(normal(wanted.password))
-    async with engine.begin() as connection:
-        key = usernames.key(wanted.username)
-        return await accounts.insert_account(connection, wanted.username, key, wanted.email, hashed, role)
 
 
 class Accounts:

@@ -1,0 +1,224 @@
+"""The commands: `usher serve`, and those that operators run by hand. Each is one function."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, running_process, urls_of
+from app.db.connections import NotDurable
+from app.db.migrations import CannotMigrate, current_and_head, downgrade, upgrade
+from app.domain.people import Role
+from app.domain.refusals import Refusal
+from app.server import appointing
+from app.server.doctor import examine
+from app.server.serving import reason_in_a_line, serve
+from app.settings import Settings, settings_or_exit
+
+EXIT_UNHEARD: Final = 141
+"""Nobody reads the output any more: what a shell says of a program that SIGPIPE ended."""
+
+Command = Callable[[Settings, argparse.Namespace], int]
+
+
+def run(words: list[str] | None = None) -> int:
+    """Run one command, by default the one of the command line. Returns the exit code."""
+    arguments = _parser().parse_args(words)
+    command: Command = arguments.command
+    try:
+        code = command(settings_or_exit(), arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has had enough (`| head`). What is left unsaid must not be tried again at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNHEARD
+    except (EmbeddedError, CannotMigrate, NotDurable) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
+        print(f"PostgreSQL cannot be used: {reason_in_a_line(error)}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="usher", description="Seat reservations. Settings come from environment variables: see .env.example."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, command: Command, explanation: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=explanation, description=explanation)
+        added.set_defaults(command=command)
+        return added
+
+    add("serve", _serve, "start the service, with its own PostgreSQL and Valkey where no URL is set")
+    migrate = add("migrate", _migrate, "upgrade the database schema")
+    migrate.add_argument("--to", metavar="REVISION", default="head", help="the revision to migrate to; default: head")
+    add("demo", _demo, "load the demo theaters, unless they are there already")
+    appoint = add("create-organizer", _create_organizer, "create an account with a role; asks for its password")
+    appoint.add_argument("username")
+    appoint.add_argument(
+        "--role", choices=("staff", "organizer", "admin"), default="organizer", help="default: organizer"
+    )
+    appoint.add_argument("--email")
+    appoint.add_argument("--reset-password", action="store_true", help="set a new password of an account that exists")
+    promote = add("set-role", _set_role, "change the role of an account")
+    promote.add_argument("username")
+    promote.add_argument("role", choices=[role.value for role in Role])
+    add("sweep", _sweep, "run the sweeper once: end expired holds, delete old keys and events")
+    importing = add("import-layout", _import_layout, "import the seats of a theater from JSON, CSV or a pretix plan")
+    importing.add_argument("file", metavar="FILE", type=Path)
+    importing.add_argument("--theater", metavar="ID", type=int, help="the theater; default: a new one is created")
+    importing.add_argument("--name", help="name of the new theater; default: the one in the file")
+    importing.add_argument(
+        "--timezone", help="time zone of the new theater, such as Europe/Berlin; default: the one in the file"
+    )
+    add("doctor", _doctor, "check PostgreSQL, Valkey and the database schema")
+    add("openapi", _openapi, "print the OpenAPI document")
+    reset = add("reset", _reset, "delete the data of the embedded servers, after asking")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    return parser
+
+
+def _serve(settings: Settings, _: argparse.Namespace) -> int:
+    return serve(settings)
+
+
+def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
+    url = _database_url(settings)
+    going_down = arguments.to == "base" or arguments.to.startswith("-")
+    asyncio.run(downgrade(url, arguments.to) if going_down else upgrade(url, arguments.to))
+    print(f"The database schema is at revision {asyncio.run(current_and_head(url))[0] or 'base'}.")
+    return 0
+
+
+def _demo(settings: Settings, _: argparse.Namespace) -> int:
+    from app.services.house.demo import load_demo
+
+    async def load() -> None:
+        engine = create_async_engine(_database_url(settings))
+        try:
+            await load_demo(engine, datetime.now(UTC), settings, with_people=settings.is_embedded)
+        finally:
+            await engine.dispose()
+
+    asyncio.run(load())
+    print("The demo theaters are loaded.")
+    return 0
+
+
+def _create_organizer(settings: Settings, arguments: argparse.Namespace) -> int:
+    url = _database_url(settings)
+    if arguments.reset_password:
+        return appointing.reset_password(url, arguments.username)
+    return appointing.create(url, arguments.username, Role(arguments.role), arguments.email)
+
+
+def _set_role(settings: Settings, arguments: argparse.Namespace) -> int:
+    return appointing.set_role(_database_url(settings), arguments.username, Role(arguments.role))
+
+
+def _sweep(settings: Settings, _: argparse.Namespace) -> int:
+    from app.main import sweep_once
+
+    print(f"Expired holds swept: {asyncio.run(sweep_once(_complete(settings)))}")
+    return 0
+
+
+def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.main import import_once
+    from app.schemas.imports import FileWrong, read_layout_file
+    from app.schemas.problems.sentences import detail_of
+
+    if arguments.theater is not None and (arguments.name or arguments.timezone):
+        print("Use --name and --timezone only without --theater: that theater has them already.", file=sys.stderr)
+        return 2
+    try:
+        content = arguments.file.read_bytes()
+    except OSError as error:
+        print(f"{arguments.file} cannot be read: {error.strerror}", file=sys.stderr)
+        return 1
+    try:
+        file = read_layout_file(content)
+        what = (arguments.theater, arguments.name, arguments.timezone)
+        theater_id, seat_count = asyncio.run(import_once(_complete(settings), file, *what))
+    except FileWrong as wrong:
+        print(*(f"{arguments.file}: {complaint}" for complaint in wrong.complaints), sep="\n", file=sys.stderr)
+        return 1
+    except Refusal as refusal:
+        print(detail_of(refusal), file=sys.stderr)
+        return 1
+    print(f"Theater {theater_id} now has {seat_count} seats.")
+    return 0
+
+
+def _doctor(settings: Settings, _: argparse.Namespace) -> int:
+    return 0 if examine(settings) else 1
+
+
+def _openapi(settings: Settings, _: argparse.Namespace) -> int:
+    from app.main import create_app
+
+    print(json.dumps(create_app().openapi(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _reset(settings: Settings, arguments: argparse.Namespace) -> int:
+    home = settings.usher_home.expanduser()
+    if settings.database_url is not None:
+        print(
+            "DATABASE_URL is set, so nothing was deleted. "
+            f"To delete what an embedded PostgreSQL has left in {home}, unset DATABASE_URL first.",
+            file=sys.stderr,
+        )
+        return 1
+    if not home.exists():
+        print(f"There is no data in {home}.")
+        return 0
+    if running_process(home) is None and not arguments.yes and not _agrees(home):
+        print("Nothing was deleted.", file=sys.stderr)
+        return 1
+    for directory in remove_data(settings.usher_home):
+        print(f"Deleted Usher's data in {directory}")
+    return 0
+
+
+def _agrees(home: Path) -> bool:
+    """Whether somebody at the terminal types yes. Without an answer: no."""
+    print(
+        f"This deletes all data in {home.resolve()}: theaters, bookings, accounts. Type yes to go on: ",
+        end="",
+        flush=True,
+    )
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        print()
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def _complete(settings: Settings) -> Settings:
+    """The settings, with the URLs and the secret of the embedded servers where none are set."""
+    if None not in (settings.database_url, settings.redis_url):
+        return settings
+    database_url, redis_url = urls_of(settings.usher_home)
+    own = {
+        "database_url": settings.database_url or database_url,
+        "redis_url": settings.redis_url or redis_url,
+        "jwt_secret": settings.jwt_secret or jwt_secret(settings.usher_home),
+    }
+    return settings.model_copy(update=own)
+
+
+def _database_url(settings: Settings) -> str:
+    """The URL of the database: DATABASE_URL, or the embedded PostgreSQL, which runs while `usher serve` runs."""
+    return settings.database_url or urls_of(settings.usher_home)[0]
