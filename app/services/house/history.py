@@ -33,7 +33,7 @@ class History:
 
     async def blocks(self, screening_id: int) -> bytes:
         """The blocked seats of a screening with their reasons, as JSON. Raises NotFound."""
-        theater_id = (await self._catalogue.screening(screening_id)).screening.theater_id
-        layout = await self._layouts.at(theater_id, 0)
+        listed = await self._catalogue.screening(screening_id)
+        layout = await self._layouts.at(listed.screening.theater_id, listed.layout_revision)
         async with self._engine.connect() as connection:
             return blocks_json(await history.blocked(connection, screening_id), layout)
