@@ -115,6 +115,8 @@ async def rehearse() -> dict[str, list[str]]:
     await _holds(rehearsal, played)
     await _seats_of_the_house(rehearsal, played)
     await _bookings(rehearsal, played)
+    newcomer = Person(4, is_guest=True, is_new=True)
+    await rehearsal.ask("hold, without a token", Played(), _hold(rehearsal, 1, newcomer))
     await rehearsal.ask("hold, after rivals were met", Played(), _hold(rehearsal, 1), with_lock=True)
     limited = Played(facts=FACTS._replace(max_active_reservations_per_user=3))
     await rehearsal.ask("hold, in a screening that limits each buyer", limited, _hold(rehearsal, 1), with_lock=True)

@@ -1,8 +1,9 @@
 """The schema on one page. Migrations repeat it; `alembic check` compares the two.
 
 Every table that a seat transaction writes has `screening_id` first in its primary key and in every unique constraint,
-so that one screening's rows can live on one node (docs/architecture.md, past one machine). The named constraints repeat
-the rules of `domain/` that must never break, each with its reason.
+so that one screening's rows can live on one node (docs/architecture.md, past one machine); all but `users`, where a new
+guest comes with what they take. The named constraints repeat the rules of `domain/` that must never break, each with
+its reason.
 """
 
 from sqlalchemy import (

@@ -26,13 +26,15 @@ class KeyScope(StrEnum):
 class Person:
     """An authenticated caller. A guest is a customer without a password.
 
-    `scopes` None: everything that the role allows; an API key may be allowed less.
+    `scopes` None: everything that the role allows; an API key may be allowed less. `is_new`: a guest whom nobody knows
+    yet; they are written down together with what they take, and else never.
     """
 
     id: int
     role: Role = Role.CUSTOMER
     is_guest: bool = False
     scopes: frozenset[KeyScope] | None = None
+    is_new: bool = False
 
     def may(self, scope: KeyScope) -> bool:
         """Whether the scope allows this call. Users have all scopes, API keys only their own."""

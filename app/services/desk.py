@@ -29,7 +29,7 @@ from app.domain.box_office.commands import (
 )
 from app.domain.idempotency import Key
 from app.domain.people import Person
-from app.domain.refusals import NotFound, Refusal, SeatsUnavailable, UnknownSeats
+from app.domain.refusals import Busy, NotFound, Refusal, SeatsUnavailable, UnknownSeats
 from app.domain.seats import SeatNames
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
@@ -86,12 +86,28 @@ class Desk:
 
         Raises what domain.holding.hold raises, NotFound, ScreeningRequired and Busy.
         """
+        if email is not None and buyer.person is None:
+            return await self._hold_with_email(meant, seats, email, call)
         screening_id = await self._screening(meant, seats, call)
-        person = buyer.person or await self._people.guest_for(buyer, email)
+        person = buyer.person or await self._people.guest_for(buyer)
         reservation_id = uuid_utils.uuid7()
         answer = await self._take(screening_id, Hold(person, seats, reservation_id), call, buyer)
         self._places[reservation_id.int] = screening_id
         return self._for_guest(answer, buyer)
+
+    async def _hold_with_email(self, meant: Meant, seats: SeatNames, email: str, call: CallContext) -> Answer:
+        """Hold seats for a new guest with this email. If they get nothing, nobody remembers them."""
+        guest = await self._people.guest_with(email)
+        try:
+            answer = await self.hold(meant, seats, Buyer(guest), call)
+        except Busy:
+            raise  # it may have happened
+        except Refusal:
+            await self._people.forget(guest)
+            raise
+        if answer.user_id != guest.id:
+            await self._people.forget(guest)
+        return self._for_guest(answer, Buyer())
 
     async def toggle(self, screening_id: int, seats: SeatNames, buyer: Buyer, call: CallContext) -> Answer:
         """Hold those of the seats that are available, release those that the buyer holds. Raises as `hold` does."""

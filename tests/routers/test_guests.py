@@ -1,6 +1,7 @@
 """Nobody signed in: a call that takes seats makes a guest, and its answer carries the token for what comes next."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import jwt
 
@@ -103,3 +104,51 @@ async def test_a_guests_email_opens_nothing_of_an_earlier_guest(ada: Visitor) ->
     assert (await again.read("/reservations"))["items"] == []
     refused(await again.get(f"/reservations/{held['id']}"), 404, "not-found")
     refused(await again.post("/confirm", {"email": "ada@example.org", "seat_id": 1}), 404, "not-found")
+
+
+# --- a guest is written down when something is
+
+
+async def users_written(database: Database) -> int:
+    return int(await database.fetchval("SELECT count(*) FROM users"))
+
+
+async def test_who_gets_nothing_leaves_nothing(nobody: Visitor, ada: Visitor, database: Database) -> None:
+    for label in ("A1", "A2", "A3", "A4", "A5", "A6", "A7"):
+        await ada.hold(label)
+    before = await users_written(database)
+
+    for path, body in TAKING:
+        assert (await nobody.post(path, body)).status_code == 409
+    for path in (HOLD, f"{HOLD}/toggle", "/theaters/1/reserve", "/theaters/1/book"):
+        assert (await nobody.post(path, {"seat": "Z99"})).status_code == 404
+    assert (await nobody.post("/screenings/9999/reservations", {"seat": "A1"})).status_code == 404
+    for path, body in (("/reserve", {"seat_id": 1}), ("/reserve", {"seat_id": 9999})):
+        assert not (await nobody.post(path, body | {"email": "bob@example.org"})).is_success
+
+    assert await users_written(database) == before
+
+
+async def test_a_replay_makes_no_second_guest(nobody: Visitor, database: Database) -> None:
+    before = await users_written(database)
+
+    for number, (path, body) in enumerate([*TAKING, ("/reserve", {"seat_id": 8, "email": "bob@example.org"})], start=1):
+        key = str(uuid4())
+        answers = [await nobody.post(path, body, key=key) for _ in range(3)]
+
+        assert all(answer.is_success for answer in answers)
+        assert len({answer.json()["guest_token"] for answer in answers}) == 1
+        assert await users_written(database) == before + number
+
+
+async def test_a_guest_is_written_down_in_the_same_transaction(nobody: Visitor, database: Database) -> None:
+    held = told(await nobody.post(HOLD, {"seat": "A1"}), 201)
+
+    same = "SELECT u.xmin = r.xmin FROM users u JOIN reservations r ON r.user_id = u.id WHERE u.id = $1"
+    assert await database.fetchval(same, held["user_id"])
+
+
+async def test_a_guest_with_an_email_has_it(nobody: Visitor) -> None:
+    held = told(await nobody.post("/reserve", {"seat_id": 1, "email": "bob@example.org"}), 201)
+
+    assert (await Visitor(nobody.client, held["guest_token"]).read("/me"))["email"] == "bob@example.org"

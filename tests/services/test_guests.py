@@ -1,16 +1,14 @@
-"""Guests for callers whom nobody knew: a crowd of them costs few statements, and nobody is forgotten."""
+"""Ids for callers whom nobody knew: a crowd of them costs few statements, and nobody is forgotten."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-import asyncpg
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.services.people.guests import Guests
-
-Connection = asyncpg.Connection  # type: ignore[type-arg]
+from app.db.people import users
+from app.services.people.guests import IDS_AT_ONCE, Guests
 
 
 @pytest.fixture
@@ -27,19 +25,19 @@ def statements(engine: AsyncEngine) -> list[str]:
 
 
 @pytest.fixture
-async def closed_door(engine: AsyncEngine) -> AsyncIterator[Callable[[], object]]:
-    """A rival has the table: whoever writes a guest down waits until the door is opened."""
+async def closed_door(engine: AsyncEngine) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """A rival has the numbers: whoever wants some waits until the door is opened."""
     async with engine.connect() as rival:
-        await rival.execute(text("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
+        await rival.execute(text("ALTER SEQUENCE users_id_seq INCREMENT BY 1"))
 
         yield rival.rollback
 
 
 async def until_somebody_waits(engine: AsyncEngine) -> None:
-    """Until the clerk stands before the closed door."""
+    """Until somebody stands before the closed door."""
     question = text(
         "SELECT count(*) FROM pg_stat_activity "
-        "WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%INSERT INTO users%'"
+        "WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%nextval%'"
     )
     waiting = 0
     while not waiting:
@@ -47,63 +45,63 @@ async def until_somebody_waits(engine: AsyncEngine) -> None:
             waiting = await connection.scalar(question) or 0
 
 
-async def test_everybody_is_somebody_else(newcomers: Guests) -> None:
-    guests = await asyncio.gather(*(newcomers.welcome() for _ in range(50)))
+async def written(engine: AsyncEngine) -> int:
+    """How many users there are."""
+    async with engine.connect() as connection:
+        return await connection.scalar(text("SELECT count(*) FROM users")) or 0
 
-    assert len({guest.id for guest in guests}) == 50
-    assert all(guest.is_guest for guest in guests)
+
+async def test_everybody_is_somebody_else(engine: AsyncEngine) -> None:
+    here, elsewhere = Guests(engine), Guests(engine)
+
+    guests = await asyncio.gather(*((here, elsewhere)[each % 2].newcomer() for each in range(3 * IDS_AT_ONCE)))
+
+    assert len({guest.id for guest in guests}) == 3 * IDS_AT_ONCE
+    assert all(guest.is_guest and guest.is_new for guest in guests)
+    assert await written(engine) == 0
 
 
-async def test_who_comes_while_others_are_written_down_shares_the_next_statement(
-    engine: AsyncEngine, newcomers: Guests, statements: list[str], closed_door: Callable[[], asyncio.Future[None]]
+async def test_who_comes_while_others_wait_for_ids_shares_them(
+    engine: AsyncEngine, newcomers: Guests, statements: list[str], closed_door: Callable[[], Awaitable[None]]
 ) -> None:
     async with asyncio.TaskGroup() as crowd:
-        crowd.create_task(newcomers.welcome())
+        crowd.create_task(newcomers.newcomer())
         await until_somebody_waits(engine)
         for _ in range(49):
-            crowd.create_task(newcomers.welcome())
+            crowd.create_task(newcomers.newcomer())
         await closed_door()
 
-    assert len([each for each in statements if "INSERT INTO users" in each and "pg_stat" not in each]) == 2
-
-
-async def test_emails_stay_with_their_people(engine: AsyncEngine, newcomers: Guests) -> None:
-    emails = [f"guest{number}@example.org" if number % 2 else None for number in range(20)]
-
-    guests = await asyncio.gather(*(newcomers.welcome(email) for email in emails))
-
-    async with engine.connect() as connection:
-        rows = await connection.execute(text("SELECT id, email FROM users"))
-    assert {row.id: row.email for row in rows} == {guest.id: email for guest, email in zip(guests, emails, strict=True)}
+    assert len([each for each in statements if "nextval" in each and "pg_stat" not in each]) == 1
 
 
 async def test_the_guest_of_somebody_who_goes_away_keeps_nobody_else_waiting(
-    engine: AsyncEngine, newcomers: Guests, closed_door: Callable[[], asyncio.Future[None]]
+    engine: AsyncEngine, newcomers: Guests, closed_door: Callable[[], Awaitable[None]]
 ) -> None:
-    impatient = asyncio.ensure_future(newcomers.welcome())
+    impatient = asyncio.ensure_future(newcomers.newcomer())
     await until_somebody_waits(engine)
-    patient = asyncio.ensure_future(newcomers.welcome())
+    patient = asyncio.ensure_future(newcomers.newcomer())
 
     impatient.cancel()
     await closed_door()
 
     assert (await patient).is_guest
-    assert impatient.cancelled() or isinstance(
-        (await asyncio.gather(impatient, return_exceptions=True))[0], BaseException
-    )
+    assert isinstance((await asyncio.gather(impatient, return_exceptions=True))[0], asyncio.CancelledError)
 
 
 async def test_when_it_fails_everybody_who_waited_is_told(engine: AsyncEngine, newcomers: Guests) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("ALTER TABLE users RENAME TO nobody"))
 
-    told = await asyncio.gather(*(newcomers.welcome() for _ in range(10)), return_exceptions=True)
+    told = await asyncio.gather(*(newcomers.newcomer() for _ in range(10)), return_exceptions=True)
 
     assert all(isinstance(error, Exception) for error in told)
 
 
-async def test_a_guest_in_passing_does_not_change_how_others_commit(engine: AsyncEngine, newcomers: Guests) -> None:
-    await newcomers.welcome()
+async def test_no_user_gets_a_number_that_is_at_hand(engine: AsyncEngine, newcomers: Guests) -> None:
+    guest = await newcomers.newcomer()
 
-    async with engine.connect() as connection:
-        assert await connection.scalar(text("SHOW synchronous_commit")) == "on"
+    async with engine.begin() as connection:
+        known = await users.insert_guest(connection, "ada@example.org")
+
+    later = [await newcomers.newcomer() for _ in range(IDS_AT_ONCE)]
+    assert known not in {guest.id, *(each.id for each in later)}

@@ -51,6 +51,15 @@ VERSIONS_MOVED = part(
 )
 
 
+class GuestMade(TypedDict):
+    """A guest whom nobody knew until they took something: they are as durable as that."""
+
+    id: BigInt
+
+
+GUESTS_MADE = insert("guests_made", "users", GuestMade, is_guest="true", created_at=NOW)
+
+
 class SeatOf(TypedDict):
     """A seat of a screening."""
 

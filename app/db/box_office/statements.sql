@@ -909,6 +909,63 @@ FROM shifts;
 
 -- writes, as in "cancel"
 
+-- === hold, without a token ===
+
+-- reads, as in "hold"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screenings t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.id = w.id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
+        (SELECT now FROM moment)
+    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+guests_made AS (
+    INSERT INTO users (id, is_guest, created_at)
+    SELECT w.id, true, (SELECT now FROM moment)
+    FROM json_to_recordset($5::json) AS w(id bigint)
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($6::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+        currency text, released_at timestamptz)
+),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, (SELECT now FROM moment)), w.expires_at,
+        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
+    FROM json_to_recordset($7::json) AS w(screening_id int, id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
+)
+SELECT shifts
+FROM shifts;
+
 -- === hold, after rivals were met ===
 
 BEGIN;
@@ -948,42 +1005,25 @@ BEGIN;
 -- locks the screenings, as in "hold, after rivals were met"
 
 -- reads who is one buyer with whom
-SELECT asked.id AS user_id, same.id AS member_id
-FROM users asked
-JOIN users same ON same.id = asked.id OR (asked.is_guest AND same.is_guest AND lower(same.email) = lower(asked.email))
-WHERE asked.id = ANY($1::bigint[]);
+WITH RECURSIVE buyers(user_id, member_id) AS (
+    SELECT id, id
+    FROM unnest($1::bigint[]) AS id UNION
+    SELECT buyers.user_id, theirs.user_id
+    FROM buyers
+    JOIN buyer_emails mine ON mine.user_id = buyers.member_id
+    JOIN buyer_emails theirs ON theirs.email_key = mine.email_key
+)
+SELECT user_id, member_id
+FROM buyers;
 
 -- locks the buyers
-SELECT id
+SELECT id, is_guest AND email IS NULL AS is_nameless
 FROM users
 WHERE id = ANY($1::bigint[])
 ORDER BY id
 FOR NO KEY UPDATE;
 
--- reads
-SELECT clock_timestamp() AS now,
-    ARRAY(
-        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-            c.reason)
-        FROM unnest($1::int[], $2::int[]) AS w(screening_id, seat_id),
-            LATERAL (
-                SELECT *
-                FROM seat_claims i
-                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
-                OFFSET 0
-            ) c
-    ) AS seats,
-    ARRAY(
-        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-            c.reason)
-        FROM unnest($3::int[], $4::bigint[]) AS w(screening_id, user_id),
-            LATERAL (
-                SELECT *
-                FROM seat_claims i
-                WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id
-                OFFSET 0
-            ) c
-    ) AS users;
+-- reads, as in "hold, after rivals were met"
 
 -- reads what they hold
 SELECT r.user_id, r.id, r.expires_at

@@ -1,6 +1,6 @@
 """Users: those who hold and book. A guest is a user without a username; the user of an API key has none either."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,14 +33,15 @@ class RecentBooking:
 
 _INSERT_GUEST = text("INSERT INTO users (email, is_guest) VALUES (:email, true) RETURNING id")
 
-# The setting is read, and so made, before the first row; it ends with the statement's transaction.
-_INSERT_PASSING_GUESTS = text("""
-    WITH later AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-    INSERT INTO users (email, is_guest)
-    SELECT email, true FROM later, unnest(CAST(:emails AS text[])) WITH ORDINALITY AS arrival(email, place)
-     ORDER BY place
-    RETURNING id
+# Together with their email: see emails.change.
+_FORGET_GUEST = text("""
+    DELETE FROM users u
+     WHERE u.id = :id AND u.is_guest
+       AND NOT EXISTS (SELECT FROM reservations r WHERE r.user_id = u.id)
+       AND NOT EXISTS (SELECT FROM bookings b WHERE b.user_id = u.id)
 """)
+
+_NEXT_IDS = text("SELECT nextval(pg_get_serial_sequence('users', 'id')) FROM generate_series(1, :count)")
 
 # A hold that ran out is none, swept or not.
 _ACCOUNT = text("""
@@ -69,14 +70,14 @@ async def insert_guest(connection: AsyncConnection, email: str | None) -> int:
     return user_id
 
 
-async def insert_passing_guests(connection: AsyncConnection, emails: Sequence[str | None]) -> list[int]:
-    """Create a guest for each email (None: without one), and return their ids in that order.
+async def forget_guest(connection: AsyncConnection, user_id: int) -> None:
+    """Delete a guest who never had anything."""
+    await connection.execute(_FORGET_GUEST, {"id": user_id})
 
-    The commit does not wait for the disk: these rows mean nothing until a later commit takes seats for them. The
-    connection must be in autocommit, so that the setting ends with the statement.
-    """
-    rows = await connection.scalars(_INSERT_PASSING_GUESTS, {"emails": list(emails)})
-    return list(rows)
+
+async def next_ids(connection: AsyncConnection, count: int) -> list[int]:
+    """So many ids that no user has, and that nobody else gets."""
+    return list(await connection.scalars(_NEXT_IDS, {"count": count}))
 
 
 async def account(connection: AsyncConnection, user_id: int) -> Account | None:

@@ -98,6 +98,7 @@ class _Decided:
         self._ledgers = books.ledgers
         self._keys = books.keys
         self._now = now
+        self._newcomers: list[int] = []
         self._stored: list[tuple[Key, KnownKey]] = []
         self._replayed: set[tuple[int, int, str]] = set()
         self._answers = [self._answer_to(pending) for pending in batch]
@@ -107,6 +108,8 @@ class _Decided:
         writes = Writes(self._now)
         for ledger in self._ledgers.values():
             ledger.write_to(writes)
+        for newcomer_id in self._newcomers:
+            writes.rows(table.GUESTS_MADE).append({"id": newcomer_id})
         for key, known in self._stored:
             told = known.answer
             writes.rows(table.KEYS_MADE).append(
@@ -198,6 +201,8 @@ class _Decided:
         if isinstance(pending.command, _LOOK_FURTHER):
             ledger.must_be_as_read = True
         ledger.enter(decision, self._now, pending.asker_id, pending.request_id)
+        if pending.is_newcomers and pending.asker_id is not None:
+            self._newcomers.append(pending.asker_id)
         told = answer(decision.outcome, ledger.screening_state, pending.asker_id or 0, self._now)
         if told.version is not None and told.version <= ledger.version_before:
             told = told.settled()  # it tells what was so before this batch: no version that we hand out

@@ -38,6 +38,8 @@ class Pending:
     answer: asyncio.Future[Answer]
     asker_id: int | None = field(init=False)
     """Whose command it is; nobody's when time asks."""
+    is_newcomers: bool = False
+    """Is it of a guest who is not written down yet?"""
 
     def __post_init__(self) -> None:
         command = self.command
@@ -47,6 +49,7 @@ class Pending:
             self.asker_id = command.by.id if command.by else None
         else:
             self.asker_id = command.buyer.id
+            self.is_newcomers = command.buyer.is_new
 
 
 Latecomers = Callable[[Collection[int]], list[Pending]]

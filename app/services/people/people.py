@@ -41,12 +41,19 @@ class People:
             user_id = await users.insert_guest(connection, email)
             return await self._sessions.open(connection, Person(user_id, is_guest=True), era=0)
 
-    async def guest_for(self, buyer: Buyer, email: str | None = None) -> Person:
-        """The buyer, or a new guest, for a call that takes seats.
+    async def guest_for(self, buyer: Buyer) -> Person:
+        """The buyer, or a new guest, for a call that takes seats. The guest is written down with what they take."""
+        return buyer.person or await self._guests.newcomer()
 
-        A new guest is only durable with the commit of the seats.
-        """
-        return buyer.person or await self._guests.welcome(email)
+    async def guest_with(self, email: str) -> Person:
+        """A new guest with an email, written down at once: limits have to find them by it."""
+        async with self._engine.begin() as connection:
+            return Person(await users.insert_guest(connection, email), is_guest=True)
+
+    async def forget(self, guest: Person) -> None:
+        """Delete a guest who got nothing. One who has, or had, anything stays."""
+        async with self._engine.begin() as connection:
+            await users.forget_guest(connection, guest.id)
 
     async def me(self, person: Person, screening_id: int | None = None) -> MeOut:
         """The caller's account, and what they have. A booking is of today as long as it is today in its theater.
