@@ -31,6 +31,8 @@ _INSERT_PASSING_GUESTS = text("""
     RETURNING id
 """)
 
+_CHANGE_EMAIL = text("UPDATE users SET email = :email WHERE id = :id AND deleted_at IS NULL")
+
 # A hold that ran out is none, swept or not. A day is one in UTC.
 _ACCOUNT = text("""
     SELECT u.id, u.username, u.email, u.role, u.is_guest,
@@ -57,6 +59,11 @@ async def insert_passing_guests(connection: AsyncConnection, emails: Sequence[st
     """
     rows = await connection.scalars(_INSERT_PASSING_GUESTS, {"emails": list(emails)})
     return list(rows)
+
+
+async def change_email(connection: AsyncConnection, user_id: int, email: str) -> None:
+    """Give a user another email. One who was deleted gets none."""
+    await connection.execute(_CHANGE_EMAIL, {"id": user_id, "email": email})
 
 
 async def account(connection: AsyncConnection, user_id: int) -> Account | None:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.people import users
 from app.db.people.users import Account
 from app.domain.people import Person
-from app.domain.refusals import NotFound, Unauthenticated
+from app.domain.refusals import Forbidden, NotFound, Unauthenticated
 from app.schemas.problems import reasons
 from app.services.people.customers import NOBODYS_ID
 from app.services.people.guests import Guests
@@ -41,6 +41,17 @@ class People:
         A new guest is only durable with the commit of the seats.
         """
         return buyer.person or await self._guests.welcome(email)
+
+    async def change_email(self, person: Person, email: str) -> Account:
+        """Give the caller another email, and return their account.
+
+        Raises Forbidden for the user of an API key, and Unauthenticated if the user does not exist any more.
+        """
+        if person.scopes is not None:
+            raise Forbidden(reasons.USER_OF_API_KEY)
+        async with self._engine.begin() as connection:
+            await users.change_email(connection, person.id, email)
+        return await self.me(person)
 
     async def me(self, person: Person) -> Account:
         """The caller's account, and what they have.
