@@ -65,6 +65,7 @@ from app.services.loops import Loop, for_good, running
 from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.customers import Customers
+from app.services.people.joining import Joining
 from app.services.people.passwords import Passwords
 from app.services.people.people import People
 from app.services.people.revocations import Revocations
@@ -324,7 +325,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         passwords=passwords,
         sessions=sessions,
         people=people,
-        accounts=Accounts(engine, passwords, sessions, revocations, box_office),
+        accounts=Accounts(
+            engine, passwords, sessions, revocations, box_office, Joining(engine, tokens, revocations, announcer.tell)
+        ),
         api_keys=ApiKeys(engine, revocations),
         customers=Customers(engine),
         health=Health(partial(revision, engine), *await asyncio.to_thread(revisions), cache.ping),

@@ -149,9 +149,12 @@ users = Table(
     Column("era_began_at", MOMENT),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
     Column("deleted_at", MOMENT),
+    # The account that this guest has signed in to: what they had is that one's now.
+    Column("joined_id", ForeignKey("users.id")),
     # The user of the API key that sells for this customer, and what it calls them.
     Column("owner_id", ForeignKey("users.id")),
     Column("reference", Text),
+    CheckConstraint("joined_id IS NULL OR is_guest", name="only_a_guest_joins"),
     CheckConstraint("(owner_id IS NULL) = (reference IS NULL)", name="a_reference_has_its_owner"),
     CheckConstraint(_one_of("role", "customer", "staff", "organizer", "admin"), name="user_role_is_known"),
     CheckConstraint("(username IS NULL) = (username_key IS NULL)", name="a_username_has_its_key"),

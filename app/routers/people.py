@@ -14,7 +14,7 @@ from app.http.routes import BASE, api_router
 from app.http.scopes import api_key_scope
 from app.schemas.format.ids import ScreeningId
 from app.schemas.format.moments import encoded
-from app.schemas.people import GuestIn, LeaveIn, LoginIn, MeOut, PasswordIn, RefreshIn, RegisterIn, TokensOut
+from app.schemas.people import GuestIn, LeaveIn, LoginIn, MeIn, MeOut, PasswordIn, RefreshIn, RegisterIn, TokensOut
 from app.services.people.sessions import Welcome
 
 router = api_router("people")
@@ -33,9 +33,10 @@ ME = f"{BASE}/me"
 async def register(wanted: RegisterIn, caller: Caller, accounts: Accounts, people: People) -> Reply:
     """Register.
 
-    An account of a customer. With a guest's token it becomes that guest's account: what they hold and booked is theirs.
+    An account of a customer. With a guest's token, as the bearer token or as `guest_token`, it becomes that guest's
+    account: what they hold and booked is theirs.
     """
-    person = await accounts.register(wanted.username, wanted.email, wanted.password, caller)
+    person = await accounts.register(wanted.username, wanted.email, wanted.password, caller, wanted.guest_token)
     return created(encoded((await people.me(person)).model_dump()), ME)
 
 
@@ -45,12 +46,14 @@ async def register(wanted: RegisterIn, caller: Caller, accounts: Accounts, peopl
     response_description="Tokens of a new session.",
     responses=problems("unauthenticated"),
 )
-async def login(wanted: LoginIn, accounts: Accounts) -> Reply:
+async def login(request: ApiRequest, wanted: LoginIn, accounts: Accounts) -> Reply:
     """Sign in.
 
-    As JSON, or as the form of an OAuth2 password grant: so that the Authorize button of this page works.
+    As JSON, or as the form of an OAuth2 password grant: so that the Authorize button of this page works. A guest who
+    sends their `guest_token` takes along what they hold and have booked; that token ends.
     """
-    return Reply(_tokens(await accounts.login(wanted.username, wanted.password)))
+    welcome = await accounts.login(wanted.username, wanted.password, wanted.guest_token, request.request_id)
+    return Reply(_tokens(welcome))
 
 
 @router.post(
@@ -115,6 +118,21 @@ async def who_am_i(
     """
     body = encoded((await people.me(person, screening_id)).model_dump())
     return cacheable(request, body, tag_of(body))
+
+
+@router.patch(
+    "/me",
+    response_model=MeOut,
+    response_description="The caller as they are now.",
+    responses=problems("forbidden"),
+)
+@api_key_scope(KeyScope.PEOPLE)
+async def change_me(wanted: MeIn, person: SignedIn, people: People) -> Reply:
+    """Change my email.
+
+    Guests, too, may give an address, or another one, after they took seats.
+    """
+    return Reply(encoded((await people.change_email(person, wanted.email)).model_dump()))
 
 
 @router.post(

@@ -59,6 +59,16 @@ NewPassword = Annotated[
 """A new password."""
 
 
+GuestToken = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=8_192,
+        description="A guest's token: what they hold and have booked becomes this account's, and the token ends.",
+    ),
+]
+
+
 class GuestIn(Strict):
     """The email of a new guest."""
 
@@ -78,6 +88,7 @@ class RegisterIn(Strict):
     username: Username
     password: NewPassword
     email: Email | None = Field(None, examples=["ada@example.org"], description="Where tickets are sent.")
+    guest_token: GuestToken | None = None
 
 
 class LoginIn(Strict):
@@ -89,6 +100,7 @@ class LoginIn(Strict):
 
     username: str = Field(min_length=1, max_length=254, examples=["demo"])
     password: Password
+    guest_token: GuestToken | None = None
     grant_type: Literal["password"] | None = Field(None, description="For OAuth2 clients.")
     scope: str | None = Field(None, max_length=1_000, description="For OAuth2 clients; people's tokens have no scopes.")
     client_id: str | None = Field(None, max_length=200, description="For OAuth2 clients.")
@@ -112,6 +124,17 @@ class PasswordIn(Strict):
 
     current_password: Password
     new_password: NewPassword
+
+
+class MeIn(Strict):
+    """What I change of myself."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "ada@example.org"}]})
+
+    email: Email = Field(
+        examples=["ada@example.org"],
+        description="Where tickets are sent. Guests with the same email share their limits.",
+    )
 
 
 class LeaveIn(Strict):

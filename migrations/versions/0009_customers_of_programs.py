@@ -1,4 +1,4 @@
-"""Programs sell for customers of their own; accounts are found by their email.
+"""Programs sell for customers of their own; guests join accounts, which are found by their email.
 
 Revision: 0009, after 0008.
 """
@@ -13,6 +13,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("users", sa.Column("joined_id", sa.BigInteger(), nullable=True))
+    op.create_foreign_key(op.f("users_joined_id_fkey"), "users", "users", ["joined_id"], ["id"])
+    op.create_check_constraint(op.f("only_a_guest_joins"), "users", "joined_id IS NULL OR is_guest")
     op.add_column("users", sa.Column("owner_id", sa.BigInteger(), nullable=True))
     op.add_column("users", sa.Column("reference", sa.Text(), nullable=True))
     op.create_foreign_key(op.f("users_owner_id_fkey"), "users", "users", ["owner_id"], ["id"])
@@ -39,3 +42,6 @@ def downgrade() -> None:
     op.drop_constraint(op.f("users_owner_id_fkey"), "users")
     op.drop_column("users", "reference")
     op.drop_column("users", "owner_id")
+    op.drop_constraint(op.f("only_a_guest_joins"), "users")
+    op.drop_constraint(op.f("users_joined_id_fkey"), "users")
+    op.drop_column("users", "joined_id")

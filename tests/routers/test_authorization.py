@@ -227,6 +227,7 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     "POST /api/v1/auth/refresh": (ANYBODY, refreshing),
     "POST /api/v1/auth/logout": (ANYBODY, refreshing),
     "GET /api/v1/me": (KNOWN, None),
+    "PATCH /api/v1/me": (KNOWN, body(email="ada@example.org")),
     "POST /api/v1/me/password": (
         KNOWN,
         body(current_password=PASSWORD, new_password="another sentence"),

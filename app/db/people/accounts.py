@@ -49,7 +49,7 @@ _BECOME_ACCOUNT = text("""
     UPDATE users
        SET username = :username, username_key = :key, email = coalesce(:email, email), password_hash = :password_hash,
            is_guest = false
-     WHERE id = :id AND is_guest AND deleted_at IS NULL
+     WHERE id = :id AND is_guest AND deleted_at IS NULL AND joined_id IS NULL
     RETURNING id
 """)
 

@@ -38,6 +38,12 @@ _GIVE = text(f"""
     ON CONFLICT (email_key, user_id) DO UPDATE SET left_at = NULL
 """)  # noqa: S608 - our own names
 
+_TAKE_OVER = text("""
+    INSERT INTO buyer_emails (email_key, user_id, left_at)
+    SELECT email_key, :by, clock_timestamp() FROM buyer_emails WHERE user_id = :user_id
+    ON CONFLICT (email_key, user_id) DO NOTHING
+""")
+
 # What is counted: holds that have not run out, bookings of today, bookings of screenings that are on sale yet.
 _FORGET = text("""
     DELETE FROM buyer_emails WHERE ctid = ANY(ARRAY(
@@ -63,6 +69,11 @@ async def change(connection: AsyncConnection, user_id: int, email: str | None) -
     await connection.execute(_LEAVE, given)
     if email is not None:
         await connection.execute(_GIVE, given)
+
+
+async def take_over(connection: AsyncConnection, user_id: int, by: int) -> None:
+    """Another user has taken over what this one took: they are one buyer, as long as it counts."""
+    await connection.execute(_TAKE_OVER, {"user_id": user_id, "by": by})
 
 
 async def same_buyer(connection: AsyncConnection, user_id: int) -> list[int]:

@@ -41,6 +41,8 @@ _FORGET_GUEST = text("""
        AND NOT EXISTS (SELECT FROM bookings b WHERE b.user_id = u.id)
 """)
 
+_CHANGE_EMAIL = text("UPDATE users SET email = :email WHERE id = :id AND deleted_at IS NULL")
+
 _NEXT_IDS = text("SELECT nextval(pg_get_serial_sequence('users', 'id')) FROM generate_series(1, :count)")
 
 # A hold that ran out is none, swept or not.
@@ -78,6 +80,12 @@ async def forget_guest(connection: AsyncConnection, user_id: int) -> None:
 async def next_ids(connection: AsyncConnection, count: int) -> list[int]:
     """So many ids that no user has, and that nobody else gets."""
     return list(await connection.scalars(_NEXT_IDS, {"count": count}))
+
+
+async def change_email(connection: AsyncConnection, user_id: int, email: str) -> None:
+    """Give a user another email. One who was deleted gets none."""
+    await connection.execute(_CHANGE_EMAIL, {"id": user_id, "email": email})
+    await emails.change(connection, user_id, email)
 
 
 async def account(connection: AsyncConnection, user_id: int) -> Account | None:

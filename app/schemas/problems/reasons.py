@@ -41,6 +41,10 @@ KEY_FORM: Final = "An Idempotency-Key has 1 to 255 visible ASCII characters. Sen
 KEY_ONCE: Final = "The Idempotency-Key header was sent more than once. Send it once."
 KEY_NO_UUID: Final = "Without a token, the idempotency key must be a UUID. Send a UUID, or a token."
 
+# Malformed
+NO_GUEST_TOKEN: Final = "This is not, or no longer, the token of a guest. Leave it out."
+TWO_GUESTS: Final = "This and the bearer token are two guests. Send one of them."
+
 # Busy
 QUEUE_FULL: Final = "Too many requests are waiting."
 QUEUE_TIMEOUT: Final = "The request waited too long (timeout)."

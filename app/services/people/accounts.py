@@ -14,6 +14,7 @@ from app.domain.refusals import Forbidden, NotFound, Unauthenticated, UsernameTa
 from app.schemas.format.faults import mistake
 from app.schemas.problems import reasons
 from app.services.box_office.office import BoxOffice
+from app.services.people.joining import Joining, no_guest
 from app.services.people.passwords import Passwords
 from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions, Welcome
@@ -29,18 +30,33 @@ class Accounts:
         sessions: Sessions,
         revocations: Revocations,
         box_office: BoxOffice,
+        joining: Joining,
     ) -> None:
         self._engine = engine
         self._passwords = passwords
         self._sessions = sessions
         self._revocations = revocations
         self._box_office = box_office
+        self._joining = joining
 
-    async def register(self, username: str, email: str | None, password: str, caller: Person | None = None) -> Person:
-        """Create an account for a customer. If the caller is a guest, they become the account, with all that they have.
+    async def register(
+        self,
+        username: str,
+        email: str | None,
+        password: str,
+        caller: Person | None = None,
+        guest_token: str | None = None,
+    ) -> Person:
+        """Create an account for a customer. If the caller is a guest, they become the account, with all that they have;
+        so does the guest whose token is given.
 
-        Raises UsernameTaken, and Busy if too many passwords are waiting.
+        Raises UsernameTaken, Malformed for a token of no guest, and Busy if too many passwords are waiting.
         """
+        if guest_token is not None:
+            guest = Person(self._joining.welcome(guest_token).user_id, is_guest=True)
+            if caller is not None and caller.is_guest and caller.id != guest.id:
+                raise mistake(["body", "guest_token"], "guest_token", reasons.TWO_GUESTS)
+            caller = guest
         key = usernames.key(username)
         async with self._engine.connect() as connection:
             if await accounts.credentials_of(connection, key):
@@ -53,18 +69,26 @@ class Accounts:
                 and await accounts.become_account(connection, caller.id, username, key, email, kept)
             ):
                 return Person(caller.id)
+            if guest_token is not None:
+                raise no_guest()
             return Person(await accounts.insert_account(connection, username, key, email, kept, Role.CUSTOMER))
 
-    async def login(self, username: str, password: str) -> Welcome:
-        """Open a session. Raises Busy, and Unauthenticated.
+    async def login(
+        self, username: str, password: str, guest_token: str | None = None, request_id: str | None = None
+    ) -> Welcome:
+        """Open a session. What a guest has becomes the account's, if their token is given.
 
-        Whether the user exists shows neither in the answer nor in the time that it takes.
+        Raises Busy, Unauthenticated, and Malformed for a token of no guest. Whether the user exists shows neither in
+        the answer nor in the time that it takes.
         """
+        guest = None if guest_token is None else self._joining.guest_of(guest_token)
         async with self._engine.connect() as connection:
             found = await accounts.credentials_of(connection, usernames.key(username))
         is_right, better = await self._passwords.verify(password, found.password_hash if found else None)
         if found is None or found.password_hash is None or not is_right:
             raise Unauthenticated(reasons.LOGIN_WRONG)
+        if guest is not None:
+            await self._joining.take_along(guest, found.id, request_id)
         async with self._engine.begin() as connection:
             if better is not None:
                 await accounts.rehash(connection, found.id, found.password_hash, better)

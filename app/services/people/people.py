@@ -11,7 +11,7 @@ from app.db.people.users import Account
 from app.db.screenings import Defaults
 from app.domain.box_office.limits import made_today
 from app.domain.people import Person, Role
-from app.domain.refusals import NotFound, Unauthenticated
+from app.domain.refusals import Forbidden, NotFound, Unauthenticated
 from app.schemas.people import MeOut
 from app.schemas.problems import reasons
 from app.services.people.customers import NOBODYS_ID
@@ -54,6 +54,17 @@ class People:
         """Delete a guest who got nothing. One who has, or had, anything stays."""
         async with self._engine.begin() as connection:
             await users.forget_guest(connection, guest.id)
+
+    async def change_email(self, person: Person, email: str) -> MeOut:
+        """Give the caller another email, and return their account.
+
+        Raises Forbidden for the user of an API key, and Unauthenticated if the user does not exist any more.
+        """
+        if person.scopes is not None:
+            raise Forbidden(reasons.USER_OF_API_KEY)
+        async with self._engine.begin() as connection:
+            await users.change_email(connection, person.id, email)
+        return await self.me(person)
 
     async def me(self, person: Person, screening_id: int | None = None) -> MeOut:
         """The caller's account, and what they have. A booking is of today as long as it is today in its theater.

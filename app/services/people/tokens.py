@@ -86,6 +86,13 @@ class Tokens:
             raise Unauthenticated(reasons.SESSION_ENDED)
         return believed
 
+    def unexpired(self, token: bytes) -> Believed:
+        """As `believed`, also of a token whose session has ended since."""
+        believed = self._remembered.get(token) or self._verified(token)
+        if believed.ends_at <= time():
+            raise Unauthenticated(reasons.TOKEN_EXPIRED)
+        return believed
+
     def _signed(self, person: Person, origin: Origin, issued_at: datetime, jti: str, seconds: int) -> str:
         """Made by hand, because every first hold makes one: four times as fast as PyJWT, which verifies it."""
         issued = int(issued_at.timestamp())

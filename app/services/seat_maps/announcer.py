@@ -56,10 +56,10 @@ class Announcer:
         self._waiting.append(_Announcement(map_versions, news or {}, then))
         self._arrival.set()
 
-    async def tell(self, map_versions: Mapping[int, int]) -> None:
+    async def tell(self, map_versions: Mapping[int, int], news: Mapping[int, News] | None = None) -> None:
         """As `announce`, for callers that wait until it is done."""
         told = asyncio.Event()
-        self.announce(map_versions, told.set)
+        self.announce(map_versions, told.set, news)
         await told.wait()
 
     async def run(self) -> None:
