@@ -65,7 +65,7 @@ class BookingIn(NamesSeats, Strict):
     payment: PaymentIn | None = None
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"screening_id": 1, "seats": ["B1", "B2"]}, {"screening_id": 1, "seat_id": 21}]}
+        json_schema_extra={"examples": [{"screening_id": 1, "seats": ["C3", "C4"]}, {"screening_id": 1, "seat_id": 43}]}
     )
 
     @model_validator(mode="after")

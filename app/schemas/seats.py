@@ -1,4 +1,7 @@
-"""Seats in JSON: in a body, named in exactly one of five ways (docs/api.md, section 1); and in answers."""
+"""Seats in JSON: in a body, named in exactly one of five ways (docs/api.md, section 1); and in answers.
+
+The examples take seats of row C: those of the README's tour are in row A, that of the banner in row B.
+"""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
@@ -20,14 +23,14 @@ class NamesSeats(BaseModel):
     NEEDS_SEATS: ClassVar[bool] = True
 
     seat_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
-        None, description="Seats by id.", examples=[[1, 2]]
+        None, description="Seats by id.", examples=[[41, 42]]
     )
     seats: Annotated[list[Label], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
-        None, description="Seats by label.", examples=[["A1", "A2"]]
+        None, description="Seats by label.", examples=[["C1", "C2"]]
     )
-    seat_id: Id | None = Field(None, description="One seat by id.", examples=[1])
-    seat: Label | None = Field(None, description="One seat by label.", examples=["A1"])
-    seat_number: Label | None = Field(None, description="One seat by label; another name of `seat`.", examples=["A1"])
+    seat_id: Id | None = Field(None, description="One seat by id.", examples=[41])
+    seat: Label | None = Field(None, description="One seat by label.", examples=["C1"])
+    seat_number: Label | None = Field(None, description="One seat by label; another name of `seat`.", examples=["C1"])
 
     @model_validator(mode="after")
     def _name_each_seat_once(self) -> Self:
@@ -66,7 +69,7 @@ class SeatsWanted(NamesSeats, Strict):
     """Seats, named in exactly one way, each once."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"seats": ["A1", "A2"]}, {"seat_ids": [1, 2]}, {"seat": "A1"}]}
+        json_schema_extra={"examples": [{"seats": ["C1", "C2"]}, {"seat_ids": [41, 42]}, {"seat": "C1"}]}
     )
 
 
@@ -78,7 +81,7 @@ class TheaterSeatsIn(NamesSeats, Lenient):
         None, description="Used as the idempotency key of a booking if the header is not sent."
     )
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"seats": ["C1", "C2"]}, {"seat": "C1"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seats": ["C5", "C6"]}, {"seat": "C5"}]})
 
 
 class NamedSeat(BaseModel):

@@ -6,10 +6,12 @@ get their settings from environment variables, which only this module writes.
 
 import asyncio
 import contextlib
+import json
 import logging
 import multiprocessing
 import os
 import resource
+import shlex
 import signal
 import socket
 import sys
@@ -18,7 +20,7 @@ from datetime import UTC, datetime
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 from fastapi import FastAPI
@@ -38,6 +40,9 @@ from app.server.http_protocol import BoundedHttp
 from app.server.listening import bound, for_workers
 from app.server.websocket_protocol import LiveSocket
 from app.settings import EXIT_BAD_SETTING, LogFormat, Settings, read_settings
+
+if TYPE_CHECKING:
+    from app.services.house.demo import SeatToTry
 
 GRACE_SECONDS: Final = 10  # the timeout of running requests at shutdown
 _WEBSOCKET_MAX: Final = 64 * 1024
@@ -63,8 +68,8 @@ def serve(settings: Settings) -> int:
     try:
         with _listening(settings) as listener, _servers(settings) as servers:
             settings = _complete(settings, servers)
-            _prepare(settings, with_demo=servers.postgresql is not None if servers else False)
-            return _run(settings, listener, _banner(settings, listener, servers))
+            to_try = _prepare(settings, with_demo=servers.postgresql is not None if servers else False)
+            return _run(settings, listener, _banner(settings, listener, servers, to_try))
     except (CannotServe, EmbeddedError) as reason:
         _say(str(reason), settings)
         return reason.exit_code if isinstance(reason, CannotServe) else 1
@@ -247,45 +252,56 @@ def _complete(settings: Settings, servers: EmbeddedServers | None) -> Settings:
     return read_settings()
 
 
-def _prepare(settings: Settings, *, with_demo: bool) -> None:
+def _prepare(settings: Settings, *, with_demo: bool) -> "SeatToTry | None":
     """Upgrade the schema and, with the embedded PostgreSQL, load the demo theaters.
+
+    Returns:
+        A seat of the demo that can be held now, for the banner; None if there is none.
 
     Raises:
         CannotServe: PostgreSQL is not reachable, refuses, is not durable, or has a schema of a newer release.
     """
     try:
-        asyncio.run(_migrate(settings, with_demo=with_demo))
+        return asyncio.run(_migrate(settings, with_demo=with_demo))
     except (CannotMigrate, NotDurable) as reason:
         raise CannotServe(str(reason)) from reason
     except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
         raise CannotServe(f"PostgreSQL cannot be used: {reason_in_a_line(error)}") from error
 
 
-async def _migrate(settings: Settings, *, with_demo: bool) -> None:
+async def _migrate(settings: Settings, *, with_demo: bool) -> "SeatToTry | None":
     url = settings.database_url or ""
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         await must_be_durable(engine)
         await upgrade(url)
-        if with_demo:
-            from app.services.house.demo import load_demo
+        if not with_demo:
+            return None
+        from app.services.house.demo import load_demo, seat_to_try
 
-            await load_demo(engine, datetime.now(UTC), settings, with_people=True)
+        await load_demo(engine, datetime.now(UTC), settings, with_people=True)
+        return await seat_to_try(engine)
     finally:
         await engine.dispose()
 
 
-def _banner(settings: Settings, listener: socket.socket, servers: EmbeddedServers | None) -> str:
+def _banner(
+    settings: Settings, listener: socket.socket, servers: EmbeddedServers | None, to_try: "SeatToTry | None"
+) -> str:
     port = listener.getsockname()[1]
     everywhere = settings.host in {"0.0.0.0", "::"}
     shown = "127.0.0.1" if everywhere else settings.host
     url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
     lines = ["", f"Usher is ready: {url}" + (" (and every other address of this machine)" if everywhere else "")]
     lines += [f"  API and examples  {url}/docs"]
+    if to_try is not None:
+        screening, body = f"{url}/screenings/{to_try.screening_id}", json.dumps({"seats": [to_try.label]})
+        lines += [
+            f"  Hold a seat       curl --json {shlex.quote(body)} {screening}/reservations",
+            f"  See it            curl {screening}/availability",
+        ]
     if servers is not None and servers.postgresql is not None:
         lines += [
-            f'  Hold a seat       curl --json \'{{"seats": ["A1"]}}\' {url}/screenings/1/reservations',
-            f"  See it            curl {url}/screenings/1/availability",
             f"  Sign in           as demo, organizer or admin, with the password {settings.demo_password}",
         ]
     data = _shown(servers.data) if servers is not None else ""

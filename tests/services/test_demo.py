@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.layouts import read
-from app.services.house.demo import HOUSES, load_demo
+from app.services.house.demo import HOUSES, SeatToTry, load_demo, seat_to_try
 from app.services.people.passwords import SCHEME
 from app.settings import Settings
 
@@ -145,6 +145,43 @@ async def test_a_database_with_a_theater_of_somebody_else_is_left_alone(
 
     assert await rows(engine, "SELECT name FROM theaters") == [("Mine",)]
     assert await rows(engine, "SELECT id FROM screenings") == []
+
+
+# --- the seat that the banner proposes --------------------------------------------------------------------------------
+
+
+async def hold(engine: AsyncEngine, seat_id: int, runs_out: timedelta) -> None:
+    """A hold of a seat in screening 1, with its end from now."""
+    statement = text("""
+        INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, expires_at)
+        VALUES (1, :seat_id, 'held', 1, gen_random_uuid(), now() + :runs_out)
+    """)
+    async with engine.begin() as connection:
+        await connection.execute(statement, {"seat_id": seat_id, "runs_out": runs_out})
+
+
+async def test_a_newcomer_tries_a_seat_that_neither_the_tour_nor_the_documentation_takes(
+    demo_engine: AsyncEngine,
+) -> None:
+    assert await seat_to_try(demo_engine) == SeatToTry(1, "B1")
+
+
+async def test_a_newcomer_tries_a_seat_of_a_screening_that_is_on_sale_now(
+    demo_engine: AsyncEngine, settings: Settings
+) -> None:
+    await change(demo_engine, "UPDATE screenings SET starts_at = now() - interval '1 day'")
+
+    assert await seat_to_try(demo_engine) is None
+    await load_demo(demo_engine, datetime.now(UTC), settings)
+
+    assert await seat_to_try(demo_engine) == SeatToTry(5, "B1")
+
+
+async def test_a_newcomer_tries_a_seat_that_is_free_now(demo_engine: AsyncEngine) -> None:
+    await hold(demo_engine, 21, timedelta(minutes=5))
+    await hold(demo_engine, 22, timedelta(seconds=-1))
+
+    assert await seat_to_try(demo_engine) == SeatToTry(1, "B2")
 
 
 # --- the demo people -------------------------------------------------------------------------------------------------

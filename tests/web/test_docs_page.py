@@ -1,6 +1,8 @@
 """Swagger UI at /docs, in a real browser and without internet."""
 
 from playwright.async_api import Page, expect
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.races.conftest import StartProcess
 
@@ -24,3 +26,16 @@ async def test_a_seat_can_be_held_from_the_documentation(start_process: StartPro
     await expect(page.locator(f"{HOLD} .live-responses-table")).to_contain_text("guest_token")
     assert elsewhere == []
     assert complaints == []
+
+
+async def test_on_a_later_day_the_forms_name_what_is_on_sale_then(
+    start_process: StartProcess, page: Page, demo_engine: AsyncEngine
+) -> None:
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("UPDATE screenings SET starts_at = now() - interval '1 day' WHERE id < 4"))
+    server = await start_process()
+
+    await page.goto(f"{server.url}/docs")
+    await page.locator(f"{HOLD} .opblock-summary").click()
+
+    await expect(page.locator(f"{HOLD} tr[data-param-name=screening_id] input")).to_have_value("4")

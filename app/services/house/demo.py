@@ -85,6 +85,21 @@ PEOPLE = {"demo": Role.CUSTOMER, "organizer": Role.ORGANIZER, "admin": Role.ADMI
 """The demo users. Everybody knows their password, so they exist only in the embedded PostgreSQL."""
 
 
+@dataclass(frozen=True, slots=True)
+class SeatToTry:
+    """A free seat that is on sale now, for the first call of a newcomer."""
+
+    screening_id: int
+    label: str
+
+
+async def seat_to_try(engine: AsyncEngine) -> SeatToTry | None:
+    """A seat that is neither in the README's tour nor in the examples of /docs, if possible; None if all is taken."""
+    async with engine.connect() as connection:
+        found = await demo.seat_to_try(connection)
+    return None if found is None else SeatToTry(*found)
+
+
 async def load_demo(engine: AsyncEngine, now: datetime, settings: Settings, *, with_people: bool = False) -> None:
     """Load the demo into an empty database, or put new screenings on sale where those of the demo are over.
 
