@@ -25,7 +25,10 @@ SEEN_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who has a seat, and until when. Only a held seat has an end, only a blocked one a reason."""
+    """Who has a seat, and until when. Only a held seat has an end.
+
+    `reason` is why it is blocked; of a held seat, that it will be as soon as the hold ends ("": nobody said why).
+    """
 
     seat_id: int
     status: ClaimStatus
@@ -42,6 +45,11 @@ class Claim:
     def is_held_by(self, user_id: int) -> bool:
         """Whether this user holds the seat, or did until the hold ran out."""
         return self.status is ClaimStatus.HELD and self.user_id == user_id
+
+    @property
+    def will_be_blocked(self) -> bool:
+        """Whether the house takes the seat off sale the moment that its hold ends."""
+        return self.status is ClaimStatus.HELD and self.reason is not None
 
     @property
     def seen_as(self) -> SeatStatus:

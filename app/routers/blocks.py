@@ -10,7 +10,7 @@ from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
-from app.schemas.blocks import BlockedOut, BlockIn, BlocksOut
+from app.schemas.blocks import BlockedOut, BlockIn, BlocksOut, UnblockIn
 from app.schemas.format.ids import ScreeningId, SeatId
 from app.schemas.format.pages import IdCursor, Limit, page_json
 from app.schemas.history import HistoryOut, history_out
@@ -23,13 +23,19 @@ _REFUSALS = ("validation", "unauthenticated", "forbidden", "not-found", "unknown
 @router.post("/screenings/{screening_id}/blocks", response_model=BlockedOut, responses=problems(*_REFUSALS))
 @api_key_scope(KeyScope.HOUSE)
 async def block_seats(screening_id: ScreeningId, wanted: BlockIn, person: Organizer, call: Call, desk: Desk) -> Reply:
-    """Take seats off sale, as far as nobody has them. Each seat has its own outcome."""
-    return told(await desk.block(screening_id, wanted.names(), wanted.reason, person, call))
+    """Take seats off sale, as far as nobody has them. Each seat has its own outcome.
+
+    With `when_free`, seats that are held follow as soon as their holds end, unless they are booked.
+    """
+    names = wanted.names()
+    return told(await desk.block(screening_id, names, wanted.reason, person, call, when_free=wanted.when_free))
 
 
 @router.delete("/screenings/{screening_id}/blocks", response_model=BlockedOut, responses=problems(*_REFUSALS))
 @api_key_scope(KeyScope.HOUSE)
-async def unblock_seats(screening_id: ScreeningId, wanted: BlockIn, person: Organizer, call: Call, desk: Desk) -> Reply:
+async def unblock_seats(
+    screening_id: ScreeningId, wanted: UnblockIn, person: Organizer, call: Call, desk: Desk
+) -> Reply:
     """Put seats back on sale. Each seat has its own outcome."""
     return told(await desk.unblock(screening_id, wanted.names(), person, call))
 

@@ -1,6 +1,6 @@
 """Blocking seats in JSON (docs/api.md, section 8)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Annotated
 
 import orjson
@@ -14,8 +14,8 @@ from app.schemas.seats import SeatsWanted
 MOST_SEATS = 10_000
 
 
-class BlockIn(SeatsWanted):
-    """Seats to block or unblock, and the reason."""
+class UnblockIn(SeatsWanted):
+    """Seats to unblock, and the reason."""
 
     seat_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
         None, description="Seats by id.", examples=[[79, 80]]
@@ -28,12 +28,19 @@ class BlockIn(SeatsWanted):
     model_config = ConfigDict(json_schema_extra={"examples": [{"seats": ["D19", "D20"], "reason": "broken light"}]})
 
 
+class BlockIn(UnblockIn):
+    """Seats to block, and the reason."""
+
+    when_free: bool = Field(False, description="Block seats that are held, too, as soon as their holds end.")
+
+
 class BlockedSeatOut(BaseModel):
-    """What happened to one seat."""
+    """What happened to one seat. `will_be_blocked` is only there, and true, for one that is when its hold ends."""
 
     seat_id: int
     label: str
     outcome: BlockOutcome
+    will_be_blocked: bool | None = None
 
 
 class BlockedOut(BaseModel):
@@ -70,12 +77,17 @@ def blocks_json(blocked: Iterable[tuple[int, str | None]], layout: Layout) -> by
     return orjson.dumps({"items": items})
 
 
-def blocked_json(seats: Iterable[tuple[int, str]], layout: Layout) -> bytes:
-    """What happened to each seat. `seats` are pairs of a seat id and an outcome."""
+def blocked_json(seats: Iterable[tuple[int, str]], layout: Layout, when_free: Set[int]) -> bytes:
+    """What happened to each seat. `seats` are pairs of a seat id and an outcome; `when_free` will be blocked later."""
     return orjson.dumps(
         {
             "items": [
-                {"seat_id": seat_id, "label": layout.label_of(seat_id), "outcome": outcome}
+                {
+                    "seat_id": seat_id,
+                    "label": layout.label_of(seat_id),
+                    "outcome": outcome,
+                    **({"will_be_blocked": True} if seat_id in when_free else {}),
+                }
                 for seat_id, outcome in seats
             ]
         }

@@ -183,10 +183,17 @@ class Desk:
         return await self._ask(found[1], Cancel(person, booking_id, seat_id), call)
 
     async def block(
-        self, screening_id: int, seats: SeatNames, reason: str | None, person: Person, call: CallContext
+        self,
+        screening_id: int,
+        seats: SeatNames,
+        reason: str | None,
+        person: Person,
+        call: CallContext,
+        *,
+        when_free: bool = False,
     ) -> Answer:
-        """Block those of the seats that are available."""
-        return await self._take(screening_id, Block(person, seats, reason), call)
+        """Block those of the seats that are available; `when_free`: those that are held as soon as their holds end."""
+        return await self._take(screening_id, Block(person, seats, reason, when_free), call)
 
     async def unblock(self, screening_id: int, seats: SeatNames, person: Person, call: CallContext) -> Answer:
         """Unblock seats."""

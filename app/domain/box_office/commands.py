@@ -90,11 +90,12 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Block those of the seats that are available."""
+    """Block those of the seats that are available; `when_free`: those that are held as soon as their holds end."""
 
     by: Person
     seats: SeatNames
     reason: str | None = None
+    when_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

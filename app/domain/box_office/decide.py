@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
-from app.domain.box_office.blocking import block, unblock
+from app.domain.box_office.blocking import block, block_what_is_freed, unblock
 from app.domain.box_office.booking import book, cancel, confirm
 from app.domain.box_office.closing import close
 from app.domain.box_office.commands import (
@@ -28,6 +28,13 @@ from app.domain.box_office.screening_state import Decision, ScreeningState
 
 def decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
     """What the command changes at `now` (UTC). It changes nothing itself. Raises a Refusal when a rule says no."""
+    decision = _decide(state, command, now)
+    if not isinstance(command, Unblock):
+        block_what_is_freed(state, decision)
+    return decision
+
+
+def _decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
     match command:
         case Hold():
             return hold(state, command, now)

@@ -61,9 +61,10 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """What happened to each seat that was to be blocked or unblocked."""
+    """What happened to each seat that was to be blocked or unblocked, and which will be blocked when a hold ends."""
 
     seats: tuple[tuple[int, str], ...]
+    when_free: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

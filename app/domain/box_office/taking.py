@@ -34,7 +34,10 @@ def look_around(state: ScreeningState, seats: Iterable[Seat], user_id: int, now:
         if claim is None:
             continue
         if not claim.is_live(now):
-            taking.run_out.add(reservation_of(claim))
+            if claim.will_be_blocked:  # it is, but for the sweeper
+                taking.in_the_way.append(_in_the_way(seat, Claim(seat.id, ClaimStatus.BLOCKED), user_id))
+            else:
+                taking.run_out.add(reservation_of(claim))
         elif claim.is_held_by(user_id):
             taking.mine.setdefault(reservation_of(claim), set()).add(seat.id)
         else:

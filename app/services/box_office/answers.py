@@ -91,7 +91,7 @@ def answer(outcome: Outcome, screening_state: ScreeningState, user_id: int, now:
         case Cancelled(booking):
             head, tail = booking_json(booking, screening, layout)
             return Answer(head, user_id, now, version=booking.version, tail=tail)
-        case Blocked(seats):
-            return Answer(blocked_json(seats, layout), user_id, now)
+        case Blocked(seats, when_free):
+            return Answer(blocked_json(seats, layout, when_free), user_id, now)
         case Expired() | Closed():
             return Answer(b"", user_id, now)

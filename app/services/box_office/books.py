@@ -11,6 +11,7 @@ from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.rows_read import ClaimRow, claim_of
 from app.db.connections import OfficeConnection
 from app.db.reservations import reservation_of
+from app.domain.box_office.commands import Block
 from app.domain.box_office.screening_state import Usage
 from app.domain.box_office.taking import reservation_of as reservation_of_hold
 from app.domain.claims import ClaimStatus
@@ -142,16 +143,21 @@ class Books:
             self.ledgers[row.screening_id].screening_state.claims[row.seat_id] = claim_of(row)
 
     def _leads_of(self, found: Found, batch: Sequence[Pending]) -> Wanted:
-        """The reservations and bookings that the rows lead to: run-out holds, and everything that a caller has."""
+        """The reservations and bookings that the rows lead to: holds that ran out or are to be blocked, and everything
+        that a caller has.
+        """
         leads = Wanted()
         askers = {(pending.screening_id, pending.asker_id) for pending in batch if not self._is_known(pending.key)}
+        blocking = {each.screening_id for each in batch if isinstance(each.command, Block) and each.command.when_free}
         for screening_id, ledger in self.ledgers.items():
             screening_state = ledger.screening_state
             for claim in screening_state.claims.values():
                 is_an_askers = (screening_id, claim.user_id) in askers
                 if claim.booking_id and is_an_askers and claim.booking_id not in screening_state.bookings:
                     leads.bookings.add((screening_id, claim.booking_id))
-                elif claim.status is ClaimStatus.HELD and (is_an_askers or not claim.is_live(found.now)):
+                elif claim.status is ClaimStatus.HELD and (
+                    is_an_askers or not claim.is_live(found.now) or screening_id in blocking or claim.will_be_blocked
+                ):
                     leads.reservations.add((screening_id, reservation_of_hold(claim)))
             leads.reservations -= {(screening_id, known) for known in screening_state.reservations}
             for reservation in screening_state.reservations.values():

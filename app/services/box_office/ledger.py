@@ -140,12 +140,16 @@ class Ledger:
 
 
 def _why(before: Claim | None, after: Claim | None, cause: Cause, now: datetime) -> tuple[SeatStatus, Cause]:
-    """What a seat was seen as until now, and why it changed. A run-out hold that nobody takes over expired."""
+    """What a seat was seen as until now, and why it changed.
+
+    A run-out hold that nobody takes over expired, also if the house had asked for the seat.
+    """
     if before is None:
         return SeatStatus.AVAILABLE, cause
     if before.is_live(now):
         return before.seen_as, cause
-    return (before.seen_as, Cause.EXPIRY) if after is None else (SeatStatus.AVAILABLE, cause)
+    has_expired = after is None or (before.will_be_blocked and after.status is ClaimStatus.BLOCKED)
+    return (before.seen_as, Cause.EXPIRY) if has_expired else (SeatStatus.AVAILABLE, cause)
 
 
 def _change(version: int, seat_id: int, before: Claim | None, after: Claim | None) -> SeatChange:
