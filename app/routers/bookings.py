@@ -35,6 +35,7 @@ router = api_router("bookings")
         "seats-unavailable",
         "reservation-ended",
         "reservation-expired",
+        "price-changed",
         "limit-exceeded",
         "sales-closed",
         "screening-required",

@@ -32,6 +32,7 @@ _TAKING = (
     "unknown-seats",
     "seats-unavailable",
     "limit-exceeded",
+    "extension-limit",
     "sales-closed",
     "screening-required",
 )
