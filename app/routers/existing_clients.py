@@ -40,7 +40,9 @@ async def list_free_seats(
 @api_key_scope(KeyScope.SELL)
 async def hold_seat(wanted: SeatAtOnceIn, buyer: Buyer, call: Call, desk: Desk) -> Reply:
     """Hold one seat; with an email and no token, as a guest of that email."""
-    return told(await desk.hold(Meant(), wanted.names(), buyer, call, wanted.email))
+    return told(
+        await desk.hold(Meant(wanted.screening_id, wanted.theater_id), wanted.names(), buyer, call, wanted.email)
+    )
 
 
 @router.post("/confirm", status_code=201)
@@ -48,7 +50,7 @@ async def hold_seat(wanted: SeatAtOnceIn, buyer: Buyer, call: Call, desk: Desk) 
 async def confirm_hold(wanted: ConfirmAsTheyDoIn, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Book a hold, named by its reservation or by a seat in it."""
     if wanted.seat_id is not None:
-        return told(await desk.confirm_seat(person, wanted.seat_id, call))
+        return told(await desk.confirm_seat(person, wanted.seat_id, wanted.screening_id, call))
     return told(await desk.confirm(person, wanted.one_reservation, call))
 
 
