@@ -340,7 +340,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         announcer=announcer,
         reconciler=reconciler,
         sweeper=Sweeper(engine, box_office, closing, settings.idempotency_hours, settings.event_hours),
-        desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments()),
+        desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments(), defaults),
         reservations=Reservations(engine, layouts, defaults),
         bookings=Bookings(engine, layouts, defaults),
         changes=ChangesFeed(engine, layouts),

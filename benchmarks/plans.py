@@ -30,6 +30,7 @@ from app.domain.box_office.commands import Cancel, Command, Confirm, Expire, Ext
 from app.domain.idempotency import Key
 from app.domain.people import Person
 from app.domain.reservations import ReservationStatus
+from app.domain.screenings import Limits
 from app.domain.seats import SeatNames
 from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
@@ -231,6 +232,9 @@ async def _explain_read(explainer: Explainer, engine: AsyncEngine, read: Read) -
             await explainer.explain(own, statement, values)
 
 
+_DEFAULTS: Final = Defaults(hold_seconds=300, max_hold_seconds=900, limits=Limits())
+
+
 def _reads(house: House, sold: int) -> Iterator[tuple[str, Read]]:
     """What is asked outside the box office, by name."""
     user_id, screening_id, nobodys = house.first_user, house.first_screening, uuid_utils.uuid7()
@@ -247,7 +251,10 @@ def _reads(house: House, sold: int) -> Iterator[tuple[str, Read]]:
     yield "where a key was used", lambda its: idempotency_keys.screening_of(its, Key(user_id, "holds 0", b""))
     yield "where anybody's reservation is", lambda its: reservations.screening_of(its, None, nobodys)
     yield "where I hold seats", lambda its: reservations.screenings_with_holds(its, user_id)
-    yield "my reservation of a seat", lambda its: reservations.newest_with_seat(its, user_id, house.first_seat)
+    yield (
+        "my reservation of a seat",
+        lambda its: reservations.with_seat(its, user_id, house.first_seat, _DEFAULTS, None),
+    )
     yield "one reservation", lambda its: reservations.one(its, nobodys, user_id)
     yield "my reservations", _reservations(user_id, None)
     yield "my holds", _reservations(user_id, ReservationStatus.HELD)

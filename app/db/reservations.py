@@ -9,7 +9,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.rows import columns, maker
+from app.db.screenings import Defaults
 from app.domain.money import Money
+from app.domain.refusals import Candidate
 from app.domain.reservations import Reservation, ReservationStatus
 
 
@@ -37,6 +39,18 @@ class ReservationRow(NamedTuple):
     seats: Sequence[tuple[Any, ...]]
 
 
+class WithSeat(NamedTuple):
+    """A reservation of a seat: whether it is held now, or ran out and may be taken again; whether it is for a screening
+    to come.
+    """
+
+    id: UUID
+    screening: Candidate
+    is_held: bool
+    may_be_taken_again: bool
+    is_to_come: bool
+
+
 _SEATS = f"""
 ARRAY(SELECT ROW({columns(ReservationSeatRow, "s")}) FROM reservation_seats s
        WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id ORDER BY s.seat_id)
@@ -59,11 +73,28 @@ _STATUS_NOW = """
 CASE WHEN r.status IN ('held', 'paying') AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.status END
 """
 _NEWEST_FIRST = " ORDER BY r.id DESC LIMIT :at_most"
+# The newest of each screening; whether it may be taken again is told by its status, its end, and who has its seats.
 _WITH_SEAT = text("""
-SELECT r.id FROM reservations r
+SELECT DISTINCT ON (r.screening_id) r.id, c.id AS screening_id, c.title, c.starts_at,
+       r.status IN ('held', 'paying') AND r.expires_at > now.at AS is_held,
+       r.status IN ('held', 'paying', 'expired') AND c.cancelled_at IS NULL
+           AND coalesce(c.sales_open_at, now.at) <= now.at AND coalesce(c.sales_close_at, c.starts_at) > now.at
+           AND r.expires_at + make_interval(secs => greatest(
+               coalesce(c.max_hold_seconds, :max_hold_seconds), coalesce(c.hold_seconds, :hold_seconds))) >= now.at
+           AND NOT EXISTS (
+               SELECT FROM reservation_seats o
+                 JOIN seat_claims t ON t.screening_id = o.screening_id AND t.seat_id = o.seat_id
+                WHERE o.screening_id = r.screening_id AND o.reservation_id = r.id AND o.released_at IS NULL
+                  AND (t.expires_at IS NULL OR t.expires_at > now.at)
+                  AND NOT (t.status = 'held' AND t.user_id = r.user_id)) AS may_be_taken_again,
+       c.starts_at > now.at AS is_to_come
+  FROM reservations r
   JOIN reservation_seats s ON s.screening_id = r.screening_id AND s.reservation_id = r.id
+  JOIN screenings c ON c.id = r.screening_id,
+       (SELECT clock_timestamp() AS at) now
  WHERE r.user_id = :user_id AND s.seat_id = :seat_id AND s.released_at IS NULL AND r.status <> 'released'
- ORDER BY r.id DESC LIMIT 1
+   AND (CAST(:screening_id AS int) IS NULL OR r.screening_id = :screening_id)
+ ORDER BY r.screening_id, is_held DESC, r.id DESC
 """)
 _SCREENING = text("SELECT screening_id FROM reservations WHERE user_id = :user_id AND id = :id")
 # One index probe a screening: an index by id alone would cost every hold something, and only staff asks like this.
@@ -146,10 +177,25 @@ async def screening_of(connection: AsyncConnection, user_id: int | None, reserva
     return found
 
 
-async def newest_with_seat(connection: AsyncConnection, user_id: int, seat_id: int) -> UUID | None:
-    """This user's newest reservation that names the seat and was not given back."""
-    found: UUID | None = await connection.scalar(_WITH_SEAT, {"user_id": user_id, "seat_id": seat_id})
-    return found
+async def with_seat(
+    connection: AsyncConnection, user_id: int, seat_id: int, defaults: Defaults, screening_id: int | None
+) -> list[WithSeat]:
+    """In each screening, or in this one, the user's reservation of the seat: what is held, else the newest.
+
+    None that was given back. The soonest screening first.
+    """
+    given = {
+        "user_id": user_id,
+        "seat_id": seat_id,
+        "screening_id": screening_id,
+        "hold_seconds": defaults.hold_seconds,
+        "max_hold_seconds": defaults.max_hold_seconds,
+    }
+    rows = [
+        WithSeat(row.id, Candidate(row.screening_id, row.title, row.starts_at), *row[-3:])
+        for row in await connection.execute(_WITH_SEAT, given)
+    ]
+    return sorted(rows, key=lambda each: (each.screening.starts_at, each.screening.id))
 
 
 async def screenings_with_holds(connection: AsyncConnection, user_id: int) -> list[int]:

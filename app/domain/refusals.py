@@ -6,7 +6,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
+from app.domain.money import Money
 from app.domain.rates import Standing
 
 
@@ -94,7 +96,7 @@ class SeatsUnavailable(Refusal):
 
 @dataclass(slots=True, eq=False)
 class ReservationExpired(Refusal):
-    """The hold has run out, and these of its seats are taken."""
+    """The hold has run out, and these of its seats are gone. None is: it is too late to take it again."""
 
     code: ClassVar[str] = "reservation-expired"
     expired_at: datetime
@@ -103,10 +105,25 @@ class ReservationExpired(Refusal):
 
 @dataclass(slots=True, eq=False)
 class ReservationEnded(Refusal):
-    """The reservation was released, cancelled or booked before."""
+    """The reservation was released or booked before."""
 
     code: ClassVar[str] = "reservation-ended"
     reservation_status: str
+
+
+@dataclass(slots=True, eq=False)
+class ReservationBooked(ReservationEnded):
+    """The reservation was booked before. The booking may be cancelled by now."""
+
+    booking_id: UUID
+
+
+@dataclass(slots=True, eq=False)
+class PriceChanged(Refusal):
+    """The hold has run out, and its seats cost something else by now: `total`."""
+
+    code: ClassVar[str] = "price-changed"
+    total: Money
 
 
 @dataclass(slots=True, eq=False)
@@ -134,6 +151,11 @@ class SalesClosed(Refusal):
     code: ClassVar[str] = "sales-closed"
     opens_at: datetime | None
     closes_at: datetime
+
+
+@dataclass(slots=True, eq=False)
+class ScreeningCancelled(SalesClosed):
+    """Seats cannot be taken any more. `closes_at` is when the screening was cancelled."""
 
 
 @dataclass(slots=True, eq=False)

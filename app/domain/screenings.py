@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.domain.money import Money
-from app.domain.refusals import SalesClosed
+from app.domain.refusals import SalesClosed, ScreeningCancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,15 @@ class Screening:
         return opened and now < self.closes_at and self.cancelled_at is None
 
     def must_be_on_sale(self, now: datetime) -> None:
-        """Raises SalesClosed if seats cannot be taken at `now`."""
+        """Raises SalesClosed, or ScreeningCancelled, if seats cannot be taken at `now`."""
         if not self.is_on_sale(now):
-            raise SalesClosed(self.sales_open_at, self.cancelled_at or self.closes_at)
+            self.must_not_be_cancelled()
+            raise SalesClosed(self.sales_open_at, self.closes_at)
+
+    def must_not_be_cancelled(self) -> None:
+        """Raises ScreeningCancelled."""
+        if self.cancelled_at is not None:
+            raise ScreeningCancelled(self.sales_open_at, self.cancelled_at)
 
     def price_of(self, category: str) -> Money:
         """The current price of a seat of this category; 0 if the category has none."""
@@ -77,3 +83,7 @@ class Screening:
     def latest_end(self, first_held_at: datetime) -> datetime:
         """The cap of a hold that began at `first_held_at`: it cannot be extended beyond this."""
         return first_held_at + self.longest_hold
+
+    def late_until(self, expires_at: datetime) -> datetime:
+        """Until when a hold that ran out at `expires_at` may be taken again."""
+        return expires_at + self.longest_hold

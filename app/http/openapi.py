@@ -34,7 +34,9 @@ _KEY: Final = {
     "in": "header",
     "required": False,
     "description": "Makes a retry safe: the same key with the same request gets the same answer, for a day. "
-    "1 to 255 visible ASCII characters; without a token, a UUID.",
+    "1 to 255 visible ASCII characters; without a token, a UUID. Take a new one for each operation: a key that was "
+    "used for another request is refused where that is seen. Sent to two screenings at the same moment it may do both; "
+    "the retry of each gets the answer of its own.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
 }
 
@@ -71,7 +73,11 @@ _MEMBERS: Final[dict[str, dict[str, Any]]] = {
     "unknown-seats": {"unknown": ["Z99"], "available_seats": ["A1", "A2"]},
     "seats-unavailable": {"seats": [_SEAT], "available_seats": ["A2", "A3"]},
     "reservation-expired": {"expired_at": "2026-11-20T19:30:00.000Z", "seats": [_SEAT]},
-    "reservation-ended": {"reservation_status": "released"},
+    "reservation-ended": {
+        "reservation_status": "booked",
+        "booking_id": "01a1f8cd-efb9-721d-b606-2f010a4ca70b",
+    },
+    "price-changed": {"total": {"amount_minor": 9000, "currency": "EUR"}},
     "extension-limit": {"latest_expires_at": "2026-11-20T19:45:00.000Z"},
     "limit-exceeded": {"limit": "max_seats_per_reservation", "allowed": 10, "current": 0},
     "sales-closed": {"opens_at": None, "closes_at": "2026-11-20T19:30:00.000Z"},

@@ -73,9 +73,12 @@ class ApiRequest(Request):
     def fingerprint(self) -> bytes:
         """32 bytes over method, canonical path and content.
 
-        Aliases, white space and the order of members make no difference.
+        Aliases, white space and the order of members make no difference, nor do capitals in a `booking_id`.
         """
-        content = orjson.dumps(self.content(), option=orjson.OPT_SORT_KEYS)
+        said = self.content()
+        if isinstance(said, dict) and isinstance(booking_id := said.get("booking_id"), str):
+            said = {**said, "booking_id": booking_id.lower()}
+        content = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
         return blake2b(f"{self.method} {self.path}\n".encode() + content, digest_size=32).digest()
 
     def repeats(self, header: bytes) -> bool:

@@ -36,6 +36,7 @@ router = api_router("bookings")
         "seats-unavailable",
         "reservation-ended",
         "reservation-expired",
+        "price-changed",
         "limit-exceeded",
         "sales-closed",
         "screening-required",

@@ -53,7 +53,7 @@ async def hold_seat(wanted: SeatAtOnceIn, buyer: Buyer, call: Call, desk: Desk) 
 async def confirm_hold(wanted: ConfirmAsTheyDoIn, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Book a hold, named by its reservation or by a seat in it."""
     if wanted.seat_id is not None:
-        return told(await desk.confirm_seat(person, wanted.seat_id, call))
+        return told(await desk.confirm_seat(person, wanted.seat_id, wanted.screening_id, call))
     return told(await desk.confirm(person, wanted.one_reservation, call))
 
 

@@ -23,7 +23,7 @@ from app.services.desk import Meant
 
 router = api_router("reservations")
 
-_TAKING = ("not-found", "unknown-seats", "seats-unavailable", "limit-exceeded", "sales-closed")
+_TAKING = ("not-found", "unknown-seats", "seats-unavailable", "limit-exceeded", "extension-limit", "sales-closed")
 _MINE = ("not-found", "reservation-ended")
 
 
@@ -70,7 +70,7 @@ async def toggle_seats(screening_id: ScreeningId, wanted: SeatsWanted, buyer: Bu
 async def release_everything(screening_id: ScreeningId, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Release everything that I hold in a screening.
 
-    Every seat is free at once. What is booked stays booked.
+    Every seat is free at once, and what ran out cannot be confirmed late any more. What is booked stays booked.
     """
     return told(await desk.release_all(screening_id, person, call))
 
@@ -129,8 +129,9 @@ async def show_reservation(
 async def release_reservation(reservation_id: ReservationId, person: SignedIn, call: Call, desk: Desk) -> Reply:
     """Release a reservation.
 
-    Its seats are free at once. Releasing it again changes nothing. One that was booked is cancelled as a booking. Staff
-    release everybody's; the history of the seats says so.
+    Its seats are free at once. Releasing it again changes nothing. One that ran out stays given back: it cannot be
+    confirmed late any more. One that was booked is cancelled as a booking. Staff release everybody's; the history of
+    the seats says so.
     """
     return told(await desk.release(person, reservation_id, call))
 
@@ -160,7 +161,9 @@ async def release_seat(
     "/reservations/{reservation_id}/extend",
     response_model=ReservationOut,
     response_description="The reservation as it is now.",
-    responses=problems(*_MINE, "reservation-expired", "extension-limit", "sales-closed"),
+    responses=problems(
+        *_MINE, "reservation-expired", "price-changed", "extension-limit", "limit-exceeded", "sales-closed"
+    ),
 )
 @api_key_scope(KeyScope.SELL)
 async def extend_reservation(
@@ -173,7 +176,7 @@ async def extend_reservation(
     """Extend a hold.
 
     A fresh hold time from now, never past the cap, which counts from the first hold. One that ran out is taken again if
-    all of its seats are still free.
+    that was no longer ago than a hold may last, and all of its seats are still free and cost the same.
     """
     return told(await desk.extend(person, reservation_id, call))
 
@@ -183,7 +186,9 @@ async def extend_reservation(
     status_code=201,
     response_model=BookingOut,
     response_description="The booking.",
-    responses=problems(*_MINE, "reservation-expired", "sales-closed", "payment-declined"),
+    responses=problems(
+        *_MINE, "reservation-expired", "price-changed", "limit-exceeded", "sales-closed", "payment-declined"
+    ),
 )
 @api_key_scope(KeyScope.SELL)
 async def confirm_reservation(
@@ -195,7 +200,8 @@ async def confirm_reservation(
 ) -> Reply:
     """Pay and book a reservation.
 
-    Confirming it again gives the same booking, with 200. Late, but every seat is still free: it succeeds.
+    Confirming it again gives the same booking, with 200; if that was cancelled, `reservation-ended`. One that ran out
+    is booked if that was no longer ago than a hold may last, and all of its seats are still free and cost the same.
     """
     payment = (wanted and wanted.payment) or PaymentIn()
     return told(await desk.confirm(person, reservation_id, call, payment.method, payment.token))

@@ -37,6 +37,7 @@ _TAKING = (
     "unknown-seats",
     "seats-unavailable",
     "limit-exceeded",
+    "extension-limit",
     "sales-closed",
     "screening-required",
 )

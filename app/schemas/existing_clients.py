@@ -21,17 +21,18 @@ from app.schemas.seats import NamesSeats
 class SeatAtOnceIn(NamesSeats, Lenient):
     """One seat, of this screening or theater if one is named. Without a token, `email` is the new guest's."""
 
-    email: Email | None = None
     screening_id: Id | None = None
     theater_id: Id | None = None
+    email: Email | None = None
 
 
 class ConfirmAsTheyDoIn(Lenient):
-    """The reservation to confirm, or one of its seats."""
+    """The reservation to confirm, or one of its seats and, if it may be one of several, the screening."""
 
     reservation_id: Uuid | None = None
     email: Email | None = None
     seat_id: Id | None = None
+    screening_id: Id | None = None
 
     @property
     def one_reservation(self) -> UUID:

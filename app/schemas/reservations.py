@@ -58,7 +58,7 @@ class ReservationOut(BaseModel):
     expires_at: MomentOut
     expires_in_seconds: int
     server_time: MomentOut
-    extensions_left: int = Field(description="How many more extensions by a full hold time are possible.")
+    extensions_left: int = Field(description="How many more extensions by a full hold time are possible now.")
     booking_id: UUID | None
     version: int
     guest_token: str | None = None
@@ -119,7 +119,10 @@ def reservation_json(
 def reservation_out(reservation: Reservation, screening: Screening, layout: Layout, now: datetime) -> Json:
     """A reservation as it is at this moment (UTC), before it is encoded."""
     holding = reservation.is_holding(now)
-    to_the_cap = screening.latest_end(reservation.first_held_at) - reservation.expires_at
+    extensions_left = 0
+    if holding and screening.is_on_sale(now):
+        to_the_cap = screening.latest_end(reservation.first_held_at) - reservation.expires_at
+        extensions_left = max(0, to_the_cap // screening.hold_time)
     return {
         "id": str(reservation.id),
         "screening_id": screening.id,
@@ -131,7 +134,7 @@ def reservation_out(reservation: Reservation, screening: Screening, layout: Layo
         "expires_at": moment(reservation.expires_at),
         "expires_in_seconds": int((reservation.expires_at - now).total_seconds()) if holding else 0,
         "server_time": moment(now),
-        "extensions_left": to_the_cap // screening.hold_time if holding else 0,
+        "extensions_left": extensions_left,
         "booking_id": str(reservation.booking_id) if reservation.booking_id else None,
         "version": reservation.version,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus
@@ -30,6 +30,7 @@ from app.domain.refusals import (
     ExtensionLimit,
     LimitExceeded,
     NotFound,
+    PriceChanged,
     Refusal,
     ReservationEnded,
     ReservationExpired,
@@ -37,6 +38,7 @@ from app.domain.refusals import (
     SeatsUnavailable,
 )
 from app.domain.reservations import Reservation, ReservationStatus
+from app.domain.seats import SeatStatus
 
 
 def check_step(before: ScreeningState, command: Command, after: ScreeningState, now: datetime) -> None:
@@ -49,11 +51,16 @@ def check_step(before: ScreeningState, command: Command, after: ScreeningState, 
 
 
 def versions_count_changes(before: ScreeningState, after: ScreeningState) -> None:
-    """One more for a command that changed something, which shows in some seat; what changed has that version."""
-    changed = before.claims != after.claims
-    assert after.version == before.version + changed
-    if not changed:
-        assert (after.reservations, after.bookings) == (before.reservations, before.bookings)
+    """One more for a command that changed something; what changed has that version.
+
+    It changes some seat, unless somebody gave back what had run out.
+    """
+    papers_changed = (after.reservations, after.bookings) != (before.reservations, before.bookings)
+    assert after.version == before.version + (papers_changed or before.claims != after.claims)
+    if before.claims == after.claims:
+        changed = [each for each in before.reservations.values() if after.reservations[each.id] != each]
+        assert all(each.status is ReservationStatus.EXPIRED for each in changed)
+        assert after.bookings == before.bookings
     for reservation_id, reservation in after.reservations.items():
         same = before.reservations.get(reservation_id) == reservation
         assert same or reservation.version == after.version
@@ -70,7 +77,7 @@ def nobody_loses_a_seat_but_by_its_owners_wish(
         for claim in before.claims.values()
         if claim.is_live(now) and not is_still_had(claim, after.claims.get(claim.seat_id), now)
     }
-    assert lost <= _given_back_by(before, command, now)
+    assert lost <= given_back_by(before, command, now)
     for seat_id, claim in before.claims.items():
         if claim.is_live(now) and claim.user_id != _asker_of(command) and seat_id not in lost:
             assert after.claims[seat_id] == claim
@@ -101,11 +108,11 @@ def nothing_is_forgotten(before: ScreeningState, command: Command, after: Screen
 def prices_are_kept(before: ScreeningState, command: Command, after: ScreeningState, now: datetime) -> None:
     """Whoever keeps a seat keeps its price, from hold to hold to booking; a seat that is taken anew costs today's.
 
-    Confirmed or extended late, a hold has the price of its own moment.
+    Confirmed or extended late, a hold has the price of its own moment only if that is today's.
     """
     live = {seat_id: claim for seat_id, claim in before.claims.items() if claim.is_live(now) and not is_blocked(claim)}
     agreed = {seat_id: price_of(before, claim) for seat_id, claim in live.items()}
-    if isinstance(command, Confirm | Extend):
+    if isinstance(command, Confirm | Extend) and before.reservations[command.reservation_id].is_holding(now):
         agreed |= before.reservations[command.reservation_id].prices
     for seat_id, claim in after.claims.items():
         if claim.status is not ClaimStatus.BLOCKED and claim != before.claims.get(seat_id):
@@ -135,8 +142,11 @@ def what_was_asked_for_is_done(before: ScreeningState, command: Command, after: 
                 for claim in after.claims.values()
                 if claim.seat_id in seat_ids
             )
+            released = after.reservations[reservation_id]
+            assert released.status is ReservationStatus.RELEASED or released.left.keys() >= set(seat_ids)
         case ReleaseAll(buyer):
             assert not after.held_by(buyer.id, now)
+            assert not [each for each in after.reservations.values() if _may_be_taken_again(after, each, buyer.id, now)]
         case Extend(_, reservation_id):
             extended = after.reservations[reservation_id]
             assert extended.is_holding(now)
@@ -181,14 +191,39 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
             late = state.reservations[reservation_id]
             assert late.status_at(now) is ReservationStatus.EXPIRED
             assert refusal.expired_at == late.expires_at
-            assert {each.seat_id for each in refusal.seats} == in_the_way(state, late.prices, buyer.id, now) != set()
+            named = {each.seat_id for each in refusal.seats}
+            taken = in_the_way(state, late.prices, buyer.id, now)
+            assert taken <= named <= late.prices.keys()
+            assert {each.seat_id for each in refusal.seats if each.status != SeatStatus.AVAILABLE} == taken
+            assert named or not _may_be_taken_again(state, late, buyer.id, now)
+        case PriceChanged(), Confirm() | Extend():
+            late = state.reservations[command.reservation_id]
+            assert late.status_at(now) is ReservationStatus.EXPIRED
+            prices_now = [state.screening.price_of(state.layout.by_id[seat_id].category) for seat_id in late.prices]
+            newer = {each for other in state.held_by(late.user_id, now) for each in other.prices.items()}
+            assert prices_now != list(late.prices.values()) or newer - late.prices.items()
         case ReservationEnded(), Confirm() | Extend() | Release():
-            assert refusal.reservation_status == state.reservations[command.reservation_id].status
+            ended = state.reservations[command.reservation_id]
+            assert refusal.reservation_status == ended.status
+            assert getattr(refusal, "booking_id", None) == ended.booking_id
             assert refusal.reservation_status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED)
+            if ended.booking_id is not None and isinstance(command, Confirm):
+                assert state.bookings[ended.booking_id].status is BookingStatus.CANCELLED
         case ExtensionLimit(), Extend():
             reservation = state.reservations[command.reservation_id]
-            assert refusal.latest_expires_at == state.screening.latest_end(reservation.first_held_at)
-            assert refusal.latest_expires_at <= max(now, reservation.expires_at)
+            latest = state.screening.latest_end(reservation.first_held_at)
+            assert refusal.latest_expires_at == max(latest, reservation.expires_at)
+            assert latest <= max(now, reservation.expires_at)
+        case ExtensionLimit(), Hold(buyer, seats) | Toggle(buyer, seats):
+            holding = state.held_by(buyer.id, now)
+            joined = (
+                holding[-1:]
+                if isinstance(command, Toggle)
+                else [each for each in holding if set(seats.ids) & {*each.prices}]
+            )
+            latest = state.screening.latest_end(min(each.first_held_at for each in joined))
+            assert refusal.latest_expires_at >= latest
+            assert refusal.latest_expires_at - now < timedelta(seconds=10)
         case NotFound(), Confirm() | Extend() | Release():
             theirs = state.reservations.get(command.reservation_id)
             assert theirs is None or theirs.user_id != command.buyer.id
@@ -287,7 +322,7 @@ def price_of(state: ScreeningState, claim: Claim) -> Money:
     return paper.prices[claim.seat_id]
 
 
-def _given_back_by(state: ScreeningState, command: Command, now: datetime) -> set[int]:
+def given_back_by(state: ScreeningState, command: Command, now: datetime) -> set[int]:
     """The seats that a command may free although their time is not over."""
     match command:
         case Toggle(buyer, seats):
@@ -308,6 +343,12 @@ def _given_back_by(state: ScreeningState, command: Command, now: datetime) -> se
 
 def _held_by(state: ScreeningState, user_id: int, now: datetime) -> set[int]:
     return {claim.seat_id for claim in state.claims_of(user_id, now) if claim.status is ClaimStatus.HELD}
+
+
+def _may_be_taken_again(state: ScreeningState, reservation: Reservation, user_id: int, now: datetime) -> bool:
+    """Is it a hold of this user that ran out, but not longer ago than a hold may last?"""
+    is_theirs = reservation.user_id == user_id and reservation.status_at(now) is ReservationStatus.EXPIRED
+    return is_theirs and now - reservation.expires_at <= state.screening.longest_hold
 
 
 def _is_undone_by(command: Close, claim: Claim) -> bool:

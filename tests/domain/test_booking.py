@@ -1,5 +1,6 @@
 """Booking: a hold, or seats directly; and undoing it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,16 +9,28 @@ from app.domain.bookings import BookingStatus, Payment, PaymentStatus
 from app.domain.box_office.commands import Book, Confirm
 from app.domain.box_office.outcomes import Booked
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.refusals import NotFound, ReservationEnded, ReservationExpired, SalesClosed, SeatsUnavailable
+from app.domain.money import Money
+from app.domain.refusals import (
+    NotFound,
+    PriceChanged,
+    ReservationBooked,
+    ReservationEnded,
+    ReservationExpired,
+    SalesClosed,
+    ScreeningCancelled,
+    SeatsUnavailable,
+)
 from app.domain.reservations import ReservationStatus
 from app.domain.screenings import Limits
 from tests.domain.states import (
     ANN,
     BOB,
     BOX,
+    CAP,
     DEARER,
     HOLD,
     INSTANT,
+    LAYOUT,
     NOON,
     ORGANIZER,
     STANDARD,
@@ -131,6 +144,78 @@ def test_late_and_with_a_seat_in_a_newer_hold_of_mine_that_hold_gives_it_up() ->
     assert labels(evening.reservation(newer).prices) == {"A3"}
 
 
+def test_late_means_no_later_than_a_hold_may_last() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.wait(HOLD + CAP)
+
+    evening.confirm(ANN, hold)
+
+    assert evening.booked_by(ANN) == {"A1"}
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_later_than_that_the_hold_has_expired_though_its_seats_are_free(swept: bool) -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.wait(HOLD + CAP + INSTANT)
+    if swept:
+        evening.sweep()
+
+    with pytest.raises(ReservationExpired) as refusal:
+        evening.confirm(ANN, hold)
+
+    assert (refusal.value.expired_at, refusal.value.seats) == (hold.expires_at, ())
+    assert evening.booked_by(ANN) == set()
+
+
+@pytest.mark.parametrize("prices", [{"standard": DEARER, "box": BOX}, {"standard": Money(2400, "EUR"), "box": BOX}])
+def test_late_and_at_another_price_nothing_is_sold(prices: dict[str, Money]) -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A5")
+    evening.wait(HOLD)
+    evening.change_screening(prices=prices)
+
+    with pytest.raises(PriceChanged) as refusal:
+        evening.confirm(ANN, hold)
+
+    assert refusal.value.total == Money(prices["standard"].amount_minor + BOX.amount_minor, "EUR")
+    assert evening.booked_by(ANN) == set()
+
+
+def test_late_and_at_the_price_of_a_newer_hold_of_mine_it_is_sold() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.wait(HOLD)
+    evening.hold(ANN, "A1")
+    evening.change_screening(prices={"standard": DEARER, "box": BOX})
+
+    assert evening.confirm(ANN, hold).prices == {1: STANDARD}
+
+
+def test_late_when_sales_were_closed_and_opened_again_the_price_of_today_counts() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.change_screening(sales_close_at=NOON + INSTANT)
+    evening.wait(HOLD)
+    evening.change_screening(sales_close_at=None, prices={"standard": DEARER, "box": BOX})
+
+    with pytest.raises(PriceChanged):
+        evening.confirm(ANN, hold)
+
+
+def test_late_and_without_a_seat_that_left_the_house_it_names_the_seat() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2")
+    evening.wait(HOLD)
+    evening.state.layout = replace(LAYOUT, seats=LAYOUT.seats[1:], former={1: "A1"})
+
+    with pytest.raises(ReservationExpired) as refusal:
+        evening.confirm(ANN, hold)
+
+    assert [seat.label for seat in refusal.value.seats] == ["A1"]
+
+
 def test_whoever_holds_in_time_may_confirm_after_sales_have_closed() -> None:
     evening = Evening()
     hold = evening.hold(ANN, "A1")
@@ -159,9 +244,10 @@ def test_nothing_is_sold_for_a_cancelled_screening() -> None:
     hold = evening.hold(ANN, "A1")
     evening.change_screening(cancelled_at=NOON)
 
-    with pytest.raises(SalesClosed):
+    with pytest.raises(ScreeningCancelled) as refusal:
         evening.confirm(ANN, hold)
 
+    assert refusal.value.closes_at == NOON
     assert evening.booked_by(ANN) == set()
 
 
@@ -391,10 +477,21 @@ def test_confirming_again_after_a_cancellation_sells_nothing_anew() -> None:
     hold = evening.hold(ANN, "A1")
     cancelled = evening.cancel(ANN, evening.confirm(ANN, hold))
 
+    with pytest.raises(ReservationBooked) as refusal:
+        evening.confirm(ANN, hold)
+
+    assert (refusal.value.reservation_status, refusal.value.booking_id) == ("booked", cancelled.id)
+    assert evening.state.claims == {}
+
+
+def test_confirming_again_after_one_seat_was_cancelled_is_the_booking_as_it_is() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2")
+    smaller = evening.cancel(ANN, evening.confirm(ANN, hold), "A1")
+
     again = evening.ask(Confirm(ANN, hold.id, evening.new_id(), "paid again")).outcome
 
-    assert again == Booked(cancelled, created=False)
-    assert evening.state.claims == {}
+    assert again == Booked(smaller, created=False)
 
 
 def test_somebody_elses_booking_is_not_found() -> None:

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.money import Money
 from app.domain.refusals import (
     ExtensionLimit,
     LimitExceeded,
     NotFound,
+    PriceChanged,
     ReservationEnded,
     ReservationExpired,
     SalesClosed,
@@ -88,13 +90,48 @@ def test_a_hold_that_ran_out_is_taken_again_while_its_seats_are_free(swept: bool
     assert evening.held_by(ANN) == {"A1", "A2"}
 
 
-def test_a_hold_that_is_taken_again_keeps_its_prices() -> None:
+def test_a_hold_that_ran_out_is_taken_again_at_its_price_or_not_at_all() -> None:
     evening = Evening()
-    hold = evening.hold(ANN, "A1")
+    hold = evening.hold(ANN, "A1", "A5")
     evening.wait(HOLD)
     evening.change_screening(prices={"standard": DEARER, "box": BOX})
 
+    with pytest.raises(PriceChanged) as refusal:
+        evening.extend(ANN, hold)
+
+    assert refusal.value.total == Money(DEARER.amount_minor + BOX.amount_minor, "EUR")
+    assert evening.held_by(ANN) == set()
+
+
+def test_a_hold_that_did_not_run_out_is_extended_at_its_price() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.change_screening(prices={"standard": DEARER, "box": BOX})
+
     assert evening.extend(ANN, hold).prices == {1: STANDARD}
+
+
+def test_too_late_there_is_nothing_to_extend() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.wait(HOLD + CAP + INSTANT)
+
+    with pytest.raises(ReservationExpired) as refusal:
+        evening.extend(ANN, hold)
+
+    assert (refusal.value.expired_at, refusal.value.seats) == (hold.expires_at, ())
+
+
+def test_a_cap_that_was_shortened_is_not_before_the_end_of_the_hold() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.wait(timedelta(minutes=1))
+    evening.change_screening(hold_seconds=60, max_hold_seconds=60)
+
+    with pytest.raises(ExtensionLimit) as refusal:
+        evening.extend(ANN, hold)
+
+    assert refusal.value.latest_expires_at == hold.expires_at
 
 
 def test_past_its_cap_a_hold_that_ran_out_cannot_be_extended() -> None:

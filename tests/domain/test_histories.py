@@ -11,15 +11,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from app.domain.box_office.commands import Command, Expire
+from app.domain.box_office.commands import Cancel, Command, Confirm, Expire, Extend, Release, ReleaseAll, Toggle
 from app.domain.box_office.decide import decide
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.claims import ClaimStatus
 from app.domain.refusals import Refusal
+from app.domain.reservations import ReservationStatus
 from app.domain.screenings import Limits
 from tests.domain.promises import check_house
 from tests.domain.states import BOB, CAP, CLEO, HOLD, INSTANT, NOON, empty_house, picture_of
-from tests.domain.steps import check_refusal, check_repeat, check_step, is_still_had, may_be_repeated
+from tests.domain.steps import check_refusal, check_repeat, check_step, given_back_by, is_still_had, may_be_repeated
 from tests.domain.wishes import MANY, NEW_PRICES, PASSINGS, Kind, NewPrice, Passing, Wish
 
 LIMITS = st.just(Limits()) | st.builds(
@@ -68,6 +69,7 @@ class Evenings(RuleBasedStateMachine):
         self.now = NOON
         self.numbers = count(1)
         self.had_since: dict[int, datetime] = {}
+        self.given_back: set[tuple[int, int]] = set()
 
     @initialize(
         limits=LIMITS,
@@ -128,11 +130,24 @@ class Evenings(RuleBasedStateMachine):
             check_refusal(before, command, answer, self.now)
         else:
             check_step(before, command, self.state, self.now)
+            self.check_given_back(before, command)
             if may_be_repeated(self.state, command):
                 check_repeat(self.state, command, answer.outcome, self.new_id(), self.now)
         swept = entered(self.twin, command, self.now)
         assert type(swept) is type(answer)
         self.remember(before)
+
+    def check_given_back(self, before: ScreeningState, command: Command) -> None:
+        """What somebody gave back is not taken for them again, unless they ask for that very seat anew."""
+        if isinstance(command, Confirm | Extend) and not self.state.screening.cancelled_at:
+            late = before.reservations[command.reservation_id]
+            if late.status_at(self.now) is ReservationStatus.EXPIRED:
+                assert not {(late.user_id, seat_id) for seat_id in late.prices} & self.given_back
+        owner_id = owner_of(before, command)
+        if owner_id is not None:
+            self.given_back |= {(owner_id, seat_id) for seat_id in given_back_by(before, command, self.now)}
+        live = {(each.user_id, each.seat_id) for each in self.state.claims.values() if each.is_live(self.now)}
+        self.given_back = {each for each in self.given_back if each not in live}
 
     def remember(self, before: ScreeningState) -> None:
         """Since when each seat has been with the one who has it now."""
@@ -168,6 +183,19 @@ def two_guests_are_one_buyer(state: ScreeningState) -> None:
     same, usage = frozenset((BOB.id, CLEO.id)), state.usage[BOB.id]
     state.same_buyer = dict.fromkeys(same, same)
     state.usage = {**state.usage, CLEO.id: usage}
+
+
+def owner_of(state: ScreeningState, command: Command) -> int | None:
+    """Whose seats a command gives back; None if it gives nothing back for anybody."""
+    match command:
+        case Toggle(buyer) | ReleaseAll(buyer):
+            return buyer.id
+        case Release(_, reservation_id):
+            return state.reservations[reservation_id].user_id
+        case Cancel(_, booking_id):
+            return state.bookings[booking_id].user_id
+        case _:
+            return None
 
 
 def entered(state: ScreeningState, command: Command, now: datetime) -> Decision | Refusal:

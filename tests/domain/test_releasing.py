@@ -1,12 +1,14 @@
 """Giving seats back: one, a reservation, everything; and doing it twice."""
 
+from collections.abc import Callable
+
 import pytest
 
 from app.domain.box_office.commands import Release
 from app.domain.box_office.decide import decide
 from app.domain.box_office.screening_state import Cause
 from app.domain.people import Person, Role
-from app.domain.refusals import NotFound, ReservationEnded
+from app.domain.refusals import NotFound, ReservationEnded, ReservationExpired
 from app.domain.reservations import ReservationStatus
 from tests.domain.states import ANN, BOB, HOLD, NOON, STANDARD, Evening, labels
 
@@ -66,15 +68,107 @@ def test_releasing_again_does_not_touch_whoever_has_the_seat_by_now() -> None:
     assert evening.held_by(BOB) == {"A1"}
 
 
-def test_releasing_a_hold_that_ran_out_changes_nothing() -> None:
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_hold_that_ran_out_and_was_given_back_stays_given_back(swept: bool) -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2")
+    evening.wait(HOLD)
+    if swept:
+        evening.sweep()
+
+    released = evening.release(ANN, hold)
+
+    assert released.status is ReservationStatus.RELEASED
+    assert evening.state.claims == {}
+    for go_on in (evening.confirm, evening.extend):
+        with pytest.raises(ReservationEnded):
+            go_on(ANN, hold)
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_seat_that_was_given_back_late_is_not_taken_again_with_the_others(swept: bool) -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2")
+    evening.wait(HOLD)
+    if swept:
+        evening.sweep()
+
+    smaller = evening.release(ANN, hold, "A2")
+    booking = evening.confirm(ANN, hold)
+
+    assert (labels(smaller.prices), labels(smaller.left)) == ({"A1"}, {"A2"})
+    assert labels(booking.prices) == {"A1"}
+    assert evening.free() == {"A2", "A3", "A4", "A5", "A6"}
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_whoever_gives_everything_back_gives_back_what_ran_out_too(swept: bool) -> None:
     evening = Evening()
     hold = evening.hold(ANN, "A1")
     evening.wait(HOLD)
+    if swept:
+        evening.sweep()
+    evening.hold(ANN, "A2")
 
-    kept = evening.release(ANN, hold)
+    released = evening.release_all(ANN)
 
-    assert kept.status_at(evening.now) is ReservationStatus.EXPIRED
-    assert evening.state.version == 1
+    assert released == {"A2"}
+    with pytest.raises(ReservationEnded):
+        evening.confirm(ANN, hold)
+
+
+def test_a_late_release_does_not_touch_whoever_has_the_seat_by_now() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.wait(HOLD)
+    evening.hold(BOB, "A1")
+
+    evening.release(ANN, hold)
+
+    assert evening.held_by(BOB) == {"A1"}
+
+
+def _toggle_twice(evening: Evening) -> None:
+    evening.toggle(ANN, "A2")
+    evening.toggle(ANN, "A2")
+
+
+def _release_a_newer_hold(evening: Evening) -> None:
+    evening.release(ANN, evening.hold(ANN, "A2", "A3"), "A2")
+
+
+def _cancel_a_booking(evening: Evening) -> None:
+    evening.cancel(ANN, evening.book(ANN, "A2"))
+
+
+@pytest.mark.parametrize("give_back", [_toggle_twice, _release_a_newer_hold, _cancel_a_booking])
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_seat_that_was_taken_anew_and_given_back_is_not_taken_again(
+    give_back: Callable[[Evening], None], swept: bool
+) -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1", "A2")
+    evening.wait(HOLD)
+    if swept:
+        evening.sweep()
+    give_back(evening)
+
+    for go_on in (evening.confirm, evening.extend):
+        with pytest.raises(ReservationExpired) as refusal:
+            go_on(ANN, hold)
+
+        assert labels(refusal.value.seats) == {"A2"}
+
+
+def test_a_seat_that_somebody_else_gave_back_is_taken_again() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    evening.wait(HOLD)
+    evening.release(BOB, evening.hold(BOB, "A1"))
+
+    evening.confirm(ANN, hold)
+
+    assert evening.booked_by(ANN) == {"A1"}
 
 
 def test_somebody_elses_reservation_is_not_found() -> None:

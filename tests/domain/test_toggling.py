@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.refusals import LimitExceeded, SalesClosed, SeatsUnavailable
-from app.domain.reservations import ReservationStatus
+from app.domain.refusals import ExtensionLimit, LimitExceeded, SalesClosed, SeatsUnavailable
+from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.screenings import Limits
 from tests.domain.states import ANN, BOB, BOX, CAP, DEARER, HOLD, NOON, STANDARD, Evening, labels
 
@@ -219,3 +219,46 @@ def test_a_renewal_never_shortens_a_hold_when_the_organizer_has_shortened_them_m
     evening.toggle(ANN, "A2")
 
     assert evening.reservation(hold).expires_at == hold.expires_at
+
+
+def _nine_seconds_before_the_cap(evening: Evening) -> Reservation:
+    hold = evening.hold(ANN, "A1")
+    for _ in range(3):
+        evening.wait(timedelta(minutes=4))
+        hold = evening.extend(ANN, hold)
+    evening.wait(timedelta(minutes=3) - timedelta(seconds=9))
+    return hold
+
+
+def test_a_seat_that_would_join_for_less_than_ten_seconds_is_refused() -> None:
+    evening = Evening()
+    hold = _nine_seconds_before_the_cap(evening)
+
+    for take in (lambda: evening.toggle(ANN, "A2"), lambda: evening.hold(ANN, "A1", "A2")):
+        with pytest.raises(ExtensionLimit) as refusal:
+            take()
+        assert refusal.value.latest_expires_at == hold.expires_at == NOON + CAP
+
+    assert evening.held_by(ANN) == {"A1"}
+
+
+def test_a_seat_that_joins_for_ten_seconds_is_told_that_end() -> None:
+    evening = Evening()
+    _nine_seconds_before_the_cap(evening)
+    evening.wait(timedelta(seconds=-1))
+
+    toggled = evening.toggle(ANN, "A2")
+
+    assert toggled.reservation is not None
+    assert toggled.reservation.expires_at == NOON + CAP
+
+
+def test_where_holds_are_that_short_a_whole_one_is_enough() -> None:
+    evening = Evening()
+    evening.change_screening(hold_seconds=5, max_hold_seconds=60)
+    evening.hold(ANN, "A1")
+
+    toggled = evening.toggle(ANN, "A2")
+
+    assert toggled.reservation is not None
+    assert toggled.reservation.expires_at == NOON + timedelta(seconds=5)

@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 import pytest
 import uuid_utils.compat as uuid_utils
+from httpx import AsyncClient, Response
 
 from app.db.connections import office_connection
 from app.domain.box_office.commands import (
@@ -188,6 +189,28 @@ async def test_of_two_who_want_the_same_seat_the_second_looks_again_and_is_refus
     rows = await database.fetch("SELECT seat_id, user_id FROM seat_claims ORDER BY seat_id")
     assert [tuple(row) for row in rows] == [(1, 1), (2, 1)]
     assert await one(database, "SELECT count(*) FROM idempotency_keys") == 0
+
+
+async def test_one_key_for_two_screenings_at_once_is_replayed_for_each(
+    client: AsyncClient, other: AsyncClient, database: Connection
+) -> None:
+    token = (await client.post("/auth/guest", json={"email": "ada@example.org"})).json()["access_token"]
+    headers = {"authorization": f"Bearer {token}", "idempotency-key": "once"}
+
+    async def hold_in(which: AsyncClient, screening: int) -> Response:
+        return await which.post(f"/screenings/{screening}/reservations", json={"seat": "A1"}, headers=headers)
+
+    async with locked(database, 1, 2):
+        first, second = asyncio.create_task(hold_in(client, 1)), asyncio.create_task(hold_in(other, 2))
+        await until_waiting(database, 2)
+    both = [await first, await second]
+
+    assert [each.status_code for each in both] == [201, 201], "nobody could see the other"
+    for again, made in zip([await hold_in(other, 1), await hold_in(client, 2)], both, strict=True):
+        assert (again.status_code, again.content) == (201, made.content)
+        assert again.headers["idempotent-replayed"] == "true"
+    seen = await hold_in(client, 3)
+    assert (seen.status_code, seen.json()["code"]) == (422, "idempotency-key-reused")
 
 
 async def test_one_key_in_two_processes_is_one_effect(here: BoxOffice, there: BoxOffice, database: Connection) -> None:

@@ -62,7 +62,7 @@ async def test_confirming_again_gives_the_same_booking(ada: Visitor) -> None:
 
 async def test_a_late_confirmation_succeeds_while_every_seat_is_free(ada: Visitor, database: Database) -> None:
     held = await ada.hold("A1", "A2")
-    await time_passes(database, held, 10_000)
+    await time_passes(database, held, 1_190)
 
     booking = await ada.confirm(held)
 
@@ -85,6 +85,49 @@ async def test_a_late_confirmation_names_the_seats_that_are_gone(
     assert [(seat["label"], seat["status"]) for seat in problem["seats"]] == [("A1", "reserved"), ("A2", "booked")]
     assert problem["expired_at"] < held["expires_at"]
     assert "A3" not in await ada.taken()
+
+
+def _confirming(held: Json) -> list[tuple[str, Json | None]]:
+    """Both ways to book a reservation: path and body."""
+    return [(f"/reservations/{held['id']}/confirm", None), ("/bookings", {"reservation_id": held["id"]})]
+
+
+async def test_a_confirmation_that_is_too_late_takes_no_seat(ada: Visitor, database: Database) -> None:
+    held = await ada.hold("A1")
+    await time_passes(database, held, 1_201)
+
+    for path, body in _confirming(held):
+        problem = refused(await ada.post(path, body), 409, "reservation-expired", "expired_at", "seats")
+        assert problem["seats"] == []
+    assert await ada.taken() == {}
+
+
+async def test_a_late_confirmation_never_takes_the_old_price(ada: Visitor, database: Database) -> None:
+    held = await ada.hold("A1", "A2")
+    await time_passes(database, held, 301)
+    await database.execute(
+        """UPDATE screenings SET revision = 2, prices = '{"premium": {"amount_minor": 9900, "currency": "EUR"}}'
+            WHERE id = 1"""
+    )
+
+    for path, body in _confirming(held):
+        problem = refused(await ada.post(path, body), 409, "price-changed", "total")
+        assert problem["total"] == {"amount_minor": 19800, "currency": "EUR"}
+    assert await ada.taken() == {}
+
+
+async def test_a_reservation_whose_booking_was_cancelled_is_over(ada: Visitor) -> None:
+    held = await ada.hold("A1")
+    first = await ada.post(f"/reservations/{held['id']}/confirm", key="once")
+    booking = told(first, 201)
+    await ada.delete(f"/bookings/{booking['id']}")
+
+    for path, body in _confirming(held):
+        problem = refused(await ada.post(path, body), 409, "reservation-ended", "reservation_status", "booking_id")
+        assert (problem["reservation_status"], problem["booking_id"]) == ("booked", booking["id"])
+    replayed = await ada.post(f"/reservations/{held['id']}/confirm", key="once")
+    assert (replayed.status_code, replayed.content) == (201, first.content)
+    assert await ada.taken() == {}
 
 
 async def test_what_was_released_cannot_be_confirmed(ada: Visitor) -> None:

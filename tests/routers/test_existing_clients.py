@@ -125,6 +125,89 @@ async def test_the_newest_hold_with_a_seat_is_confirmed_by_the_seat(ada: Visitor
     refused(await ada.post("/confirm", {"seat_id": 80}), 404, "not-found")
 
 
+async def test_what_is_held_now_is_what_a_seat_confirms(ada: Visitor, database: Database) -> None:
+    await _two_evenings(database)
+    tonight = await ada.hold("A1", screening=1)
+    for end in ("run out", "booked", "cancelled"):
+        tomorrow = await ada.hold("A1", screening=5)
+        if end == "run out":
+            await time_passes(database, tomorrow, 301)
+        else:
+            booking = await ada.confirm(tomorrow)
+            await ada.delete(f"/bookings/{booking['id']}")
+    await ada.book("A1", screening=5)
+
+    booking = told(await ada.post("/confirm", {"seat_id": 1}), 201)
+
+    assert booking["reservation_id"] == tonight["id"]
+
+
+async def test_which_of_two_evenings_is_confirmed_is_never_guessed(ada: Visitor, database: Database) -> None:
+    await _two_evenings(database)
+    holds = [await ada.hold("A1", screening=screening) for screening in (1, 5)]
+
+    for passed in (0, 301, 10_000):
+        for hold in holds:
+            await time_passes(database, hold, passed)
+        problem = refused(await ada.post("/confirm", {"seat_id": 1}), 422, "screening-required", "screenings")
+        assert [list(each) for each in problem["screenings"]] == [["id", "title", "starts_at"]] * 2
+        assert {each["id"] for each in problem["screenings"]} == {1, 5}
+
+
+async def test_what_ran_out_is_confirmed_by_a_seat_if_that_is_the_only_one(ada: Visitor, database: Database) -> None:
+    await _two_evenings(database)
+    tonight, tomorrow = [await ada.hold("A1", screening=screening) for screening in (1, 5)]
+    await time_passes(database, tonight, 301)
+    await time_passes(database, tomorrow, 10_000)
+
+    booking = told(await ada.post("/confirm", {"seat_id": 1}), 201)
+
+    assert booking["reservation_id"] == tonight["id"]
+
+
+async def test_the_screening_of_a_seat_may_be_said(ada: Visitor, database: Database) -> None:
+    await _two_evenings(database)
+    tonight, tomorrow = [await ada.hold("A1", screening=screening) for screening in (1, 5)]
+
+    booking = told(await ada.post("/confirm", {"seat_id": 1, "screening_id": 5}, key="once"), 201)
+
+    assert booking["reservation_id"] == tomorrow["id"]
+    refused(await ada.post("/confirm", {"seat_id": 1, "screening_id": 3}), 404, "not-found")
+    assert told(await ada.post("/confirm", {"seat_id": 1}), 201)["reservation_id"] == tonight["id"]
+    again = await ada.post("/confirm", {"seat_id": 1, "screening_id": 5}, key="once")
+    assert (again.headers["idempotent-replayed"], told(again, 201)) == ("true", booking)
+
+
+async def test_a_confirmation_by_seat_is_replayed_whatever_is_held_by_now(ada: Visitor, database: Database) -> None:
+    await _two_evenings(database)
+    await ada.hold("A1", screening=1)
+    booking = told(await ada.post("/confirm", {"seat_id": 1}, key="once"), 201)
+    await ada.hold("A1", screening=5)
+
+    again = await ada.post("/confirm", {"seat_id": 1}, key="once")
+
+    assert (again.headers["idempotent-replayed"], told(again, 201)) == ("true", booking)
+
+
+async def test_the_screening_that_is_said_is_the_one_that_is_meant(ada: Visitor, database: Database) -> None:
+    await _two_evenings(database)
+
+    assert told(await ada.post("/reserve", {"seat": "A1", "screening_id": 5}), 201)["screening_id"] == 5
+    assert (
+        told(await ada.post("/reserve", {"seat": "A1", "theater_id": 2, "screening_id": 2}), 201)["screening_id"] == 2
+    )
+    refused(await ada.post("/reserve", {"seat": "A1", "theater_id": 2, "screening_id": 5}), 404, "not-found")
+    refused(await ada.post("/reserve", {"seat": "A1", "theater_id": 1}), 422, "screening-required", "screenings")
+
+
+async def _two_evenings(database: Database) -> None:
+    """Theater 1 plays tomorrow, too: that is screening 5."""
+    await database.execute(
+        """INSERT INTO screenings (id, theater_id, title, starts_at, prices) OVERRIDING SYSTEM VALUE
+           SELECT 5, theater_id, 'Tomorrow', starts_at + interval '1 day', prices FROM screenings WHERE id = 1"""
+    )
+
+
 async def test_a_label_is_enough_while_one_screening_is_on_sale(nobody: Visitor, database: Database) -> None:
     refused(await nobody.post("/reserve", {"seat": "A1"}), 422, "screening-required", "screenings")
     await database.execute("UPDATE screenings SET sales_close_at = now() WHERE id > 1")

@@ -228,6 +228,16 @@ async def test_a_booking_id_serves_as_the_key(ada: Visitor, path: str) -> None:
     refused(other, 422, "idempotency-key-reused")
 
 
+@pytest.mark.parametrize("path", ["/bookings", "/theaters/1/book"])
+async def test_capitals_in_a_booking_id_do_not_matter(ada: Visitor, path: str) -> None:
+    booking_id = str(uuid4())
+    body = {"screening_id": 1, "seat": "A1", "booking_id": booking_id}
+
+    first = await ada.post(path, body)
+
+    assert_replayed(first, await ada.post(path, {**body, "booking_id": booking_id.upper()}))
+
+
 async def test_the_header_counts_before_the_booking_id(ada: Visitor) -> None:
     body = {"screening_id": 1, "seat": "A1", "booking_id": str(uuid4())}
     first = await ada.post("/bookings", body, key="once")

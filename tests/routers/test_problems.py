@@ -4,12 +4,14 @@ import inspect
 import re
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 from httpx import AsyncClient
 
 from app.domain import refusals
+from app.domain.money import Money
 from app.domain.rates import Bucket, Policy, Standing
 from app.domain.refusals import Candidate, SeatInTheWay
 from app.http.problems import problem
@@ -28,6 +30,13 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (refusals.SeatsUnavailable((A1,), ("A2",)), 409, {"seats": [A1_OUT], "available_seats": ["A2"]}, {}),
     (refusals.ReservationExpired(AT, (A1,)), 409, {"expired_at": "2026-11-20T19:30:00.123Z", "seats": [A1_OUT]}, {}),
     (refusals.ReservationEnded("released"), 409, {"reservation_status": "released"}, {}),
+    (
+        refusals.ReservationBooked("booked", UUID(int=1)),
+        409,
+        {"reservation_status": "booked", "booking_id": "00000000-0000-0000-0000-000000000001"},
+        {},
+    ),
+    (refusals.PriceChanged(Money(9000, "EUR")), 409, {"total": {"amount_minor": 9000, "currency": "EUR"}}, {}),
     (refusals.ExtensionLimit(AT), 409, {"latest_expires_at": "2026-11-20T19:30:00.123Z"}, {}),
     (
         refusals.LimitExceeded("max_seats_per_user", 4, 3),
@@ -36,6 +45,7 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
         {},
     ),
     (refusals.SalesClosed(None, AT), 409, {"opens_at": None, "closes_at": "2026-11-20T19:30:00.123Z"}, {}),
+    (refusals.ScreeningCancelled(None, AT), 409, {"opens_at": None, "closes_at": "2026-11-20T19:30:00.123Z"}, {}),
     (
         refusals.ScreeningRequired((Candidate(7, "Matinee", AT),)),
         422,
@@ -157,3 +167,10 @@ async def test_what_is_code_reads_as_code(edge: AsyncClient, code: str) -> None:
 
     assert "`" not in page
     assert "<code>" in page
+
+
+@pytest.mark.parametrize("limit", ["bookings_per_user_per_day", "max_active_reservations_per_user"])
+def test_to_take_fewer_seats_is_no_advice_where_it_does_not_help(limit: str) -> None:
+    detail = orjson.loads(problem(refusals.LimitExceeded(limit, 1, 1), "/bookings", "id").body)["detail"]
+
+    assert "fewer" not in detail

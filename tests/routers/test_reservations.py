@@ -406,23 +406,80 @@ async def test_a_seat_that_was_never_in_it_is_not_found(ada: Visitor) -> None:
         refused(await ada.delete(f"/reservations/{held['id']}/seats/{seat_id}"), 404, "not-found")
 
 
-async def test_releasing_a_hold_that_ran_out_changes_nothing(ada: Visitor, database: Database) -> None:
-    held = await ada.hold("A1")
+async def test_what_was_given_back_stays_given_back_run_out_or_not(ada: Visitor, database: Database) -> None:
+    for number, (path, sweep) in enumerate(
+        (path, sweep) for path in ("/reservations/{}", "/screenings/1/reservations") for sweep in (False, True)
+    ):
+        held = await ada.hold(f"A{number + 1}", f"B{number + 1}")
+        await time_passes(database, held, 301)
+        if sweep:
+            await ada.hold(f"B{number + 1}", screening=1)
+            await ada.delete("/reservations/" + (await ada.read("/reservations"))["items"][0]["id"])
+        version = await ada.version()
+
+        told(await ada.delete(path.format(held["id"])), 200)
+
+        assert (await ada.read(f"/reservations/{held['id']}"))["status"] == "released"
+        assert await ada.version() == version + 1
+        for call in ("confirm", "extend"):
+            refused(
+                await ada.post(f"/reservations/{held['id']}/{call}"), 409, "reservation-ended", "reservation_status"
+            )
+        told(await ada.delete(path.format(held["id"])), 200)
+        assert await ada.version() == version + 1
+    assert await ada.taken() == {}
+
+
+async def test_a_seat_that_was_given_back_late_is_not_sold_with_the_others(ada: Visitor, database: Database) -> None:
+    held = await ada.hold("A1", "A2")
     await time_passes(database, held, 301)
 
-    assert told(await ada.delete(f"/reservations/{held['id']}"), 200)["status"] == "expired"
-    assert await ada.version() == 1
+    smaller = told(await ada.delete(f"/reservations/{held['id']}/seats/2"), 200)
+
+    assert (smaller["status"], labels(smaller["seats"]), smaller["total"]) == ("expired", ["A1"], EUROS_45)
+    assert labels((await ada.confirm(held))["seats"]) == ["A1"]
+    assert await ada.taken() == {"A1": "booked"}
+
+
+async def test_a_seat_that_was_toggled_twice_after_its_hold_ran_out_is_not_sold(
+    ada: Visitor, database: Database
+) -> None:
+    held = await ada.hold("A1", "A2")
+    await time_passes(database, held, 301)
+    await ada.toggle("A2")
+    await ada.toggle("A2")
+
+    problem = refused(
+        await ada.post(f"/reservations/{held['id']}/confirm"), 409, "reservation-expired", "expired_at", "seats"
+    )
+
+    assert labels(problem["seats"]) == ["A2"]
+    assert await ada.taken() == {}
+
+
+async def test_a_late_release_shows_in_no_seat_of_anybody_else(ada: Visitor, bob: Visitor, database: Database) -> None:
+    held = await ada.hold("A1", "A2")
+    await time_passes(database, held, 301)
+    await bob.book("A1", "A2")
+
+    told(await ada.delete(f"/reservations/{held['id']}"), 200)
+
+    assert await bob.taken() == {"A1": "booked", "A2": "booked"}
+    changes = await bob.read("/screenings/1/changes?since=0")
+    assert changes["version"] == await bob.version()
+    assert {each["status"] for each in changes["updates"]} == {"booked"}
 
 
 async def test_what_is_booked_is_cancelled_not_released(ada: Visitor) -> None:
     held = await ada.hold("A1")
-    await ada.confirm(held)
+    booking = await ada.confirm(held)
 
     for path in ("", "/seats/1"):
         problem = refused(
-            await ada.delete(f"/reservations/{held['id']}{path}"), 409, "reservation-ended", "reservation_status"
+            await ada.delete(f"/reservations/{held['id']}{path}"),
+            *(409, "reservation-ended", "reservation_status", "booking_id"),
         )
-        assert problem["reservation_status"] == "booked"
+        assert (problem["reservation_status"], problem["booking_id"]) == ("booked", booking["id"])
         assert "cancel the booking" in problem["detail"]
 
 
@@ -492,6 +549,72 @@ async def test_a_hold_that_ran_out_is_extended_while_its_seats_are_free(ada: Vis
 
     assert (extended["status"], labels(extended["seats"])) == ("held", ["A1", "A2"])
     assert await ada.taken() == {"A1": "reserved", "A2": "reserved"}
+
+
+async def test_what_costs_something_else_by_now_is_not_extended_late(ada: Visitor, database: Database) -> None:
+    held = await ada.hold("A1")
+    await time_passes(database, held, 301)
+    await database.execute(
+        """UPDATE screenings SET revision = 2, prices = '{"premium": {"amount_minor": 9900, "currency": "EUR"}}'
+            WHERE id = 1"""
+    )
+
+    problem = refused(await ada.post(f"/reservations/{held['id']}/extend"), 409, "price-changed", "total")
+
+    assert problem["total"] == {"amount_minor": 9900, "currency": "EUR"}
+    assert await ada.taken() == {}
+
+
+async def test_extending_after_the_cap_was_shortened_does_not_end_the_hold_earlier(
+    ada: Visitor, database: Database
+) -> None:
+    held = await ada.hold("A1")
+    await database.execute("UPDATE screenings SET hold_seconds = 60, max_hold_seconds = 60, revision = 2 WHERE id = 1")
+
+    problem = refused(await ada.post(f"/reservations/{held['id']}/extend"), 409, "extension-limit", "latest_expires_at")
+
+    assert problem["latest_expires_at"] == held["expires_at"]
+    assert (await ada.read(f"/reservations/{held['id']}"))["extensions_left"] == 0
+
+
+async def test_nothing_can_be_extended_when_sales_have_closed(ada: Visitor, database: Database) -> None:
+    held = await ada.hold("A1")
+    await database.execute("UPDATE screenings SET sales_close_at = now(), revision = 2 WHERE id = 1")
+
+    assert (await ada.read(f"/reservations/{held['id']}"))["extensions_left"] == 0
+
+
+async def test_a_seat_that_would_be_held_for_less_than_ten_seconds_is_refused(ada: Visitor, database: Database) -> None:
+    held = await ada.hold("A1")
+    await time_passes(database, held, 295)
+    await database.execute("UPDATE reservations SET first_held_at = first_held_at - interval '600 seconds'")
+
+    for path in (HOLD, f"{HOLD}/toggle"):
+        body = {"seats": ["A1", "A2"]} if path == HOLD else {"seat": "A2"}
+        problem = refused(await ada.post(path, body), 409, "extension-limit", "latest_expires_at")
+        assert problem["latest_expires_at"] == (await ada.read(f"/reservations/{held['id']}"))["expires_at"]
+    assert await ada.taken() == {"A1": "reserved"}
+
+
+async def test_a_hold_may_have_as_many_seats_as_the_screening_allows(ada: Visitor, database: Database) -> None:
+    await database.execute("UPDATE screenings SET max_seats_per_reservation = 300, revision = 2 WHERE id = 4")
+    seats = [each["seat_id"] for each in (await ada.read("/screenings/4/seats"))["seats"][:301]]
+
+    held = told(await ada.post("/screenings/4/reservations", {"seat_ids": seats[:300]}), 201)
+    refused(
+        await ada.post("/screenings/4/reservations", {"seat_ids": seats}),
+        *(409, "limit-exceeded", "limit", "allowed", "current"),
+    )
+
+    assert len(held["seats"]) == 300
+
+
+async def test_a_cancelled_screening_says_so(ada: Visitor, database: Database) -> None:
+    await database.execute("UPDATE screenings SET cancelled_at = now(), revision = 2 WHERE id = 1")
+
+    problem = refused(await ada.post(HOLD, {"seat": "A1"}), 409, "sales-closed", "opens_at", "closes_at")
+
+    assert "This screening was cancelled" in problem["detail"]
 
 
 async def test_extending_too_late_names_the_seats_that_are_gone(ada: Visitor, bob: Visitor, database: Database) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeAlias
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
+import uuid_utils.compat as uuid_utils
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -86,7 +87,6 @@ class History:
     buyers: dict[int, Person]
     elsewhere: Availability
     with_locks: bool = False
-    numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     @property
     def screening_id(self) -> int:
@@ -184,7 +184,7 @@ class History:
         )
 
     def new_id(self) -> UUID:
-        return UUID(int=next(self.numbers))
+        return uuid_utils.uuid7()
 
 
 async def opened(

@@ -5,10 +5,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.idempotency import Key
 
-_SCREENING = text("SELECT screening_id FROM idempotency_keys WHERE owner_id = :owner_id AND key = :key")
+# Of several, that of this very request.
+_SCREENING = text("""
+SELECT screening_id FROM idempotency_keys WHERE owner_id = :owner_id AND key = :key
+ ORDER BY fingerprint = :fingerprint DESC, created_at, screening_id LIMIT 1
+""")
 
 
 async def screening_of(connection: AsyncConnection, key: Key) -> int | None:
     """The screening that this key was used for; None if it was not used."""
-    found: int | None = await connection.scalar(_SCREENING, {"owner_id": key.owner_id, "key": key.value})
+    given = {"owner_id": key.owner_id, "key": key.value, "fingerprint": key.fingerprint}
+    found: int | None = await connection.scalar(_SCREENING, given)
     return found

@@ -38,6 +38,21 @@ SELECT ROW({FACTS}) AS facts, s.version
    FOR NO KEY UPDATE OF s
 """  # noqa: S608 - our own names
 
+# The least id (UUID version 7) of a reservation that may be taken again: a hold may last for 7 days, and is late for as
+# many. The rules know better how long it is here.
+_LATELY: Final = """
+CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)), 12, '0')
+     || repeat('0', 20) AS uuid)
+"""
+
+_CLAIMS: Final = f"""
+           ARRAY(SELECT ROW({columns(ClaimRow, "c")})
+                   FROM reservation_seats s, LATERAL (
+                        SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
+                           AND i.seat_id = s.seat_id OFFSET 0) c
+                  WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL)
+"""  # noqa: S608 - our own names
+
 # What may be read, by the member of Wanted that names it. OFFSET 0 keeps each look-up an index probe.
 _PARTS: Final = {
     "keys": """
@@ -53,12 +68,7 @@ SELECT ROW({claim})
   FROM unnest({0}::int[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL (
        SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id OFFSET 0) c""",
     "reservations": """
-SELECT ROW(ROW({reservation}),
-           ARRAY(SELECT ROW({claim})
-                   FROM reservation_seats s, LATERAL (
-                        SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
-                           AND i.seat_id = s.seat_id OFFSET 0) c
-                  WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL))
+SELECT ROW(ROW({reservation}), {claims})
   FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id), LATERAL (
        SELECT * FROM reservations i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) r""",
     "bookings": """
@@ -70,16 +80,39 @@ SELECT ROW(ROW({booking}),
                   WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NULL))
   FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id), LATERAL (
        SELECT * FROM bookings i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) b""",
+    "run_out": """
+SELECT ROW(ROW({reservation}), {claims})
+  FROM unnest({0}::int[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL (
+       SELECT * FROM reservations i WHERE i.user_id = w.user_id AND i.id > {lately}
+          AND i.screening_id = w.screening_id AND i.status = 'expired' OFFSET 0) r""",
+    "later_reservations": """
+SELECT ROW(ROW({reservation}), ARRAY(SELECT ROW() WHERE false))
+  FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id)
+  JOIN reservations o ON o.screening_id = w.screening_id AND o.id = w.id, LATERAL (
+       SELECT * FROM reservations i WHERE i.user_id = o.user_id AND i.id > o.id AND i.screening_id = o.screening_id
+          AND EXISTS (SELECT FROM reservation_seats s JOIN reservation_seats n USING (screening_id, seat_id)
+                       WHERE s.screening_id = o.screening_id AND s.reservation_id = o.id
+                         AND n.reservation_id = i.id) OFFSET 0) r""",
+    "later_bookings": """
+SELECT ROW(ROW({booking}), ARRAY(SELECT ROW() WHERE false))
+  FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id)
+  JOIN reservations o ON o.screening_id = w.screening_id AND o.id = w.id, LATERAL (
+       SELECT * FROM bookings i WHERE i.user_id = o.user_id AND i.id > o.id AND i.screening_id = o.screening_id
+          AND EXISTS (SELECT FROM reservation_seats s JOIN booking_seats n USING (screening_id, seat_id)
+                       WHERE s.screening_id = o.screening_id AND s.reservation_id = o.id
+                         AND n.booking_id = i.id) OFFSET 0) b""",
     "screenings": """
 SELECT ROW(ROW({facts}), s.version)
   FROM screenings s JOIN theaters t ON t.id = s.theater_id WHERE s.id = ANY({0}::int[]) ORDER BY s.id""",
 }
-_ROWS: Final = {
+_NAMED: Final = {
     "key": columns(KeyRow, "k"),
     "claim": columns(ClaimRow, "c"),
     "reservation": reservations.COLUMNS,
     "booking": bookings.COLUMNS,
     "facts": FACTS,
+    "lately": _LATELY,
+    "claims": _CLAIMS,
 }
 _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "keys": key_row,
@@ -87,6 +120,9 @@ _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "users": claim_row,
     "reservations": found_reservation,
     "bookings": found_booking,
+    "run_out": found_reservation,
+    "later_reservations": found_reservation,
+    "later_bookings": found_booking,
     "screenings": screening_row,
 }
 
@@ -109,6 +145,10 @@ class Wanted:
     users: set[tuple[int, int]] = field(default_factory=set)
     reservations: set[tuple[int, UUID]] = field(default_factory=set)
     bookings: set[tuple[int, UUID]] = field(default_factory=set)
+    run_out: set[tuple[int, int]] = field(default_factory=set)
+    """Users whose expired holds are read, as far as they may be taken again."""
+    late: set[tuple[int, UUID]] = field(default_factory=set)
+    """Holds that are to be taken again: what their owners held or booked since is read."""
 
     def __bool__(self) -> bool:
         return any(self.by_kind().values())
@@ -121,6 +161,9 @@ class Wanted:
             "users": self.users,
             "reservations": self.reservations,
             "bookings": self.bookings,
+            "run_out": self.run_out,
+            "later_reservations": self.late,
+            "later_bookings": self.late,
         }
 
 
@@ -134,6 +177,9 @@ class Found:
     users: list[ClaimRow] = field(default_factory=list)
     reservations: list[FoundReservation] = field(default_factory=list)
     bookings: list[FoundBooking] = field(default_factory=list)
+    run_out: list[FoundReservation] = field(default_factory=list)
+    later_reservations: list[FoundReservation] = field(default_factory=list)
+    later_bookings: list[FoundBooking] = field(default_factory=list)
     screenings: list[ScreeningRow] = field(default_factory=list)
 
 
@@ -177,7 +223,7 @@ def _reading(kinds: tuple[str, ...]) -> str:
     parts = []
     for kind in kinds:
         parameters = [f"${next(numbers)}" for _ in range(1 if kind == "screenings" else 2)]
-        parts.append(f"ARRAY({_PARTS[kind].format(*parameters, **_ROWS)}) AS {kind}")
+        parts.append(f"ARRAY({_PARTS[kind].format(*parameters, **_NAMED)}) AS {kind}")
     return f"SELECT {', '.join(('clock_timestamp() AS now', *parts))}"
 
 

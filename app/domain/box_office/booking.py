@@ -5,13 +5,13 @@ from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus, Payment, PaymentStatus
 from app.domain.box_office.commands import Book, Cancel, Confirm
-from app.domain.box_office.holding import still_in_the_house, take_again
 from app.domain.box_office.limits import within_daily_limit, within_reservation_limit, within_user_limit
 from app.domain.box_office.outcomes import Booked, Cancelled
 from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
 from app.domain.box_office.taking import Taking, look_around, make_way, prices_for
+from app.domain.box_office.taking_again import seats_left, take_again
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.refusals import NotFound, ReservationEnded, SalesClosed, SeatsUnavailable
+from app.domain.refusals import NotFound, ReservationBooked, ReservationEnded, SeatsUnavailable
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import Seat
 
@@ -19,17 +19,18 @@ from app.domain.seats import Seat
 def confirm(state: ScreeningState, command: Confirm, now: datetime) -> Decision:
     """Book the seats of a reservation, at the prices of the hold. If it is booked already: that booking.
 
-    After its end it succeeds too, if every seat is still free. Raises NotFound; ReservationEnded; ReservationExpired
-    with the seats that are taken.
+    After its end it succeeds too, if it can be taken again. Raises NotFound, SalesClosed and LimitExceeded;
+    ReservationEnded; ReservationBooked if its booking was cancelled; and what `take_again` raises.
     """
     reservation = state.reservation_of(command.buyer.id, command.reservation_id)
     if reservation.booking_id is not None:
-        return Decision(Booked(state.bookings[reservation.booking_id], created=False))
+        booked = state.bookings[reservation.booking_id]
+        if booked.status is BookingStatus.CANCELLED:
+            raise ReservationBooked(reservation.status, booked.id)
+        return Decision(Booked(booked, created=False))
     if reservation.status is ReservationStatus.RELEASED:
         raise ReservationEnded(reservation.status)
-    screening = state.screening
-    if screening.cancelled_at is not None:
-        raise SalesClosed(screening.sales_open_at, screening.cancelled_at)
+    state.screening.must_not_be_cancelled()
     within_daily_limit(state, reservation.user_id, now)
     booking = Booking(
         id=command.booking_id,
@@ -43,8 +44,8 @@ def confirm(state: ScreeningState, command: Confirm, now: datetime) -> Decision:
     )
     decision = Decision(Booked(booking))
     if not reservation.is_holding(now):
-        screening.must_be_on_sale(now)
-        within_user_limit(state, still_in_the_house(state, reservation), reservation.user_id, now)
+        state.screening.must_be_on_sale(now)
+        within_user_limit(state, seats_left(state, reservation), reservation.user_id, now)
         take_again(state, reservation, decision, now)
     decision.reservations[reservation.id] = reservation.ended(
         ReservationStatus.BOOKED, state.next_version, booking_id=booking.id

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from app.domain.box_office.commands import Extend, Hold, Toggle
@@ -10,17 +11,21 @@ from app.domain.box_office.limits import within_active_limit, within_reservation
 from app.domain.box_office.outcomes import Held, Kept, Toggled
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.box_office.taking import Taking, ends_with, held_first_at, look_around, make_way, prices_for, take
+from app.domain.box_office.taking_again import seats_left, take_again
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.refusals import ExtensionLimit, ReservationEnded, ReservationExpired, SeatInTheWay, SeatsUnavailable
+from app.domain.refusals import ExtensionLimit, ReservationBooked, ReservationEnded, SeatsUnavailable
 from app.domain.reservations import Reservation, ReservationStatus
-from app.domain.seats import Seat, SeatStatus
+from app.domain.seats import Seat
+
+SHORTEST: Final = timedelta(seconds=10)
+"""Nobody can do anything with a seat that is theirs for less, unless holds are so short here."""
 
 
 def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
     """Hold all of the seats for the screening's hold time, or none.
 
     If the buyer holds exactly these together already: that reservation, unchanged and not extended. Raises
-    SeatsUnavailable, UnknownSeats, LimitExceeded and SalesClosed.
+    SeatsUnavailable, UnknownSeats, LimitExceeded, SalesClosed; ExtensionLimit if the cap leaves next to no time.
     """
     user_id = command.buyer.id
     seats = state.layout.find(command.seats)
@@ -34,6 +39,8 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
     within_user_limit(state, seats, user_id, now)
     within_active_limit(state, user_id, now, ends_with(state, taking))
     reservation = _new_reservation(state, command.reservation_id, user_id, seats, taking, now)
+    if taking.mine:
+        _must_be_worth_it(state, reservation, now)
     decision = Decision(Held(reservation))
     make_way(state, taking, decision)
     _keep(reservation, decision)
@@ -73,22 +80,22 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     """Let the hold last for a full hold time from now. A hold that has run out is taken again if its seats are free.
 
     If it would not end later (two extensions at the same moment), it stays as it is. Raises ReservationEnded,
-    ReservationExpired with the seats that are taken, or ExtensionLimit.
+    SalesClosed, LimitExceeded, ExtensionLimit, and what `take_again` raises.
     """
     reservation = state.reservation_of(command.buyer.id, command.reservation_id)
-    if reservation.status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED):
+    if reservation.booking_id is not None:
+        raise ReservationBooked(reservation.status, reservation.booking_id)
+    if reservation.status is ReservationStatus.RELEASED:
         raise ReservationEnded(reservation.status)
     state.screening.must_be_on_sale(now)
     decision = Decision(Kept(reservation))
     if not reservation.is_holding(now):
-        seats = still_in_the_house(state, reservation)
-        within_user_limit(state, seats, reservation.user_id, now)
-        given_up = ends_with(state, look_around(state, seats, reservation.user_id, now))
-        within_active_limit(state, reservation.user_id, now, given_up)
-        take_again(state, reservation, decision, now)
+        within_user_limit(state, seats_left(state, reservation), reservation.user_id, now)
+        taking = take_again(state, reservation, decision, now)
+        within_active_limit(state, reservation.user_id, now, ends_with(state, taking))
     latest = state.screening.latest_end(reservation.first_held_at)
     if latest <= max(now, reservation.expires_at):
-        raise ExtensionLimit(latest)
+        raise ExtensionLimit(max(latest, reservation.expires_at))
     expires_at = state.screening.hold_ends(reservation.first_held_at, now)
     if expires_at <= reservation.expires_at:
         return decision
@@ -96,31 +103,6 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     _keep(renewed, decision)
     decision.outcome = Kept(renewed)
     return decision
-
-
-def take_again(state: ScreeningState, reservation: Reservation, decision: Decision, now: datetime) -> None:
-    """Make way for a hold that has run out, if all of its seats are still free.
-
-    Raises ReservationExpired with the seats that are taken. A newer hold of the same user gives up these seats.
-    """
-    seats = still_in_the_house(state, reservation)
-    taking = look_around(state, seats, reservation.user_id, now)
-    if gone := (*taking.in_the_way, *_out_of_the_house(state, reservation)):
-        raise ReservationExpired(reservation.expires_at, gone)
-    taking.run_out.discard(reservation.id)
-    make_way(state, taking, decision)
-
-
-def still_in_the_house(state: ScreeningState, reservation: Reservation) -> list[Seat]:
-    """The seats of a hold that ran out, but for those that an organizer took out of the house since."""
-    return [seat for seat_id in reservation.prices if (seat := state.layout.by_id.get(seat_id))]
-
-
-def _out_of_the_house(state: ScreeningState, reservation: Reservation) -> Iterable[SeatInTheWay]:
-    for seat_id in reservation.prices:
-        if seat_id not in state.layout.by_id:
-            reason = "This seat is no longer in the house."
-            yield SeatInTheWay(seat_id, state.layout.label_of(seat_id), SeatStatus.BLOCKED, reason)
 
 
 def _held_together(state: ScreeningState, seats: tuple[Seat, ...], taking: Taking) -> Reservation | None:
@@ -176,7 +158,15 @@ def _join(
         expires_at=max(state.screening.hold_ends(newest.first_held_at, now), newest.expires_at),
         version=state.next_version,
     )
+    _must_be_worth_it(state, joined, now)
     _keep(joined, decision)
+
+
+def _must_be_worth_it(state: ScreeningState, reservation: Reservation, now: datetime) -> None:
+    """Raises ExtensionLimit if seats would be added to what ends, by its cap, in a moment."""
+    if reservation.expires_at - now < min(SHORTEST, state.screening.hold_time):
+        latest = state.screening.latest_end(reservation.first_held_at)
+        raise ExtensionLimit(max(latest, reservation.expires_at))
 
 
 def _keep(reservation: Reservation, decision: Decision) -> None:

@@ -28,13 +28,17 @@ class Cause(StrEnum):
 
 @dataclass(slots=True)
 class Decision:
-    """What a command changes: the rows as they will be. A claim of None is deleted. If it is empty, nothing changes."""
+    """What a command changes: the rows as they will be. A claim of None is deleted. If it is empty, nothing changes.
+
+    `looked_further`: it was decided by rows that it does not change, and that others may change meanwhile.
+    """
 
     outcome: Outcome
     claims: dict[int, Claim | None] = field(default_factory=dict)
     reservations: dict[UUID, Reservation] = field(default_factory=dict)
     bookings: dict[UUID, Booking] = field(default_factory=dict)
     cause: Cause = Cause.API
+    looked_further: bool = False
 
     @property
     def changes_something(self) -> bool:

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -67,4 +68,6 @@ def encoded(value: Any) -> bytes:
 def _text(value: object) -> str:
     if isinstance(value, datetime):
         return moment(value)
+    if isinstance(value, UUID):  # asyncpg has a kind of its own
+        return str(value)
     raise TypeError(type(value).__name__)

@@ -107,14 +107,24 @@ KINDS: Mapping[str, Kind] = {
             "reservation-expired",
             409,
             "The hold has expired",
-            "The hold expired before it was confirmed or extended, and the seats in `seats` have been taken since.",
-            "Hold other seats. GET /screenings/{id}/seats says which are free.",
+            "The hold expired before it was confirmed or extended. Either the seats in `seats` are gone since, or it "
+            "is too late to take it again: then `seats` is empty. Nothing was charged.",
+            "Hold seats again. GET /screenings/{id}/seats says which are free.",
+        ),
+        Kind(
+            "price-changed",
+            409,
+            "The price has changed",
+            "The hold expired, and its seats have another price now: `total` is what they cost together. Nothing was "
+            "charged.",
+            "Hold the seats again to accept the new price.",
         ),
         Kind(
             "reservation-ended",
             409,
             "The reservation has ended",
-            "It was released, booked or cancelled before: see `reservation_status`.",
+            "It was released or booked before: see `reservation_status`. `booking_id` is the booking, if there is one; "
+            "it may be cancelled.",
             "Hold the seats again if they are still free.",
         ),
         Kind(
@@ -129,7 +139,7 @@ KINDS: Mapping[str, Kind] = {
             409,
             "Limit exceeded",
             "`limit` is the name of the limit, `allowed` its value, `current` how much was in use before this request.",
-            "Take fewer seats, release a hold, or try again on another day, as the name of the limit says.",
+            "Take fewer seats, confirm or release a hold, or book on another day: `detail` says what helps here.",
         ),
         Kind(
             "leaves-single-seat",

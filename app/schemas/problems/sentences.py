@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from app.domain import refusals
-from app.domain.reservations import ReservationStatus
 from app.domain.seats import SeatStatus
 from app.schemas.format import faults
 from app.schemas.format.moments import moment
@@ -76,14 +75,28 @@ def _seats_unavailable(error: refusals.SeatsUnavailable) -> str:
 
 @_says(refusals.ReservationExpired)
 def _reservation_expired(error: refusals.ReservationExpired) -> str:
-    taken = _are([seat.label for seat in error.seats])
-    return f"The hold expired at {moment(error.expired_at)}, and {taken} no longer available. Hold other seats."
+    since = f"The hold expired at {moment(error.expired_at)}"
+    if not error.seats:
+        return f"{since}, too long ago to take it again. Hold the seats again if they are still free."
+    return f"{since}, and {_are([seat.label for seat in error.seats])} no longer part of it. Hold seats again."
+
+
+@_says(refusals.ReservationBooked)
+def _reservation_booked(error: refusals.ReservationBooked) -> str:
+    return (
+        f"This reservation was booked, as booking {error.booking_id}. To give its seats back, cancel the booking; "
+        "if it is cancelled already, hold the seats again."
+    )
+
+
+@_says(refusals.PriceChanged)
+def _price_changed(error: refusals.PriceChanged) -> str:
+    now = f"{error.total.amount_minor} {error.total.currency} (in minor units)"
+    return f"The hold expired, and its seats now cost {now}. Nothing was charged. Hold them again to accept that price."
 
 
 @_says(refusals.ReservationEnded)
 def _reservation_ended(error: refusals.ReservationEnded) -> str:
-    if error.reservation_status == ReservationStatus.BOOKED:
-        return "This reservation is already booked. To give its seats back, cancel the booking."
     return f"This reservation is {error.reservation_status}. Hold the seats again if they are still free."
 
 
@@ -95,7 +108,7 @@ def _extension_limit(error: refusals.ExtensionLimit) -> str:
 _WITHIN_THE_LIMIT: Final = {
     "max_seats_per_user": "Take fewer seats, or give some back first.",
     "max_active_reservations_per_user": "Confirm or release a hold first.",
-    "bookings_per_user_per_day": "Book again on another day.",
+    "bookings_per_user_per_day": "Book on another day, or cancel a booking of today.",
     "anonymous_holds_per_address": "Take fewer seats, book or release held ones, or sign in.",
 }
 
@@ -114,6 +127,11 @@ def _sales_closed(error: refusals.SalesClosed) -> str:
         f"This screening is not on sale now. Its sales run{since} until {moment(error.closes_at)}. "
         "Choose another screening: GET /screenings."
     )
+
+
+@_says(refusals.ScreeningCancelled)
+def _screening_cancelled(error: refusals.ScreeningCancelled) -> str:
+    return f"This screening was cancelled at {moment(error.closes_at)}. Choose another screening: GET /screenings."
 
 
 @_says(refusals.ScreeningRequired)

@@ -22,7 +22,7 @@ from app.domain.box_office.commands import Block, Close, ReleaseAll, Toggle, Unb
 from app.domain.box_office.decide import decide
 from app.domain.box_office.screening_state import Decision
 from app.domain.idempotency import Key
-from app.domain.refusals import KeyReused, NotFound, Refusal, SeatsUnavailable, UnknownSeats
+from app.domain.refusals import NotFound, Refusal, SeatsUnavailable, UnknownSeats
 from app.services.box_office.answers import Answer, answer
 from app.services.box_office.books import Books, KnownKey, NeedsLock, Overtaken
 from app.services.box_office.commits import CommitBroke, Served, Shifts, Unclear, commit, roll_back
@@ -182,11 +182,9 @@ class _Decided:
 
     def _replay(self, pending: Pending) -> Answer | None:
         key = pending.key
-        known = self._keys.get((key.owner_id, key.value)) if key else None
+        known = self._keys.stored_for(key, pending.screening_id) if key else None
         if key is None or known is None:
             return None
-        if known.fingerprint != key.fingerprint:
-            raise KeyReused
         if known.is_stored:
             self._replayed.add((known.screening_id, key.owner_id, key.value))
         return replace(known.answer, replayed=True)
@@ -198,7 +196,7 @@ class _Decided:
         return ledger
 
     def _enter(self, pending: Pending, ledger: Ledger, decision: Decision) -> Answer:
-        if isinstance(pending.command, _LOOK_FURTHER):
+        if decision.looked_further or isinstance(pending.command, _LOOK_FURTHER):
             ledger.must_be_as_read = True
         ledger.enter(decision, self._now, pending.asker_id, pending.request_id)
         if pending.is_newcomers and pending.asker_id is not None:
@@ -208,6 +206,6 @@ class _Decided:
             told = told.settled()  # it tells what was so before this batch: no version that we hand out
         if key := pending.key:
             known = KnownKey(pending.screening_id, key.fingerprint, told, is_stored=False)
-            self._keys[key.owner_id, key.value] = known
+            self._keys.add(key.owner_id, key.value, known)
             self._stored.append((key, known))
         return told

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+from uuid import UUID
 
 from app.db.bookings import booking_of
 from app.db.box_office import buyers as limits
@@ -11,15 +13,19 @@ from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.rows_read import ClaimRow, claim_of
 from app.db.connections import OfficeConnection
 from app.db.reservations import reservation_of
-from app.domain.box_office.commands import Block
+from app.domain.box_office.commands import Block, Confirm, Extend
 from app.domain.box_office.screening_state import Usage
 from app.domain.box_office.taking import reservation_of as reservation_of_hold
 from app.domain.claims import ClaimStatus
 from app.domain.idempotency import Key
+from app.domain.refusals import KeyReused
+from app.domain.reservations import ReservationStatus
 from app.services.box_office.answers import Answer
 from app.services.box_office.ledger import Ledger
 from app.services.box_office.opening import Opening
 from app.services.box_office.pending import Pending, screenings_of, wanted
+
+GOING_ON: Final = (Confirm, Extend)
 
 
 @dataclass(slots=True)
@@ -30,6 +36,37 @@ class KnownKey:
     fingerprint: bytes
     answer: Answer
     is_stored: bool = True
+
+
+class Keys:
+    """What is stored under the keys of a batch.
+
+    One key may be stored for several screenings: it was sent to them at the same moment, and nobody noticed.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], dict[int, KnownKey]] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        return (key.owner_id, key.value) in self._known
+
+    def add(self, owner_id: int, value: str, known: KnownKey) -> None:
+        """It is stored, or will be."""
+        self._known.setdefault((owner_id, value), {})[known.screening_id] = known
+
+    def stored_for(self, key: Key, screening_id: int) -> KnownKey | None:
+        """What answers this key: what is stored for the screening, else for another one; None if it is new.
+
+        Raises KeyReused if that was another request.
+        """
+        known = self._known.get((key.owner_id, key.value))
+        if known is None:
+            return None
+        of_it = known.get(screening_id)
+        for one in (of_it,) if of_it else known.values():
+            if one.fingerprint == key.fingerprint:
+                return one
+        raise KeyReused
 
 
 class Overtaken(Exception):
@@ -45,7 +82,7 @@ class Books:
 
     def __init__(self, opening: Opening) -> None:
         self.ledgers: dict[int, Ledger] = {}
-        self.keys: dict[tuple[int, str], KnownKey] = {}
+        self.keys = Keys()
         self._opening = opening
 
     async def open_locked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> Collection[int]:
@@ -126,12 +163,12 @@ class Books:
     def _take_in(self, found: Found) -> None:
         for row in found.keys:
             told = Answer(row.body, row.user_id, row.created_at, row.created, row.location)
-            self.keys[row.owner_id, row.key] = KnownKey(row.screening_id, row.fingerprint, told)
-        for reservation, claims in found.reservations:
+            self.keys.add(row.owner_id, row.key, KnownKey(row.screening_id, row.fingerprint, told))
+        for reservation, claims in (*found.reservations, *found.run_out, *found.later_reservations):
             state = self.ledgers[reservation.screening_id].screening_state
             state.reservations[reservation.id] = reservation_of(reservation)
             self._take_in_claims(claims)
-        for booking, claims in found.bookings:
+        for booking, claims in (*found.bookings, *found.later_bookings):
             state = self.ledgers[booking.screening_id].screening_state
             state.bookings[booking.id] = booking_of(booking)
             self._take_in_claims(claims)
@@ -146,7 +183,7 @@ class Books:
         """The reservations and bookings that the rows lead to: holds that ran out or are to be blocked, and everything
         that a caller has.
         """
-        leads = Wanted()
+        leads = Wanted(late=self._late(found.now, batch))
         askers = {(pending.screening_id, pending.asker_id) for pending in batch if not self._is_known(pending.key)}
         blocking = {each.screening_id for each in batch if isinstance(each.command, Block) and each.command.when_free}
         for screening_id, ledger in self.ledgers.items():
@@ -165,5 +202,16 @@ class Books:
                     leads.bookings.add((screening_id, reservation.booking_id))
         return leads
 
+    def _late(self, now: datetime, batch: Sequence[Pending]) -> set[tuple[int, UUID]]:
+        """The holds that ran out and are to be confirmed or extended all the same."""
+        late: set[tuple[int, UUID]] = set()
+        for pending in batch:
+            command = pending.command
+            if isinstance(command, GOING_ON) and (ledger := self.ledgers.get(pending.screening_id)):
+                reservation = ledger.screening_state.reservations.get(command.reservation_id)
+                if reservation and reservation.status_at(now) is ReservationStatus.EXPIRED:
+                    late.add((pending.screening_id, reservation.id))
+        return late
+
     def _is_known(self, key: Key | None) -> bool:
-        return key is not None and (key.owner_id, key.value) in self.keys
+        return key is not None and key in self.keys

@@ -83,6 +83,7 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
                 named.users.add((screening_id, command.buyer.id))
         case ReleaseAll(buyer):
             named.users.add((screening_id, buyer.id))
+            named.run_out.add((screening_id, buyer.id))
         case Confirm() | Extend() | Release():
             named.reservations.add((screening_id, command.reservation_id))
         case Cancel():
