@@ -55,13 +55,7 @@ EXISTS (SELECT FROM booking_seats w JOIN seats t ON t.id = w.seat_id
          WHERE w.screening_id = b.screening_id AND w.booking_id = b.id
            AND w.cancelled_at IS NOT DISTINCT FROM b.cancelled_at AND t.label = {})
 """
-# Guests and accounts have an index of emails each.
-_OF_EMAIL = """
-b.user_id = ANY(ARRAY(
-      SELECT g.id FROM users g, (SELECT lower({}) AS email) w WHERE g.is_guest AND lower(g.email) = w.email
-       UNION ALL
-      SELECT a.id FROM users a, (SELECT lower({0}) AS email) w WHERE NOT a.is_guest AND lower(a.email) = w.email))
-""".replace("{}", "{0}")
+_OF_EMAIL = "b.user_id = ANY(ARRAY(SELECT u.id FROM users u WHERE lower(u.email) = lower({})))"
 _NEWEST_FIRST = " ORDER BY b.id DESC LIMIT :at_most"
 
 

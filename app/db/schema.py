@@ -167,7 +167,7 @@ users = Table(
     # Limits count guests by their email.
     Index("guests_of_email", text("lower(email)"), postgresql_where=text("is_guest")),
     # Staff find bookings by email.
-    Index("accounts_of_email", text("lower(email)"), postgresql_where=text("NOT is_guest AND email IS NOT NULL")),
+    Index("users_of_email", text("lower(email)"), postgresql_where=text("email IS NOT NULL")),
 )
 
 sessions = Table(

@@ -28,15 +28,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("owner_id IS NOT NULL"),
     )
     op.create_index(
-        "accounts_of_email",
+        "users_of_email",
         "users",
         [sa.text("lower(email)")],
-        postgresql_where=sa.text("NOT is_guest AND email IS NOT NULL"),
+        postgresql_where=sa.text("email IS NOT NULL"),
     )
 
 
 def downgrade() -> None:
-    op.drop_index("accounts_of_email", "users")
+    op.drop_index("users_of_email", "users")
     op.drop_index("users_owner_id_reference_key", "users")
     op.drop_constraint(op.f("a_reference_has_its_owner"), "users")
     op.drop_constraint(op.f("users_owner_id_fkey"), "users")
