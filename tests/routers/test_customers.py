@@ -7,6 +7,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from app.domain.people import KeyScope, Person, Role
+from app.http.credentials import Credential
 from tests.conftest import OpenApp, resources_of
 from tests.organizers import token_of
 from tests.routers.visitors import BASES, Database, Visitor, labels, refused, told
@@ -260,3 +261,11 @@ async def test_the_document_says_where_it_is_sent(client: AsyncClient) -> None:
 
     assert {"GET /me", "GET /reservations", "GET /bookings", "POST /bookings"} <= takers
     assert {"DELETE /me", "POST /screenings/{screening_id}/blocks"}.isdisjoint(takers)
+
+
+async def test_a_customers_stream_goes_on(client: AsyncClient, key: str, first: Customer) -> None:
+    hers = await first.hold("A1")
+
+    watching = Credential(resources_of(client), key.encode(), Person(hers["user_id"]))
+
+    assert await watching.warning() is None
