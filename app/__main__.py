@@ -19,7 +19,9 @@ def main(words: list[str] | None = None) -> int:
         The exit code: 0 for success, 1 for a failure, 2 for wrong arguments, 3 for a setting that is not allowed, 130
         after Ctrl-C (`serve` ends with 0 then).
     """
-    usual = signal.signal(signal.SIGINT, _leave)
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.SIG_IGN:  # in the background of a script, Ctrl-C is not for us
+        signal.signal(signal.SIGINT, _leave)
     from app.server.commands import run  # here, and not above: Ctrl-C must find its handler
 
     signal.signal(signal.SIGINT, usual)
