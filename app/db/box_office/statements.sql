@@ -482,13 +482,42 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS users,
     ARRAY(
+        SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
+            r.booking_id, r.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)
+            FROM reservation_seats s
+            WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id
+            ORDER BY s.seat_id
+        )), ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)
+            FROM reservation_seats s,
+                LATERAL (
+                    SELECT *
+                    FROM seat_claims i
+                    WHERE i.screening_id = s.screening_id AND i.seat_id = s.seat_id
+                    OFFSET 0
+                ) c
+            WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
+        ))
+        FROM unnest($3::int[], $4::bigint[]) AS w(screening_id, user_id),
+            LATERAL (
+                SELECT *
+                FROM reservations i
+                WHERE i.user_id = w.user_id
+                    AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                    12, '0') || repeat('0', 20) AS uuid) AND i.screening_id = w.screening_id AND i.status = 'expired'
+                OFFSET 0
+            ) r
+    ) AS run_out,
+    ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
             s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($3::int[])
+        WHERE s.id = ANY($5::int[])
         ORDER BY s.id
     ) AS screenings;
 
