@@ -13,6 +13,10 @@ TOOLS := $(VENV)/tools
 COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(LOCK_FLAGS) pyproject.toml
 
+# One file, or one test in it, needs no second worker: servers of its own would take longer than the tests.
+NAMED_FILES = $(foreach word,$(ARGS),$(findstring .py,$(word)))
+WORKERS = $(if $(filter 1,$(words $(NAMED_FILES))),0,2)
+
 help: ## list these commands
 	@echo "Usher. First: make run"
 	@echo
@@ -26,7 +30,7 @@ run: $(RUNTIME) ## start Usher, with its own PostgreSQL and Valkey; Ctrl-C stops
 	@exec $(BIN)/python -m app serve
 
 test: $(TOOLS) ## run the tests on real servers; ARGS="tests/domain -x" selects some
-	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 bench: $(RUNTIME) ## measure throughput and latency; CASES=hold,replay ROUNDS=3 SECONDS=4 for less (needs wrk)
 	@exec $(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
