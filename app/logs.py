@@ -40,7 +40,7 @@ class TextLines(logging.Formatter):
     def _say(self, record: logging.LogRecord) -> None:
         record.at = moment(datetime.fromtimestamp(record.created, UTC))
         record.level = record.levelname.lower()
-        record.request_id = request_id_of_this_task.get()
+        record.request_id = _request_id(record)
 
 
 class JsonLines(logging.Formatter):
@@ -52,7 +52,7 @@ class JsonLines(logging.Formatter):
             "at": moment(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "request_id": request_id_of_this_task.get(),
+            "request_id": _request_id(record),
             "message": record.getMessage(),
         }
         if record.exc_info:
@@ -103,3 +103,9 @@ class Watch:
             _SAID.remove(outage)
             log.info("%s", outage.is_over)
         self._met.clear()
+
+
+def _request_id(record: logging.LogRecord) -> str:
+    """The request that a line is about: the one it names (a batch serves many), else that of the running task."""
+    named: str | None = getattr(record, "request_id", None)
+    return named or request_id_of_this_task.get()

@@ -49,7 +49,7 @@ class Parameter:
         written = self.written(request, path, query)
         if written is None:
             if self.default is _MISSING:
-                raise mistake([self.place, self.name], "missing", "This is needed.")
+                raise mistake([self.place, self.name], "missing", "This parameter is required. Send it.")
             return self.default
         value = self.validate(written)
         if not is_plain(value, written):

@@ -32,3 +32,12 @@ def test_a_json_line_is_one_line_with_its_traceback(record: logging.LogRecord) -
     said = json.loads(line)
     assert (said["level"], said["request_id"], said["message"]) == ("error", "find-me", "went wrong")
     assert said["traceback"].endswith("ValueError: inside")
+
+
+@pytest.mark.parametrize("formatter", [JsonLines(), TextLines()])
+def test_a_line_of_a_batch_has_the_id_of_the_request_that_it_is_about(
+    record: logging.LogRecord, formatter: logging.Formatter
+) -> None:
+    record.request_id = "the one in the batch"
+
+    assert "the one in the batch" in formatter.format(record)
