@@ -23,7 +23,7 @@ _MEANINGS: Final = {
     Close.STOPPING: "Usher restarts. Come back in a moment; nothing that is held is lost.",
     Close.NOT_TEXT: "A binary message.",
     Close.NONSENSE: "Too many messages, or too many that are not understood.",
-    Close.FULL: "The process has no room for another connection, or PostgreSQL is not reachable. Connect again in a moment.",
+    Close.FULL: "The process is full, or PostgreSQL is not reachable. Connect again in a moment.",
     Close.UNAUTHENTICATED: "A token that is not believed, or that has ended.",
     Close.FORBIDDEN: "The Origin is neither this host's nor one of CORS_ORIGINS.",
     Close.NOT_FOUND: "There is no such screening.",
