@@ -6,6 +6,7 @@ Loading them takes a second. Ctrl-C ends the program without a traceback, in tha
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Final
 
@@ -20,11 +21,14 @@ def main(words: list[str] | None = None) -> int:
         after Ctrl-C (`serve` ends with 0 then).
     """
     usual = signal.getsignal(signal.SIGINT)
-    if usual is not signal.SIG_IGN:  # in the background of a script, Ctrl-C is not for us
+    # In the background of a script, Ctrl-C is not for us; and only the main thread hears of it.
+    hears_ctrl_c = usual is not signal.SIG_IGN and threading.current_thread() is threading.main_thread()
+    if hears_ctrl_c:
         signal.signal(signal.SIGINT, _leave)
     from app.server.commands import run  # here, and not above: Ctrl-C must find its handler
 
-    signal.signal(signal.SIGINT, usual)
+    if hears_ctrl_c:
+        signal.signal(signal.SIGINT, usual)
     try:
         return run(words)
     except KeyboardInterrupt:

@@ -190,7 +190,7 @@ class Settings(BaseSettings):
         description="How long a hold lasts at most with extensions, in seconds; at least RESERVATION_TIMEOUT.",
     )
     max_seats_per_reservation: int = Field(
-        10, ge=1, le=1_000, description="The most seats in one reservation or booking."
+        10, ge=1, le=500, description="The most seats in one reservation or booking; at most 500."
     )
     max_seats_per_user: int | None = Field(
         None,

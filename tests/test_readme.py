@@ -17,7 +17,7 @@ import asyncpg
 import orjson
 import pytest
 import yaml
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.adapters.embedded import remove_data, urls_of
 from app.main import ROUTERS
@@ -311,8 +311,11 @@ def test_every_file_that_is_named_exists() -> None:
 
 
 def test_every_call_of_existing_clients_exists() -> None:
-    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    known = {f"{method} {re.sub(r'{[^}]*}', '{}', route.path)}" for route in routes for method in route.methods or ()}
+    found = [route for router in ROUTERS for route in iter_route_contexts(router.routes)]
+    routes = [route for route in found if isinstance(route.original_route, APIRoute)]
+    known = {
+        f"{method} {re.sub(r'{[^}]*}', '{}', route.path or '')}" for route in routes for method in route.methods or ()
+    }
 
     for call, _ in rows(section("Existing clients")):
         for method, path in re.findall(r"`(GET|POST|DELETE) (/[^`?\[ ]*)", call):

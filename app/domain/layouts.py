@@ -198,7 +198,7 @@ def _refuse_labels_twice(drafts: Sequence[SeatDraft], labels: Sequence[str]) -> 
     for draft, name in zip(drafts, labels, strict=True):
         other = first.setdefault(name, draft)
         if other is not draft:
-            message = f'The label "{name}" is given twice: to {other.long_label} and to {draft.long_label}.'
+            message = f'Two seats have the label "{name}": {other.long_label} and {draft.long_label}.'
             flaws.append(Flaw((*draft.loc, "label"), "label_twice", message))
     if flaws:
         raise LayoutRefused(tuple(flaws))

@@ -65,7 +65,7 @@ class MoneyIn(Strict):
 class LimitsIn(Strict):
     """The limits of one buyer; null is no limit. What is not sent stays as it is, or is the default of the service."""
 
-    max_seats_per_reservation: int | None = Field(None, ge=1, le=1_000, description="Seats in one hold or booking.")
+    max_seats_per_reservation: int | None = Field(None, ge=1, le=500, description="Seats in one hold or booking.")
     max_seats_per_user: int | None = Field(None, ge=1, le=100_000, description="Seats of one user, held and booked.")
     max_active_reservations_per_user: int | None = Field(None, ge=1, le=100_000, description="Holds at a time.")
     bookings_per_user_per_day: int | None = Field(None, ge=1, le=100_000, description="In the theater's time zone.")

@@ -14,7 +14,7 @@ from app.domain.seats import Layout, SeatNames
 from app.schemas.format.money import Money, money_json
 from app.schemas.format.requests import BookingKey, Id, Label, Lenient, Strict
 
-MOST_SEATS = 1_000
+MOST_SEATS = 500
 """As many as `max_seats_per_reservation` may allow."""
 
 

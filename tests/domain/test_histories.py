@@ -144,7 +144,7 @@ class Evenings(RuleBasedStateMachine):
             if late.status_at(self.now) is ReservationStatus.EXPIRED:
                 assert not {(late.user_id, seat_id) for seat_id in late.prices} & self.given_back
         owner_id = owner_of(before, command)
-        if owner_id is not None:
+        if owner_id is not None and self.state.version != before.version:  # again, it gives nothing back
             self.given_back |= {(owner_id, seat_id) for seat_id in given_back_by(before, command, self.now)}
         live = {(each.user_id, each.seat_id) for each in self.state.claims.values() if each.is_live(self.now)}
         self.given_back = {each for each in self.given_back if each not in live}

@@ -252,7 +252,7 @@ def test_labels_that_clash_are_named_with_their_place_in_the_plan() -> None:
 
     [flaw] = refusal.value.errors
     assert (flaw.code, flaw.loc) == ("label_twice", ("sections", 1, "rows", 0, "seats", 0, "label"))
-    assert flaw.message == 'The label "X" is given twice: to Stalls-A-2 and to Balcony-A-5.'
+    assert flaw.message == 'Two seats have the label "X": Stalls-A-2 and Balcony-A-5.'
 
 
 # --- who must not go -------------------------------------------------------------------------------------------------

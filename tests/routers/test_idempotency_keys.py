@@ -67,7 +67,7 @@ async def test_the_key_of_somebody_anonymous_is_a_uuid(edge: AsyncClient) -> Non
     [
         {"path": "/v1/screenings/1/reservations"},
         {"path": "/screenings/1/reservations"},
-        {"path": "/screenings/1/reservations?utm_source=mail"},
+        {"path": "/api/v1/screenings/1/reservations"},
         {"content": b' {"seats" : ["A1", "B1"]}\n', "headers": {"content-type": "application/json"}},
         {"content": b'{"seats":["A\\u0031","B1"]}', "headers": {"content-type": "application/x+json"}},
     ],

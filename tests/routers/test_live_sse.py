@@ -204,10 +204,11 @@ async def test_a_reader_who_hangs_up_is_forgotten(usher: House, ada: Visitor) ->
 
 
 async def test_the_curl_of_the_readme_shows_it(usher: House) -> None:
-    found = re.search(r"`(curl -N http://127.0.0.1:8000)(/\S+)`", README.read_text())
+    found = re.search(r"`curl -N (\$USHER)(/\S+)`", README.read_text())
     assert found is not None
+    path = found[2].replace("$SCREENING", "1")
     curl = await asyncio.create_subprocess_exec(
-        "curl", "-sN", f"http://127.0.0.1:{usher.port}{found[2]}", stdout=asyncio.subprocess.PIPE
+        "curl", "-sN", f"http://127.0.0.1:{usher.port}{path}", stdout=asyncio.subprocess.PIPE
     )
     assert curl.stdout is not None
     async with asyncio.timeout(20):

@@ -112,7 +112,9 @@ async def test_staff_neither_confirm_nor_extend_for_others(ada: Visitor, sam: Vi
         refused(await sam.post(f"/reservations/{hers['id']}/{action}"), 404, "not-found")
     booking = await ada.confirm(hers)
     answer = await sam.delete(f"/reservations/{hers['id']}")
-    assert refused(answer, 409, "reservation-ended", "reservation_status")["reservation_status"] == "booked"
+    assert (
+        refused(answer, 409, "reservation-ended", "reservation_status", "booking_id")["reservation_status"] == "booked"
+    )
     assert (await ada.read(f"/bookings/{booking['id']}"))["status"] == "confirmed"
 
 

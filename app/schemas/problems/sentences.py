@@ -78,7 +78,7 @@ def _reservation_expired(error: refusals.ReservationExpired) -> str:
     since = f"The hold expired at {moment(error.expired_at)}"
     if not error.seats:
         return f"{since}, too long ago to take it again. Hold the seats again if they are still free."
-    return f"{since}, and {_are([seat.label for seat in error.seats])} no longer part of it. Hold seats again."
+    return f"{since}, and {_are([seat.label for seat in error.seats])} no longer available. Hold other seats."
 
 
 @_says(refusals.ReservationBooked)
