@@ -32,9 +32,9 @@ run: $(RUNTIME) ## start Usher, with its own PostgreSQL and Valkey; Ctrl-C stops
 test: $(TOOLS) ## run the tests on real servers; ARGS="tests/domain -x" selects some
 	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-bench: $(RUNTIME) ## measure throughput and latency; CASES=hold,replay ROUNDS=3 SECONDS=4 for less (needs wrk)
+bench: $(RUNTIME) ## measure throughput and latency; CASES=hold,replay ROUNDS=3 SECONDS=4 for less, AGAINST=../before in pairs (needs wrk)
 	@exec $(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-		$(if $(SECONDS),--seconds $(SECONDS))
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(AGAINST),--against $(AGAINST))
 
 plans: $(RUNTIME) ## show PostgreSQL's query plans of the hot statements; BOOKINGS=100000 SCREENINGS=100 for less, ABOUT=holds
 	@exec $(BIN)/python -m benchmarks.plans $(if $(BOOKINGS),--bookings $(BOOKINGS)) \

@@ -7,6 +7,7 @@ from pathlib import Path
 from app.adapters.embedded import EmbeddedError
 from benchmarks.cases import Case, chosen
 from benchmarks.load import CannotMeasure, NotThere, wrk
+from benchmarks.pairs import paired
 from benchmarks.report import Result, machine, table, write
 from benchmarks.stage import Effort, Ground, ground
 
@@ -16,7 +17,7 @@ def main() -> int:
     arguments = _arguments()
     effort = Effort(arguments.rounds, arguments.seconds)
     try:
-        cases = chosen(arguments.cases)
+        cases = paired(arguments.cases, arguments.against.resolve()) if arguments.against else chosen(arguments.cases)
         wrk()
         print(f"{machine()['processor']}, {machine()['cores']} cores, load average {machine()['load_average']:.1f}")
         results: list[Result] = []
@@ -72,6 +73,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=_positive, default=5, help="how often each side runs")
     parser.add_argument("--seconds", type=_positive, default=2, help="how long each run takes")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="where the JSON goes")
+    parser.add_argument(
+        "--against", type=Path, help="another checkout of Usher with its .venv: compare this one with it, in pairs"
+    )
     return parser.parse_args()
 
 

@@ -377,13 +377,18 @@ def chosen(names: str) -> list[Case]:
 
     Raises CannotMeasure for a name that no case has.
     """
+    return chosen_from(CASES, names)
+
+
+def chosen_from(cases: Sequence[Case], names: str) -> list[Case]:
+    """As `chosen`, from cases of one's own."""
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in wanted if not any(_means(name, case) for case in CASES)]
+    unknown = [name for name in wanted if not any(_means(name, case) for case in cases)]
     if unknown:
         raise CannotMeasure(
-            f"There is no case {', '.join(unknown)}; there are {', '.join(case.name for case in CASES)}."
+            f"There is no case {', '.join(unknown)}; there are {', '.join(case.name for case in cases)}."
         )
-    return [case for case in CASES if not wanted or any(_means(name, case) for name in wanted)]
+    return [case for case in cases if not wanted or any(_means(name, case) for name in wanted)]
 
 
 def _means(name: str, case: Case) -> bool:

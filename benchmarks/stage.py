@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -29,12 +30,11 @@ from app.db.migrations import upgrade
 from app.domain.people import Person
 from app.services.people.revocations import Origin
 from app.services.people.tokens import Tokens
-from benchmarks import houses
+from benchmarks import cpu, houses
 from benchmarks.houses import BUYERS, House, Sale
 from benchmarks.load import CannotMeasure, Load, Measured, pgbench, start
 
 ROOT: Final = Path(__file__).parents[1]
-TEMPLATE: Final = "benchmark_template"
 FASTEST: Final = 10_000  # holds a second; there are seats for so many
 _DAY: Final = 86_400
 _LOG_KEPT_MB: Final = 512  # of PostgreSQL's write-ahead log
@@ -75,13 +75,14 @@ class Stage:
         self.effort = effort
         self._ground = ground
         self._stack = stack
+        self._pids: dict[str, int] = {}
         self._databases = 0
         self._sales = 0
 
-    def database(self) -> Database:
-        """A new one."""
+    def database(self, root: Path = ROOT) -> Database:
+        """A new one, as the checkout at `root` migrates it."""
         name = f"benchmark_{secrets.token_hex(4)}"
-        self._ground.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        self._ground.execute(f"CREATE DATABASE {name} TEMPLATE {self._ground.template(root)}")
         self._stack.callback(self._ground.execute, f"DROP DATABASE {name} WITH (FORCE)")
         self._databases += 1
         redis_url = self._ground.redis_url(self._databases)
@@ -125,8 +126,8 @@ class Stage:
         screenings = houses.screenings_for(self.effort.holds, seats, at_once)
         return self.sale(self.house(database, seats, screenings), at_once)
 
-    def usher(self, database: Database, workers: int = 1) -> str:
-        """Usher as `usher serve` starts it; its URL."""
+    def usher(self, database: Database, workers: int = 1, root: Path = ROOT) -> str:
+        """Usher as `usher serve` of the checkout at `root` starts it; its URL."""
         houses.settle(database.url)
         environment = {
             "DATABASE_URL": database.url,
@@ -141,12 +142,14 @@ class Stage:
             "RESERVATION_TIMEOUT": "3600",  # holds of an earlier round must not run out in a later one
             "LOG_LEVEL": "warning",
         }
-        return self._serve(["-m", "app", "serve"], port, "/health/ready", environment, marker="Usher is ready")
+        command = [str(python_of(root)), "-m", "app", "serve"]
+        return self._serve(command, port, "/health/ready", environment, marker="Usher is ready", root=root)
 
     def references(self, database: Database, workers: int = 1) -> str:
         """The bare FastAPI of references.py; its URL. The same loop, parser and backlog as Usher, no access log."""
         command = [
-            *("-m", "uvicorn", "benchmarks.references:app", "--host", "127.0.0.1", "--port", str(port := _free_port())),
+            *(sys.executable, "-m", "uvicorn", "benchmarks.references:app"),
+            *("--host", "127.0.0.1", "--port", str(port := _free_port())),
             *(
                 "--workers",
                 str(workers),
@@ -178,19 +181,31 @@ class Stage:
         return pgbench(database.url, clients, self._ground.directory, seconds)
 
     def _serve(
-        self, arguments: list[str], port: int, path: str, environment: Mapping[str, str], marker: str | None = None
+        self,
+        command: list[str],
+        port: int,
+        path: str,
+        environment: Mapping[str, str],
+        *,
+        marker: str | None = None,
+        root: Path = ROOT,
     ) -> str:
         """Start a server and wait until it answers; it is stopped at the end of the case."""
         log = self._ground.directory / f"{port}.log"
-        process = start([sys.executable, *arguments], ROOT, environment, log)
+        process = start(command, root, environment, log)
         self._stack.callback(_stop, process)
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + _READY_SECONDS
         while not _answers(url + path) or (marker and marker not in log.read_text()):
             if process.poll() is not None or time.monotonic() > until:
-                raise CannotMeasure(f"{' '.join(arguments)} does not answer: {log.read_text()[-2000:]}")
+                raise CannotMeasure(f"{' '.join(command)} does not answer: {log.read_text()[-2000:]}")
             time.sleep(0.1)
+        self._pids[url] = process.pid
         return url
+
+    def cpu_seconds(self, url: str) -> float:
+        """Processor seconds so far of the server at this URL, and of PostgreSQL."""
+        return cpu.seconds(self._pids[url], self._ground.postmaster)
 
 
 class Ground:
@@ -202,6 +217,7 @@ class Ground:
         self.secret = secrets.token_hex(32)
         self.tokens = directory / "tokens"
         self._servers = servers
+        self._templates: dict[Path, str] = {}
         self.first_user = 0
 
     @contextmanager
@@ -210,13 +226,32 @@ class Ground:
         with ExitStack() as stack:
             yield Stage(self, effort, stack)
 
-    async def prepare(self) -> None:
-        """Make the template of all databases."""
-        await upgrade(self.database_url(TEMPLATE))
+    def template(self, root: Path) -> str:
+        """The template of all databases of a checkout: migrated by its own migrations, with the buyers in it."""
+        if root not in self._templates:
+            name = self._templates[root] = f"benchmark_template_{len(self._templates)}"
+            self.execute(f"CREATE DATABASE {name}")
+            if root == ROOT:
+                asyncio.run(upgrade(self.database_url(name)))
+            else:
+                self._migrate(root, name)
+            self.first_user = houses.invite(self.database_url(name))
+        return self._templates[root]
+
+    def _migrate(self, root: Path, name: str) -> None:
+        environment = os.environ | {
+            "DATABASE_URL": self.database_url(name),
+            "JWT_SECRET": self.secret,
+            "USHER_HOME": str(self.home),
+        }
+        command = [str(python_of(root)), "-m", "app", "migrate"]
+        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CannotMeasure(f"{root} cannot be migrated: {(done.stderr or done.stdout)[-2000:]}")
 
     def invite(self) -> None:
-        """Make the buyers and their tokens."""
-        self.first_user = houses.invite(self.database_url(TEMPLATE))
+        """Make the buyers' tokens: their ids are the same in every template."""
+        self.template(ROOT)
         tokens = Tokens(self.secret, guest_seconds=_DAY, access_seconds=_DAY)
         now = datetime.now(UTC)
         everybody = range(self.first_user, self.first_user + BUYERS)
@@ -233,6 +268,12 @@ class Ground:
         megabyte = "pg_logical_emit_message(false, 'benchmarks', repeat(md5(random()::text), 32768))"
         self.execute(f"SELECT count({megabyte}) FROM generate_series(1, {_LOG_KEPT_MB})")  # noqa: S608 - our own text
         self.execute("CHECKPOINT")
+
+    @cached_property
+    def postmaster(self) -> int:
+        """The process that all of PostgreSQL's are children of."""
+        file = Path(houses.ask(self.database_url("postgres"), "SHOW data_directory")) / "postmaster.pid"
+        return int(file.read_text().split()[0])
 
     def execute(self, statement: str) -> None:
         """Run a statement about databases, or about the server."""
@@ -267,14 +308,22 @@ def ground() -> Iterator[Ground]:
         servers = start_servers(directory / "home")
         try:
             made = Ground(servers, directory)
-            made.execute(f"CREATE DATABASE {TEMPLATE}")
-            asyncio.run(made.prepare())
             made.invite()
             made.wear_in()
             yield made
         finally:
             servers.stop()
             remove_data(directory / "home")
+
+
+def python_of(root: Path) -> Path:
+    """The interpreter of a checkout. Raises CannotMeasure if it has none."""
+    if root == ROOT:
+        return Path(sys.executable)
+    found = root / ".venv" / "bin" / "python"
+    if not found.exists():
+        raise CannotMeasure(f"{root} has no .venv: run `make install` there.")
+    return found
 
 
 def fetch(url: str, path: str, headers: Mapping[str, str] | None = None, body: object = None) -> tuple[int, bytes, str]:

@@ -1,5 +1,6 @@
 """Homes for embedded servers: each test gets one of its own, and nothing of it stays."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,16 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from app.adapters.embedded import EmbeddedError, EmbeddedServers, remove_data, start_servers
+
+
+@pytest.fixture(autouse=True, scope="session")
+def hears_ctrl_c() -> None:
+    """The programs that are started hear SIGINT, also when the tests run in the background of a shell.
+
+    A shell starts what runs in the background with SIGINT ignored, and a program hands that down to its children.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -200,6 +200,8 @@ async def test_one_key_for_two_screenings_at_once_is_replayed_for_each(
     async def hold_in(which: AsyncClient, screening: int) -> Response:
         return await which.post(f"/screenings/{screening}/reservations", json={"seat": "A1"}, headers=headers)
 
+    for which, screening in ((client, 1), (other, 2)):  # who knows the house reads first and waits with the write
+        await which.post(f"/screenings/{screening}/reservations", json={"seat": "A2"})
     async with locked(database, 1, 2):
         first, second = asyncio.create_task(hold_in(client, 1)), asyncio.create_task(hold_in(other, 2))
         await until_waiting(database, 2)
