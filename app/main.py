@@ -192,8 +192,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
-        lifespan=partial(_lifespan, settings),
+        lifespan=_lifespan,
     )
+    app.state.settings = settings
     for router in ROUTERS:
         app.include_router(router)
     if settings.cors_origins:
@@ -208,8 +209,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     """Opens everything before the first request, and closes it in reverse order after the last."""
+    settings: Settings = app.state.settings
     logs.set_up(settings)
     async with AsyncExitStack() as stack:
         app.state.resources = await _open(settings, stack)

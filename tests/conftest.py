@@ -6,7 +6,8 @@ A database is copied from a template in about 30 ms. A rolled-back transaction c
 import asyncio
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,7 +158,7 @@ def resources(client: AsyncClient) -> Resources:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[AsyncClient]:
     """An application with its loops running, and a client that talks to it without a network."""
-    app = create_app(settings)
+    app = _built(settings)
     started, stopping = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
@@ -173,6 +174,26 @@ async def serving(settings: Settings) -> AsyncIterator[AsyncClient]:
         async with AsyncClient(transport=transport, base_url="http://usher") as opened:
             yield opened
         stopping.set()
+    if not app.dependency_overrides:
+        _idle[_kind(settings)].append(app)
+
+
+_idle: defaultdict[Hashable, list[FastAPI]] = defaultdict(list)
+"""Applications that a test has done with. What takes most of the time to make one is the same in all: its routes."""
+
+
+def _built(settings: Settings) -> FastAPI:
+    """An application that opens what these settings say when it starts; its routes may have served a test before."""
+    if idle := _idle[_kind(settings)]:
+        app = idle.pop()
+        app.state.settings = settings
+        return app
+    return create_app(settings)
+
+
+def _kind(settings: Settings) -> Hashable:
+    """The settings that say how an application is built, not what it opens."""
+    return settings.usher_plain, *settings.cors_origins
 
 
 def resources_of(client: AsyncClient) -> Resources:
