@@ -282,7 +282,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     stack.push_async_callback(engine.dispose)
     heartbeat = Heartbeat(settings, engine)
     await must_be_durable(engine)
-    cache = RedisCache(settings.redis_url or "")
+    cache = RedisCache(settings.redis_url or "", settings.redis_timeout_seconds)
     stack.push_async_callback(cache.close)
     defaults = Defaults.of(settings)
     revocations = Revocations(

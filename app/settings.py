@@ -285,6 +285,19 @@ class Settings(BaseSettings):
         description="PostgreSQL counts as not reachable after this time without an answer, in seconds.",
     )
 
+    postgresql_connect_seconds: Seconds = Field(
+        1.0,
+        ge=0.1,
+        le=60,
+        description="The timeout for a new connection to PostgreSQL, and for a free one of the pool, in seconds.",
+    )
+    redis_timeout_seconds: Seconds = Field(
+        0.25,
+        ge=0.05,
+        le=10,
+        description="The timeout of each question to Redis, in seconds. After that PostgreSQL is asked instead.",
+    )
+
     # Background work
     sweep: bool = Field(
         True, description="on: this process runs the sweeper, which ends expired holds and announces them."

@@ -223,7 +223,10 @@ def _settings(servers: EmbeddedServers, database: str, **changes: Any) -> Settin
             "jwt_secret": JWT_SECRET,
             "sweep": False,
             "rate_limits": False,
+            # A machine that does much besides is slow, and its servers are there all the same.
             "postgresql_silence_seconds": 30,
+            "postgresql_connect_seconds": 15,
+            "redis_timeout_seconds": 5,
             **changes,
         }
     )

@@ -147,6 +147,8 @@ def _environment(settings: Settings, port: int, workers: int) -> dict[str, str]:
         "JWT_SECRET": settings.jwt_secret or "",
         "RATE_LIMITS": "off",
         "POSTGRESQL_SILENCE_SECONDS": str(settings.postgresql_silence_seconds),
+        "POSTGRESQL_CONNECT_SECONDS": str(settings.postgresql_connect_seconds),
+        "REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
         "PORT": str(port),
         "WEB_CONCURRENCY": str(workers),
         "PYTHONUNBUFFERED": "1",
