@@ -16,7 +16,7 @@ import asyncpg
 
 from app.db.connections import LOST, SATURATED, OfficeConnection
 from app.domain.box_office.commands import Command
-from app.domain.idempotency import Key
+from app.domain.idempotency import SAME_KEY_WAITS_SECONDS, Key
 from app.domain.refusals import Busy, KeyInUse
 from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 3
 LOCKS_FIRST: Final = 32
-SAME_KEY_WAITS_SECONDS: Final = 2.0
 
 Announce = Callable[[Mapping[int, int], Callable[[], None], Mapping[int, News]], None]
 """Announces new map versions and news, then calls back. Never blocks, never fails."""
