@@ -141,11 +141,15 @@ class BoxOffice:
             await self._serve(self._queue.still_in_time(part), may_grow=False)
 
     async def _transact(self, batch: list[Pending], latecomers: Latecomers) -> Served:
-        """Serve in one transaction. Retries after a serialization failure or a deadlock, and after a lost connection.
+        """Serve in one transaction. Retries after a serialization failure or a deadlock, after a lost connection, and
+        when a rival was quicker.
 
         Raises Busy if PostgreSQL is not reachable or overloaded, or if it is unknown whether the transaction happened.
+        Raises Overtaken if something is in the way each time: that is a mistake of ours, because the next attempt sees
+        what rivals have written.
         """
         broke: CommitBroke | None = None
+        times_overtaken = 0
         for _ in range(ATTEMPTS):
             try:
                 connection = await self._connected()
@@ -155,6 +159,10 @@ class BoxOffice:
                 return await self._attempt(connection, batch, latecomers)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
                 continue
+            except Overtaken:
+                times_overtaken += 1
+                if times_overtaken == ATTEMPTS:
+                    raise
             except CommitBroke as unknown:
                 broke = unknown
                 await self._hang_up()
