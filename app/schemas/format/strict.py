@@ -18,6 +18,7 @@ SEND_JSON = "Send JSON, with the header Content-Type: application/json (curl: --
 DEEPEST: Final = 64
 """Levels of lists and objects within each other. Nothing of ours needs ten; what is done with each level recurses."""
 
+_NESTED: Final = frozenset((dict, list))
 _JSON_TYPE = re.compile(r"application/(?:json|[\w!#$&^.+-]+\+json)", re.IGNORECASE | re.ASCII)
 _UTF_8 = re.compile(r"\s*charset\s*=\s*(?:utf-?8|\"utf-?8\")\s*", re.IGNORECASE | re.ASCII)
 
@@ -98,6 +99,8 @@ def _count_keys(value: Any, levels: int) -> int:
         return 0
     if not levels:
         raise _too_deep()
+    if _NESTED.isdisjoint(map(type, within)):  # the usual case, without a step of ours for each seat of a list
+        return count
     for member in within:
         if isinstance(member, (dict, list)):
             count += _count_keys(member, levels - 1)
