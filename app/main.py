@@ -122,7 +122,8 @@ _DESCRIPTION: Final = """
 Usher reserves theater seats: **a seat of a screening is sold once**, whatever crashes, retries or races.
 
 Hold seats for a few minutes, then book them. No account is needed: a first hold answers with a `guest_token`; send it
-as a bearer token from then on. Calls that change seats can be retried safely with an `Idempotency-Key`.
+as a bearer token from then on. Calls that change seats, or create theaters and screenings, can be retried safely with
+an `Idempotency-Key`.
 Every error is an RFC 9457 problem, with a `code` for programs and a `detail` for people.
 
 Changes of seats are sent live: as Server-Sent Events, see below, and by the WebSocket `/ws/screenings/{screening_id}`.

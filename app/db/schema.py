@@ -345,6 +345,7 @@ booking_seats = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
+    # 0 for what belongs to none: an organizer's key for a theater, or for a screening that it made.
     Column("screening_id", Integer, nullable=False),
     # Keys belong to the user; 0 are the keys of callers whom nobody knew yet.
     Column("owner_id", BigInteger, nullable=False),

@@ -7,7 +7,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
-from app.http.credentials import FOR_A_CUSTOMER, buyer, signed_in
+from app.http.credentials import FOR_A_CUSTOMER, buyer, organizer, signed_in
 from app.http.declarations import takes_form
 from app.http.idempotency import call_context
 from app.http.routes import BASE
@@ -137,7 +137,7 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
                 content = operation["requestBody"]["content"]
                 content[FORM] = {"schema": content["application/json"]["schema"]}
         if route.methods != {"GET"} and not asks_for.isdisjoint({buyer, call_context}):
-            _take_a_key(operation)
+            _take_a_key(operation, repeats_naturally=organizer not in asks_for)
         if "parameters" in operation or "requestBody" in operation:
             _may_answer(operation, "validation")
         if (route.path or "").startswith(BASE):
@@ -201,12 +201,12 @@ def _may_be_left_out(parameter: dict[str, Any]) -> None:
         parameter["schema"] = {**kinds[0], **schema}
 
 
-def _take_a_key(operation: dict[str, Any]) -> None:
+def _take_a_key(operation: dict[str, Any], *, repeats_naturally: bool) -> None:
     """What comes with an idempotency key: the header, its problems, replays, and the natural repeats."""
     operation.setdefault("parameters", []).append(_KEY)
     _may_answer(operation, "idempotency-key-invalid", "idempotency-key-in-use", "idempotency-key-reused")
     answers = operation["responses"]
-    if (created := answers.get("201")) and "200" not in answers:
+    if repeats_naturally and (created := answers.get("201")) and "200" not in answers:
         answers["200"] = {**created, "description": "It was there already; nothing changed."}
     for status in ("200", "201"):
         if status in answers:

@@ -144,6 +144,15 @@ async def test_json_that_two_readers_could_read_differently(ada: Visitor) -> Non
             assert (answer.status_code, answer.json()["status"]) == (status, status), body[:40]
 
 
+async def test_a_keyed_body_is_as_deep_as_any_other_may_be(ada: Visitor) -> None:
+    for levels in (65, 253, 254, 255, 1_000):
+        body = b'{"seat": "A1", "more": %b}' % (b"[" * (levels - 1) + b"]" * (levels - 1))
+        for path in (*TAKING, "/reserve"):
+            refused(
+                await post_bytes(ada, path, body, **AS_JSON, **{"idempotency-key": "k"}), 422, "validation", "errors"
+            )
+
+
 async def test_members_that_would_be_convenient(ada: Visitor) -> None:
     for name, value in (
         ("is_admin", True),

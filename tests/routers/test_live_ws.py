@@ -196,6 +196,8 @@ async def test_what_is_not_understood_is_said_and_a_flood_of_it_closes_with_1008
 
         await opened.send("{")
         assert (await listener.next())["code"] == "not-json"
+        await opened.send('{"type": "ping", "more": ' + "[" * 64 + "]" * 64 + "}")
+        assert (await listener.next())["code"] == "not-json"
         await listener.say({"type": "hold", "seat_id": 1})
         assert (await listener.next())["code"] == "unknown-type"
         for said in ("[]", "null", '"ping"', "{}", "[" * 5_000, "{", "{", "{", "{", "{", "{"):

@@ -243,7 +243,8 @@ KINDS: Mapping[str, Kind] = {
             "changes-gone",
             410,
             "The changes are no longer kept",
-            "`since` is older than `oldest`, the first version from which changes can be read.",
+            "`since` is older than `oldest`, the first version from which changes can be read. What happened before is "
+            "no longer kept, or it is so much that the map costs less.",
             "Read the whole map with GET /screenings/{id}/seats, and go on from its version.",
         ),
         Kind(

@@ -149,7 +149,10 @@ def _payment_declined(_: refusals.PaymentDeclined) -> str:
 
 @_says(refusals.ChangesGone)
 def _changes_gone(error: refusals.ChangesGone) -> str:
-    return f"Changes before version {error.oldest} are no longer kept. Read the whole seat map, then go on from there."
+    return (
+        f"Changes can be read from version {error.oldest} on; before that, they are no longer kept or too many. "
+        "Read the whole seat map, then go on from its version."
+    )
 
 
 # --- what organizers do ----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import asyncpg
 
 from app.db.connections import LOST, SATURATED, OfficeConnection
 from app.domain.box_office.commands import Command
-from app.domain.idempotency import Key
+from app.domain.idempotency import SAME_KEY_WAITS_SECONDS, Key
 from app.domain.refusals import Busy, KeyInUse
 from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 3
 LOCKS_FIRST: Final = 32
-SAME_KEY_WAITS_SECONDS: Final = 2.0
 
 Announce = Callable[[Mapping[int, int], Callable[[], None], Mapping[int, News]], None]
 """Announces new map versions and news, then calls back. Never blocks, never fails."""
@@ -142,11 +141,15 @@ class BoxOffice:
             await self._serve(self._queue.still_in_time(part), may_grow=False)
 
     async def _transact(self, batch: list[Pending], latecomers: Latecomers) -> Served:
-        """Serve in one transaction. Retries after a serialization failure or a deadlock, and after a lost connection.
+        """Serve in one transaction. Retries after a serialization failure or a deadlock, after a lost connection, and
+        when a rival was quicker.
 
         Raises Busy if PostgreSQL is not reachable or overloaded, or if it is unknown whether the transaction happened.
+        Raises Overtaken if something is in the way each time: that is a mistake of ours, because the next attempt sees
+        what rivals have written.
         """
         broke: CommitBroke | None = None
+        times_overtaken = 0
         for _ in range(ATTEMPTS):
             try:
                 connection = await self._connected()
@@ -156,6 +159,10 @@ class BoxOffice:
                 return await self._attempt(connection, batch, latecomers)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
                 continue
+            except Overtaken:
+                times_overtaken += 1
+                if times_overtaken == ATTEMPTS:
+                    raise
             except CommitBroke as unknown:
                 broke = unknown
                 await self._hang_up()
