@@ -1,17 +1,19 @@
 """Some free seats, of which as many as are wanted must be chosen close to each other, and so many people sit alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations, groupby, islice
-from math import inf
+from math import hypot, inf
 from operator import itemgetter
 from typing import Final
 
 from app.domain.seat_finding.blocks import fewest_alone, mask_of
-from app.domain.seat_finding.picture import FINER, Picture, ones
+from app.domain.seat_finding.picture import FINER, Picture, ones, whole_distance
 
 _STEPS: Final = 2_000
 _LOOKS: Final = 4_000
-"""So many times a seat is looked at to find a crowded spot."""
+_SPOTS: Final = 16
+"""So many seats, the nearest to the focal point, are tried as a crowded spot, and fewer in a large pool: everybody else
+is looked at from each of them, which makes so many looks at most."""
 
 
 class _TooManySteps(Exception):
@@ -66,7 +68,7 @@ class Crowd:
         """Where such a choice takes little room: the `few` seats nearest to that spot, or as many as it takes, and a
         choice among them. Both are masks of the picture.
         """
-        spots = range(len(self._places))[: max(1, _LOOKS // len(self._places))]
+        spots = range(min(_SPOTS, len(self._places), max(1, _LOOKS // len(self._places))))
         spot, circle, radius = 0, list[int](), inf
         for candidate in spots:
             smaller = self._circle(candidate, radius)
@@ -106,18 +108,23 @@ class Crowd:
         return mask
 
     def _pairs(self, at_most: int) -> list[tuple[int, int, int]]:
-        """Any two seats that are at most so far apart, and their distance; the closest two first."""
-        between, places = self._picture.between, self._places
-        aside = (at_most + 1) * 2**FINER
-        from_the_left = sorted(range(len(places)), key=self._xs.__getitem__)
+        """Any two seats that are at most so far apart, and their distance; the closest two first. Who is farther from
+        anybody who is needed is left out."""
+        xs, ys, aside = self._xs, self._ys, (at_most + 1) * 2.0**FINER
+        numbers: Sequence[int] = range(len(xs))
+        for one in ones(self._needed):
+            numbers = [each for each in numbers if hypot(xs[each] - xs[one], ys[each] - ys[one]) <= aside]
+        from_the_left = sorted(numbers, key=xs.__getitem__)
         found: list[tuple[int, int, int]] = []
         for at, one in enumerate(from_the_left, start=1):
+            x, y = xs[one], ys[one]
             for other in islice(from_the_left, at, None):
-                if self._xs[other] - self._xs[one] > aside:
+                if xs[other] - x > aside:
                     break
-                distance = between(places[one], places[other])
-                if distance <= at_most:
-                    found.append((distance, min(one, other), max(one, other)))
+                if -aside <= ys[other] - y <= aside:
+                    distance = whole_distance(xs[other] - x, ys[other] - y)
+                    if distance <= at_most:
+                        found.append((distance, one, other))
         return sorted(found)
 
     def _spread(self, chosen: int) -> int:
