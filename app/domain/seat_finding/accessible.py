@@ -9,7 +9,7 @@ Elsewhere wheelchair places that are near each other are compared, and ordinary 
 
 from collections.abc import Iterator
 from heapq import nsmallest
-from itertools import combinations
+from itertools import combinations, islice
 from math import comb
 from typing import Final, NamedTuple
 
@@ -79,7 +79,8 @@ class _Search:
         groups = list(self._groups())
         most = max((self._given(group) for group in groups), default=0)
         seats = self._others - most
-        parties = [party for group in groups if self._given(group) == most for party in self._parties(group, most)]
+        groups = [group for group in groups if self._given(group) == most]
+        parties = [party for group in groups for party in self._parties(group, most, _CHOICES // len(groups))]
         far: list[int] = []
         for party in parties:
             near = _within_reach(party, self._general & ~party, seats)
@@ -109,17 +110,21 @@ class _Search:
             for group in combinations(places, count):
                 yield mask_of(group)
         else:
-            for place in places:
-                near = sorted(places, key=lambda other: self._picture.between(place, other))
+            places.sort(key=lambda place: (-self._given(1 << place), self._picture.far[place]))
+            likely = places[: max(_PARTIES, count) * 4]
+            for place in likely[:_PARTIES]:
+                near = sorted(likely, key=lambda other: self._picture.between(place, other))
                 yield mask_of(near[:count])
 
     def _given(self, group: int) -> int:
         return min(self._others, (self._companions & beside(group)).bit_count())
 
-    def _parties(self, group: int, companions: int) -> Iterator[int]:
-        """A group with so many of the companion places beside it."""
-        for places in combinations(ones(self._companions & beside(group)), companions):
-            yield group | mask_of(places)
+    def _parties(self, group: int, companions: int, at_most: int) -> Iterator[int]:
+        """A group with so many of the companion places beside it: all ways to choose them, if they are not too many."""
+        places = sorted(ones(self._companions & beside(group)), key=self._picture.far.__getitem__)
+        ways = combinations(places, companions)
+        for some in ways if comb(len(places), companions) <= max(at_most, 1) else islice(ways, 1):
+            yield group | mask_of(some)
 
     def _grown(self, party: int, free: int, seats: int) -> int:
         """The party with so many of the free seats: beside it while there are any, then in large blocks."""
@@ -152,8 +157,8 @@ class _Search:
 
     def _least(self, number: int, spots: list[int]) -> int:
         """No seat of this run is nearer to the nearest of the wheelchair places."""
-        picture = self._picture
-        return min(picture.away_from_run(number, picture.xs[spot], picture.ys[spot]) for spot in spots)
+        xs, ys = self._picture.xs, self._picture.ys
+        return min(self._picture.away_from_run(number, (xs[at], xs[at], ys[at], ys[at])) for at in spots)
 
     def _away(self, place: int, spots: list[int]) -> int:
         """How far a seat is from the nearest wheelchair place of the party."""

@@ -16,11 +16,14 @@ from app.domain.seat_maps.runs import rows_of, runs_in
 from app.domain.seats import Layout, Point, Seat
 
 _FINENESS: Final = 36
-"""Distances are whole numbers: the greatest of the house is about two to this power. The last digits of floats decide
-nothing then, and two blocks on either side of the middle are equally far from it."""
+"""Distances are whole numbers: the size of the house is about two to this power. So the last digits of floats decide
+nothing, and two blocks on either side of the middle are equally far from it."""
+_BELIEVED: Final = 42
+"""So many bits of a float are believed, of 53."""
 FINER: Final = 16
 """Coordinates are finer by so many bits, so that rounding them does not show in a distance."""
 _SIZES_KEPT: Final = 32
+_AROUND_KEPT: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Picture:
         self.category = [numbered[seat.category] if seat else -1 for seat in self._by_place]
         """Of each place, the number of its category."""
         self._least: dict[int, list[tuple[int, int]]] = {}
+        self._around: dict[int, list[tuple[int, int]]] = {}
 
     def mask(self, seat_ids: Iterable[int]) -> int:
         """These seats as a mask. Ids of other theaters are ignored."""
@@ -110,10 +114,27 @@ class Picture:
         """The distance between the seats at two places."""
         return whole_distance(self.xs[one] - self.xs[other], self.ys[one] - self.ys[other])
 
-    def away_from_run(self, number: int, x: int, y: int) -> int:
-        """No seat of a run is nearer to this place; `x` and `y` are as in `xs` and `ys`."""
+    def away_from_run(self, number: int, box: tuple[int, int, int, int]) -> int:
+        """No seat of a run is nearer to what is between these least and greatest x and y, in the unit of `xs`."""
         left, right, front, back = self.boxes[number]
-        return whole_distance(max(left - x, x - right, 0), max(front - y, y - back, 0)) - 1
+        west, east, south, north = box
+        return whole_distance(max(left - east, west - right, 0), max(front - north, south - back, 0)) - 1
+
+    def around(self, number: int) -> Sequence[tuple[int, int]]:
+        """All runs, the nearest to a run first: how far at least a seat of it is from the seats of that run, and its
+        number."""
+        known = self._around.get(number)
+        if known is None:
+            box = self.boxes[number]
+            known = sorted((self.away_from_run(other, box), other) for other in range(len(self.runs)))
+            if len(self._around) >= _AROUND_KEPT:
+                del self._around[next(iter(self._around))]
+            self._around[number] = known
+        return known
+
+    def run_of(self, place: int) -> int:
+        """The number of the run that a seat is in."""
+        return self._run_at[place >> 3]
 
     def runs_in(self, data: bytes) -> list[int]:
         """The numbers of the runs that have seats of a mask, which is given as bytes."""
@@ -157,11 +178,12 @@ class Picture:
         """Distances from the focal point and places in the house, as whole numbers of one small unit."""
         seats = [seat or focal_point for seat in self._by_place]
         far = [hypot(seat.x - focal_point.x, seat.y - focal_point.y) for seat in seats]
-        unit = 2.0 ** (_FINENESS - frexp(max(far, default=0.0))[1])
+        unit = _parts_of_a_seat_width(self.layout.seats, max(far, default=0.0))
+        fine = unit * 2.0**FINER
+        first = self.layout.seats[0] if self.layout.seats else focal_point
         self.far = [round(each * unit) for each in far]
-        fine = unit * 2**FINER
-        self.xs = [round((seat.x - focal_point.x) * fine) for seat in seats]
-        self.ys = [round((seat.y - focal_point.y) * fine) for seat in seats]
+        self.xs = [round((seat.x - first.x) * fine) for seat in seats]
+        self.ys = [round((seat.y - first.y) * fine) for seat in seats]
         self.boxes = [self._box(range(run.start, run.start + run.size)) for run in self.runs]
         """Of each run, its least and greatest x and y."""
         self.far_sums = list(accumulate(self.far, initial=0))
@@ -192,6 +214,14 @@ class Picture:
                 blocks = zip(sums[low + size : high], sums[low:high], strict=False)
                 found.append((min(after - before for after, before in blocks), number))
         return sorted(found)
+
+
+def _parts_of_a_seat_width(seats: Sequence[Seat], farthest: float) -> float:
+    """How many units a seat width has: a power of two."""
+    xs, ys = [seat.x for seat in seats] or [0.0], [seat.y for seat in seats] or [0.0]
+    size = hypot(max(xs) - min(xs), max(ys) - min(ys))
+    greatest = max(farthest, *map(abs, xs), *map(abs, ys))
+    return 2.0 ** min(_FINENESS - frexp(size)[1], _BELIEVED - frexp(greatest)[1])
 
 
 def whole_distance(aside: float, behind: float) -> int:

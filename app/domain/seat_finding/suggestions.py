@@ -1,7 +1,8 @@
 """What somebody may take instead of the seats that they cannot have."""
 
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from typing import Final, TypeAlias
 
 from app.domain.seat_finding.blocks import block, starts_of, that_strand_nobody
@@ -46,26 +47,39 @@ def _nearest(picture: Picture, starts: int, places: list[int], at_most: int) -> 
     data = starts.to_bytes(picture.length, "little")
     here = sum(picture.xs[place] for place in places), sum(picture.ys[place] for place in places)
     found: list[_Candidate] = []
-    for least, number in _runs(picture, data, here, size):
-        if len(found) >= at_most and least > found[at_most - 1][0]:
+    for least, number in _runs(picture, data, places):
+        if len(found) == at_most and least * size > found[-1][0]:
             break
         run = picture.runs[number]
-        for offset in ones(int.from_bytes(data[run.bytes], "little")):
-            start = run.start + offset
-            away = _away(picture, start, here, size)
-            if len(found) < at_most or away <= found[at_most - 1][0]:
-                insort(found, (away, picture.positions(range(start, start + size)), start))
-    return [start for _, _, start in found[:at_most]]
+        some = int.from_bytes(data[run.bytes], "little")
+        if some:
+            for candidate in _in_run(
+                picture, run.start, some, here, size, found[-1][0] if len(found) == at_most else inf
+            ):
+                insort(found, candidate)
+                del found[at_most:]
+    return [start for _, _, start in found]
 
 
-def _away(picture: Picture, start: int, here: tuple[int, int], size: int) -> int:
-    """How far a block is from the centre of other seats, of which `here` are the sums; times the size."""
-    end = start + size
-    aside = picture.x_sums[end] - picture.x_sums[start] - here[0]
-    return whole_distance(aside, picture.y_sums[end] - picture.y_sums[start] - here[1])
+def _in_run(
+    picture: Picture, first: int, starts: int, here: tuple[int, int], size: int, at_most: float
+) -> Iterator[_Candidate]:
+    """The blocks of a run that are at most so far from the centre of other seats, of which `here` are the sums.
+    Distances are times the size."""
+    x_sums, y_sums, (x, y) = picture.x_sums, picture.y_sums, here
+    for offset in ones(starts):
+        start = first + offset
+        end = start + size
+        away = whole_distance(x_sums[end] - x_sums[start] - x, y_sums[end] - y_sums[start] - y)
+        if away <= at_most:
+            yield away, picture.positions(range(start, end)), start
 
 
-def _runs(picture: Picture, data: bytes, here: tuple[int, int], size: int) -> list[tuple[int, int]]:
-    """How far a block of each run is at least, times the size, and the number of the run; the nearest first."""
-    x, y = here[0] // size, here[1] // size
-    return sorted((size * (picture.away_from_run(number, x, y) - 1), number) for number in picture.runs_in(data))
+def _runs(picture: Picture, data: bytes, places: list[int]) -> Sequence[tuple[int, int]]:
+    """How far a block of a run is from these seats at least, and the number of the run; the nearest first."""
+    numbers = {picture.run_of(place) for place in places}
+    if len(numbers) == 1:
+        return picture.around(numbers.pop())
+    x = sum(picture.xs[place] for place in places) // len(places)
+    y = sum(picture.ys[place] for place in places) // len(places)
+    return sorted((picture.away_from_run(number, (x, x, y, y)) - 1, number) for number in picture.runs_in(data))

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from app.domain.seat_finding.blocks import block, is_lower, starts_of
+from app.domain.seat_finding.blocks import block, is_lower, longest, starts_of
 from app.domain.seat_finding.picture import Picture, ones
 
 
 def in_two_rows(picture: Picture, free: int, count: int) -> int | None:
     """The mask of two blocks of free seats, or None. Nobody sits alone, unless two or three seats are wanted."""
-    fewest = 1 if count in (2, 3) else 2
+    fewest = max(1 if count in (2, 3) else 2, count - longest(free))
     for smaller in range(count // 2, fewest - 1, -1):
         chosen = _best(picture, free, smaller, count - smaller)
         if chosen is not None:

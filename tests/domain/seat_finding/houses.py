@@ -34,7 +34,8 @@ def houses(draw: DrawFn, most: int = 14, *, has_reserved_places: bool | None = N
                 y=y,
             )
         )
-    return Layout(1, 1, tuple(seats), focal_point=draw(st.none() | st.builds(Point, xs, xs)))
+    far_away = st.just(Point(1e4, -1e4))
+    return Layout(1, 1, tuple(seats), focal_point=draw(st.none() | st.builds(Point, xs, xs) | far_away))
 
 
 @st.composite
