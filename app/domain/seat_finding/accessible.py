@@ -2,9 +2,9 @@
 seats that are nearest to them. Most companion places first, then the fewest blocks, then distance: that of the ordinary
 seats from the wheelchair places, that of all from the focal point; then the lowest positions.
 
-The answer is exact while the choices to compare are at most `_CHOICES` (and `_PARTIES` ways to take wheelchair and
-companion places, if ordinary seats elsewhere are needed), as for few people in houses with some wheelchair places.
-Elsewhere wheelchair places that are near each other are compared, and ordinary seats are added block by block.
+The answer is exact while the choices to compare are at most `_CHOICES`, as for few people in houses with some
+wheelchair places. Elsewhere wheelchair places that are near each other are compared, and ordinary seats are added block
+by block.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from app.domain.seat_finding.wishes import Together, Wish
 
 _CHOICES: Final = 2_000
 _PARTIES: Final = 24
-"""So many parties look for seats elsewhere, if there are not enough beside them."""
+"""So many ways to take wheelchair and companion places are compared where not all choices can be."""
 
 
 class _Rank(NamedTuple):
@@ -88,7 +88,9 @@ class _Search:
                 yield from self._completed(party, near, seats, len(parties))
             else:
                 far.append(party)
-        for party in nsmallest(_PARTIES, far, key=self.rank):
+        if comb(self._general.bit_count(), seats) * len(far) > _CHOICES:
+            far = nsmallest(_PARTIES, far, key=self.rank)
+        for party in far:
             yield from self._completed(party, self._general & ~party, seats, len(far))
 
     def _completed(self, party: int, pool: int, seats: int, parties: int) -> Iterator[int]:
