@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from app.domain.seat_finding.blocks import beside, block, starts_of, strands, that_strand_nobody
-from app.domain.seat_finding.kinds import alike
+from app.domain.seat_finding.kinds import Kinds
 from app.domain.seat_finding.picture import Picture, ones
 from app.domain.seats import Seat
 
@@ -59,11 +59,11 @@ def _spared(picture: Picture, rule: OrphanRule) -> int:
 
 def _has_another_way(picture: Picture, free: int, run: int, rule: OrphanRule) -> bool:
     """Is there a block like this run that strands nobody? The rest of the choice is not free."""
-    size = run.bit_count()
+    kinds = Kinds(picture, ones(run))
     within = _run_around(run, free) if rule is OrphanRule.LENIENT else free
-    starts = starts_of(within, size)
-    clean = that_strand_nobody(starts, free, size, _spared(picture, rule))
-    return alike(picture, clean, within, ones(run)) != 0
+    starts = kinds.likely(starts_of(within, kinds.size), within)
+    clean = that_strand_nobody(starts, free, kinds.size, _spared(picture, rule))
+    return kinds.are_in(clean)
 
 
 def _runs(mask: int) -> Iterator[int]:

@@ -6,7 +6,7 @@ from math import inf
 from typing import Final, TypeAlias
 
 from app.domain.seat_finding.blocks import block, starts_of, that_strand_nobody
-from app.domain.seat_finding.kinds import alike
+from app.domain.seat_finding.kinds import Kinds
 from app.domain.seat_finding.picture import Picture, ones, whole_distance
 from app.domain.seats import Seat
 
@@ -32,14 +32,15 @@ def suggestions(
     if not size:
         return ()
     general = free & (picture.whole if released else picture.ordinary)
-    starts = alike(picture, starts_of(general, size), general, places)
+    kinds = Kinds(picture, places)
+    starts = kinds.likely(starts_of(general, size), general)
     clean = that_strand_nobody(starts, general, size)
-    found = _nearest(picture, clean, places, _AT_MOST)
-    found += _nearest(picture, starts & ~clean, places, _AT_MOST - len(found))
+    found = _nearest(picture, clean, places, kinds, _AT_MOST)
+    found += _nearest(picture, starts & ~clean, places, kinds, _AT_MOST - len(found))
     return tuple(picture.seats(block(start, size)) for start in found)
 
 
-def _nearest(picture: Picture, starts: int, places: list[int], at_most: int) -> list[int]:
+def _nearest(picture: Picture, starts: int, places: list[int], kinds: Kinds, at_most: int) -> list[int]:
     """The first places of the blocks that are nearest to the seats at these places."""
     if not starts or not at_most:
         return []
@@ -56,8 +57,9 @@ def _nearest(picture: Picture, starts: int, places: list[int], at_most: int) -> 
             for candidate in _in_run(
                 picture, run.start, some, here, size, found[-1][0] if len(found) == at_most else inf
             ):
-                insort(found, candidate)
-                del found[at_most:]
+                if kinds.has(candidate[-1]):
+                    insort(found, candidate)
+                    del found[at_most:]
     return [start for _, _, start in found]
 
 
