@@ -1,6 +1,7 @@
 """Blocks: so many seats side by side. Whom they strand, and which is nearest to the focal point."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import inf
 
 from app.domain.seat_finding.picture import Picture, ones
 
@@ -69,30 +70,35 @@ def fewest_alone(free: int, count: int) -> int:
 def nearest(picture: Picture, starts: int, size: int) -> int | None:
     """The first place of the block that is nearest to the focal point, of equals the one with the lowest positions.
 
-    `starts` are the blocks that are possible. Runs are looked at in the order of how near a block in them could be.
+    `starts` are the blocks that are possible. Few are compared one by one; else runs are looked at in the order of how
+    near a block in them could be.
     """
-    if not starts:
-        return None
-    best: int | None = None
-    reached = 0
+    if starts.bit_count() <= len(picture.runs):
+        return nearest_of(picture, ones(starts), size)
+    found: list[int] = []
+    farthest: float = inf
     data, runs = starts.to_bytes(picture.length, "little"), picture.runs
     for least, number in picture.least(size):
-        if best is not None and least > reached:
+        if least > farthest:
             break
         run = runs[number]
-        here = int.from_bytes(data[run.bytes], "little")
-        if here:
-            for offset in ones(here):
-                start = run.start + offset
-                reach = picture.reach(start, size)
-                if best is None or reach < reached or (reach == reached and is_lower(picture, start, best, size)):
-                    best, reached = start, reach
-    return best
+        for offset in ones(int.from_bytes(data[run.bytes], "little")):
+            reach = picture.reach(run.start + offset, size)
+            if reach <= farthest:
+                farthest = reach
+                found.append(run.start + offset)
+    return nearest_of(picture, found, size)
 
 
-def is_lower(picture: Picture, one: int, other: int, size: int) -> bool:
-    """Whether the block at the place `one` has lower positions in the layout than the one at `other`."""
-    return picture.positions(range(one, one + size)) < picture.positions(range(other, other + size))
+def nearest_of(picture: Picture, starts: Sequence[int], size: int) -> int | None:
+    """As `nearest`, but the first places of the blocks are given one by one."""
+    sums = picture.far_sums
+    reaches = [sums[start + size] - sums[start] for start in starts]
+    if not reaches:
+        return None
+    least = min(reaches)
+    equals = [start for start, reach in zip(starts, reaches, strict=True) if reach == least]
+    return equals[0] if len(equals) == 1 else min(equals, key=lambda at: picture.positions(range(at, at + size)))
 
 
 def block(start: int, size: int) -> int:

@@ -69,16 +69,19 @@ def _has_another_way(picture: Picture, free: int, run: int, rule: OrphanRule) ->
 def _runs(mask: int) -> Iterator[int]:
     """The runs of a mask."""
     while mask:
-        start = (mask & -mask).bit_length() - 1
-        shifted = mask >> start
-        size = (~shifted & shifted + 1).bit_length() - 1
-        run = block(start, size)
+        run = _run_from((mask & -mask).bit_length() - 1, mask)
         mask &= ~run
         yield run
 
 
 def _run_around(part: int, free: int) -> int:
     """The run of free seats that these are a part of."""
-    while (wider := (part | beside(part)) & free) != part:
-        part = wider
-    return part
+    start = (part & -part).bit_length() - 1
+    before = ~free & (1 << start) - 1
+    return _run_from(before.bit_length(), free)
+
+
+def _run_from(start: int, mask: int) -> int:
+    """The part of a run of a mask from a place on."""
+    rest = mask >> start
+    return block(start, (~rest & rest + 1).bit_length() - 1)

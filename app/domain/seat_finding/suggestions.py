@@ -48,18 +48,18 @@ def _nearest(picture: Picture, starts: int, places: list[int], kinds: Kinds, at_
     data = starts.to_bytes(picture.length, "little")
     here = sum(picture.xs[place] for place in places), sum(picture.ys[place] for place in places)
     found: list[_Candidate] = []
-    for least, number in _runs(picture, data, places):
+    is_one_by_one = starts.bit_count() <= len(picture.runs)
+    runs = [(0, number) for number in picture.runs_in(data)] if is_one_by_one else _runs(picture, data, places)
+    for least, number in runs:
         if len(found) == at_most and least * size > found[-1][0]:
             break
         run = picture.runs[number]
         some = int.from_bytes(data[run.bytes], "little")
-        if some:
-            for candidate in _in_run(
-                picture, run.start, some, here, size, found[-1][0] if len(found) == at_most else inf
-            ):
-                if kinds.has(candidate[-1]):
-                    insort(found, candidate)
-                    del found[at_most:]
+        farthest = found[-1][0] if len(found) == at_most else inf
+        for candidate in _in_run(picture, run.start, some, here, size, farthest):
+            if kinds.has(candidate[-1]):
+                insort(found, candidate)
+                del found[at_most:]
     return [start for _, _, start in found]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from app.domain.seat_finding.blocks import block, is_lower, longest, starts_of
+from app.domain.seat_finding.blocks import block, longest, nearest_of, starts_of
 from app.domain.seat_finding.picture import Picture, ones
 
 
@@ -70,14 +70,10 @@ class _InRows:
         return self._known[row]
 
     def _nearest(self, row: int) -> tuple[int, int] | None:
-        best: tuple[int, int] | None = None
-        for run in self.picture.runs[self.picture.rows[row]]:
-            for offset in ones(int.from_bytes(self._starts[run.bytes], "little")):
-                start = run.start + offset
-                reach = self.picture.reach(start, self.size)
-                if best is None or reach < best[0] or (reach == best[0] and self._is_lower(start, best[1])):
-                    best = reach, start
-        return best
-
-    def _is_lower(self, one: int, other: int) -> bool:
-        return is_lower(self.picture, one, other, self.size)
+        starts = [
+            run.start + offset
+            for run in self.picture.runs[self.picture.rows[row]]
+            for offset in ones(int.from_bytes(self._starts[run.bytes], "little"))
+        ]
+        best = nearest_of(self.picture, starts, self.size)
+        return None if best is None else (self.picture.reach(best, self.size), best)
