@@ -43,7 +43,12 @@ _KEY: Final = {
     "1 to 255 visible ASCII characters; without a token, a UUID. Take a new one for each operation: a key that was "
     "used for another request is refused where that is seen. Sent to two screenings at the same moment it may do both; "
     "the retry of each gets the answer of its own.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 257,
+        "pattern": '^([!#-~][!-~]{0,254}|"[!-~]{1,255}")$',
+    },
 }
 
 _REFERENCE: Final = {
@@ -52,7 +57,7 @@ _REFERENCE: Final = {
     "required": False,
     "description": "For API keys with the scope `sell` that sell for many: for which of your customers, by your own id "
     "of them. Each is a customer of their own. 1 to 128 visible ASCII characters.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]{1,128}$"},
 }
 
 _REPLAYED: Final = {"description": "`true`: the answer to an earlier request.", "schema": {"type": "string"}}

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from app.http.routes import BASE
 from app.schemas.problems.documented import MEDIA_TYPE, component
@@ -100,6 +101,18 @@ async def test_a_booking_is_of_a_reservation_or_of_seats(ada: Visitor) -> None:
         {"reservation_id": held},
     ):
         assert described.is_valid(sent) is (await ada.post("/bookings", sent)).is_success, sent
+
+
+@pytest.mark.parametrize(
+    "key", ["a", '"a"', "a" * 255, "a" * 256, f'"{"a" * 255}"', f'"{"a" * 256}"', '""', "a b", '"a b"', "#!~"]
+)
+async def test_the_document_takes_just_the_keys_that_usher_takes(ada: Visitor, key: str) -> None:
+    parameters = DOCUMENT["paths"][f"{BASE}/screenings/{{screening_id}}/reservations"]["post"]["parameters"]
+    [schema] = [each["schema"] for each in parameters if each["name"] == "Idempotency-Key"]
+
+    answer = await ada.post("/screenings/1/reservations", {"seat": "A1"}, key=key)
+
+    assert Draft202012Validator(schema).is_valid(key) is answer.is_success
 
 
 async def test_problems_of_many_kinds_are_of_the_kind_that_the_document_says(ada: Visitor, bob: Visitor) -> None:
