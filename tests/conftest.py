@@ -227,6 +227,7 @@ def _settings(servers: EmbeddedServers, database: str, **changes: Any) -> Settin
             "postgresql_silence_seconds": 30,
             "postgresql_connect_seconds": 15,
             "redis_timeout_seconds": 5,
+            "lock_timeout_ms": 20_000,
             **changes,
         }
     )

@@ -53,6 +53,7 @@ class BookingIn(NamesSeats, Strict):
     """What to book: a reservation, or seats directly."""
 
     NEEDS_SEATS: ClassVar[bool] = False
+    OTHER_WAYS: ClassVar = {"reservation_id": ("screening_id", "theater_id")}
 
     reservation_id: Uuid | None = Field(None, description="The reservation to book; then name no seats.")
     screening_id: Id | None = Field(

@@ -39,6 +39,8 @@ class ChangesOut(BaseModel):
     version: int
     updates: list[ChangeOut]
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 42, "updates": [_UPDATE]}]})
+
 
 class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid")

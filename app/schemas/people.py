@@ -153,6 +153,19 @@ class TokensOut(BaseModel):
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a kind, RFC 6750
     expires_in: int = Field(examples=[900], description="How long `access_token` is valid, in seconds.")
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+                    "refresh_token": REFRESH_TOKEN,
+                    "token_type": "bearer",
+                    "expires_in": 900,
+                }
+            ]
+        }
+    )
+
 
 class MeOut(BaseModel):
     """The caller's account, and what they hold and have booked."""
@@ -167,4 +180,20 @@ class MeOut(BaseModel):
         examples=[0],
         description="Bookings of this day that were not cancelled. The day is that of each booking's theater; "
         "with `screening_id`, that of the screening's theater, and counted as its limit counts them.",
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 42,
+                    "username": "demo",
+                    "email": "demo@example.org",
+                    "role": "customer",
+                    "is_guest": False,
+                    "active_reservations": 1,
+                    "bookings_today": 0,
+                }
+            ]
+        }
     )

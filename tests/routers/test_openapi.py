@@ -1,37 +1,23 @@
 """The OpenAPI document against the service that it describes: its examples work unedited, and answers look as it says.
 
-What the document must have in itself is in test_docs.py; Spectral's rules are run by .ci/run.
+What the document must have in itself is in test_docs.py; Spectral's rules are run by .ci/run. Every visitor in any
+test of routers holds each answer against the document, too: status, code, members and headers (documented.py).
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from app.main import create_app
 from app.schemas import availability, bookings, layouts, live, reservations, screenings, seats, theaters
 from app.schemas import people as people_schemas
 from app.schemas.format import money
 from tests.organizers import token_of
-from tests.routers.visitors import Database, Json, Visitor, told
+from tests.routers.documented import DOCUMENT, Json, examples_of, operations
+from tests.routers.visitors import Database, Visitor, told
 
 BASE = "/api/v1"
-DOCUMENT: Json = create_app().openapi()
-
-
-def operations() -> Iterator[tuple[str, str, Json]]:
-    """Every operation: its method, its path, and what the document says of it."""
-    for path, item in DOCUMENT["paths"].items():
-        for method, operation in item.items():
-            yield method.upper(), path, operation
-
-
-def examples_of(operation: Json) -> dict[str, Any]:
-    """The bodies that an operation's document proposes, by name."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    return {name: example["value"] for name, example in content.get("examples", {}).items()}
 
 
 # Examples that cannot work: they name a secret that only its owner has.

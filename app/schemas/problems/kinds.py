@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http.client import responses
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.schemas.format.moments import encoded
 
@@ -23,8 +23,6 @@ class Kind:
 
 class Problem(BaseModel):
     """What went wrong, for programs (`code`) and for people (`detail`). Many kinds have more members."""
-
-    model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["/problems/not-found"], description="A page that explains this kind of problem.")
     title: str = Field(examples=["Not found"])
