@@ -58,6 +58,7 @@ def open_engine(settings: Settings) -> AsyncEngine:
         _url(settings),
         pool_size=settings.database_pool_size,
         max_overflow=0,
+        hide_parameters=True,  # never in a log
         pool_timeout=CONNECT_SECONDS,
         pool_pre_ping=False,
         connect_args={

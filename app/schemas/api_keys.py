@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from app.domain.people import KeyScope, Role
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut
 from app.schemas.format.requests import Line, Strict
 
@@ -37,7 +38,7 @@ class ApiKeyOut(BaseModel):
     """An API key without its secret."""
 
     id: int = Field(examples=[1])
-    user_id: int = Field(examples=[17], description="The user that it acts as.")
+    user_id: UserIdOut = Field(examples=[17], description="The user that it acts as.")
     name: str = Field(examples=["Box office 2"])
     role: Role = Field(examples=["organizer"])
     scopes: list[KeyScope] = Field(examples=[["read", "sell"]])

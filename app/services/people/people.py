@@ -33,7 +33,7 @@ class People:
         self._engine = engine
         self._defaults = defaults
         self._sessions = sessions
-        self._guests = Guests(engine)
+        self._guests = Guests()
 
     async def new_guest(self, email: str | None = None) -> Welcome:
         """Create a guest with a session. It has no access to what an earlier guest with the same email has."""
@@ -43,7 +43,7 @@ class People:
 
     async def guest_for(self, buyer: Buyer) -> Person:
         """The buyer, or a new guest, for a call that takes seats. The guest is written down with what they take."""
-        return buyer.person or await self._guests.newcomer()
+        return buyer.person or self._guests.newcomer()
 
     async def guest_with(self, email: str) -> Person:
         """A new guest with an email, written down at once: limits have to find them by it."""
