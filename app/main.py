@@ -310,7 +310,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     passwords = Passwords(settings.password_queue_max)
     stack.callback(passwords.close)
     sessions = Sessions(engine, tokens, revocations, settings.refresh_token_seconds)
-    people = People(engine, sessions, defaults)
+    people = People(engine, sessions, defaults, guests_first=settings.batch_per_screening)
     layouts = Layouts(engine)
     catalogue = Catalogue(engine, layouts, defaults)
     clock = Clock()

@@ -158,6 +158,41 @@ async def test_a_guest_with_an_email_has_it(nobody: Visitor) -> None:
     assert (await Visitor(nobody.client, held["guest_token"]).read("/me"))["email"] == "bob@example.org"
 
 
+# --- where each screening's rows live on a node of their own
+
+
+async def test_guests_are_in_no_transaction_of_a_screening(open_app: OpenApp, database: Database) -> None:
+    client = await open_app(batch_per_screening=True)
+    nobody = Visitor(client)
+    await database.execute(
+        "CREATE FUNCTION no_guest() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF EXISTS (SELECT FROM users u WHERE u.id = NEW.user_id AND u.xmin = pg_current_xact_id()::xid)"
+        " THEN RAISE 'together'; END IF; RETURN NEW; END $$"
+    )
+    for table in ("reservations", "bookings"):
+        await database.execute(f"CREATE TRIGGER apart AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION no_guest()")
+    before = await database.fetchval("SELECT count(*) FROM users")
+
+    taken = [await nobody.post(path, body) for path, body in TAKING]
+    refusals = [await nobody.post(HOLD, {"seat": "A1"}) for _ in range(3)]
+
+    assert all(answer.is_success for answer in taken)
+    assert {answer.status_code for answer in refusals} == {409}
+    assert await database.fetchval("SELECT count(*) FROM users") == before + len(TAKING)
+
+
+async def test_a_replay_leaves_no_guest_there_either(open_app: OpenApp, database: Database) -> None:
+    nobody = Visitor(await open_app(batch_per_screening=True))
+    key = str(uuid4())
+    first = told(await nobody.post(HOLD, {"seat": "A1"}, key=key), 201)
+    before = await database.fetchval("SELECT count(*) FROM users")
+
+    again = told(await nobody.post(HOLD, {"seat": "A1"}, key=key), 201)
+
+    assert again == first
+    assert await database.fetchval("SELECT count(*) FROM users") == before
+
+
 # --- nobody is somebody else
 
 

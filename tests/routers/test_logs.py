@@ -2,7 +2,9 @@
 
 import json
 import logging
+import re
 import sys
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -107,3 +109,9 @@ async def test_it_still_says_what_failed(engine: AsyncEngine) -> None:
 
 def _about_an_exception() -> logging.LogRecord:
     return logging.LogRecord("app.somewhere", logging.ERROR, "", 1, "went wrong", (), sys.exc_info())
+
+
+def test_no_connection_shows_its_parameters() -> None:
+    for file in (Path(__file__).parents[2] / "app").rglob("*.py"):
+        for made in re.findall(r"create_async_engine\((?:[^()]|\([^()]*\))+\)", file.read_text()):
+            assert "hide_parameters=True" in made, file

@@ -1,7 +1,9 @@
 """Ids for callers whom nobody knew: nobody gets one that somebody else has, had or will have."""
 
+import asyncio
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.people import accounts, customers, users
@@ -12,8 +14,8 @@ from app.services.people.guests import Guests
 EXACT_IN_JAVASCRIPT = 2**53 - 1
 
 
-def test_everybody_is_somebody_else_in_every_process() -> None:
-    processes = [Guests() for _ in range(4)]
+async def test_everybody_is_somebody_else_in_every_process(engine: AsyncEngine) -> None:
+    processes = [Guests(engine) for _ in range(4)]
 
     guests = [each.newcomer() for _ in range(5_000) for each in processes]
 
@@ -52,3 +54,58 @@ async def test_no_id_comes_again_when_the_sequence_goes_back(engine: AsyncEngine
         await connection.execute(text("TRUNCATE users RESTART IDENTITY CASCADE"))
 
     assert await one_more(2) != lost
+
+
+# --- where they are written before what they take
+
+
+async def ids_written(engine: AsyncEngine) -> set[int]:
+    async with engine.connect() as connection:
+        return set(await connection.scalars(text("SELECT id FROM users WHERE is_guest")))
+
+
+async def until_somebody_waits(engine: AsyncEngine) -> None:
+    """Until somebody waits to write users."""
+    question = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() "
+        "AND query LIKE '%INSERT INTO users%' AND pid <> pg_backend_pid()"
+    )
+    waiting = 0
+    while not waiting:
+        async with engine.connect() as connection:
+            waiting = await connection.scalar(question) or 0
+
+
+async def test_a_crowd_is_written_in_few_statements(engine: AsyncEngine) -> None:
+    sent: list[str] = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *about: sent.append(about[2]))
+    guests = Guests(engine)
+
+    crowd = await asyncio.gather(*(guests.written() for _ in range(100)))
+
+    assert await ids_written(engine) == {each.id for each in crowd}
+    assert not any(each.is_new for each in crowd)
+    assert len([each for each in sent if each.startswith("INSERT INTO users")]) <= 2
+
+
+async def test_when_it_fails_nobody_believes_to_be_written(engine: AsyncEngine) -> None:
+    guests = Guests(engine)
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE users RENAME TO nobody"))
+
+    told = await asyncio.gather(*(guests.written() for _ in range(10)), return_exceptions=True)
+
+    assert all(isinstance(each, Exception) for each in told)
+
+
+async def test_who_goes_away_takes_nobody_along(engine: AsyncEngine) -> None:
+    guests = Guests(engine)
+    async with engine.begin() as rival:
+        await rival.execute(text("LOCK TABLE users"))
+        impatient = asyncio.ensure_future(guests.written())
+        patient = asyncio.ensure_future(guests.written())
+        await until_somebody_waits(engine)
+        impatient.cancel()
+        await asyncio.wait((impatient,))
+
+    assert (await patient).id in await ids_written(engine)

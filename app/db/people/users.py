@@ -34,6 +34,11 @@ class RecentBooking:
 
 _INSERT_GUEST = text("INSERT INTO users (id, email, is_guest) VALUES (:id, :email, true)")
 
+# Again, when the first answer was lost.
+_INSERT_GUESTS = text(
+    "INSERT INTO users (id, is_guest) SELECT unnest(CAST(:ids AS bigint[])), true ON CONFLICT DO NOTHING"
+)
+
 # Together with their email: see emails.change.
 _FORGET_GUEST = text("""
     DELETE FROM users u
@@ -70,6 +75,11 @@ async def insert_guest(connection: AsyncConnection, email: str | None) -> int:
     await connection.execute(_INSERT_GUEST, {"id": user_id, "email": email})
     await emails.change(connection, user_id, email)
     return user_id
+
+
+async def insert_guests(connection: AsyncConnection, user_ids: Collection[int]) -> None:
+    """Create guests without an email, as far as they are not there yet."""
+    await connection.execute(_INSERT_GUESTS, {"ids": list(user_ids)})
 
 
 async def forget_guest(connection: AsyncConnection, user_id: int) -> None:
