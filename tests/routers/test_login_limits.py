@@ -38,6 +38,7 @@ async def test_one_address_waits_longer_and_longer(client: AsyncClient) -> None:
 
     assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 3
     assert answers[-1].json()["code"] == "rate-limited"
+    assert answers[-1].json()["detail"] == "Too many passwords were wrong. Try again in 1 second."
     assert int(answers[-1].headers["retry-after"]) == 1
     assert answers[-1].headers["ratelimit"] == '"login";r=0;t=1'
 

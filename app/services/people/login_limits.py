@@ -10,6 +10,7 @@ from cachetools import TTLCache
 from app.domain.logins import KNOWN_SECONDS, REMEMBERED_SECONDS, pauses
 from app.domain.rates import Bucket, Policy, Standing
 from app.domain.refusals import RateLimited
+from app.schemas.problems import reasons
 from app.services.ports import Away, LoginTries, Wait
 
 REMEMBERED: Final = 50_000
@@ -32,7 +33,7 @@ class LoginLimits:
             wait = await self._here.begin(account, address, self._allowed)
         if wait is not None:
             policy = Policy(Bucket.LOGIN, 1, wait.seconds) if wait.is_for_account else self._allowed
-            raise RateLimited(Standing(policy, False, 0, wait.seconds))
+            raise RateLimited(Standing(policy, False, 0, wait.seconds), reasons.WRONG_PASSWORDS)
 
     async def take_back(self, account: str, address: str, *, was_right: bool) -> None:
         """It was right, or was not looked at."""
