@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, logs
 from app.adapters.dummy_payments import DummyPayments
+from app.adapters.login_tries import RedisLoginTries
 from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
 from app.adapters.redis_feed import RedisFeed
@@ -66,6 +67,7 @@ from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.customers import Customers
 from app.services.people.joining import Joining
+from app.services.people.login_limits import LoginLimits
 from app.services.people.passwords import Passwords
 from app.services.people.people import People
 from app.services.people.revocations import Revocations
@@ -270,6 +272,15 @@ def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
     return Rates(rate_counter, policies)
 
 
+def _login_limits(settings: Settings, stack: AsyncExitStack) -> LoginLimits | None:
+    """The limits of passwords; None when they are off."""
+    if not settings.rate_limits:
+        return None
+    tries = RedisLoginTries(settings.redis_url or "")
+    stack.push_async_callback(tries.close)
+    return LoginLimits(tries, Policy(Bucket.LOGIN, *settings.rate_login))
+
+
 def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: AsyncExitStack) -> Live:
     feed = RedisFeed(settings.redis_url or "")
     stack.push_async_callback(feed.close)
@@ -302,7 +313,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     passwords = Passwords(settings.password_queue_max)
     stack.callback(passwords.close)
     sessions = Sessions(engine, tokens, revocations, settings.refresh_token_seconds)
-    people = People(engine, sessions, defaults)
+    people = People(engine, sessions, defaults, guests_first=settings.batch_per_screening)
     layouts = Layouts(engine)
     catalogue = Catalogue(engine, layouts, defaults)
     clock = Clock()
@@ -329,7 +340,13 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         sessions=sessions,
         people=people,
         accounts=Accounts(
-            engine, passwords, sessions, revocations, box_office, Joining(engine, tokens, revocations, announcer.tell)
+            engine,
+            passwords,
+            sessions,
+            revocations,
+            box_office,
+            Joining(engine, tokens, revocations, announcer.tell),
+            _login_limits(settings, stack),
         ),
         api_keys=ApiKeys(engine, revocations),
         customers=Customers(engine),

@@ -58,6 +58,7 @@ def templates(servers: EmbeddedServers) -> EmbeddedServers:
         engine = open_engine(settings)
         await load_demo(engine, datetime.now(UTC), settings, with_people=True)
         await engine.dispose()
+        await _execute(servers, _PEOPLE, DEMO)
 
     asyncio.run(make())
     return servers
@@ -249,8 +250,12 @@ async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     return await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://", 1))
 
 
-async def _execute(servers: EmbeddedServers, statement: str) -> None:
-    connection = await _connect(_url_of(servers, "postgres"))
+# Those who take seats in tests that know nothing of accounts: users 1 to 1000.
+_PEOPLE = "INSERT INTO users (role) SELECT 'customer' FROM generate_series(1, 1000)"
+
+
+async def _execute(servers: EmbeddedServers, statement: str, database: str = "postgres") -> None:
+    connection = await _connect(_url_of(servers, database))
     try:
         await connection.execute(statement)
     finally:

@@ -55,6 +55,7 @@ def open_engine(settings: Settings) -> AsyncEngine:
         _url(settings),
         pool_size=settings.database_pool_size,
         max_overflow=0,
+        hide_parameters=True,  # never in a log
         pool_timeout=settings.postgresql_connect_seconds,
         pool_pre_ping=False,
         connect_args={

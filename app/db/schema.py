@@ -135,6 +135,7 @@ screenings = Table(
 users = Table(
     "users",
     metadata,
+    # Drawn at random (db/people/user_ids.py); the sequence is for an earlier release while an upgrade is under way.
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("username", Text),
     # The same for every way to write the username (domain/usernames.py).
@@ -208,6 +209,8 @@ sessions = Table(
     Column("era", Integer, nullable=False),
     # Of the newest refresh token; whoever shows an earlier one ends the session.
     Column("token_hash", LargeBinary, nullable=False),
+    # Of what all refresh tokens of the session have in common: who knows it had one of them, and may end the session.
+    Column("family_hash", LargeBinary),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
     Column("expires_at", MOMENT, nullable=False),
     Column("ended_at", MOMENT),
@@ -265,7 +268,8 @@ reservations = Table(
     metadata,
     Column("screening_id", ForeignKey("screenings.id"), nullable=False),
     Column("id", UUID, nullable=False),
-    Column("user_id", BigInteger, nullable=False),
+    # Whoever has anything exists.
+    Column("user_id", ForeignKey("users.id"), nullable=False),
     Column("status", Text, nullable=False),
     Column("created_at", MOMENT, nullable=False),
     Column("first_held_at", MOMENT, nullable=False),
@@ -302,7 +306,8 @@ bookings = Table(
     metadata,
     Column("screening_id", ForeignKey("screenings.id"), nullable=False),
     Column("id", UUID, nullable=False),
-    Column("user_id", BigInteger, nullable=False),
+    # Whoever has anything exists.
+    Column("user_id", ForeignKey("users.id"), nullable=False),
     Column("reservation_id", UUID),
     Column("status", Text, nullable=False),
     Column("payment_status", Text, nullable=False),

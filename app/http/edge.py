@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.people import KeyScope
 from app.domain.rates import Bucket
-from app.domain.refusals import Refusal
+from app.domain.refusals import RateLimited, Refusal
 from app.http.bodies import LARGEST_BODY, Gone, announces_body, bounded, must_be_sound, whole_body
 from app.http.credentials import bearer_token, known_person
 from app.http.operations import Operation
@@ -115,6 +115,8 @@ class Edge:
             if signed.status:
                 log.error("unhandled exception after the answer had begun", exc_info=error)
                 return
+            if isinstance(error, RateLimited):
+                del signed.headers[1:]  # the limit that was met says it better
             reply = await self._reply_to(error, request, _instance(scope, sent_path))
         if type(reply) is Reply:
             await signed.reply(reply)
@@ -214,16 +216,18 @@ async def _admitted(request: ApiRequest, rates: Rates) -> Sequence[Header]:
         return ()
     token = bearer_token(request.headers_once.get(b"authorization"))
     person = None if token is None else known_person(request.resources, token)
-    standing = await rates.admit(bucket, request.client_address, None if person is None else person.id)
-    return () if standing is None else rate_headers(standing)
+    return rate_headers(await rates.admit(bucket, request.client_address, None if person is None else person.id))
 
 
 def _bucket_of(request: ApiRequest) -> Bucket | None:
-    """What a request counts as; pages, documents and health checks are not counted."""
+    """What a request counts as; pages, documents and health checks are not counted.
+
+    Passwords are counted where they are looked at (services/people/login_limits.py).
+    """
     path, method = request.path, request.method
     if not path.startswith(BASE) or path.startswith(f"{BASE}/health"):
         return None
-    if path.startswith((f"{BASE}/auth/", f"{BASE}/me/password")) or (path == f"{BASE}/me" and method == "DELETE"):
+    if path in (f"{BASE}/auth/register", f"{BASE}/auth/guest"):
         return Bucket.LOGIN
     return Bucket.READING if method in ("GET", "HEAD", "OPTIONS") else Bucket.TAKING
 

@@ -7,6 +7,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from app.domain.people import KeyScope, Role
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut
 from app.schemas.format.requests import Line, Strict
 
@@ -51,7 +52,7 @@ class ApiKeyOut(BaseModel):
     """An API key without its secret."""
 
     id: int = Field(examples=[1])
-    user_id: int = Field(examples=[17], description="The user that it acts as.")
+    user_id: UserIdOut = Field(examples=[17], description="The user that it acts as.")
     name: str = Field(examples=["Box office 2"])
     role: Role = Field(examples=["organizer"])
     scopes: list[KeyScope] = Field(examples=[["read", "sell"]])

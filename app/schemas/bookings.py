@@ -10,6 +10,7 @@ from app.domain.bookings import Booking, BookingStatus, PaymentStatus
 from app.domain.money import total
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.format.money import Money, money_json
 from app.schemas.format.requests import BookingKey, Email, Id, Line, Strict, Uuid
@@ -104,7 +105,7 @@ class BookingOut(BaseModel):
 
     id: UUID
     screening_id: int
-    user_id: int
+    user_id: UserIdOut
     reservation_id: UUID | None
     status: BookingStatus
     seats: list[PricedSeat]

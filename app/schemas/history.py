@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.box_office.screening_state import Cause
 from app.domain.seats import SeatStatus
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut, moment
 
 
@@ -18,7 +19,7 @@ class HappeningOut(BaseModel):
     from_: SeatStatus = Field(alias="from")
     to: SeatStatus
     cause: Cause
-    actor: int | None
+    actor: UserIdOut | None
     request_id: str | None
 
 

@@ -1,5 +1,6 @@
 """People in JSON (docs/api.md, section 8)."""
 
+import unicodedata
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -7,6 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from app.domain import usernames
 from app.domain.people import Role
+from app.schemas.common_passwords import COMMON_PASSWORDS
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.requests import Email, Strict
 
 REFRESH_TOKEN = "refresh_" + "Q29weSB5b3VyIG93bi4" + "x" * 45
@@ -47,11 +50,23 @@ def _long_enough(password: str) -> str:
     return password
 
 
+def _not_common(password: str) -> str:
+    """Says what would do, but never what was sent."""
+    if unicodedata.normalize("NFKC", password).casefold() in COMMON_PASSWORDS:
+        raise PydanticCustomError(
+            "password_common",
+            "This is one of the passwords that everybody tries first. Try a few words that only you put together.",
+        )
+    return password
+
+
 NewPassword = Annotated[
     str,
     AfterValidator(_long_enough),
+    AfterValidator(_not_common),
     Field(
-        description="8 to 128 characters of any kind; a few words are easy to remember.",
+        description="8 to 128 characters of any kind, but not one of the most common passwords; a few words are easy "
+        "to remember.",
         json_schema_extra={"format": "password", "minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD},
         examples=["a long sentence"],
     ),
@@ -170,7 +185,7 @@ class TokensOut(BaseModel):
 class MeOut(BaseModel):
     """The caller's account, and what they hold and have booked."""
 
-    id: int = Field(examples=[42])
+    id: UserIdOut = Field(examples=[42])
     username: str | None = Field(examples=["demo"])
     email: str | None = Field(examples=["demo@example.org"])
     role: Role = Field(examples=["customer"])

@@ -241,7 +241,28 @@ class Desk:
         return answer
 
     async def _take(self, screening_id: int, command: Command, call: CallContext, buyer: Buyer | None = None) -> Answer:
-        """As `_ask`, for commands that take seats: a refusal also says which seats are free."""
+        """As `_ask`, for commands that take seats: a refusal also says which seats are free.
+
+        A guest who was written down before, and gets nothing, is forgotten.
+        """
+        came_alone = buyer is not None and buyer.person is None
+        guest = command.buyer if came_alone and isinstance(command, Hold | Toggle | Book) else None
+        if guest is None or guest.is_new:
+            return await self._take_seats(screening_id, command, call, buyer)
+        try:
+            answer = await self._take_seats(screening_id, command, call, buyer)
+        except Busy:
+            raise  # it may have happened
+        except Refusal:
+            await self._people.forget(guest)
+            raise
+        if answer.user_id != guest.id:
+            await self._people.forget(guest)
+        return answer
+
+    async def _take_seats(
+        self, screening_id: int, command: Command, call: CallContext, buyer: Buyer | None = None
+    ) -> Answer:
         try:
             return await self._ask(screening_id, command, call)
         except SeatsUnavailable as refusal:

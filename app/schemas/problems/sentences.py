@@ -202,7 +202,7 @@ def _key_in_use(error: refusals.KeyInUse) -> str:
 
 @_says(refusals.RateLimited)
 def _rate_limited(error: refusals.RateLimited) -> str:
-    return f"You have sent too many requests. Try again in {_seconds(error.standing.reset_seconds)}."
+    return f"{error.why or 'You have sent too many requests.'} Try again in {_seconds(error.standing.reset_seconds)}."
 
 
 @_says(refusals.Busy)
