@@ -37,7 +37,12 @@ _KEY: Final = {
     "1 to 255 visible ASCII characters; without a token, a UUID. Take a new one for each operation: a key that was "
     "used for another request is refused where that is seen. Sent to two screenings at the same moment it may do both; "
     "the retry of each gets the answer of its own.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 257,
+        "pattern": """^(?!""$)([!-~]{1,255}|"[!-~]{1,255}")$""",
+    },
 }
 
 _REFERENCE: Final = {

@@ -96,7 +96,7 @@ class LoginIn(Strict):
 
     TAKES_FORM: ClassVar = True
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "demo", "password": "usher-demo"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "ada", "password": "a long sentence"}]})
 
     username: str = Field(min_length=1, max_length=254, examples=["demo"])
     password: Password
@@ -119,7 +119,7 @@ class PasswordIn(Strict):
     """A change of the password."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"current_password": "usher-demo", "new_password": "another sentence"}]}
+        json_schema_extra={"examples": [{"current_password": "a long sentence", "new_password": "another sentence"}]}
     )
 
     current_password: Password
@@ -140,7 +140,7 @@ class MeIn(Strict):
 class LeaveIn(Strict):
     """The password of the account to delete."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "usher-demo"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "a long sentence"}]})
 
     password: Password | None = None
 
