@@ -65,6 +65,7 @@ class BoundedHttp(HttpToolsProtocol):
     _entered: Connections | None = None
     _running: Any = None  # the cycle whose answer is being made
     _keeps_alive = False
+    _is_socket = False  # it was upgraded: another protocol has the connection
 
     def connection_made(self, transport: BaseTransport) -> None:
         self._plain = cast(Transport, transport)
@@ -114,7 +115,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Parse what was kept, in portions, as long as nothing waits behind another and the turn lasts."""
         kept, at = self._kept, 0
         self._kept = b""
-        while at < len(kept) and not self.pipeline and not self.transport.is_closing():
+        while at < len(kept) and not (self.pipeline or self._is_socket or self.transport.is_closing()):
             if self._turn.is_over:
                 self.loop.call_soon(self._read_on)
                 break
@@ -122,7 +123,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._read(kept[at : at + PORTION])
             at += PORTION
             self._turn.spend(self.loop.time() - begun)
-        if self.transport.is_closing():
+        if self._is_socket or self.transport.is_closing():
             return
         self._kept = kept[at:] + self._kept
         if self.has_more_than_it_can_take:
@@ -135,7 +136,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_part = True
         self._only_head = self._in_head
         super().data_received(data)
-        if self.transport.is_closing():
+        if self._is_socket or self.transport.is_closing():
             return
         if self._only_head:
             self._head_size += len(data)
@@ -186,7 +187,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._look_what_it_waits_for()
 
     def handle_websocket_upgrade(self) -> None:
-        self._look_no_more()  # from here on the socket's own protocol keeps the time, and writes for itself
+        self._is_socket = True  # from here on the socket's own protocol keeps the time, and writes for itself
+        self._look_no_more()
         self._kept = b""
         self.transport = self._plain
         super().handle_websocket_upgrade()
