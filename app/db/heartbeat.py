@@ -27,9 +27,9 @@ BEAT: Final = 0.35
 
 STEPS: Final = 10
 """The time for an answer is waited for in so many steps."""
-HELD_UP: Final = 2.0
+HELD_UP: Final = 3.0
 """A step that took this many times as long as it should does not count: nobody listened."""
-STEPS_AT_MOST: Final = 10 * STEPS
+STEPS_AT_MOST: Final = 3 * STEPS
 """After so many steps the answer would have been read, however busy the loop is."""
 
 T = TypeVar("T")

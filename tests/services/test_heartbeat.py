@@ -21,7 +21,7 @@ async def late(turns: int) -> str:
 
 
 async def test_a_loop_that_is_held_up_does_not_count_as_silence() -> None:
-    assert await _within(0.1, late(50)) == "here"
+    assert await _within(0.1, late(20)) == "here"
 
 
 async def test_silence_that_is_listened_to_has_an_end() -> None:
