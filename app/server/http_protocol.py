@@ -30,6 +30,7 @@ PORTION: Final = 2 * 1024
 """So much is parsed at once: no more requests than fit in it can wait behind another."""
 UPGRADE_LINE_MAX: Final = 8_000
 UPGRADE_HEADERS_MAX: Final = 100
+_VERSIONS: Final = ("1.1", "1.0")
 
 
 class _Flow(FlowControl):
@@ -65,6 +66,7 @@ class BoundedHttp(HttpToolsProtocol):
     _entered: Connections | None = None
     _running: Any = None  # the cycle whose answer is being made
     _keeps_alive = False
+    _is_ending = False  # nothing more is read or answered
     _is_socket = False  # it was upgraded: another protocol has the connection
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -86,6 +88,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._look_no_more()
+        self._is_ending = True
         self._kept = b""
         for cycle in (self._running, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
@@ -101,9 +104,9 @@ class BoundedHttp(HttpToolsProtocol):
         return bool(self.pipeline or self._kept)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
+        if self._is_ending:
             self._drop(len(data))
-        elif len(data) > PORTION or self.has_more_than_it_can_take:
+        elif len(data) > PORTION or self._kept or self.pipeline:
             self._kept += data
             self._read_on()
         else:
@@ -115,7 +118,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Parse what was kept, in portions, as long as nothing waits behind another and the turn lasts."""
         kept, at = self._kept, 0
         self._kept = b""
-        while at < len(kept) and not (self.pipeline or self._is_socket or self.transport.is_closing()):
+        while at < len(kept) and not (self.pipeline or self._is_socket or self._is_ending):
             if self._turn.is_over:
                 self.loop.call_soon(self._read_on)
                 break
@@ -123,7 +126,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._read(kept[at : at + PORTION])
             at += PORTION
             self._turn.spend(self.loop.time() - begun)
-        if self._is_socket or self.transport.is_closing():
+        if self._is_socket or self._is_ending:
             return
         self._kept = kept[at:] + self._kept
         if self.has_more_than_it_can_take:
@@ -136,14 +139,15 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_part = True
         self._only_head = self._in_head
         super().data_received(data)
-        if self._is_socket or self.transport.is_closing():
+        if self._is_socket or self._is_ending:
             return
         if self._only_head:
             self._head_size += len(data)
             if self._head_size > HEAD_MAX:
                 self._reject(rejections.TOO_LARGE)
                 return
-        self._look_what_it_waits_for()
+        if self._in_part:  # what is complete will be answered soon: `_look` sees whether it was
+            self._look_what_it_waits_for()
 
     def on_message_begin(self) -> None:
         self._in_part = True
@@ -151,9 +155,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         is_socket = self.parser.should_upgrade() and self._should_upgrade()
-        if (rejection := self._rejection_of_head(is_socket=is_socket)) is not None:
-            self._rejection = rejection
-            raise ValueError(rejection.detail)  # the parser stops, and send_400_response is called
+        version = self.parser.get_http_version()
+        if is_socket or self._size > HEAD_MAX or b"#" in self.url or version not in _VERSIONS:
+            self._must_be_taken(version, is_socket=is_socket)
         self._in_head = False
         self._only_head = False
         self._head_size = 0
@@ -175,7 +179,12 @@ class BoundedHttp(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The next request, if it is there already."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        if self._is_ending or self.transport.is_closing():
+            return
+        if not (self.pipeline or self._kept or self._in_part):
+            self._waits_for, self._ends = "next", self.loop.time() + self.timeout_keep_alive
+            if self.flow.read_paused:
+                self.flow.resume_reading()
             return
         self._waits_for = ""  # a new phase, even if it has the same name
         if self.pipeline:
@@ -214,12 +223,17 @@ class BoundedHttp(HttpToolsProtocol):
             self._entered.leave(self._address)
             self._entered = None
 
-    def _rejection_of_head(self, *, is_socket: bool) -> Rejection | None:
+    def _must_be_taken(self, version: str, *, is_socket: bool) -> None:
+        """Raises ValueError for a request that is not passed on: the parser stops, and calls send_400_response."""
+        if (rejection := self._rejection_of_head(version, is_socket=is_socket)) is not None:
+            self._rejection = rejection
+            raise ValueError(rejection.detail)
+
+    def _rejection_of_head(self, version: str, *, is_socket: bool) -> Rejection | None:
         """Why this request is not passed on; None if it is."""
         if self._size > HEAD_MAX and self._is_head_too_large():
             return rejections.TOO_LARGE
-        version = self.parser.get_http_version()
-        if version not in ("1.1", "1.0"):
+        if version not in _VERSIONS:
             return rejections.VERSION
         if b"#" in self.url:
             return rejections.FRAGMENT
@@ -284,6 +298,8 @@ class BoundedHttp(HttpToolsProtocol):
     def _look(self) -> None:
         """Is it in time? One timer, set anew only when it has rung: a request costs none."""
         self._looking = None
+        if not self._is_ending:
+            self._look_what_it_waits_for()
         now = self.loop.time()
         unsent = self._plain.get_write_buffer_size()
         if unsent and not self._is_being_read(now, unsent):
@@ -317,6 +333,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _hang_up(self) -> None:
         """Close, but not at once if more of a request may come: a client that still sends would lose the answer."""
+        self._is_ending = True
         self._kept = b""
         if self._in_part and not self._plain.is_closing():
             self.flow.read_paused = False
