@@ -26,6 +26,7 @@ from app.db.revision import revision, revisions
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
 from app.http import openapi
+from app.http.client_address import peer_address
 from app.http.edge import Edge
 from app.http.routes import operation_id
 from app.resources import Resources
@@ -52,6 +53,7 @@ from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
 from app.services.box_office.queue import LINGER_SECONDS
 from app.services.closing import Closing
+from app.services.connections import Connections
 from app.services.desk import Desk
 from app.services.health import Health
 from app.services.house.catalogue import Catalogue
@@ -220,7 +222,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         app.state.resources = await _open(settings, stack)
         async with running([for_good(loop) for loop in _loops(app.state.resources)]):
             # The server calls this when it is told to stop: streams end only when they are told to.
-            yield {"stopping": app.state.resources.live.stop}
+            yield {"stopping": app.state.resources.live.stop, "connections": app.state.resources.connections}
 
 
 async def sweep_once(settings: Settings) -> int:
@@ -279,6 +281,12 @@ def _login_limits(settings: Settings, stack: AsyncExitStack) -> LoginLimits | No
     tries = RedisLoginTries(settings.redis_url or "")
     stack.push_async_callback(tries.close)
     return LoginLimits(tries, Policy(Bucket.LOGIN, *settings.rate_login))
+
+
+def _connections(settings: Settings) -> Connections:
+    per_address = settings.connections_per_address if settings.rate_limits else None
+    counted = partial(peer_address, trusted=settings.trusted_proxies)
+    return Connections(per_address, settings.connections_per_process, counted)
 
 
 def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: AsyncExitStack) -> Live:
@@ -369,4 +377,5 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         organizing=Organizing(engine, catalogue, announcer, defaults),
         rates=_rates(settings, stack),
         live=_live(settings, engine, layouts, stack),
+        connections=_connections(settings),
     )

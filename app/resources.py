@@ -9,6 +9,7 @@ from app.db.heartbeat import Heartbeat
 from app.services.bookings import Bookings
 from app.services.box_office.office import BoxOffice
 from app.services.closing import Closing
+from app.services.connections import Connections
 from app.services.desk import Desk
 from app.services.health import Health
 from app.services.house.catalogue import Catalogue
@@ -67,3 +68,4 @@ class Resources:
     organizing: Organizing
     rates: Rates | None
     live: Live
+    connections: Connections

@@ -267,6 +267,17 @@ class Settings(BaseSettings):
         (), description="Origins from which browsers may call the API (CORS), separated by commas. *: any origin."
     )
 
+    # Connections
+    connections_per_address: int = Field(
+        2_000,
+        ge=1,
+        le=1_000_000,
+        description="The most connections of one client address to a worker, live or not, while RATE_LIMITS is on.",
+    )
+    connections_per_process: int = Field(
+        25_000, ge=1, le=1_000_000, description="The most connections of one worker, live or not. Beyond that: 503."
+    )
+
     # Live connections
     live_per_address: int = Field(
         200, ge=1, le=1_000_000, description="The most live connections of one client address, while RATE_LIMITS is on."

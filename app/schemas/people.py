@@ -111,7 +111,7 @@ class LoginIn(Strict):
 
     TAKES_FORM: ClassVar = True
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "demo", "password": "usher-demo"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "ada", "password": "a long sentence"}]})
 
     username: str = Field(min_length=1, max_length=254, examples=["demo"])
     password: Password
@@ -134,7 +134,7 @@ class PasswordIn(Strict):
     """A change of the password."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"current_password": "usher-demo", "new_password": "another sentence"}]}
+        json_schema_extra={"examples": [{"current_password": "a long sentence", "new_password": "another sentence"}]}
     )
 
     current_password: Password
@@ -155,7 +155,7 @@ class MeIn(Strict):
 class LeaveIn(Strict):
     """The password of the account to delete."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "usher-demo"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "a long sentence"}]})
 
     password: Password | None = None
 

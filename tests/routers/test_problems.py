@@ -88,6 +88,7 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (faults.MethodNotAllowed(["GET", "HEAD"]), 405, {}, {b"allow": b"GET, HEAD"}),
     (faults.PayloadTooLarge(65536), 413, {}, {}),
     (faults.HeadersTooLarge(32768), 431, {}, {}),
+    (faults.UnknownCoding(), 501, {}, {}),
     (faults.UnsupportedMediaType("Send JSON."), 415, {}, {}),
     (
         mistake(["body", "seat"], "string_type", "Not a text."),

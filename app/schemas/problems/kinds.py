@@ -295,6 +295,13 @@ KINDS: Mapping[str, Kind] = {
             "Try again. If it happens again, send the `request_id` to the operator.",
         ),
         Kind(
+            "not-implemented",
+            501,
+            "Not implemented",
+            "The body has a Transfer-Encoding that Usher does not know.",
+            "Send the body as it is, with Content-Length, or with Transfer-Encoding: chunked.",
+        ),
+        Kind(
             "busy",
             503,
             "Temporarily unavailable",

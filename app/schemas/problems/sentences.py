@@ -250,6 +250,11 @@ def _method_not_allowed(error: faults.MethodNotAllowed) -> str:
     return f"This path does not allow the method. Use one that it allows: {', '.join(error.methods)}."
 
 
+@_says(faults.UnknownCoding)
+def _unknown_coding(_: faults.UnknownCoding) -> str:
+    return "Of the transfer codings only chunked is known here. Send the body as it is."
+
+
 @_says(refusals.KeyInvalid)
 @_says(refusals.Unauthenticated)
 @_says(refusals.Forbidden)
