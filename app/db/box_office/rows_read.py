@@ -69,6 +69,16 @@ class ClaimRow(NamedTuple):
     reason: str | None
 
 
+class LapseRow(NamedTuple):
+    """A seat that a user held: when that began, counted from the first of a chain, and when it ended or will."""
+
+    screening_id: int
+    user_id: int
+    seat_id: int
+    first_held_at: datetime
+    ended_at: datetime
+
+
 class FoundReservation(NamedTuple):
     """A reservation, and the claims of the seats that it still names, whoever has them now."""
 
@@ -92,6 +102,7 @@ def claim_of(row: ClaimRow) -> Claim:
 _facts = maker(ScreeningFacts)
 key_row = maker(KeyRow)
 claim_row = maker(ClaimRow)
+lapse_row = maker(LapseRow)
 
 
 def screening_row(row: Iterable[Any]) -> ScreeningRow:

@@ -39,7 +39,7 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
     within_user_limit(state, seats, user_id, now)
     within_active_limit(state, user_id, now, ends_with(state, taking))
     reservation = _new_reservation(state, command.reservation_id, user_id, seats, taking, now)
-    if taking.mine:
+    if reservation.first_held_at < now:
         _must_be_worth_it(state, reservation, now)
     decision = Decision(Held(reservation))
     make_way(state, taking, decision)
@@ -65,7 +65,8 @@ def toggle(state: ScreeningState, command: Toggle, now: datetime) -> Decision:
         decision.claims[seat_id] = None
     if added:
         state.screening.must_be_on_sale(now)
-        _join(state, command, added, given_back, decision, newest, now)
+        # What is given back is no part of what is taken, but what ran out may be.
+        _join(state, command, added, given_back, decision, newest, Taking(run_out=taking.run_out), now)
     after = {each.id: each for each in state.held_by(user_id, now)} | decision.reservations
     mine = [each for each in after.values() if each.user_id == user_id and each.is_holding(now)]
     decision.outcome = Toggled(
@@ -116,7 +117,8 @@ def _held_together(state: ScreeningState, seats: tuple[Seat, ...], taking: Takin
 def _new_reservation(
     state: ScreeningState, reservation_id: UUID, user_id: int, seats: Iterable[Seat], taking: Taking, now: datetime
 ) -> Reservation:
-    first_held_at = held_first_at(state, taking, now)
+    seats = tuple(seats)
+    first_held_at = held_first_at(state, seats, user_id, taking, now)
     # What was agreed stays so, even if the organizer shortened the hold times since.
     agreed = min((state.reservations[each].expires_at for each in taking.mine), default=now)
     return Reservation(
@@ -138,6 +140,7 @@ def _join(
     given_back: set[int],
     decision: Decision,
     newest: Reservation | None,
+    taking: Taking,
     now: datetime,
 ) -> None:
     """Add the seats to the newest hold as it is after the release, or to a new one."""
@@ -146,16 +149,21 @@ def _join(
     if newest is None:
         within_reservation_limit(state, len(added))
         within_active_limit(state, user_id, now)
-        _keep(_new_reservation(state, command.reservation_id, user_id, added, Taking(), now), decision)
+        fresh = _new_reservation(state, command.reservation_id, user_id, added, taking, now)
+        if fresh.first_held_at < now:
+            _must_be_worth_it(state, fresh, now)
+        _keep(fresh, decision)
         return
     kept = {seat_id: price for seat_id, price in newest.prices.items() if seat_id not in given_back}
     within_reservation_limit(state, len(added), len(newest.prices), len(newest.prices) - len(kept))
     prices = dict(sorted((kept | prices_for(state, added, Taking())).items()))
+    first_held_at = min(newest.first_held_at, held_first_at(state, added, user_id, taking, now))
     joined = replace(
         newest,
         prices=prices,
+        first_held_at=first_held_at,
         left={seat_id: price for seat_id, price in {**newest.left, **newest.prices}.items() if seat_id not in prices},
-        expires_at=max(state.screening.hold_ends(newest.first_held_at, now), newest.expires_at),
+        expires_at=max(state.screening.hold_ends(first_held_at, now), newest.expires_at),
         version=state.next_version,
     )
     _must_be_worth_it(state, joined, now)
@@ -166,7 +174,7 @@ def _must_be_worth_it(state: ScreeningState, reservation: Reservation, now: date
     """Raises ExtensionLimit if seats would be added to what ends, by its cap, in a moment."""
     if reservation.expires_at - now < min(SHORTEST, state.screening.hold_time):
         latest = state.screening.latest_end(reservation.first_held_at)
-        raise ExtensionLimit(max(latest, reservation.expires_at))
+        raise ExtensionLimit(max(latest, reservation.expires_at) if reservation.expires_at > now else latest)
 
 
 def _keep(reservation: Reservation, decision: Decision) -> None:

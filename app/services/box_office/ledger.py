@@ -70,7 +70,7 @@ class Ledger:
             self._reservations.setdefault(reservation_id, screening_state.reservations.get(reservation_id))
         for booking_id in decision.bookings:
             self._bookings.setdefault(booking_id, screening_state.bookings.get(booking_id))
-        screening_state.apply(decision)
+        screening_state.apply(decision, now)
 
     def proof(self, now: datetime) -> Proof | None:
         """What is written if the changes are, and only then."""

@@ -79,6 +79,8 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
                 named.seats.update((screening_id, seat.id) for seat in layout.find(seats))
             except UnknownSeats:
                 return
+            if isinstance(command, Hold | Toggle) and not command.buyer.is_new:
+                named.lapses.update((screening_id, command.buyer.id, seat.id) for seat in layout.find(seats))
             if isinstance(command, Toggle):
                 named.users.add((screening_id, command.buyer.id))
         case ReleaseAll(buyer):
