@@ -223,12 +223,14 @@ class Settings(BaseSettings):
     rate_reading: Rate = Field(
         "600/minute",
         validate_default=True,
-        description="The rate limit for reads, per user; per client address ten times as many.",
+        description="The rate limit for reads, per user; per client address ten times as many, "
+        "without a token half as many.",
     )
     rate_taking: Rate = Field(
         "120/minute",
         validate_default=True,
-        description="The rate limit for writes, per user; per client address ten times as many.",
+        description="The rate limit for writes, per user; per client address ten times as many, "
+        "without a token half as many.",
     )
     trusted_proxies: Networks = Field(
         (), description="Proxies whose X-Forwarded-For is trusted: addresses or networks, separated by commas."
