@@ -17,12 +17,14 @@ from app.db.box_office.rows_read import (
     FACTS,
     ClaimRow,
     FoundBooking,
+    FoundHeldFrom,
     FoundReservation,
     KeyRow,
     LapseRow,
     ScreeningRow,
     claim_row,
     found_booking,
+    found_held_from,
     found_reservation,
     key_row,
     lapse_row,
@@ -110,6 +112,13 @@ SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, {ended})
         WHERE i.screening_id = w.screening_id LIMIT {lapses_at_most}) r, LATERAL (
        SELECT * FROM reservation_seats i WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id
           AND i.seat_id = ANY(w.seat_ids) OFFSET 0) s""",
+    "held_from": """
+SELECT ROW(a.address_key, a.network_key, ROW({reservation}), {claims})
+  FROM unnest({0}::int[], {1}::bytea[]) AS w(screening_id, network_key), LATERAL (
+       SELECT * FROM anonymous_holds i WHERE i.screening_id = w.screening_id AND i.network_key = w.network_key
+       OFFSET 0) a, LATERAL (
+       SELECT * FROM reservations i WHERE i.screening_id = a.screening_id AND i.id = a.reservation_id
+          AND i.status IN ('held', 'paying') OFFSET 0) r""",
     "later_reservations": """
 SELECT ROW(ROW({reservation}), ARRAY(SELECT ROW() WHERE false))
   FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id)
@@ -149,6 +158,7 @@ _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "bookings": found_booking,
     "run_out": found_reservation,
     "lapses": lapse_row,
+    "held_from": found_held_from,
     "later_reservations": found_reservation,
     "later_bookings": found_booking,
     "screenings": screening_row,
@@ -177,6 +187,8 @@ class Wanted:
     """Users whose expired holds are read, as far as they may be taken again."""
     lapses: set[tuple[int, int, int]] = field(default_factory=set)
     """Screening, user and seat: whether they held that seat before is read."""
+    held_from: set[tuple[int, bytes]] = field(default_factory=set)
+    """Networks: what is held from there by callers without an account is read."""
     late: set[tuple[int, UUID]] = field(default_factory=set)
     """Holds that are to be taken again: what their owners held or booked since is read."""
 
@@ -193,6 +205,7 @@ class Wanted:
             "bookings": self.bookings,
             "run_out": self.run_out,
             "lapses": self.lapses,
+            "held_from": self.held_from,
             "later_reservations": self.late,
             "later_bookings": self.late,
         }
@@ -210,6 +223,7 @@ class Found:
     bookings: list[FoundBooking] = field(default_factory=list)
     run_out: list[FoundReservation] = field(default_factory=list)
     lapses: list[LapseRow] = field(default_factory=list)
+    held_from: list[FoundHeldFrom] = field(default_factory=list)
     later_reservations: list[FoundReservation] = field(default_factory=list)
     later_bookings: list[FoundBooking] = field(default_factory=list)
     screenings: list[ScreeningRow] = field(default_factory=list)

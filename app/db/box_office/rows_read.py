@@ -86,6 +86,14 @@ class FoundReservation(NamedTuple):
     claims: Sequence[ClaimRow]
 
 
+class FoundHeldFrom(NamedTuple):
+    """From where a reservation is held, and the reservation."""
+
+    address: bytes
+    network: bytes
+    found: FoundReservation
+
+
 class FoundBooking(NamedTuple):
     """A booking, and the claims of its seats."""
 
@@ -115,6 +123,12 @@ def found_reservation(row: Iterable[Any]) -> FoundReservation:
     """From a ROW of the reservation's columns, and an ARRAY of claims."""
     reservation, claims = row
     return FoundReservation(reservation_row(reservation), list(map(claim_row, claims)))
+
+
+def found_held_from(row: Iterable[Any]) -> FoundHeldFrom:
+    """From a ROW of both hashes, the reservation's columns in a ROW, and an ARRAY of claims."""
+    address, network, reservation, claims = row
+    return FoundHeldFrom(address, network, found_reservation((reservation, claims)))
 
 
 def found_booking(row: Iterable[Any]) -> FoundBooking:

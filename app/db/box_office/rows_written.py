@@ -136,6 +136,25 @@ RESERVATION_SEATS_CHANGED = change(
 )
 
 
+class HeldFromThere(TypedDict):
+    """From where a reservation was made or taken again, by somebody without an account."""
+
+    screening_id: Int
+    reservation_id: Uuid
+    address_key: Bytes
+    network_key: Bytes
+
+
+HELD_FROM = part(
+    "held_from",
+    HeldFromThere,
+    "INSERT INTO anonymous_holds (screening_id, reservation_id, address_key, network_key)"
+    " SELECT w.screening_id, w.reservation_id, decode(w.address_key, 'hex'), decode(w.network_key, 'hex') FROM {rows}"
+    " ON CONFLICT (screening_id, reservation_id)"
+    " DO UPDATE SET address_key = excluded.address_key, network_key = excluded.network_key",
+)
+
+
 class BookingMade(TypedDict):
     """A new booking."""
 

@@ -6,8 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from app.domain.box_office.addresses import Address, HeldFrom
 from app.domain.box_office.commands import Extend, Hold, Toggle
-from app.domain.box_office.limits import within_active_limit, within_reservation_limit, within_user_limit
+from app.domain.box_office.limits import (
+    within_active_limit,
+    within_address_limit,
+    within_reservation_limit,
+    within_user_limit,
+)
 from app.domain.box_office.outcomes import Held, Kept, Toggled
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.box_office.taking import Taking, ends_with, held_first_at, look_around, make_way, prices_for, take
@@ -38,12 +44,13 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
         raise SeatsUnavailable(tuple(taking.in_the_way))
     within_user_limit(state, seats, user_id, now)
     within_active_limit(state, user_id, now, ends_with(state, taking))
+    within_address_limit(state, command.address, seats, now)
     reservation = _new_reservation(state, command.reservation_id, user_id, seats, taking, now)
     if reservation.first_held_at < now:
         _must_be_worth_it(state, reservation, now)
     decision = Decision(Held(reservation))
     make_way(state, taking, decision)
-    _keep(reservation, decision)
+    _keep(reservation, decision, command.address)
     return decision
 
 
@@ -92,6 +99,7 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     decision = Decision(Kept(reservation))
     if not reservation.is_holding(now):
         within_user_limit(state, seats_left(state, reservation), reservation.user_id, now)
+        within_address_limit(state, command.address, seats_left(state, reservation), now)
         taking = take_again(state, reservation, decision, now)
         within_active_limit(state, reservation.user_id, now, ends_with(state, taking))
     latest = state.screening.latest_end(reservation.first_held_at)
@@ -101,7 +109,7 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     if expires_at <= reservation.expires_at:
         return decision
     renewed = replace(reservation, status=ReservationStatus.HELD, expires_at=expires_at, version=state.next_version)
-    _keep(renewed, decision)
+    _keep(renewed, decision, command.address)
     decision.outcome = Kept(renewed)
     return decision
 
@@ -146,13 +154,14 @@ def _join(
     """Add the seats to the newest hold as it is after the release, or to a new one."""
     user_id = command.buyer.id
     within_user_limit(state, added, user_id, now, given_back)
+    within_address_limit(state, command.address, added, now, given_back)
     if newest is None:
         within_reservation_limit(state, len(added))
         within_active_limit(state, user_id, now)
         fresh = _new_reservation(state, command.reservation_id, user_id, added, taking, now)
         if fresh.first_held_at < now:
             _must_be_worth_it(state, fresh, now)
-        _keep(fresh, decision)
+        _keep(fresh, decision, command.address)
         return
     kept = {seat_id: price for seat_id, price in newest.prices.items() if seat_id not in given_back}
     within_reservation_limit(state, len(added), len(newest.prices), len(newest.prices) - len(kept))
@@ -167,7 +176,7 @@ def _join(
         version=state.next_version,
     )
     _must_be_worth_it(state, joined, now)
-    _keep(joined, decision)
+    _keep(joined, decision, command.address)
 
 
 def _must_be_worth_it(state: ScreeningState, reservation: Reservation, now: datetime) -> None:
@@ -177,8 +186,14 @@ def _must_be_worth_it(state: ScreeningState, reservation: Reservation, now: date
         raise ExtensionLimit(max(latest, reservation.expires_at) if reservation.expires_at > now else latest)
 
 
-def _keep(reservation: Reservation, decision: Decision) -> None:
-    """Enter the reservation, and a claim for each of its seats."""
+def _keep(reservation: Reservation, decision: Decision, address: Address | None) -> None:
+    """Enter the reservation, and a claim for each of its seats; and from where it is held, if that is counted.
+
+    It was counted by what others hold: none of that may have changed meanwhile.
+    """
+    if address is not None:
+        decision.held_from[reservation.id] = HeldFrom(address.address, address.network)
+        decision.looked_further = True
     decision.reservations[reservation.id] = reservation
     for seat_id in reservation.prices:
         decision.claims[seat_id] = Claim(

@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus
+from app.domain.box_office.addresses import HeldFrom
 from app.domain.box_office.outcomes import Outcome
 from app.domain.claims import Claim
 from app.domain.refusals import NotFound
@@ -37,6 +38,7 @@ class Decision:
     claims: dict[int, Claim | None] = field(default_factory=dict)
     reservations: dict[UUID, Reservation] = field(default_factory=dict)
     bookings: dict[UUID, Booking] = field(default_factory=dict)
+    held_from: dict[UUID, HeldFrom] = field(default_factory=dict)
     cause: Cause = Cause.API
     looked_further: bool = False
 
@@ -74,6 +76,8 @@ class ScreeningState:
     bookings: dict[UUID, Booking] = field(default_factory=dict)
     lapses: dict[tuple[int, int], list[Lapse]] = field(default_factory=dict)
     """By user and seat: their holds that ended, as far as the batch's commands name the two."""
+    held_from: dict[UUID, HeldFrom] = field(default_factory=dict)
+    """By reservation: from where callers without an account hold it, as far as the batch's commands ask."""
     # Shared with the other houses of a batch: a buyer's holds and bookings are counted over all screenings.
     usage: Mapping[int, Usage] = field(default_factory=dict)
     same_buyer: Mapping[int, frozenset[int]] = field(default_factory=dict)
@@ -122,6 +126,8 @@ class ScreeningState:
                 self.claims[seat_id] = claim
         self.reservations.update(decision.reservations)
         self.bookings.update(decision.bookings)
+        if decision.held_from:
+            self.held_from.update(decision.held_from)
         self._count(decision)
 
     def _remember(self, decision: Decision, now: datetime) -> None:

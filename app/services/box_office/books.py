@@ -13,6 +13,7 @@ from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.rows_read import ClaimRow, claim_of
 from app.db.connections import OfficeConnection
 from app.db.reservations import reservation_of
+from app.domain.box_office.addresses import HeldFrom
 from app.domain.box_office.commands import Block, Confirm, Extend
 from app.domain.box_office.screening_state import Lapse, Usage
 from app.domain.box_office.taking import reservation_of as reservation_of_hold
@@ -167,6 +168,11 @@ class Books:
         for reservation, claims in (*found.reservations, *found.run_out, *found.later_reservations):
             state = self.ledgers[reservation.screening_id].screening_state
             state.reservations[reservation.id] = reservation_of(reservation)
+            self._take_in_claims(claims)
+        for address, network, (reservation, claims) in found.held_from:
+            state = self.ledgers[reservation.screening_id].screening_state
+            state.reservations[reservation.id] = reservation_of(reservation)
+            state.held_from[reservation.id] = HeldFrom(address, network)
             self._take_in_claims(claims)
         for booking, claims in (*found.bookings, *found.later_bookings):
             state = self.ledgers[booking.screening_id].screening_state
