@@ -49,6 +49,7 @@ from app.routers import (
 )
 from app.schemas.imports import LayoutFile
 from app.services.bookings import Bookings
+from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
 from app.services.box_office.queue import LINGER_SECONDS
@@ -376,6 +377,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         history=History(engine, catalogue, layouts),
         organizing=Organizing(engine, catalogue, announcer, defaults),
         rates=_rates(settings, stack),
+        addresses=(
+            Addresses(settings.jwt_secret or "", settings.anonymous_holds_per_address) if settings.rate_limits else None
+        ),
         live=_live(settings, engine, layouts, stack),
         connections=_connections(settings),
     )

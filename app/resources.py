@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.adapters.redis_cache import RedisCache
 from app.db.heartbeat import Heartbeat
 from app.services.bookings import Bookings
+from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
 from app.services.closing import Closing
 from app.services.connections import Connections
@@ -67,5 +68,6 @@ class Resources:
     history: History
     organizing: Organizing
     rates: Rates | None
+    addresses: Addresses | None
     live: Live
     connections: Connections

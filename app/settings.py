@@ -253,12 +253,21 @@ class Settings(BaseSettings):
     rate_reading: Rate = Field(
         "600/minute",
         validate_default=True,
-        description="The rate limit for reads, per user; per client address ten times as many.",
+        description="The rate limit for reads, per user; per client address ten times as many, "
+        "without a token half as many.",
     )
     rate_taking: Rate = Field(
         "120/minute",
         validate_default=True,
-        description="The rate limit for writes, per user; per client address ten times as many.",
+        description="The rate limit for writes, per user; per client address ten times as many, "
+        "without a token half as many.",
+    )
+    anonymous_holds_per_address: int = Field(
+        20,
+        ge=1,
+        le=100_000,
+        description="The most seats of a screening that callers without an account hold from one client address, while "
+        "RATE_LIMITS is on; from its network four times as many.",
     )
     trusted_proxies: Networks = Field(
         (), description="Proxies whose X-Forwarded-For is trusted: addresses or networks, separated by commas."

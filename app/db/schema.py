@@ -301,6 +301,18 @@ reservation_seats = Table(
     CheckConstraint("amount_minor >= 0", name="a_held_price_is_not_negative"),
 )
 
+# From where somebody without an account holds seats: keyed hashes, for as long as they hold them.
+anonymous_holds = Table(
+    "anonymous_holds",
+    metadata,
+    Column("screening_id", Integer, nullable=False),
+    Column("reservation_id", UUID, nullable=False),
+    Column("address_key", LargeBinary, nullable=False),
+    Column("network_key", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("screening_id", "reservation_id"),
+    Index("anonymous_holds_of_network", "screening_id", "network_key"),
+)
+
 bookings = Table(
     "bookings",
     metadata,

@@ -16,6 +16,9 @@ ADDRESS_FACTOR: Final = 10
 
 REMEMBERED: Final = 50_000
 
+ANONYMOUS_SHARE: Final = 2
+"""An address sends so many times fewer requests without a token than one user with theirs."""
+
 
 class Rates:
     """One per process; the counts are shared by all."""
@@ -28,18 +31,24 @@ class Rates:
     async def admit(self, bucket: Bucket, address: str, user_id: int | None) -> Standing:
         """Count a request, and return where its caller stands: by user or by address, whichever is worse.
 
-        Registrations are counted by address only: it is not known yet who the user is. Raises RateLimited.
+        All callers of an address without a token count as one, who may do less than a user. Registrations are counted
+        by address only: it is not known yet who the user is. Raises RateLimited.
         """
         policy = self._policies[bucket]
         if bucket is Bucket.LOGIN:
             standing = await self._count(policy, f"address:{address}")
         else:
             standing = await self._count(policy.times(ADDRESS_FACTOR), f"address:{address}")
-            if user_id is not None and standing.is_allowed:
-                standing = _worse(standing, await self._count(policy, f"user:{user_id}"))
+            if standing.is_allowed:
+                standing = _worse(standing, await self._of_caller(policy, address, user_id))
         if not standing.is_allowed:
             raise RateLimited(standing)
         return standing
+
+    async def _of_caller(self, policy: Policy, address: str, user_id: int | None) -> Standing:
+        if user_id is not None:
+            return await self._count(policy, f"user:{user_id}")
+        return await self._count(policy.shared_by(ANONYMOUS_SHARE), f"anonymous:{address}")
 
     async def _count(self, policy: Policy, who: str) -> Standing:
         try:

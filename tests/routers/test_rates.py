@@ -35,8 +35,19 @@ async def test_every_counted_answer_says_how_many_are_left(open_app: OpenApp) ->
 
     answer = await client.get("/screenings")
 
-    assert answer.headers["ratelimit-policy"] == '"reading";q=30;w=3600'
-    assert answer.headers["ratelimit"].startswith('"reading";r=29;t=')
+    assert answer.headers["ratelimit-policy"] == '"reading";q=1;w=3600'
+    assert answer.headers["ratelimit"].startswith('"reading";r=0;t=')
+
+
+async def test_without_a_token_an_address_may_do_less_than_somebody_with_one(open_app: OpenApp) -> None:
+    client = await open_app(**LIMITED | {"rate_reading": "4/hour"})
+    mine = await _as_guest(client)
+
+    without = [await client.get("/screenings") for _ in range(3)]
+    signed_in = [await client.get("/me", headers=mine) for _ in range(5)]
+
+    assert [answer.status_code for answer in without] == [200, 200, 429]
+    assert [answer.status_code for answer in signed_in] == [200, 200, 200, 200, 429]
 
 
 async def test_a_user_is_counted_wherever_they_come_from(open_app: OpenApp) -> None:

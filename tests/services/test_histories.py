@@ -229,7 +229,7 @@ def decided(screening_state: ScreeningState, command: Command, now: datetime) ->
         decision = decide(screening_state, command, now)
     except Refusal as refusal:
         return refusal
-    screening_state.apply(decision)
+    screening_state.apply(decision, now)
     return answer(decision.outcome, screening_state, _asker_of(command), now)
 
 

@@ -9,6 +9,7 @@ from app.db import screenings, theaters
 from app.db.people import emails, users
 from app.db.people.users import Account
 from app.db.screenings import Defaults
+from app.domain.box_office.addresses import Address
 from app.domain.box_office.limits import made_today
 from app.domain.people import Person, Role
 from app.domain.refusals import Forbidden, NotFound, Unauthenticated
@@ -21,9 +22,13 @@ from app.services.people.sessions import Sessions, Welcome
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Who takes seats. `person` None: a caller without a token, who becomes a guest with their first seat."""
+    """Who takes seats. `person` None: a caller without a token, who becomes a guest with their first seat.
+
+    `address`: from where a caller without an account asks, if that is limited.
+    """
 
     person: Person | None = None
+    address: Address | None = None
 
 
 class People:
