@@ -83,10 +83,13 @@ async def test_guests_of_one_email_are_one_buyer(open_app: OpenApp) -> None:
     assert theirs.status_code == 201
 
 
-async def registers(buyer: Buyer, **account: str) -> None:
-    """A guest becomes an account."""
-    answer = await buyer.ask("POST", "/auth/register", {"username": "ada", "password": "a long sentence"} | account)
+async def registers(buyer: Buyer, **account: str) -> Buyer:
+    """A guest becomes an account, and signs in."""
+    known = {"username": "ada", "password": "a long sentence"}
+    answer = await buyer.ask("POST", "/auth/register", known | account)
     assert answer.status_code == 201, answer.text
+    signed_in = await buyer.client.post("/api/v1/auth/login", json=known)
+    return Buyer(buyer.client, signed_in.json()["access_token"])
 
 
 async def signs_up(client: AsyncClient, username: str, email: str) -> Buyer:
@@ -218,7 +221,6 @@ async def test_an_account_without_an_email_is_known(open_app: OpenApp) -> None:
     guest = Buyer(there, answer.json()["guest_token"])
 
     before = await guest.hold("A2")
-    await registers(guest)
-    after = await guest.hold("A2")
+    after = await (await registers(guest)).hold("A2")
 
     assert (before.status_code, after.status_code) == (422, 201)
