@@ -20,7 +20,7 @@ TAKING = [HOLD, f"{HOLD}/toggle", "/theaters/1/reserve", "/theaters/1/book", "/r
 AS_JSON = {"content-type": "application/json"}
 
 _ROWS = """
-SELECT (SELECT sum(version) FROM screenings), (SELECT count(*) FROM users), (SELECT count(*) FROM seat_claims),
+SELECT (SELECT sum(version) FROM screening_states), (SELECT count(*) FROM users), (SELECT count(*) FROM seat_claims),
        (SELECT count(*) FROM reservations), (SELECT count(*) FROM bookings), (SELECT count(*) FROM idempotency_keys),
        (SELECT count(*) FROM seat_events)
 """

@@ -20,6 +20,7 @@ from app.schemas.layouts import LayoutIn
 from app.schemas.screenings import ScreeningPatch
 from app.services.house.demo import load_demo
 from app.settings import Settings
+from tests.order import of_both
 
 TOMORROW = datetime(2030, 1, 2, 20, tzinfo=UTC)
 PLAN = ScreeningPlan("T", TOMORROW, {"standard": Money(100, "EUR")})
@@ -134,7 +135,7 @@ async def test_a_plan_is_read_as_it_was_written(demo_engine: AsyncEngine) -> Non
     async with demo_engine.begin() as connection:
         added = await planning.add(connection, 2, plan)
         assert (await planning.lock(connection, added)).plan == plan
-        await planning.change(connection, added, PLAN)
+        await planning.change(connection, added, PLAN, 1, "Europe/Berlin")
         changed = await planning.lock(connection, added)
 
     assert (changed.plan, changed.revision) == (PLAN, 2)
@@ -194,7 +195,8 @@ async def test_demo_theaters_that_were_taken_away_stay_away(
     resources: Resources, demo_engine: AsyncEngine, settings: Settings
 ) -> None:
     async with demo_engine.begin() as connection:
-        await connection.execute(text("UPDATE screenings SET starts_at = now() - interval '1 day'"))
+        for statement in of_both("starts_at = now() - interval '1 day'"):
+            await connection.execute(text(statement))
     for theater_id in (1, 2, 3):
         await resources.organizing.remove_theater(theater_id, by=None)
 

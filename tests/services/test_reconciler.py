@@ -26,7 +26,9 @@ async def is_believed(resources: Resources) -> bool:
 async def test_a_lost_invalidation_is_made_good(resources: Resources, database: Connection) -> None:
     await resources.reconciler.look()
     before = (await resources.availability.of(1)).version
-    await database.execute("UPDATE screenings SET version = version + 1 WHERE id = 1")  # and nobody told Redis
+    await database.execute(
+        "UPDATE screening_states SET version = version + 1 WHERE screening_id = 1"
+    )  # and nobody told Redis
     lost = (await resources.availability.of(1)).version
 
     await resources.reconciler.look()
@@ -50,7 +52,7 @@ async def test_a_screening_that_is_gone_is_forgotten(resources: Resources, datab
     await resources.reconciler.look()
     for screening_id in (2, 3):
         await resources.availability.of(screening_id)
-    await database.execute("DELETE FROM screenings WHERE id = 3")
+    await database.execute("DELETE FROM screening_states WHERE screening_id = 3")
 
     await resources.reconciler.look()
 
@@ -175,7 +177,7 @@ async def until_of_warning(database: Connection) -> float:
 # --- the loop
 
 
-@pytest.mark.parametrize("table", ["screenings", "redis_mistrust"])
+@pytest.mark.parametrize("table", ["screening_states", "redis_mistrust"])
 async def test_it_looks_again_whatever_went_wrong(open_app: OpenApp, database: Connection, table: str) -> None:
     resources = resources_of(await open_app(reconcile_seconds=0.1))
 

@@ -18,7 +18,9 @@ _SCREENINGS = text("""
 
 # As a batch of the box office does, in the order of the ids: whoever decides about these seats waits for us, or finds
 # that what they read is not so any more.
-_LOCK = text("SELECT id FROM screenings WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+_LOCK = text("""
+    SELECT screening_id FROM screening_states WHERE screening_id = ANY(:ids) ORDER BY screening_id FOR NO KEY UPDATE
+""")
 
 # Whose a seat is shows in the personal map, so it is a change like any other, with a version and its events. What has
 # run out and was not swept reads available before and after. A new version of a reservation or a booking tells a rival
@@ -28,8 +30,8 @@ WITH claims AS (
     UPDATE seat_claims SET user_id = :account_id WHERE screening_id = ANY(:ids) AND user_id = :guest_id
     RETURNING screening_id, seat_id, status, expires_at, coalesce(expires_at > statement_timestamp(), true) AS is_live),
 changed AS (
-    UPDATE screenings SET version = version + 1 WHERE id IN (SELECT screening_id FROM claims)
-    RETURNING id, version, version + revision + layout_revision AS map_version),
+    UPDATE screening_states SET version = version + 1 WHERE screening_id IN (SELECT screening_id FROM claims)
+    RETURNING screening_id AS id, version, version + revision + layout_revision AS map_version),
 held AS (
     UPDATE reservations r SET user_id = :account_id,
            version = coalesce((SELECT c.version FROM changed c WHERE c.id = r.screening_id), r.version)
@@ -54,7 +56,7 @@ events AS (
                AS status) seen
     RETURNING *)
 SELECT c.id, c.version, c.map_version,
-       ARRAY(SELECT ROW({CHANGE}) FROM events e WHERE e.screening_id = c.id ORDER BY e.seat_id) AS changes
+       ARRAY(SELECT {CHANGE} FROM events e WHERE e.screening_id = c.id ORDER BY e.seat_id) AS changes
   FROM changed c ORDER BY c.id
 """)  # noqa: S608 - our own names
 

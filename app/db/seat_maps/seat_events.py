@@ -26,16 +26,16 @@ class SeatChange(NamedTuple):
         return self._replace(version=self.version + shift)
 
 
-CHANGE: Final = columns(SeatChange, "e", status="e.to_status")
-"""Those of SeatChange, from `seat_events e`."""
+CHANGE: Final = f"ROW({columns(SeatChange, 'e', status='e.to_status')})::usher_seat_change"
+"""A SeatChange as one value, from `seat_events e`."""
 
 _RAN_OUT = columns(
     SeatChange,
     "e",
-    status="'available'",
-    expires_at="NULL::timestamptz",
-    user_id="NULL::bigint",
-    previous_user_id="e.user_id",
+    status="CASE WHEN e.is_over THEN 'available' ELSE e.to_status END",
+    expires_at="CASE WHEN e.is_over THEN NULL ELSE e.expires_at END",
+    user_id="CASE WHEN e.is_over THEN NULL ELSE e.user_id END",
+    previous_user_id="CASE WHEN e.is_over THEN e.user_id ELSE e.previous_user_id END",
 )
 
 seat_change = maker(SeatChange)
@@ -44,27 +44,29 @@ seat_change = maker(SeatChange)
 # statement, so that the version and the events are of one moment.
 _SINCE = text(f"""
 SELECT s.version, s.theater_id, s.layout_revision,
-       (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,
-       ARRAY(SELECT CASE WHEN e.expires_at <= clock_timestamp() THEN ROW({_RAN_OUT}) ELSE ROW({CHANGE}) END
-               FROM (SELECT DISTINCT ON (i.seat_id) i.* FROM seat_events i
-                      WHERE i.screening_id = s.id AND i.version > :since ORDER BY i.seat_id, i.version DESC) e
+       (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = CAST(:screening_id AS bigint)) AS oldest,
+       ARRAY(SELECT ROW({_RAN_OUT})::usher_seat_change
+               FROM (SELECT DISTINCT ON (i.seat_id) i.*, i.expires_at <= statement_timestamp() AS is_over
+                       FROM seat_events i
+                      WHERE i.screening_id = CAST(:screening_id AS bigint) AND i.version > :since
+                      ORDER BY i.seat_id, i.version DESC) e
               ORDER BY e.version, e.seat_id) AS events
-  FROM screenings s WHERE s.id = :screening_id
+  FROM screening_states s WHERE s.screening_id = CAST(:screening_id AS bigint)
 """)  # noqa: S608 - our own names
 
 # Version by version, for whoever passes each of them on.
 _AFTER = text(f"""
 SELECT s.version, s.theater_id, s.layout_revision,
-       (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,
-       ARRAY(SELECT ROW({CHANGE})
-               FROM seat_events e WHERE e.screening_id = s.id AND e.version > :after
+       (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = CAST(:screening_id AS bigint)) AS oldest,
+       ARRAY(SELECT {CHANGE}
+               FROM seat_events e WHERE e.screening_id = CAST(:screening_id AS bigint) AND e.version > :after
               ORDER BY e.version, e.seat_id LIMIT :at_most) AS changes
-  FROM screenings s WHERE s.id = :screening_id
+  FROM screening_states s WHERE s.screening_id = CAST(:screening_id AS bigint)
 """)  # noqa: S608
 
 _POSITIONS = text("""
-SELECT s.id, s.version, s.theater_id, s.layout_revision, s.revision
-  FROM screenings s WHERE s.id = ANY(CAST(:ids AS int[]))
+SELECT s.screening_id, s.version, s.theater_id, s.layout_revision, s.revision
+  FROM screening_states s WHERE s.screening_id = ANY(CAST(:ids AS bigint[]))
 """)
 
 _LOST = text("""
@@ -136,7 +138,7 @@ async def after(
 async def positions(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, Position]:
     """How far each of these screenings is, as far as they exist."""
     rows = await connection.execute(_POSITIONS, {"ids": list(screening_ids)})
-    return {row.id: Position(*row) for row in rows}
+    return {row.screening_id: Position(*row) for row in rows}
 
 
 async def lost_by(connection: AsyncConnection, screening_id: int, user_id: int) -> frozenset[int]:

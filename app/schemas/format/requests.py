@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from app.domain.texts import one_line
-from app.schemas.format.ids import LARGEST_INTEGER
+from app.schemas.format.ids import LARGEST_BIGINT
 
 
 class Strict(BaseModel):
@@ -38,7 +38,7 @@ def _printable(text: str) -> str:
     return text
 
 
-Id = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
+Id = Annotated[int, Field(ge=1, le=LARGEST_BIGINT)]
 """An integer id in a body."""
 
 Uuid = Annotated[UUID, Field(strict=False)]

@@ -80,7 +80,9 @@ class NeedsLock(Exception):
 class Books:
     """The ledgers of the batch's screenings, and what is stored under its keys."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, batch: Sequence[Pending]) -> None:
+        self.of = batch[0].screening_id if opening.per_screening else None
+        """The one screening of the batch, if PostgreSQL is to be told: then nothing is asked of another one."""
         self.ledgers: dict[int, Ledger] = {}
         self.keys = Keys()
         self._opening = opening
@@ -95,10 +97,10 @@ class Books:
         """Read the rows that the batch names, then those that they lead to. Returns the time of all decisions (UTC)."""
         named = wanted(batch, {each: ledger.screening_state.layout for each, ledger in self.ledgers.items()})
         buyers = await self._lock_buyers(connection, batch, named)
-        found = await db.read(connection, named)
+        found = await db.read(connection, named, of=self.of)
         self._take_in(found)
         if leads := self._leads_of(found, batch):
-            self._take_in(await db.read(connection, leads))
+            self._take_in(await db.read(connection, leads, of=self.of))
         if buyers:
             await self._count(connection, buyers)
         return found.now
@@ -112,7 +114,7 @@ class Books:
         layouts = {each: layout for each in screening_ids if (layout := self._opening.layout_without_lock(each))}
         if len(layouts) < len(screening_ids):
             raise NeedsLock
-        found = await db.read(connection, wanted(batch, layouts), screening_ids)
+        found = await db.read(connection, wanted(batch, layouts), screening_ids, of=self.of)
         for row in found.screenings:
             screening_id = row.facts.id
             ledger = self.ledgers[screening_id] = await self._opening.open(row)
@@ -121,7 +123,7 @@ class Books:
                 raise NeedsLock
         self._take_in(found)
         if leads := self._leads_of(found, batch):
-            more = await db.read(connection, leads, screening_ids)
+            more = await db.read(connection, leads, screening_ids, of=self.of)
             if more.screenings != found.screenings:
                 raise Overtaken
             self._take_in(more)
