@@ -704,7 +704,7 @@ async def test_a_query_that_makes_no_sense_is_refused(ada: Visitor) -> None:
         "status=open",
         "status=",
         "screening_id=x",
-        "screening_id=2147483648",
+        "screening_id=9223372036854775808",
         "limit=0",
         "limit=201",
         "cursor=x",

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, bindparam, insert, text, update
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import schema
-from app.db.errors import is_of_a_node
+from app.db.cluster.asking import ask, question
 
 # FOR NO KEY UPDATE is the box office's lock: nobody takes seats until the transaction ends, and whoever waits for it
 # then reads the row anew.
@@ -30,10 +29,7 @@ _CANCEL = text("""
 UPDATE screening_states SET cancelled_at = statement_timestamp(), revision = revision + 1
  WHERE screening_id = CAST(:screening_id AS bigint) RETURNING cancelled_at
 """)
-_VERSIONS = text("""
-SELECT screening_id, version FROM screening_states WHERE screening_id = ANY(CAST(:screening_ids AS bigint[]))
-""")
-_VERSION = text("SELECT version FROM screening_states WHERE screening_id = CAST(:screening_id AS bigint)")
+_VERSIONS = question("SELECT s.screening_id, s.version FROM screening_states s WHERE {of_them}")
 
 
 class LockedState(NamedTuple):
@@ -95,26 +91,8 @@ async def versions(connection: AsyncConnection, screening_ids: Sequence[int]) ->
 
     The connection must be in AUTOCOMMIT, because a question that fails ends a transaction.
     """
-    if not screening_ids:
-        return {}
-    try:
-        rows = await connection.execute(_VERSIONS, {"screening_ids": list(screening_ids)})
-    except DBAPIError as error:
-        if not is_of_a_node(error):
-            raise
-    else:
-        return {row.screening_id: row.version for row in rows}
-    found: dict[int, int] = {}
-    for screening_id in screening_ids:
-        try:
-            version = await connection.scalar(_VERSION, {"screening_id": screening_id})
-        except DBAPIError as error:
-            if not is_of_a_node(error):
-                raise
-        else:
-            if version is not None:
-                found[screening_id] = version
-    return found
+    answers = await ask(connection, _VERSIONS, screening_ids)
+    return {row.screening_id: row.version for row in answers.rows}
 
 
 async def _each(connection: AsyncConnection, statement: Any, screening_ids: Sequence[int], **given: object) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.cluster.asking import ask, question
 from app.db.screenings import prices_of
 from app.db.seat_maps.seat_events import CHANGE, SeatChange, seat_change
 from app.domain.claims import SEEN_AS, ClaimStatus
@@ -34,9 +35,8 @@ SELECT s.version + s.revision + s.layout_revision AS map_version, s.version,
   FROM screening_states s WHERE s.screening_id = CAST(:screening_id AS bigint)
 """)  # noqa: S608 - our own names
 
-_STATES = text("""
-SELECT s.screening_id, s.version + s.revision + s.layout_revision
-  FROM screening_states s WHERE s.screening_id = ANY(CAST(:ids AS bigint[]))
+_STATES = question("""
+SELECT s.screening_id, s.version + s.revision + s.layout_revision FROM screening_states s WHERE {of_them}
 """)
 
 
@@ -64,8 +64,16 @@ async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupanc
 
 async def map_versions(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, int]:
     """The map version of each of these screenings that exists."""
-    rows = await connection.execute(_STATES, {"ids": list(screening_ids)})
+    rows = await connection.execute(_STATES.of_many, {"ids": list(screening_ids)})
     return {row[0]: row[1] for row in rows}
+
+
+async def reachable_map_versions(
+    connection: AsyncConnection, screening_ids: Sequence[int]
+) -> tuple[dict[int, int], frozenset[int]]:
+    """As `map_versions`; and which of them are on a node that is away, so that nothing is known of them."""
+    answers = await ask(connection, _STATES, screening_ids)
+    return {row[0]: row[1] for row in answers.rows}, frozenset(answers.unknown)
 
 
 async def changed(

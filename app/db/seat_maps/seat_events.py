@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.cluster.asking import ask, question
 from app.db.rows import columns, maker
 
 
@@ -64,9 +65,8 @@ SELECT s.version, s.theater_id, s.layout_revision,
   FROM screening_states s WHERE s.screening_id = CAST(:screening_id AS bigint)
 """)  # noqa: S608
 
-_POSITIONS = text("""
-SELECT s.screening_id, s.version, s.theater_id, s.layout_revision, s.revision
-  FROM screening_states s WHERE s.screening_id = ANY(CAST(:ids AS bigint[]))
+_POSITIONS = question("""
+SELECT s.screening_id, s.version, s.theater_id, s.layout_revision, s.revision FROM screening_states s WHERE {of_them}
 """)
 
 _LOST = text("""
@@ -136,9 +136,23 @@ async def after(
 
 
 async def positions(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, Position]:
-    """How far each of these screenings is, as far as they exist."""
-    rows = await connection.execute(_POSITIONS, {"ids": list(screening_ids)})
-    return {row.screening_id: Position(*row) for row in rows}
+    """How far each of these screenings is, as far as they exist, and their nodes can be reached.
+
+    The connection must be in AUTOCOMMIT, because a question that fails ends a transaction.
+    """
+    answers = await ask(connection, _POSITIONS, screening_ids)
+    return {row.screening_id: Position(*row) for row in answers.rows}
+
+
+async def position(connection: AsyncConnection, screening_id: int) -> Position | None:
+    """How far this screening is; None if it does not exist."""
+    row = (await connection.execute(_POSITIONS.of_one, {"id": screening_id})).one_or_none()
+    return None if row is None else Position(*row)
+
+
+async def present(connection: AsyncConnection, screening_id: int) -> Position:
+    """As `position`, of a screening that there is."""
+    return Position(*(await connection.execute(_POSITIONS.of_one, {"id": screening_id})).one())
 
 
 async def lost_by(connection: AsyncConnection, screening_id: int, user_id: int) -> frozenset[int]:
