@@ -108,7 +108,7 @@ class Rehearsal:
         if not isinstance(answer, Answer):
             raise answer
         if not answer.replayed:
-            played.state.apply(decide(played.state, command, played.now))
+            played.state.apply(decide(played.state, command, played.now), played.now)
         return answer
 
     async def broken(self, about: str, played: Played, command: Command) -> None:
@@ -131,7 +131,7 @@ async def rehearse(*, per_screening: bool) -> dict[str, list[str]]:
     await _holds(rehearsal, played)
     await _seats_of_the_house(rehearsal, played)
     await _bookings(rehearsal, played)
-    newcomer = Person(4, is_guest=True, is_new=True)
+    newcomer = Person(4, is_guest=True, is_new=not per_screening)
     await rehearsal.ask("hold, without a token", anew(), _hold(rehearsal, 1, newcomer))
     await rehearsal.ask("hold, after rivals were met", anew(), _hold(rehearsal, 1), with_lock=True)
     limited = anew(facts=FACTS._replace(max_active_reservations_per_user=3))

@@ -121,12 +121,18 @@ class Sweeper:
         return count
 
     async def tidy(self) -> None:
-        """Continue interrupted closings; delete old keys and events, ended sessions, and what past emails leave.
+        """Continue interrupted closings; delete what is too old: keys, events, addresses, sessions, past emails.
 
         Each of these is tried, whatever becomes of the others. Raises what the first that failed raised.
         """
         failed: Exception | None = None
-        for part in (self._closing.finish_all, self._forget_keys, self._forget_events, self._forget_people):
+        for part in (
+            self._closing.finish_all,
+            self._forget_keys,
+            self._forget_events,
+            self._forget_addresses,
+            self._forget_people,
+        ):
             try:
                 await part()
             except Exception as error:  # noqa: BLE001 - it is raised at the end
@@ -244,6 +250,10 @@ class Sweeper:
     async def _forget_events(self) -> None:
         async with self._engine.connect() as connection:
             await sweeping.forget_events(connection, self._events_hours)
+
+    async def _forget_addresses(self) -> None:
+        async with self._engine.connect() as connection:
+            await sweeping.forget_addresses(connection)
 
     async def _forget_people(self) -> None:
         async with self._engine.connect() as connection:

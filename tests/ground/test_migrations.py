@@ -141,9 +141,10 @@ async def test_indexes_that_an_interrupted_migration_left_are_built_again(url: s
 
 async def test_plans_and_states_come_apart_and_together_again(url: str) -> None:
     """What was sold before stays as it was, on the way there and back."""
-    await upgrade(url, "0009")
+    await upgrade(url, "0012")
     connection = await connect(url)
     await connection.execute("""
+        INSERT INTO users (is_guest) VALUES (true);
         INSERT INTO theaters (name, timezone) VALUES ('T', 'Asia/Tokyo');
         INSERT INTO screenings (theater_id, title, starts_at, prices, version, revision, layout_revision,
                                 max_seats_per_user, cancelled_at)
@@ -159,7 +160,7 @@ async def test_plans_and_states_come_apart_and_together_again(url: str) -> None:
     beyond = [await connection.fetchval(f"SELECT setval({each}, 2147483648)") for each in sequences]
     for each in sequences:
         await connection.execute(f"SELECT setval({each}, 5)")
-    await downgrade(url, "0009")
+    await downgrade(url, "0012")
     plan = await connection.fetchrow("SELECT version, revision, layout_revision FROM screenings")
     held = await connection.fetchval("SELECT count(*) FROM reservations r JOIN screenings s ON s.id = r.screening_id")
     await connection.close()

@@ -73,7 +73,7 @@ async def test_locked_screenings_have_one_clerk_among_them_however_many_they_are
 async def test_everybody_is_served_whatever_the_number_of_screenings(open_app: OpenApp, database: Connection) -> None:
     box_office = resources_of(await open_app(office_connections=3, batch_max=2)).box_office
 
-    answers = await told(*(box_office.ask(1 + user % 3, hold(user, f"A{1 + user // 3}")) for user in range(24)))
+    answers = await told(*(box_office.ask(1 + user % 3, hold(1 + user, f"A{1 + user // 3}")) for user in range(24)))
 
     assert all(isinstance(each, Answer) for each in answers)
     assert await database.fetchval("SELECT count(*) FROM seat_claims") == 24

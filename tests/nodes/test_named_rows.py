@@ -8,8 +8,10 @@ from app.db.bookings import BookingRow, BookingSeatRow
 from app.db.box_office.rows_read import (
     ClaimRow,
     FoundBooking,
+    FoundHeldFrom,
     FoundReservation,
     KeyRow,
+    LapseRow,
     ScreeningFacts,
     ScreeningRow,
 )
@@ -26,6 +28,8 @@ TYPES: dict[str, type[NamedTuple]] = {
     "usher_found_reservation": FoundReservation,
     "usher_booking": BookingRow,
     "usher_found_booking": FoundBooking,
+    "usher_lapse": LapseRow,
+    "usher_held_from": FoundHeldFrom,
     "usher_seat_change": SeatChange,
 }
 

@@ -79,17 +79,17 @@ def part(name: str, row: type[Row], sql: str, of_one: str) -> Part[Row]:
     return Part(name, row, sql.replace("{rows}", _rows(members_of(row))), of_one.replace("{rows}", _rows_of_one(row)))
 
 
-def insert(name: str, table: str, row: type[Row], **others: str) -> Part[Row]:
-    """Make rows of a table. `others`: columns that no row says, as expressions."""
+def insert(name: str, table: str, row: type[Row], on_conflict: str = "", **others: str) -> Part[Row]:
+    """Make rows of a table. `others`: columns that no row says, as expressions. `on_conflict`: what then."""
     stored = _stored(row) | others
     columns, values = ", ".join(stored), ", ".join(stored.values())
     of_one = ", ".join((stored | {SCREENING: f"s.{SCREENING}"}).values())
     return part(
         name,
         row,
-        f"INSERT INTO {table} ({columns}) SELECT {values} FROM {{rows}}",  # noqa: S608 - our own names
+        f"INSERT INTO {table} ({columns}) SELECT {values} FROM {{rows}}{on_conflict}",  # noqa: S608 - our own names
         f"INSERT INTO {table} ({columns}) SELECT {of_one} FROM screening_states s, {_moved(values)}{{rows}}"  # noqa: S608
-        f" WHERE s.{SCREENING} = $2",
+        f" WHERE s.{SCREENING} = $2{on_conflict}",
     )
 
 

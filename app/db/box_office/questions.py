@@ -39,7 +39,7 @@ CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 da
 
 _KEY: Final = f"ROW({columns(KeyRow, 'k')})::usher_key"
 _CLAIM: Final = f"ROW({columns(ClaimRow, 'c')})::usher_claim"
-_NO_CLAIMS: Final = "'{}'::usher_claim[]"
+_NO_CLAIMS: Final = "ARRAY[]::usher_claim[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,17 @@ def _later(select: str, table: str, name: str, seats: str, link: str) -> _Part:
     )
 
 
+# One buyer's newest reservations, so many at most: whoever makes more of them within a hold time keeps nothing by it.
+_LAPSES_AT_MOST: Final = 200
+
+# When a seat of reservation r ceased, or will cease, to be held by it. A reservation's last version is that of the
+# change that ended it; the events may be forgotten by then.
+_ENDED: Final = """
+coalesce(s.released_at, CASE WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+         SELECT min(e.at) FROM seat_events e WHERE e.screening_id = {its} AND e.version = r.version))
+                             ELSE r.expires_at END)
+"""
+
 _RESERVATION: Final = "ROW({reservation}, {claims})::usher_found_reservation"
 _BOOKING: Final = "ROW({booking}, {booking_claims})::usher_found_booking"
 
@@ -118,6 +129,36 @@ _PARTS: Final[Mapping[str, _Part]] = {
     "bookings": _look_up(_BOOKING, "bookings", "b", "id", "uuid"),
     "run_out": _look_up(
         _RESERVATION, "reservations", "r", "user_id", "bigint", f"{{row}}.id > {_LATELY} AND {{row}}.status = 'expired'"
+    ),
+    # The order leaves it no other index than that of the user.
+    "lapses": _Part(
+        "ROW({its}, w.user_id, s.seat_id, r.first_held_at, {ended})::usher_lapse",
+        "FROM (SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids"
+        " FROM unnest({0}::bigint[], {1}::bigint[], {2}::bigint[]) AS n(screening_id, user_id, seat_id)"
+        " GROUP BY 1, 2) w, LATERAL ("
+        "SELECT * FROM (SELECT * FROM reservations i"
+        f" WHERE i.user_id = w.user_id AND i.id > {_LATELY} ORDER BY i.id DESC OFFSET 0) i"
+        f" WHERE i.screening_id = w.screening_id LIMIT {_LAPSES_AT_MOST}) r, LATERAL ("
+        "SELECT * FROM reservation_seats i WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id"
+        " AND i.seat_id = ANY(w.seat_ids) OFFSET 0) s",
+        "FROM (SELECT n.user_id, array_agg(n.seat_id) AS seat_ids"
+        " FROM unnest({0}::bigint[], {1}::bigint[]) AS n(user_id, seat_id) GROUP BY 1) w"
+        " JOIN (SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place"
+        f" FROM reservations i WHERE i.screening_id = $1 AND i.user_id = ANY({{0}}::bigint[]) AND i.id > {_LATELY}) r"
+        f" ON r.user_id = w.user_id AND r.place <= {_LAPSES_AT_MOST}"
+        " JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)",
+        ("screening_id", "user_id", "seat_id"),
+    ),
+    "held_from": _Part(
+        "ROW(a.address_key, a.network_key, ROW({reservation}, {claims})::usher_found_reservation)::usher_held_from",
+        "FROM unnest({0}::bigint[], {1}::bytea[]) AS w(screening_id, network_key), LATERAL ("
+        "SELECT * FROM anonymous_holds i WHERE i.screening_id = w.screening_id AND i.network_key = w.network_key"
+        " OFFSET 0) a, LATERAL ("
+        "SELECT * FROM reservations i WHERE i.screening_id = a.screening_id AND i.id = a.reservation_id"
+        " AND i.status IN ('held', 'paying') OFFSET 0) r",
+        "FROM anonymous_holds a JOIN reservations r ON r.screening_id = $1 AND r.id = a.reservation_id"
+        " AND r.status IN ('held', 'paying')"
+        " WHERE a.screening_id = $1 AND a.network_key = ANY({0}::bytea[])",
     ),
     "later_reservations": _later(
         f"ROW({{reservation}}, {_NO_CLAIMS})::usher_found_reservation",
@@ -144,6 +185,8 @@ def _named(*, is_one: bool) -> dict[str, str]:
         "reservation": reservations.row_of(screening or "r.screening_id"),
         "booking": bookings.row_of(screening or "b.screening_id"),
         "claims": _claims_of("reservation_seats", "reservation_id", "r", "released_at")[is_one],
+        "its": screening or "r.screening_id",
+        "ended": _ENDED.format(its=screening or "r.screening_id"),
         "booking_claims": _claims_of("booking_seats", "booking_id", "b", "cancelled_at", and_theirs=True)[is_one],
     }
 
@@ -165,8 +208,7 @@ def reading(kinds: tuple[str, ...], *, is_one: bool) -> str:
             parameters = tuple(each for each in parameters if each != "screening_id")
         given = [f"${next(numbers)}" for _ in parameters]
         source = part.one if is_one else part.many
-        select = part.select.replace("{claims}", named["claims"]).replace("{booking_claims}", named["booking_claims"])
-        select = select.replace("{reservation}", named["reservation"]).replace("{booking}", named["booking"])
+        select = part.select.format(**named)
         for number, parameter in enumerate(given):
             source = source.replace(f"{{{number}}}", parameter)
         parts.append(f"ARRAY(SELECT {select} {source}) AS {kind}")

@@ -15,13 +15,17 @@ from app.db.box_office import questions
 from app.db.box_office.rows_read import (
     ClaimRow,
     FoundBooking,
+    FoundHeldFrom,
     FoundReservation,
     KeyRow,
+    LapseRow,
     ScreeningRow,
     claim_row,
     found_booking,
+    found_held_from,
     found_reservation,
     key_row,
+    lapse_row,
     screening_row,
 )
 from app.db.connections import OfficeConnection
@@ -33,6 +37,8 @@ _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "reservations": found_reservation,
     "bookings": found_booking,
     "run_out": found_reservation,
+    "lapses": lapse_row,
+    "held_from": found_held_from,
     "later_reservations": found_reservation,
     "later_bookings": found_booking,
     "screenings": screening_row,
@@ -50,13 +56,17 @@ class Wanted:
     bookings: set[tuple[int, UUID]] = field(default_factory=set)
     run_out: set[tuple[int, int]] = field(default_factory=set)
     """Users whose expired holds are read, as far as they may be taken again."""
+    lapses: set[tuple[int, int, int]] = field(default_factory=set)
+    """Screening, user and seat: whether they held that seat before is read."""
+    held_from: set[tuple[int, bytes]] = field(default_factory=set)
+    """Networks: what is held from there by callers without an account is read."""
     late: set[tuple[int, UUID]] = field(default_factory=set)
     """Holds that are to be taken again: what their owners held or booked since is read."""
 
     def __bool__(self) -> bool:
         return any(self.by_kind().values())
 
-    def by_kind(self) -> dict[str, set[tuple[Any, Any]]]:
+    def by_kind(self) -> dict[str, set[Any]]:
         """What is named, under the names of `_PARTS`."""
         return {
             "keys": self.keys,
@@ -65,6 +75,8 @@ class Wanted:
             "reservations": self.reservations,
             "bookings": self.bookings,
             "run_out": self.run_out,
+            "lapses": self.lapses,
+            "held_from": self.held_from,
             "later_reservations": self.late,
             "later_bookings": self.late,
         }
@@ -81,6 +93,8 @@ class Found:
     reservations: list[FoundReservation] = field(default_factory=list)
     bookings: list[FoundBooking] = field(default_factory=list)
     run_out: list[FoundReservation] = field(default_factory=list)
+    lapses: list[LapseRow] = field(default_factory=list)
+    held_from: list[FoundHeldFrom] = field(default_factory=list)
     later_reservations: list[FoundReservation] = field(default_factory=list)
     later_bookings: list[FoundBooking] = field(default_factory=list)
     screenings: list[ScreeningRow] = field(default_factory=list)
@@ -117,15 +131,15 @@ async def read(
 
     `of`: the one screening that everything is of. Then no other is asked for anything: its keys count, and no others.
     """
-    named = {kind: pairs for kind, pairs in wanted.by_kind().items() if pairs}
+    named = {kind: _parted(rows) for kind, rows in wanted.by_kind().items() if rows}
+    if of is not None:
+        named = {kind: parameters if kind == "keys" else parameters[1:] for kind, parameters in named.items()}
     kinds = (*named, "screenings") if screening_ids else tuple(named)
-    given: Iterable[Any]
-    if of is None:
-        given = chain(*map(_parted, named.values()), (screening_ids,) if screening_ids else ())
-    elif kinds:
-        given = chain((of,), *(_of_one(kind, pairs) for kind, pairs in named.items()))
-    else:
-        given = ()
+    given: list[Any] = [*chain.from_iterable(named.values())]
+    if of is not None and kinds:
+        given.insert(0, of)
+    elif screening_ids:
+        given.append(screening_ids)
     record = await connection.fetchrow(questions.reading(kinds, is_one=of is not None), *given)
     assert record is not None  # noqa: S101 (a SELECT without FROM gives one row)
     return Found(record["now"], **{kind: list(map(_MAKERS[kind], record[kind])) for kind in kinds})
@@ -151,10 +165,5 @@ async def written(connection: OfficeConnection, proofs: Sequence[Proof]) -> dict
     return shifts
 
 
-def _parted(pairs: set[tuple[Any, Any]]) -> tuple[Sequence[Any], ...]:
-    return [first for first, _ in pairs], [second for _, second in pairs]
-
-
-def _of_one(kind: str, pairs: set[tuple[Any, Any]]) -> tuple[Sequence[Any], ...]:
-    """What is named in the one screening, without the screening; keys have no screening, but owners."""
-    return _parted(pairs) if kind == "keys" else ([second for _, second in pairs],)
+def _parted(named: set[tuple[Any, ...]]) -> tuple[Sequence[Any], ...]:
+    return tuple(list(column) for column in zip(*named, strict=True))

@@ -114,6 +114,12 @@ class ReservationChanged(TypedDict):
     ordinal: Ordinal
 
 
+class ReservationBackdated(ReservationChanged):
+    """The same of one whose cap counts from an earlier moment: a seat joined it that its buyer had before."""
+
+    first_held_at: Moment
+
+
 class ReservationSeat(TypedDict):
     """A seat of a reservation, or one that it had until it was released."""
 
@@ -127,9 +133,28 @@ class ReservationSeat(TypedDict):
 
 RESERVATIONS_MADE = insert("reservations_made", "reservations", ReservationMade, created_at=NOW)
 RESERVATIONS_CHANGED = change("reservations_changed", "reservations", ReservationChanged, "screening_id", "id")
+RESERVATIONS_BACKDATED = change("reservations_backdated", "reservations", ReservationBackdated, "screening_id", "id")
 RESERVATION_SEATS_MADE = insert("reservation_seats_made", "reservation_seats", ReservationSeat)
 RESERVATION_SEATS_CHANGED = change(
     "reservation_seats_changed", "reservation_seats", ReservationSeat, "screening_id", "reservation_id", "seat_id"
+)
+
+
+class HeldFromThere(TypedDict):
+    """From where a reservation was made or taken again, by somebody without an account."""
+
+    screening_id: BigInt
+    reservation_id: Uuid
+    address_key: Bytes
+    network_key: Bytes
+
+
+HELD_FROM = insert(
+    "held_from",
+    "anonymous_holds",
+    HeldFromThere,
+    on_conflict=" ON CONFLICT (screening_id, reservation_id)"
+    " DO UPDATE SET address_key = excluded.address_key, network_key = excluded.network_key",
 )
 
 

@@ -20,12 +20,44 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+        ) w,
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                OFFSET 0
+            ) s
+    ) AS lapses,
+    ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
             s.revision)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
-        WHERE s.screening_id = ANY($3::bigint[])
+        WHERE s.screening_id = ANY($6::bigint[])
         ORDER BY s.screening_id
     ) AS screenings;
 
@@ -103,12 +135,44 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+        ) w,
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                OFFSET 0
+            ) s
+    ) AS lapses,
+    ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
             s.revision)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
-        WHERE s.screening_id = ANY($5::bigint[])
+        WHERE s.screening_id = ANY($8::bigint[])
         ORDER BY s.screening_id
     ) AS screenings;
 
@@ -339,12 +403,44 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS users,
     ARRAY(
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+        ) w,
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                OFFSET 0
+            ) s
+    ) AS lapses,
+    ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
             s.revision)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
-        WHERE s.screening_id = ANY($5::bigint[])
+        WHERE s.screening_id = ANY($8::bigint[])
         ORDER BY s.screening_id
     ) AS screenings;
 
@@ -590,7 +686,28 @@ FROM shifts;
 
 -- === block ===
 
--- reads, as in "hold"
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, seat_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
+                OFFSET 0
+            ) c
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($3::bigint[])
+        ORDER BY s.screening_id
+    ) AS screenings;
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -627,7 +744,7 @@ FROM shifts;
 
 -- === unblock ===
 
--- reads, as in "hold"
+-- reads, as in "block"
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -871,7 +988,7 @@ FROM shifts;
 
 -- === book: seats that nobody holds ===
 
--- reads, as in "hold"
+-- reads, as in "block"
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -928,7 +1045,7 @@ FROM shifts;
 
 -- === hold, without a token ===
 
--- reads, as in "hold"
+-- reads, as in "block"
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -1007,7 +1124,39 @@ SELECT clock_timestamp() AS now,
                 WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
                 OFFSET 0
             ) c
-    ) AS seats;
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+        ) w,
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                OFFSET 0
+            ) s
+    ) AS lapses;
 
 -- writes, as in "hold"
 

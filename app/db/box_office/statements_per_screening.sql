@@ -14,6 +14,26 @@ SELECT clock_timestamp() AS now,
         WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
     ) AS seats,
     ARRAY(
+        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($3::bigint[], $4::bigint[]) AS n(user_id, seat_id) GROUP BY 1
+        ) w
+        JOIN (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.user_id = ANY($3::bigint[])
+                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                12, '0') || repeat('0', 20) AS uuid)
+        ) r ON r.user_id = w.user_id AND r.place <= 200
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+    ) AS lapses,
+    ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
@@ -84,6 +104,26 @@ SELECT clock_timestamp() AS now,
         FROM seat_claims c
         WHERE c.screening_id = $1 AND c.seat_id = ANY($4::bigint[])
     ) AS seats,
+    ARRAY(
+        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($5::bigint[], $6::bigint[]) AS n(user_id, seat_id) GROUP BY 1
+        ) w
+        JOIN (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.user_id = ANY($5::bigint[])
+                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                12, '0') || repeat('0', 20) AS uuid)
+        ) r ON r.user_id = w.user_id AND r.place <= 200
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+    ) AS lapses,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
@@ -287,6 +327,26 @@ SELECT clock_timestamp() AS now,
         FROM seat_claims c
         WHERE c.screening_id = $1 AND c.user_id = ANY($3::bigint[])
     ) AS users,
+    ARRAY(
+        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($4::bigint[], $5::bigint[]) AS n(user_id, seat_id) GROUP BY 1
+        ) w
+        JOIN (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.user_id = ANY($4::bigint[])
+                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                12, '0') || repeat('0', 20) AS uuid)
+        ) r ON r.user_id = w.user_id AND r.place <= 200
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+    ) AS lapses,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
@@ -511,7 +571,22 @@ FROM versions_moved;
 
 -- === block ===
 
--- reads, as in "hold"
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -545,7 +620,7 @@ FROM versions_moved;
 
 -- === unblock ===
 
--- reads, as in "hold"
+-- reads, as in "block"
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -751,7 +826,7 @@ FROM versions_moved;
 
 -- === book: seats that nobody holds ===
 
--- reads, as in "hold"
+-- reads, as in "block"
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -810,11 +885,6 @@ FROM versions_moved;
 
 -- reads, as in "hold"
 
--- writes
-INSERT INTO users (id, is_guest, created_at)
-SELECT w.id, true, $1::timestamptz
-FROM json_to_recordset($2::json) AS w(id bigint) ON CONFLICT (id) DO NOTHING;
-
 -- writes, as in "hold"
 
 -- === hold, after rivals were met ===
@@ -837,7 +907,27 @@ SELECT clock_timestamp() AS now,
             c.reason)::usher_claim
         FROM seat_claims c
         WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
-    ) AS seats;
+    ) AS seats,
+    ARRAY(
+        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($3::bigint[], $4::bigint[]) AS n(user_id, seat_id) GROUP BY 1
+        ) w
+        JOIN (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.user_id = ANY($3::bigint[])
+                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                12, '0') || repeat('0', 20) AS uuid)
+        ) r ON r.user_id = w.user_id AND r.place <= 200
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+    ) AS lapses;
 
 -- writes, as in "hold"
 

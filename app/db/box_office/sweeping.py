@@ -41,6 +41,17 @@ _UP_TO = "DELETE FROM {table} WHERE {at} <= :moment"
 _BEFORE = "DELETE FROM {table} WHERE {at} < :moment"
 
 
+_FORGET_ADDRESSES = text("""
+DELETE FROM anonymous_holds a USING reservations r
+ WHERE r.screening_id = a.screening_id AND r.id = a.reservation_id AND r.status NOT IN ('held', 'paying')
+""")
+
+
+async def forget_addresses(connection: AsyncConnection) -> None:
+    """Delete from where holds were made that have ended."""
+    await connection.execute(_FORGET_ADDRESSES)
+
+
 class Ending(NamedTuple):
     """A hold that ends in so many seconds, or ended before, and is not expired yet."""
 

@@ -22,7 +22,6 @@ from app.db.box_office.rows_written import (
     BOOKING_SEATS_CHANGED,
     BOOKING_SEATS_MADE,
     BOOKINGS_MADE,
-    GUESTS_MADE,
     RESERVATIONS_MADE,
     VERSIONS_MOVED,
 )
@@ -30,9 +29,6 @@ from app.db.connections import OfficeConnection
 
 _FIRST: Final = (VERSIONS_MOVED, BOOKINGS_MADE, RESERVATIONS_MADE)
 """Rivals wait for each other at the first; what other rows refer to follows."""
-
-# Whoever was overtaken makes the same guest again.
-_GUESTS_APART: Final = f"{GUESTS_MADE.sql.format(parameter='$2::json')} ON CONFLICT (id) DO NOTHING"
 
 # Says the type of the time, also where no part needs it.
 _MOMENT: Final = "moment AS (SELECT $1::timestamptz AS now)"
@@ -78,21 +74,18 @@ async def write(connection: OfficeConnection, writes: Writes, *, of: int | None 
     Returns, in the order of VERSIONS_MOVED, how much further on each screening was than it was read: so much higher are
     all of its versions that were written.
 
-    `of`: the one screening that everything is of. Then guests are made first, in a statement of their own: they belong
-    to no screening, and whoever gets nothing in the end is a row that nobody looks for.
+    `of`: the one screening that everything is of.
 
     Raises asyncpg's errors: IntegrityConstraintViolationError when something is not as it was read. Then nothing was
-    written but guests, and if there is a transaction, it is to be rolled back.
+    written, and if there is a transaction, it is to be rolled back.
     """
     parts = writes.parts
-    if of is None:
-        rows = (_json(writes.rows(part)) for part in parts)
-        return await connection.fetchval(_statement(parts), writes.at, *rows) or []
-    if GUESTS_MADE in parts:
-        await connection.execute(_GUESTS_APART, writes.at, _json(writes.rows(GUESTS_MADE)))
-        parts = tuple(part for part in parts if part is not GUESTS_MADE)
     rows = (_json(writes.rows(part)) for part in parts)
-    return await connection.fetchval(_statement_of_one(parts), writes.at, of, *rows) or []
+    if of is None:
+        shifts = await connection.fetchval(_statement(parts), writes.at, *rows)
+    else:
+        shifts = await connection.fetchval(_statement_of_one(parts), writes.at, of, *rows)
+    return shifts or []
 
 
 @cache

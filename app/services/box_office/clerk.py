@@ -45,11 +45,15 @@ class Clerk:
         self.connection: OfficeConnection | None = None
 
     async def transact(self, batch: list[Pending], latecomers: Latecomers) -> Served:
-        """Serve in one transaction. Retries after a serialization failure or a deadlock, and after a lost connection.
+        """Serve in one transaction. Retries after a serialization failure or a deadlock, after a lost connection, and
+        when a rival was quicker.
 
         Raises Busy if PostgreSQL is not reachable or overloaded, or if it is unknown whether the transaction happened.
+        Raises Overtaken if something is in the way each time: that is a mistake of ours, because the next attempt sees
+        what rivals have written.
         """
         broke: CommitBroke | None = None
+        times_overtaken = 0
         for _ in range(ATTEMPTS):
             try:
                 connection = await self._connected()
@@ -59,6 +63,10 @@ class Clerk:
                 return await self._attempt(connection, batch, latecomers)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
                 continue
+            except Overtaken:
+                times_overtaken += 1
+                if times_overtaken == ATTEMPTS:
+                    raise
             except CommitBroke as unknown:
                 broke = unknown
                 await self.hang_up()

@@ -15,8 +15,8 @@ import asyncpg
 
 from app.db.connections import OfficeConnection
 from app.domain.box_office.commands import Command
-from app.domain.idempotency import Key
-from app.domain.refusals import Busy, KeyInUse
+from app.domain.idempotency import SAME_KEY_WAITS_SECONDS, Key
+from app.domain.refusals import Busy, KeyInUse, Unauthenticated
 from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
 from app.services.box_office.clerk import Clerk, Rivals
@@ -27,7 +27,7 @@ from app.services.news import News
 
 log = logging.getLogger(__name__)
 
-SAME_KEY_WAITS_SECONDS: Final = 2.0
+_SOMEBODYS: Final = ("reservations_user_id_fkey", "bookings_user_id_fkey")
 
 Announce = Callable[[Mapping[int, int], Callable[[], None], Mapping[int, News]], None]
 """Announces new map versions and news, then calls back. Never blocks, never fails."""
@@ -136,8 +136,11 @@ class BoxOffice:
         except Exception as failed:  # the write failed: served one by one, only the guilty command fails
             if len(batch) > 1:
                 return await self._serve_apart(clerk, batch, by=id)
-            log.exception("unhandled exception in a command", extra={"request_id": batch[0].request_id})
-            self._queue.settle(batch[0], failed)
+            if _is_of_nobody(failed):
+                self._queue.settle(batch[0], Unauthenticated(reasons.USER_GONE))
+            else:
+                log.exception("unhandled exception in a command", extra={"request_id": batch[0].request_id})
+                self._queue.settle(batch[0], failed)
         else:
             self._announce(served.map_versions, lambda: self._queue.settle_all(batch, served.answers), served.news)
         return True
@@ -154,6 +157,11 @@ class BoxOffice:
         for part in parts.values():
             went_well &= await self._serve(clerk, self._queue.still_in_time(part), may_grow=False)
         return went_well
+
+
+def _is_of_nobody(failed: Exception) -> bool:
+    """Does the database say that somebody who takes seats does not exist? A restored backup may not know them."""
+    return isinstance(failed, asyncpg.ForeignKeyViolationError) and failed.constraint_name in _SOMEBODYS
 
 
 def _nobody(_: Collection[int]) -> list[Pending]:

@@ -1,14 +1,14 @@
 """One process asks which holds end next, for all of them.
 
-Revision: 0022, after 0021. A released migration is never edited.
+Revision: 0015, after 0014. A released migration is never edited.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0022"
-down_revision = "0021"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -3,15 +3,15 @@
 Every table with an id in it is written anew, and nothing can be sold meanwhile. An older release cannot serve on with
 this schema, nor sell: it looks for a column that is not there any more.
 
-Revision: 0020, after 0009. A released migration is never edited.
+Revision: 0013, after 0012. A released migration is never edited.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0020"
-down_revision = "0009"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
@@ -24,6 +24,7 @@ IDS = {
     "seat_claims": ("screening_id", "seat_id"),
     "reservations": ("screening_id",),
     "reservation_seats": ("screening_id", "seat_id"),
+    "anonymous_holds": ("screening_id",),
     "bookings": ("screening_id",),
     "booking_seats": ("screening_id", "seat_id"),
     "idempotency_keys": ("screening_id",),

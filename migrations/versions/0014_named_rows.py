@@ -1,12 +1,12 @@
 """Rows within rows have named types: a PostgreSQL of many nodes passes no others from node to node.
 
-Revision: 0021, after 0020. A released migration is never edited.
+Revision: 0014, after 0013. A released migration is never edited.
 """
 
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
@@ -38,6 +38,10 @@ TYPES = {
         " payment_reference text, created_at timestamptz, cancelled_at timestamptz, version bigint, seats usher_seat[]"
     ),
     "usher_found_booking": "booking usher_booking, claims usher_claim[]",
+    "usher_lapse": (
+        "screening_id bigint, user_id bigint, seat_id bigint, first_held_at timestamptz, ended_at timestamptz"
+    ),
+    "usher_held_from": "address bytea, network bytea, found usher_found_reservation",
     "usher_seat_change": (
         "version bigint, seat_id bigint, status text, expires_at timestamptz, user_id bigint, previous_user_id bigint"
     ),
