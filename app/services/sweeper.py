@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.box_office import sweeping
 from app.db.box_office.sweeping import Ending
+from app.db.cluster.asking import on_sale_lately
 from app.db.errors import is_of_a_node
 from app.db.people import emails, sessions
 from app.domain.box_office.commands import Expire
@@ -219,7 +220,7 @@ class Sweeper:
             if not is_of_a_node(error):
                 raise
         async with self._engine.connect() as connection:
-            left = [each for each in await sweeping.with_holds(connection) if each not in but]
+            left = [each for each in await on_sale_lately(connection) if each not in but]
         found: list[Ending] = []
 
         async def ask_some() -> None:

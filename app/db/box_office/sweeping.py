@@ -22,11 +22,6 @@ SELECT screening_id, id,
 """
 _ENDING_ANYWHERE = text(_ENDING.format(of_it="screening_id <> ALL(CAST(:but AS bigint[]))"))
 _ENDING_THERE = text(_ENDING.format(of_it="screening_id = CAST(:screening_id AS bigint)"))
-# A hold lasts for seven days at most, and is made while the screening is on sale.
-_WITH_HOLDS = text("""
-SELECT id FROM screenings WHERE greatest(starts_at, sales_close_at) > now() - interval '8 days' ORDER BY id
-""")
-
 _TAKE_LEASE = text("""
 UPDATE sweeper_lease SET holder = :holder, until = statement_timestamp() + make_interval(secs => :seconds)
  WHERE holder = :holder OR until <= statement_timestamp() RETURNING true
@@ -73,11 +68,6 @@ async def ending_in(connection: AsyncConnection, screening_id: int, seconds: flo
     """As `ending`, in one screening."""
     given = {"screening_id": screening_id, "seconds": seconds, "at_most": at_most}
     return [Ending(*row) for row in await connection.execute(_ENDING_THERE, given)]
-
-
-async def with_holds(connection: AsyncConnection) -> list[int]:
-    """The screenings in which there may be holds."""
-    return list(await connection.scalars(_WITH_HOLDS))
 
 
 async def take_lease(connection: AsyncConnection, holder: UUID, seconds: float) -> bool:
