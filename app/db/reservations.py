@@ -65,13 +65,16 @@ def row_of(screening: str) -> str:
 reservation_row = maker(ReservationRow)
 _seat = maker(ReservationSeatRow)
 
-_LISTED_SEATS = f"{_SEATS.format(screening='r.screening_id')} AS seats"
-_RESERVATIONS = f"""
-SELECT {columns(ReservationRow, "r", seats=_LISTED_SEATS)}, clock_timestamp() AS now
-  FROM reservations r WHERE true
-"""  # noqa: S608
+
+def _listed(screening: str) -> str:
+    seats = f"{_SEATS.format(screening=screening)} AS seats"
+    listed = columns(ReservationRow, "r", seats=seats)
+    return f"SELECT {listed}, clock_timestamp() AS now FROM reservations r WHERE true"  # noqa: S608
+
+
+_RESERVATIONS = _listed("r.screening_id")
 _ONE_OF_MINE = text(_RESERVATIONS + " AND r.user_id = :user_id AND r.id = :id")
-_ONE_OF_ANYBODY = text(_RESERVATIONS + " AND r.screening_id = :screening_id AND r.id = :id")
+_ONE_OF_ANYBODY = text(_listed(":screening_id") + " AND r.screening_id = :screening_id AND r.id = :id")
 
 # A hold that ran out reads expired at that very moment, swept or not.
 _OF_STATUS_NOW = {

@@ -20,7 +20,7 @@ from app.services.box_office import batch as batches
 from app.services.box_office import clerk
 from app.services.box_office.commits import CommitBroke, happened
 from app.settings import Settings
-from tests.conftest import OpenApp, resources_of
+from tests.conftest import PER_SCREENING, OpenApp, resources_of
 from tests.order import Connection, locked, until, until_waiting
 from tests.races.buyers import Buyer, codes, seats, sent, somebody
 from tests.races.lines import Fate, Line
@@ -125,7 +125,7 @@ async def test_a_backend_that_is_ended_in_the_middle_of_commit_is_replaced(buyer
     assert await events(database) == [(1, 1, "reserved")]
 
 
-@pytest.mark.parametrize("screenings", [(1,), (1, 2)])
+@pytest.mark.parametrize("screenings", [(1,)] if PER_SCREENING else [(1,), (1, 2)])
 @pytest.mark.parametrize("locks_first", [0, 1], ids=["without a lock", "with a lock"])
 async def test_what_is_still_committing_when_the_line_is_lost_is_not_done_again(
     open_app: OpenApp,

@@ -83,18 +83,18 @@ async def test_nobody_believes_for_longer_than_a_look_lasts(resources: Resources
 async def test_a_failure_during_the_look_is_not_overlooked(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    map_versions = occupancy.map_versions
+    map_versions = occupancy.reachable_map_versions
     resources.cache.trust(resources.cache.doubts(), until=0)
 
-    async def fail_meanwhile(*asked: object) -> dict[int, int]:
+    async def fail_meanwhile(*asked: object) -> tuple[dict[int, int], frozenset[int]]:
         with pytest.raises(Away):
             await resources.cache._ask(_failing())
         return await map_versions(*asked)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(occupancy, "map_versions", fail_meanwhile)
+    monkeypatch.setattr(occupancy, "reachable_map_versions", fail_meanwhile)
     await resources.reconciler.look()
     with_failure = await is_believed(resources)
-    monkeypatch.setattr(occupancy, "map_versions", map_versions)
+    monkeypatch.setattr(occupancy, "reachable_map_versions", map_versions)
     await resources.reconciler.look()
 
     assert not with_failure
@@ -187,6 +187,7 @@ async def test_it_looks_again_whatever_went_wrong(open_app: OpenApp, database: C
     async def does_not_believe() -> bool:
         return not await is_believed(resources)
 
+    await resources.availability.of(1)  # there is something to compare
     await until_so(database, believes)
     await database.execute(f"ALTER TABLE {table} RENAME TO gone")
     await until_so(database, does_not_believe)

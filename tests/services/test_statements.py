@@ -191,6 +191,16 @@ async def test_a_screening_with_limits_is_locked_and_costs_four_more(open_app: O
     assert len(said) == len([BEGIN, LOCK, "who", "lock them", READ, "holds", "bookings", WRITE, COMMIT])
 
 
+async def test_what_a_buyer_has_elsewhere_is_read_only_if_a_limit_counts_it(open_app: OpenApp) -> None:
+    box_office = await in_use(resources_of(await open_app(max_seats_per_user=5)).box_office)
+
+    with statements(box_office) as said:
+        await ask(box_office, holding(1))
+
+    assert said[0:2] == [BEGIN, LOCK]
+    assert not [each for each in said if "FROM reservations r\n" in each or "FROM bookings b\n" in each]
+
+
 @pytest.mark.skipif(PER_SCREENING, reason="a batch is of one screening")
 async def test_one_screening_or_three_is_the_same(box_office: BoxOffice) -> None:
     with statements(box_office) as said:

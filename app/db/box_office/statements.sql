@@ -1194,11 +1194,6 @@ SELECT r.user_id, r.id, r.expires_at
 FROM reservations r
 WHERE r.user_id = ANY($1::bigint[]) AND r.status IN ('held', 'paying');
 
--- reads what they have booked
-SELECT b.user_id, b.id, b.created_at
-FROM bookings b
-WHERE b.user_id = ANY($1::bigint[]) AND b.status = 'confirmed' AND b.created_at > clock_timestamp() - interval '2 days';
-
 -- writes, as in "hold"
 
 COMMIT;

@@ -14,11 +14,8 @@ from app.db.seat_maps.seat_events import SeatChange
 from app.domain.claims import SEEN_AS, ClaimStatus
 from app.domain.seats import SeatStatus
 
-_SCREENINGS = text("""
-    SELECT screening_id FROM reservations WHERE user_id = :guest_id
-     UNION SELECT screening_id FROM bookings WHERE user_id = :guest_id
-     ORDER BY screening_id
-""")
+_HELD_IN = text("SELECT DISTINCT screening_id FROM reservations WHERE user_id = :guest_id")
+_BOOKED_IN = text("SELECT DISTINCT screening_id FROM bookings WHERE user_id = :guest_id")
 
 # Whose a seat is shows in the personal map, so it is a change like any other, with a version and its events. What has
 # run out and was not swept reads available before and after.
@@ -86,7 +83,8 @@ class Moved:
 
 async def screenings_of(connection: AsyncConnection, guest_id: int) -> list[int]:
     """The screenings in which this guest has, or had, anything."""
-    return list(await connection.scalars(_SCREENINGS, {"guest_id": guest_id}))
+    given = {"guest_id": guest_id}
+    return sorted({*await connection.scalars(_HELD_IN, given), *await connection.scalars(_BOOKED_IN, given)})
 
 
 async def move(

@@ -42,9 +42,8 @@ _INSERT_GUESTS = text(
 
 # Together with their email: see emails.change.
 _FORGET_GUEST = text("DELETE FROM users WHERE id = :id AND is_guest")
-_HAS_ANYTHING = text("""
-    SELECT EXISTS (SELECT FROM reservations WHERE user_id = :id) OR EXISTS (SELECT FROM bookings WHERE user_id = :id)
-""")
+_HAS_HELD = text("SELECT EXISTS (SELECT FROM reservations WHERE user_id = :id)")
+_HAS_BOOKED = text("SELECT EXISTS (SELECT FROM bookings WHERE user_id = :id)")
 
 _CHANGE_EMAIL = text("UPDATE users SET email = :email WHERE id = :id AND deleted_at IS NULL")
 
@@ -88,8 +87,9 @@ async def insert_guests(connection: AsyncConnection, user_ids: Collection[int]) 
 
 async def forget_guest(connection: AsyncConnection, user_id: int) -> None:
     """Delete a guest who never had anything."""
-    if not await connection.scalar(_HAS_ANYTHING, {"id": user_id}):
-        await connection.execute(_FORGET_GUEST, {"id": user_id})
+    given = {"id": user_id}
+    if not (await connection.scalar(_HAS_HELD, given) or await connection.scalar(_HAS_BOOKED, given)):
+        await connection.execute(_FORGET_GUEST, given)
 
 
 async def change_email(connection: AsyncConnection, user_id: int, email: str) -> None:

@@ -151,14 +151,19 @@ class Books:
         return buyers.same
 
     async def _count(self, connection: OfficeConnection, buyers: dict[int, frozenset[int]]) -> None:
-        """Read what the buyers have in all screenings. Users who are one buyer share one count."""
+        """Read what the buyers have in all screenings, as far as a limit counts it. Users who are one buyer share one
+        count.
+        """
+        limits_here = [ledger.screening_state.screening.limits for ledger in self.ledgers.values()]
         members = {member for group in buyers.values() for member in group}
         counts = {group: Usage() for group in buyers.values()}
         usage = {member: count for group, count in counts.items() for member in group}
-        for hold in await limits.holds_of(connection, members):
-            usage[hold.user_id].holds[hold.id] = hold.expires_at
-        for booking in await limits.bookings_of(connection, members):
-            usage[booking.user_id].bookings[booking.id] = booking.created_at
+        if any(each.max_active_reservations_per_user is not None for each in limits_here):
+            for hold in await limits.holds_of(connection, members):
+                usage[hold.user_id].holds[hold.id] = hold.expires_at
+        if any(each.bookings_per_user_per_day is not None for each in limits_here):
+            for booking in await limits.bookings_of(connection, members):
+                usage[booking.user_id].bookings[booking.id] = booking.created_at
         for ledger in self.ledgers.values():
             ledger.screening_state.usage = usage
             ledger.screening_state.same_buyer = buyers
