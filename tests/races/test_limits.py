@@ -9,6 +9,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from tests.conftest import OpenApp, resources_of
+from tests.order import edit
 from tests.races.buyers import Buyer, somebody
 
 Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -174,7 +175,7 @@ async def test_a_deleted_users_email_is_forgotten_when_nothing_counts_it(open_ap
     await database.execute("UPDATE bookings SET created_at = created_at - interval '3 days'")
     await resources_of(one).sweeper.tidy()
     for_screening_to_come = await database.fetchval(kept)
-    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 hour', sales_close_at = NULL")
+    await edit(database, "starts_at = now() - interval '1 hour', sales_close_at = NULL")
     await resources_of(one).sweeper.tidy()
 
     assert (for_booking, for_screening_to_come, await database.fetchval(kept)) == (1, 1, 0)
