@@ -28,6 +28,7 @@ from app.main import create_app
 from app.resources import Resources
 from app.services.house.demo import load_demo
 from app.settings import Settings
+from tests.citus.hearing import Heard
 
 JWT_SECRET = secrets.token_hex(32)
 EMPTY, DEMO = "usher_empty", "usher_demo"
@@ -61,6 +62,23 @@ def templates(servers: EmbeddedServers) -> EmbeddedServers:
 
     asyncio.run(make())
     return servers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard() -> Iterator[Heard]:
+    """What the program says to PostgreSQL, from the first test to the last."""
+    heard = Heard()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asyncpg, "connect", heard.by(asyncpg.connect))
+        yield heard
+
+
+@pytest.fixture(autouse=True)
+def many_nodes_would_serve_it(heard: Heard) -> Iterator[None]:
+    """Whatever the program said in a test keeps the rules for a PostgreSQL of many nodes (tests/citus/rules.py)."""
+    yield
+    if complaints := heard.complaints():
+        pytest.fail("\n\n".join(complaints), pytrace=False)
 
 
 MakeDatabase = Callable[[str], Awaitable[str]]
