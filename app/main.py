@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, logs
 from app.adapters.dummy_payments import DummyPayments
+from app.adapters.login_tries import RedisLoginTries
 from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
 from app.adapters.redis_feed import RedisFeed
@@ -25,6 +26,7 @@ from app.db.revision import revision, revisions
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
 from app.http import openapi
+from app.http.client_address import peer_address
 from app.http.edge import Edge
 from app.http.routes import operation_id
 from app.resources import Resources
@@ -47,10 +49,12 @@ from app.routers import (
 )
 from app.schemas.imports import LayoutFile
 from app.services.bookings import Bookings
+from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
 from app.services.box_office.queue import LINGER_SECONDS
 from app.services.closing import Closing
+from app.services.connections import Connections
 from app.services.desk import Desk
 from app.services.health import Health
 from app.services.house.catalogue import Catalogue
@@ -66,6 +70,7 @@ from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.customers import Customers
 from app.services.people.joining import Joining
+from app.services.people.login_limits import LoginLimits
 from app.services.people.passwords import Passwords
 from app.services.people.people import People
 from app.services.people.revocations import Revocations
@@ -122,7 +127,8 @@ _DESCRIPTION: Final = """
 Usher reserves theater seats: **a seat of a screening is sold once**, whatever crashes, retries or races.
 
 Hold seats for a few minutes, then book them. No account is needed: a first hold answers with a `guest_token`; send it
-as a bearer token from then on. Calls that change seats can be retried safely with an `Idempotency-Key`.
+as a bearer token from then on. Calls that change seats, or create theaters and screenings, can be retried safely with
+an `Idempotency-Key`.
 Every error is an RFC 9457 problem, with a `code` for programs and a `detail` for people.
 
 Changes of seats are sent live: as Server-Sent Events, see below, and by the WebSocket `/ws/screenings/{screening_id}`.
@@ -217,7 +223,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         app.state.resources = await _open(settings, stack)
         async with running([for_good(loop) for loop in _loops(app.state.resources)]):
             # The server calls this when it is told to stop: streams end only when they are told to.
-            yield {"stopping": app.state.resources.live.stop}
+            yield {"stopping": app.state.resources.live.stop, "connections": app.state.resources.connections}
 
 
 async def sweep_once(settings: Settings) -> int:
@@ -269,6 +275,21 @@ def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
     return Rates(rate_counter, policies)
 
 
+def _login_limits(settings: Settings, stack: AsyncExitStack) -> LoginLimits | None:
+    """The limits of passwords; None when they are off."""
+    if not settings.rate_limits:
+        return None
+    tries = RedisLoginTries(settings.redis_url or "")
+    stack.push_async_callback(tries.close)
+    return LoginLimits(tries, Policy(Bucket.LOGIN, *settings.rate_login))
+
+
+def _connections(settings: Settings) -> Connections:
+    per_address = settings.connections_per_address if settings.rate_limits else None
+    counted = partial(peer_address, trusted=settings.trusted_proxies)
+    return Connections(per_address, settings.connections_per_process, counted)
+
+
 def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: AsyncExitStack) -> Live:
     feed = RedisFeed(settings.redis_url or "")
     stack.push_async_callback(feed.close)
@@ -282,7 +303,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     stack.push_async_callback(engine.dispose)
     heartbeat = Heartbeat(settings, engine)
     await must_be_durable(engine)
-    cache = RedisCache(settings.redis_url or "")
+    cache = RedisCache(settings.redis_url or "", settings.redis_timeout_seconds)
     stack.push_async_callback(cache.close)
     defaults = Defaults.of(settings)
     revocations = Revocations(
@@ -301,7 +322,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     passwords = Passwords(settings.password_queue_max)
     stack.callback(passwords.close)
     sessions = Sessions(engine, tokens, revocations, settings.refresh_token_seconds)
-    people = People(engine, sessions, defaults)
+    people = People(engine, sessions, defaults, guests_first=settings.batch_per_screening)
     layouts = Layouts(engine)
     catalogue = Catalogue(engine, layouts, defaults)
     clock = Clock()
@@ -328,7 +349,13 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         sessions=sessions,
         people=people,
         accounts=Accounts(
-            engine, passwords, sessions, revocations, box_office, Joining(engine, tokens, revocations, announcer.tell)
+            engine,
+            passwords,
+            sessions,
+            revocations,
+            box_office,
+            Joining(engine, tokens, revocations, announcer.tell),
+            _login_limits(settings, stack),
         ),
         api_keys=ApiKeys(engine, revocations),
         customers=Customers(engine),
@@ -350,5 +377,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         history=History(engine, catalogue, layouts),
         organizing=Organizing(engine, catalogue, announcer, defaults),
         rates=_rates(settings, stack),
+        addresses=(
+            Addresses(settings.jwt_secret or "", settings.anonymous_holds_per_address) if settings.rate_limits else None
+        ),
         live=_live(settings, engine, layouts, stack),
+        connections=_connections(settings),
     )

@@ -96,7 +96,7 @@ class Rehearsal:
         if not isinstance(answer, Answer):
             raise answer
         if not answer.replayed:
-            played.state.apply(decide(played.state, command, played.now))
+            played.state.apply(decide(played.state, command, played.now), played.now)
         return answer
 
     async def broken(self, about: str, played: Played, command: Command) -> None:

@@ -64,11 +64,12 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 def templates(place: Place) -> Place:
     """The two databases that all others are copied from: one with the schema alone, one with the demo houses."""
 
-    async def demo(url: str) -> None:
+    async def demo() -> None:
         settings = _settings(place, DEMO)
         engine = open_engine(settings)
         await load_demo(engine, datetime.now(UTC), settings, with_people=True)
         await engine.dispose()
+        await _execute(place, _PEOPLE, DEMO)
 
     async def make() -> None:
         if place.given is not None:
@@ -77,7 +78,7 @@ def templates(place: Place) -> Place:
         await _execute(place, f"CREATE DATABASE {EMPTY}")
         await upgrade(place.url_of(EMPTY))
         await _execute(place, f"CREATE DATABASE {DEMO} TEMPLATE {EMPTY}")
-        await demo(place.url_of(DEMO))
+        await demo()
 
     asyncio.run(make())
     return place
@@ -257,7 +258,11 @@ def _settings(place: Place, database: str, **changes: Any) -> Settings:
             "jwt_secret": JWT_SECRET,
             "sweep": False,
             "rate_limits": False,
+            # A machine that does much besides is slow, and its servers are there all the same.
             "postgresql_silence_seconds": 30,
+            "postgresql_connect_seconds": 15,
+            "redis_timeout_seconds": 5,
+            "lock_timeout_ms": 20_000,
             **changes,
         }
     )
@@ -272,8 +277,12 @@ async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     return await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://", 1))
 
 
-async def _execute(place: Place, statement: str) -> None:
-    connection = await _connect(place.url_of("postgres"))
+# Those who take seats in tests that know nothing of accounts: users 1 to 1000.
+_PEOPLE = "INSERT INTO users (role) SELECT 'customer' FROM generate_series(1, 1000)"
+
+
+async def _execute(place: Place, statement: str, database: str = "postgres") -> None:
+    connection = await _connect(place.url_of(database))
     try:
         await connection.execute(statement)
     finally:

@@ -38,12 +38,12 @@ class GivenDatabase:
         self.name = make_url(url).database or ""
         self._contents: dict[str, Content] = {}
 
-    async def prepare(self, empty: str, demo: str, load_demo: Callable[[str], Awaitable[None]]) -> None:
+    async def prepare(self, empty: str, demo: str, load_demo: Callable[[], Awaitable[None]]) -> None:
         """Bring the schema up to date, and note what it is to have: nothing, and the demo."""
         await upgrade(self.url)
         await self._empty()
         self._contents[empty] = await self._content()
-        await load_demo(self.url)
+        await load_demo()
         self._contents[demo] = await self._content()
 
     async def put_back(self, template: str) -> None:

@@ -50,13 +50,15 @@ return redis.call('GET', KEYS[2])
 class RedisCache:
     """Implements ports.AvailabilityCache."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_seconds: float = PATIENCE_SECONDS) -> None:
+        """`timeout_seconds`: of each question (REDIS_TIMEOUT_SECONDS)."""
+        self._timeout_seconds = timeout_seconds
         self._redis: Redis = Redis.from_url(
             url,
             protocol=3,
             legacy_responses=False,
-            socket_timeout=PATIENCE_SECONDS,
-            socket_connect_timeout=PATIENCE_SECONDS,
+            socket_timeout=timeout_seconds,
+            socket_connect_timeout=timeout_seconds,
             retry=Retry(NoBackoff(), 1),
             max_connections=64,
         )
@@ -166,7 +168,7 @@ class RedisCache:
     async def _ask(self, question: Awaitable[T]) -> T:
         """The answer to a question. Raises Away on a timeout or an error."""
         try:
-            async with asyncio.timeout(2 * PATIENCE_SECONDS):
+            async with asyncio.timeout(2 * self._timeout_seconds):
                 return await question
         except (RedisError, OSError, TimeoutError) as error:
             raise self._failed() from error

@@ -14,9 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.settings import Settings
 
-CONNECT_SECONDS = 1.0
-"""The timeout of a connection attempt. A caller gets an answer within 1.5 s even if PostgreSQL is not reachable."""
-
 LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -58,10 +55,11 @@ def open_engine(settings: Settings) -> AsyncEngine:
         _url(settings),
         pool_size=settings.database_pool_size,
         max_overflow=0,
-        pool_timeout=CONNECT_SECONDS,
+        hide_parameters=True,  # never in a log
+        pool_timeout=settings.postgresql_connect_seconds,
         pool_pre_ping=False,
         connect_args={
-            "timeout": CONNECT_SECONDS,
+            "timeout": settings.postgresql_connect_seconds,
             "command_timeout": _patience(settings),
             "statement_cache_size": settings.statement_cache_size,
             "prepared_statement_cache_size": settings.statement_cache_size,
@@ -92,12 +90,14 @@ async def office_connection(settings: Settings) -> AsyncIterator[OfficeConnectio
 
 @asynccontextmanager
 async def call(
-    settings: Settings, seconds: float = CONNECT_SECONDS, **server_settings: str
+    settings: Settings, seconds: float | None = None, **server_settings: str
 ) -> AsyncIterator[OfficeConnection]:
-    """A connection of its own, closed when the block ends. Raises one of `LOST` if it cannot be opened in `seconds`."""
+    """A connection of its own, closed when the block ends. Raises one of `LOST` if it cannot be opened in `seconds`, by
+    default POSTGRESQL_CONNECT_SECONDS.
+    """
     connection: OfficeConnection = await asyncpg.connect(
         _url(settings).replace("postgresql+asyncpg://", "postgresql://", 1),
-        timeout=seconds,
+        timeout=settings.postgresql_connect_seconds if seconds is None else seconds,
         command_timeout=_patience(settings),
         statement_cache_size=settings.statement_cache_size,
         server_settings=_server_settings(settings) | server_settings,

@@ -23,6 +23,7 @@ DISTRIBUTED: Final = (
     STATES,
     "reservations",
     "reservation_seats",
+    "anonymous_holds",
     "bookings",
     "booking_seats",
     "seat_claims",

@@ -135,6 +135,7 @@ screenings = Table(
 users = Table(
     "users",
     metadata,
+    # Drawn at random (db/people/user_ids.py); the sequence is for an earlier release while an upgrade is under way.
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("username", Text),
     # The same for every way to write the username (domain/usernames.py).
@@ -208,6 +209,8 @@ sessions = Table(
     Column("era", Integer, nullable=False),
     # Of the newest refresh token; whoever shows an earlier one ends the session.
     Column("token_hash", LargeBinary, nullable=False),
+    # Of what all refresh tokens of the session have in common: who knows it had one of them, and may end the session.
+    Column("family_hash", LargeBinary),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
     Column("expires_at", MOMENT, nullable=False),
     Column("ended_at", MOMENT),
@@ -265,7 +268,8 @@ reservations = Table(
     metadata,
     Column("screening_id", ForeignKey("screenings.id"), nullable=False),
     Column("id", UUID, nullable=False),
-    Column("user_id", BigInteger, nullable=False),
+    # Whoever has anything exists.
+    Column("user_id", ForeignKey("users.id"), nullable=False),
     Column("status", Text, nullable=False),
     Column("created_at", MOMENT, nullable=False),
     Column("first_held_at", MOMENT, nullable=False),
@@ -297,12 +301,25 @@ reservation_seats = Table(
     CheckConstraint("amount_minor >= 0", name="a_held_price_is_not_negative"),
 )
 
+# From where somebody without an account holds seats: keyed hashes, for as long as they hold them.
+anonymous_holds = Table(
+    "anonymous_holds",
+    metadata,
+    Column("screening_id", Integer, nullable=False),
+    Column("reservation_id", UUID, nullable=False),
+    Column("address_key", LargeBinary, nullable=False),
+    Column("network_key", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("screening_id", "reservation_id"),
+    Index("anonymous_holds_of_network", "screening_id", "network_key"),
+)
+
 bookings = Table(
     "bookings",
     metadata,
     Column("screening_id", ForeignKey("screenings.id"), nullable=False),
     Column("id", UUID, nullable=False),
-    Column("user_id", BigInteger, nullable=False),
+    # Whoever has anything exists.
+    Column("user_id", ForeignKey("users.id"), nullable=False),
     Column("reservation_id", UUID),
     Column("status", Text, nullable=False),
     Column("payment_status", Text, nullable=False),
@@ -345,6 +362,7 @@ booking_seats = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
+    # 0 for what belongs to none: an organizer's key for a theater, or for a screening that it made.
     Column("screening_id", Integer, nullable=False),
     # Keys belong to the user; 0 are the keys of callers whom nobody knew yet.
     Column("owner_id", BigInteger, nullable=False),

@@ -216,7 +216,7 @@ class LayoutInUse(Refusal):
 
 @dataclass(slots=True, eq=False)
 class ChangesGone(Refusal):
-    """Changes that old are no longer kept. `oldest` is the earliest `since` that can be answered."""
+    """Changes that old are no longer kept, or too many. `oldest` is the earliest `since` that can be answered."""
 
     code: ClassVar[str] = "changes-gone"
     oldest: int
@@ -236,6 +236,7 @@ class RateLimited(Refusal):
 
     code: ClassVar[str] = "rate-limited"
     standing: Standing
+    why: str | None = None
 
 
 @dataclass(slots=True, eq=False)

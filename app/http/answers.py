@@ -12,6 +12,12 @@ from app.http.request import ApiRequest
 from app.schemas.format.moments import encoded
 from app.schemas.reservations import Json
 from app.services.box_office.answers import Answer
+from app.services.house.creating import Created
+
+FIRST_REVISION: Final = 1
+"""What was never edited has this revision."""
+
+_REPLAYED: Final[Header] = (b"idempotent-replayed", b"true")
 
 CURSOR: Final[Any] = Query(description="`next_cursor` of the page before; none for the first page.")
 
@@ -37,6 +43,14 @@ def created(body: bytes, location: str, headers: Iterable[Header] = ()) -> Reply
     return Reply(body, 201, headers=[(b"location", location.encode("ascii")), *headers])
 
 
+def created_once(made: Created) -> Reply:
+    """201 as `created`, with the ETag that guards the first edit; a replay says that it is one."""
+    headers = [(b"etag", tag_of_revision(FIRST_REVISION, made.body).encode("ascii"))]
+    if made.replayed:
+        headers.append(_REPLAYED)
+    return created(made.body, made.location, headers)
+
+
 def edited(body: bytes, etag: str) -> Reply:
     """200, with the resource after an edit, and the ETag that guards the next edit."""
     return Reply(body, headers=[(b"etag", etag.encode("ascii"))])
@@ -48,7 +62,7 @@ def told(answer: Answer) -> Reply:
     if answer.location is not None:
         headers.append((b"location", answer.location.encode("ascii")))
     if answer.replayed:
-        headers.append((b"idempotent-replayed", b"true"))
+        headers.append(_REPLAYED)
     return Reply(answer.body, 201 if answer.created else 200, headers=headers)
 
 

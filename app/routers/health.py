@@ -34,7 +34,12 @@ async def check_readiness(health: Health) -> Reply:
     return _reply(await health.report())
 
 
-@_checks.get("/live", summary="Is the process alive?", response_model=dict[str, str])
+@_checks.get(
+    "/live",
+    summary="Is the process alive?",
+    response_model=dict[str, str],
+    responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}},
+)
 @ignores_unknown_parameters
 async def check_liveness() -> Reply:
     """Always 200 while the process answers at all, whatever has become of PostgreSQL: restarting it would not help."""

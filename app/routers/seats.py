@@ -121,7 +121,8 @@ async def list_changes(
 ) -> Reply:
     """List what changed after a version.
 
-    One entry for each seat, as the caller sees it: what it is since its last change.
+    One entry for each seat, as the caller sees it: what it is since its last change. Where there are more than 5,000
+    changes, the map costs less to read: 410.
     """
     body = await changes.since(screening_id, since, caller.id if caller else None)
     return cacheable(request, body, tag_of(body))

@@ -2,19 +2,19 @@
 
 from typing import Annotated, Final
 
-from app.dependencies import Catalogue, IfMatch, Organizer, Organizing
+from app.dependencies import Call, Catalogue, IfMatch, Organizer, Organizing
 from app.domain.catalogue import Theater
 from app.domain.people import KeyScope
-from app.http.answers import CURSOR, UNCHANGED, cacheable, created, edited, page, tag_of_revision
+from app.http.answers import CURSOR, UNCHANGED, cacheable, created_once, edited, page, tag_of_revision
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import BASE, api_router
+from app.http.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.format.ids import TheaterId
 from app.schemas.format.pages import IdCursor, Limit, MomentCursor
 from app.schemas.layouts import LayoutIn, LayoutOut, layout_json
-from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, screening_json, screenings_json
+from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, screenings_json
 from app.schemas.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
 
 router = api_router("theaters")
@@ -65,14 +65,13 @@ async def show_theater(request: ApiRequest, catalogue: Catalogue, theater_id: Th
     responses=problems("unauthenticated", "forbidden", "validation"),
 )
 @api_key_scope(KeyScope.HOUSE)
-async def open_theater(wanted: TheaterIn, person: Organizer, organizing: Organizing) -> Reply:
+async def open_theater(wanted: TheaterIn, person: Organizer, call: Call, organizing: Organizing) -> Reply:
     """Open a theater.
 
     Its seats may come with it or later. A layout is a list of sections with rows, and a row's `seats` are a count, or
     one object for each. Labels that are not given are made from row and number.
     """
-    theater = await organizing.open_theater(wanted, person)
-    return created(theater_json(theater), f"{BASE}/theaters/{theater.id}", [(b"etag", _tag(theater).encode())])
+    return created_once(await organizing.open_theater(wanted, person, call.key))
 
 
 @router.patch(
@@ -171,17 +170,14 @@ async def list_screenings_of_theater(
 )
 @api_key_scope(KeyScope.HOUSE)
 async def put_on_screening(
-    theater_id: TheaterId, wanted: ScreeningIn, person: Organizer, organizing: Organizing
+    theater_id: TheaterId, wanted: ScreeningIn, person: Organizer, call: Call, organizing: Organizing
 ) -> Reply:
     """Put a screening on.
 
     Every category of the layout needs a price; prices of others may be there too, for a layout that is to come. What is
     not sent is as usual in the house; a limit of null is none.
     """
-    listed = await organizing.put_on(theater_id, wanted, person)
-    body, screening = screening_json(listed), listed.screening
-    etag = tag_of_revision(screening.revision, body)
-    return created(body, f"{BASE}/screenings/{screening.id}", [(b"etag", etag.encode())])
+    return created_once(await organizing.put_on(theater_id, wanted, person, call.key))
 
 
 def _tag(theater: Theater) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class ChecksOut(BaseModel):
@@ -21,3 +21,11 @@ class HealthOut(BaseModel):
     status: Literal["ok", "degraded", "down"]
     checks: ChecksOut
     version: str = Field(examples=["0.1.0"])
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"status": "ok", "checks": {"postgresql": "ok", "redis": "ok", "migrations": "ok"}, "version": "0.1.0"}
+            ]
+        }
+    )

@@ -57,7 +57,7 @@ def _report(name: str, check: Callable[[str], Awaitable[str]], url: str) -> bool
 
 
 async def _postgresql(url: str) -> str:
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     try:
         async with engine.connect() as connection:
             return await _look_into(connection)

@@ -74,11 +74,12 @@ class Sweeper:
                 await asyncio.sleep(min(RESTS * (loop.time() - began), LOOK_SECONDS))
 
     async def tidy(self) -> None:
-        """Continue interrupted closings; delete old keys and events, ended sessions, and what past emails leave."""
+        """Continue interrupted closings; delete what is too old: keys, events, addresses, sessions, past emails."""
         await self._closing.finish_all()
         async with self._engine.connect() as connection:
             await sweeping.forget_keys(connection, self._keys_hours)
             await sweeping.forget_events(connection, self._events_hours)
+            await sweeping.forget_addresses(connection)
             await sessions.forget(connection)
             await emails.forget(connection)
 

@@ -11,8 +11,10 @@ ALL_NODES: Final = {
     "app/db/bookings.py _find": "a list of somebody's or everybody's bookings, by pages",
     "app/db/box_office/buyers.py bookings_of": "a limit counts what a buyer booked anywhere; only where it is set",
     "app/db/box_office/buyers.py holds_of": "a limit counts what a buyer holds anywhere; only where it is set",
+    "app/db/box_office/idempotency_keys.py enter": "an organizer's key: was it ever used in a screening?",
     "app/db/box_office/idempotency_keys.py screening_of": "a call that names no screening asks where its key was used",
     "app/db/box_office/sweeping.py _in_portions": "what is old is deleted wherever it is, once in a while",
+    "app/db/box_office/sweeping.py forget_addresses": "what belongs to a hold goes with it, wherever it was",
     "app/db/box_office/sweeping.py run_out": "the sweeper looks for holds that have run out in all screenings",
     "app/db/box_office/sweeping.py seconds_to_next_end": "the sweeper asks how long it may sleep",
     "app/db/people/joining.py screenings_of": "a guest signs in: in which screenings do they have anything?",
@@ -43,6 +45,7 @@ UNTIL_REWRITTEN: Final = {
     "app/db/seat_maps/occupancy.py changed": _COUNTERS,
     "app/db/seat_maps/occupancy.py read": _COUNTERS,
     "app/db/seat_maps/seat_events.py after": _COUNTERS,
+    "app/db/seat_maps/seat_events.py lost_by": "until each of its tables names the screening",
     "app/db/seat_maps/seat_events.py since": _COUNTERS,
 }
 """What is not yet as it must be, and may break every rule. This table becomes empty."""

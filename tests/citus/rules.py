@@ -12,7 +12,7 @@ from pglast.enums import A_Expr_Kind
 
 from app.db import schema
 from tests.citus.reading import parsed
-from tests.citus.statement import Query, Source, Statement, needing_a_pin, parameter_of
+from tests.citus.statement import Query, Source, Statement, needing_a_pin, value_of
 
 IMMUTABLE = frozenset({"abs", "convert_to", "decode", "encode", "length", "lower", "lpad", "repeat", "to_hex", "upper"})
 """Functions that may stand in a CASE or COALESCE of a change. Any other counts as one that may not."""
@@ -77,7 +77,7 @@ def each_table_names_the_screening(statement: Statement) -> Iterator[str]:
             else:
                 numbers[number] = source
     if len(numbers) > 1:
-        yield " and ".join(f"{_named(source)} says ${number}" for number, source in sorted(numbers.items()))
+        yield " and ".join(f"{_named(source)} says {number}" for number, source in sorted(numbers.items()))
 
 
 @_rule("A ROW that is read needs a type, ROW(...)::its_type: an anonymous one cannot travel from a node")
@@ -137,7 +137,7 @@ def values_name_the_screening(statement: Statement) -> Iterator[str]:
     for query, select in _inserts(statement):
         for row in select.node.valuesLists or ():
             at = _column_of_the_screening(query)
-            if at is None or at >= len(row) or parameter_of(row[at]) is None:
+            if at is None or at >= len(row) or value_of(row[at]) is None:
                 yield f"VALUES for {query.sources[0].table}"
 
 

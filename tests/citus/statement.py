@@ -76,12 +76,12 @@ class Query:
         return [source for source in self.sources if source.is_distributed]
 
     @cached_property
-    def pins(self) -> dict[str, int]:
+    def pins(self) -> dict[str, str]:
         """By the names of its tables: the parameter that the screening is said to be equal to."""
         found = {}
         for condition in self.conditions:
             for one, other in _equal(condition):
-                parameter, name = parameter_of(other), self._whose_screening(one)
+                parameter, name = value_of(other), self._whose_screening(one)
                 if parameter is not None and name is not None:
                     found[name] = parameter
         return found
@@ -216,8 +216,10 @@ def _is_screening(node: ast.Node) -> bool:
     return isinstance(node, ast.ColumnRef) and getattr(node.fields[-1], "sval", None) == SCREENING
 
 
-def parameter_of(node: ast.Node) -> int | None:
-    """The number of `$1`, or of `$1::bigint`."""
+def value_of(node: ast.Node) -> str | None:
+    """`$1`, also of `$1::bigint`, or a number; what is known before a row is looked at."""
     while isinstance(node, ast.TypeCast):
         node = node.arg
-    return node.number if isinstance(node, ast.ParamRef) else None
+    if isinstance(node, ast.A_Const) and isinstance(node.val, ast.Integer):
+        return str(node.val.ival)
+    return f"${node.number}" if isinstance(node, ast.ParamRef) else None

@@ -114,6 +114,8 @@ async def start_process(make_settings: MakeSettings) -> AsyncIterator[StartProce
                 "RATE_LIMITS": "off",
                 "SWEEP": "off",
                 "POSTGRESQL_SILENCE_SECONDS": str(settings.postgresql_silence_seconds),
+                "POSTGRESQL_CONNECT_SECONDS": str(settings.postgresql_connect_seconds),
+                "REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
                 "PORT": "0",
                 "WEB_CONCURRENCY": str(settings.web_concurrency),
             },
@@ -153,7 +155,7 @@ async def on_own_postgresql(own_postgresql: EmbeddedPostgreSQL, make_settings: M
     await _execute(own_postgresql, f"CREATE DATABASE {name} TEMPLATE usher")
     url = own_postgresql.url.replace("/usher?", f"/{name}?")
     # Seldom so long in earnest: but a test's machine may be so busy that an answer takes a second.
-    yield make_settings(database_url=url, postgresql_silence_seconds=6)
+    yield make_settings(database_url=url, postgresql_silence_seconds=6, postgresql_connect_seconds=1)
     own_postgresql.resume()
     own_postgresql.start()
     await _execute(own_postgresql, f"DROP DATABASE {name} WITH (FORCE)")

@@ -16,6 +16,7 @@ from httpx import AsyncClient, Limits, Response
 
 from app.settings import Settings
 from tests.conftest import MakeSettings, OpenApp, resources_of
+from tests.races.conftest import StartProcess
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 StartServer = Callable[[int], Awaitable[str]]
@@ -47,6 +48,29 @@ async def start_server(make_settings: MakeSettings) -> AsyncIterator[StartServer
     for process in started:
         process.send_signal(signal.SIGTERM)
         await process.communicate()
+
+
+async def test_a_token_in_an_address_is_in_no_line_that_is_written(
+    start_process: StartProcess, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    server = await start_process()
+
+    async with server.client() as client:
+        token = (await client.post("/auth/guest", json={"email": "ada@example.org"})).json()["access_token"]
+        answers = [
+            await client.head(f"/api/v1/screenings/1/live?token={token}"),
+            await client.get("/api/v1/screenings/1/live?token=a-bad-secret"),
+            await client.get("/api/v1/screenings/1/live?token=a-bad-secret&since=x"),
+        ]
+    server.process.terminate()
+    await server.process.wait()
+
+    written = capfd.readouterr().err
+    assert [answer.status_code for answer in answers] == [200, 401, 422]
+    assert "GET /api/v1/screenings/1/live 401" in written
+    assert token not in written
+    assert "a-bad-secret" not in written
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -147,6 +171,8 @@ def _environment(settings: Settings, port: int, workers: int) -> dict[str, str]:
         "JWT_SECRET": settings.jwt_secret or "",
         "RATE_LIMITS": "off",
         "POSTGRESQL_SILENCE_SECONDS": str(settings.postgresql_silence_seconds),
+        "POSTGRESQL_CONNECT_SECONDS": str(settings.postgresql_connect_seconds),
+        "REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
         "PORT": str(port),
         "WEB_CONCURRENCY": str(workers),
         "PYTHONUNBUFFERED": "1",

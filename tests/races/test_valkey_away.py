@@ -33,13 +33,13 @@ async def believing(client: AsyncClient) -> Resources:
 
 @pytest.fixture
 async def writer(open_app: OpenApp, valkey: EmbeddedValkey) -> AsyncClient:
-    return await open_app(redis_url=valkey.url, reconcile_seconds=OFTEN)
+    return await open_app(redis_url=valkey.url, redis_timeout_seconds=0.5, reconcile_seconds=OFTEN)
 
 
 @pytest.fixture
 async def reader(open_app: OpenApp, valkey: EmbeddedValkey) -> AsyncClient:
     """Another process on the same servers."""
-    return await open_app(redis_url=valkey.url, reconcile_seconds=OFTEN)
+    return await open_app(redis_url=valkey.url, redis_timeout_seconds=0.5, reconcile_seconds=OFTEN)
 
 
 @pytest.mark.parametrize("stop", [EmbeddedValkey.stop, EmbeddedValkey.kill, EmbeddedValkey.pause])
@@ -89,7 +89,7 @@ async def test_what_one_process_cannot_tell_no_other_overlooks(
     open_app: OpenApp, reader: AsyncClient, valkey: EmbeddedValkey, to_own_valkey: tuple[Line, str]
 ) -> None:
     line, url = to_own_valkey
-    writer = await open_app(redis_url=url, reconcile_seconds=OFTEN)
+    writer = await open_app(redis_url=url, redis_timeout_seconds=0.5, reconcile_seconds=OFTEN)
     buyer = await somebody(writer)
     await believing(writer)
     await believing(reader)

@@ -1,5 +1,17 @@
 """What changed since a version: for whoever read the map and wants only the difference."""
 
+import asyncio
+import json
+from collections.abc import Iterator
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.db.seat_maps import seat_events
+from app.db.seat_maps.seat_events import Changes
+from tests.conftest import resources_of
 from tests.routers.visitors import BASES, MOMENT, Database, Json, Visitor, labels, refused, time_passes
 
 CHANGES = "/screenings/1/changes"
@@ -91,6 +103,92 @@ async def test_when_no_event_is_kept_only_the_present_can_be_asked(ada: Visitor,
 
     assert refused(await ada.get(CHANGES), 410, "changes-gone", "oldest")["oldest"] == 1
     assert await ada.read(f"{CHANGES}?since=1") == {"version": 1, "updates": []}
+
+
+async def test_more_than_the_map_costs_is_gone(ada: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seat_events, "MOST_AT_ONCE", 3)
+    for wanted in (("A1",), ("A2", "A3"), ("A4",)):
+        await ada.hold(*wanted)
+
+    assert refused(await ada.get(CHANGES), 410, "changes-gone", "oldest")["oldest"] == 1
+    assert labels((await ada.read(f"{CHANGES}?since=1"))["updates"]) == ["A2", "A3", "A4"]
+
+    await ada.hold("A5")
+
+    for since in (0, 1):
+        assert refused(await ada.get(f"{CHANGES}?since={since}"), 410, "changes-gone", "oldest")["oldest"] == 2
+    assert labels((await ada.read(f"{CHANGES}?since=2"))["updates"]) == ["A4", "A5"]
+    assert await ada.read(f"{CHANGES}?since=4") == {"version": 4, "updates": []}
+
+
+async def test_one_change_of_more_seats_than_that_leaves_only_the_present(
+    ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seat_events, "MOST_AT_ONCE", 3)
+    await ada.hold("A1", "A2", "A3", "A4")
+
+    assert refused(await ada.get(CHANGES), 410, "changes-gone", "oldest")["oldest"] == 1
+    assert await ada.read(f"{CHANGES}?since=1") == {"version": 1, "updates": []}
+
+
+async def test_a_seat_that_changed_often_is_told_once(ada: Visitor) -> None:
+    for _ in range(3):
+        await ada.toggle("A1")
+        await ada.toggle("A2")
+
+    changes = await ada.read(CHANGES)
+
+    assert (changes["version"], labels(changes["updates"])) == (6, ["A1", "A2"])
+
+
+async def test_readers_at_the_same_time_share_the_query(
+    client: AsyncClient, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await ada.hold("A1")
+    asked: list[int] = []
+    read = seat_events.since
+
+    async def counted(connection: AsyncConnection, screening_id: int, version: int) -> Changes | None:
+        asked.append(version)
+        return await read(connection, screening_id, version)
+
+    monkeypatch.setattr(seat_events, "since", counted)
+    feed = resources_of(client).changes
+
+    bodies = await asyncio.gather(*(feed.since(1, 0, who) for who in (None, held["user_id"]) for _ in range(5)))
+
+    assert asked == [0, 0], "one for who came first, one for all the others"
+    statuses = [json.loads(body)["updates"][0]["status"] for body in bodies]
+    assert statuses == ["reserved"] * 5 + ["reserved_by_me"] * 5
+
+
+@pytest.mark.parametrize("question", ["_SINCE", "_LOST"])
+async def test_however_long_the_history_few_of_its_events_are_looked_at(
+    ada: Visitor, database: Database, demo_engine: AsyncEngine, question: str
+) -> None:
+    user_id = (await ada.hold("A1"))["user_id"]
+    await database.execute("""
+        INSERT INTO seat_events (screening_id, version, seat_id, at, from_status, to_status, cause)
+        SELECT 1, v, 1 + v % 80, now(), 'reserved', 'available', 'api' FROM generate_series(2, 20000) v
+    """)
+    await database.execute("ANALYZE seat_events")
+    explained = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {getattr(seat_events, question).text}")
+    given = {"screening_id": 1, "since": 0, "user_id": user_id, "at_most": 10}
+    known = {name: given[name] for name in explained.compile().params}
+
+    async with demo_engine.connect() as connection:
+        [plan] = (await connection.execute(explained, known)).scalar_one()
+
+    scans = [node for node in nodes(plan["Plan"]) if node.get("Relation Name") == "seat_events"]
+    assert scans
+    assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans) <= 12
+
+
+def nodes(plan: Json) -> Iterator[Json]:
+    """A node of a plan, and all below it."""
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
 
 
 async def test_who_has_them_already_gets_no_body(ada: Visitor) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.db.seat_maps import seat_events
 from tests.conftest import OpenApp
 from tests.routers.visitors import BASES, MOMENT, Database, Visitor, guest, labels, refused, time_passes, told
 
@@ -317,6 +318,19 @@ async def test_a_hold_of_mine_that_ran_out_was_mine(ada: Visitor, bob: Visitor, 
         assert seat_of(hers, label)["status"] == status
         assert seat_of(hers, label)["previously_reserved_by"] == held["user_id"]
         assert seat_of(his, label)["previously_reserved_by"] is None
+
+
+async def test_what_was_mine_long_ago_is_forgotten(ada: Visitor, bob: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seat_events, "MOST_AT_ONCE", 2)
+    me = (await ada.hold("A1"))["user_id"]
+    await ada.delete("/screenings/1/reservations")
+    await bob.hold("B1")
+    lately = seat_of(await ada.read(MINE), "A1")
+    await bob.hold("B2")
+    long_ago = seat_of(await ada.read(MINE), "A1")
+
+    assert (lately["previously_reserved_by"], long_ago["previously_reserved_by"]) == (me, None)
+    assert (lately["status"], long_ago["status"]) == ("available", "available")
 
 
 async def test_everything_of_mine_is_cancelled_at_once(ada: Visitor, bob: Visitor) -> None:

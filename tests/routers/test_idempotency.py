@@ -1,6 +1,7 @@
 """Section 2 of the contract, row by row: a key makes a repeat harmless, and only a repeat."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -93,6 +94,18 @@ async def test_spaces_and_the_order_of_members_do_not_matter(ada: Visitor) -> No
     again = await ada.client.post("/bookings", content=b'{ "seat":"A\\u0031",\n "screening_id":1 }', headers=headers)
 
     assert_replayed(first, again)
+
+
+async def test_as_deep_as_a_body_may_be_it_has_a_fingerprint(ada: Visitor) -> None:
+    deep: list[Any] = []
+    for _ in range(62):
+        deep = [deep]
+    body = {"screening_id": 1, "seat": "A1", "more": deep}
+
+    first = await ada.post("/reserve", body, key="once")
+
+    told(first, 201)
+    assert_replayed(first, await ada.post("/reserve", body, key="once"))
 
 
 async def test_two_at_once_are_one(ada: Visitor) -> None:

@@ -792,3 +792,33 @@ async def test_the_hold_time_is_a_setting(open_app: OpenApp) -> None:
     held = await ada.hold("A1")
 
     assert (held["expires_in_seconds"], held["extensions_left"]) == (60, 1)
+
+
+async def test_the_cap_of_seats_that_were_released_goes_on_counting(ada: Visitor, database: Database) -> None:
+    first = await ada.hold("A1", "A2")
+    await time_passes(database, first, 100)
+    told(await ada.delete(f"/reservations/{first['id']}"), 200)
+
+    held = await ada.hold("A2")
+    other = await ada.hold("A3")
+    joined = told(await ada.post(f"{HOLD}/toggle", {"seat": "A1"}), 200)["reservation"]
+
+    assert (held["extensions_left"], other["extensions_left"], joined["extensions_left"]) == (1, 2, 1)
+    assert joined["id"] == other["id"]
+    assert (await ada.read(f"/reservations/{joined['id']}"))["extensions_left"] == 1
+
+
+async def test_seats_held_again_for_less_than_ten_seconds_are_refused_to_their_buyer_only(
+    ada: Visitor, client: AsyncClient, database: Database
+) -> None:
+    held = await ada.hold("A1", "A2")
+    await database.execute("UPDATE reservations SET first_held_at = first_held_at - interval '895 seconds'")
+    told(await ada.delete(f"/reservations/{held['id']}"), 200)
+
+    for path in (HOLD, f"{HOLD}/toggle"):
+        refused(await ada.post(path, {"seats": ["A2", "A3"]}), 409, "extension-limit", "latest_expires_at")
+    await (await guest(client, "ben@example.org")).hold("A1")
+
+    # When it ended is told by its event: long enough ago, and all of it is forgotten.
+    await database.execute("UPDATE seat_events SET at = at - interval '900 seconds'")
+    assert (await ada.hold("A2"))["extensions_left"] == 2

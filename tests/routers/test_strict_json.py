@@ -136,6 +136,26 @@ async def test_what_is_not_strict_json_is_refused(edge: AsyncClient, body: bytes
     assert code_of(await post(edge, body), 422) == "validation"
 
 
+@pytest.mark.parametrize(("level", "end"), [(b"[", b"]"), (b'{"x":', b"}"), (b'[1,{"x":', b"}]"), (b'["a", [', b"]]")])
+@pytest.mark.parametrize("call", [("POST", "/reserve"), ("POST", "/theaters"), ("PUT", "/theaters/1/layout")])
+async def test_at_most_64_levels_are_read(edge: AsyncClient, call: tuple[str, str], level: bytes, end: bytes) -> None:
+    each = level.count(b"[") + level.count(b"{")
+
+    async def sent(levels: int) -> Response:
+        """A body with so many levels; the outermost is the body itself."""
+        times, rest = divmod(levels - 1, each)
+        inside = b"[" * rest + level * times + b"1" + end * times + b"]" * rest
+        body = b'{"label": "A1", "more": %b}' % inside
+        return await edge.request(*call, content=body, headers={"content-type": "application/json"})
+
+    deepest, too_deep, deeper = [await sent(levels) for levels in (64, 65, 255)]
+
+    assert deepest.status_code == 200
+    for refused in (too_deep, deeper):
+        assert code_of(refused, 422) == "validation"
+        assert refused.json()["errors"][0]["code"] == "json_too_deep"
+
+
 async def test_a_key_that_is_there_twice_is_named(edge: AsyncClient) -> None:
     [error] = (await post(edge, b'{"seat": "A1", "seat": "A2"}')).json()["errors"]
 

@@ -87,6 +87,7 @@ def test_a_flaw_in_our_json_is_named_by_its_line() -> None:
         ('"row": "A", ', "", "line 7: layout.sections.0.rows.0.row: Field required"),
         ('"row": "A", ', '"row": "A" ', "line 7: This is not valid JSON"),
         ('"row": "A", ', '"row": "A", "row": "B", ', "row: This member is there more than once."),
+        ('"seats": 3', '"seats": ' + "[" * 60 + "]" * 60, "The JSON is nested more than 64 levels deep."),
     ],
 )  # fmt: skip
 def test_a_mistake_in_our_json_is_named_by_its_line(before: str, after: str, complaint: str) -> None:

@@ -194,6 +194,8 @@ async def opened(
     number = next(_numbers)
     buyers = {each.id: Person(each.id + 1000 * number) for each in BUYERS}
     group = frozenset(each.id for each in buyers.values())
+    if not one_email:
+        await database.execute("INSERT INTO users (id) SELECT unnest($1::bigint[])", list(group))
     if one_email:
         await database.execute(_GUESTS, list(group), f"guest{number}@example.org")
     row = await database.fetchrow(_SCREENING, *limits)
@@ -227,7 +229,7 @@ def decided(screening_state: ScreeningState, command: Command, now: datetime) ->
         decision = decide(screening_state, command, now)
     except Refusal as refusal:
         return refusal
-    screening_state.apply(decision)
+    screening_state.apply(decision, now)
     return answer(decision.outcome, screening_state, _asker_of(command), now)
 
 

@@ -147,7 +147,7 @@ class Books:
                 continue
             asker = command.buyer.id if isinstance(command, Hold | Toggle | Book) else None
             ledger.enter(decision, self.now, asker, "a request")
-            self.model.apply(decision)
+            self.model.apply(decision, self.now)
         writes = Writes(self.now)
         ledger.write_to(writes)
         assert bool(writes) == ledger.has_changed

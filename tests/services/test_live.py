@@ -11,7 +11,8 @@ import orjson
 import pytest
 from httpx import AsyncClient
 
-from app.db.seat_maps.seat_events import SeatChange
+from app.db.seat_maps import seat_events
+from app.db.seat_maps.seat_events import Changes, SeatChange
 from app.domain.refusals import Busy, NotFound, RateLimited
 from app.resources import Resources
 from app.services.live import broadcast as broadcasts
@@ -301,6 +302,44 @@ async def test_what_is_in_memory_is_not_read_again(live: Live, feed: Deaf, monke
         await broadcast.join(late, 1)
 
         assert (await late.next())["version"] == 1
+
+
+async def test_who_missed_more_than_the_map_costs_reads_the_map(
+    live: Live, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seat_events, "MOST_AT_ONCE", 2)
+    buyer = await somebody(client)
+    for label in ("A1", "A2", "A3"):
+        await buyer.hold(label)
+
+    enough, too_much = Ear(), Ear()
+    async with watching(live, enough, since=1), watching(live, too_much, since=0):
+        missed = await enough.next()
+        assert (missed["version"], [each["label"] for each in missed["updates"]]) == (3, ["A2", "A3"])
+        assert await too_much.next() == {"type": "resync", "screening_id": 1, "version": 3, "reason": "too_old"}
+
+
+async def test_who_comes_back_together_is_read_for_once(
+    live: Live, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buyer = await somebody(client)
+    await buyer.hold("A1")
+    reads: list[int] = []
+    ears = [Ear() for _ in range(10)]
+    async with watching(live, Ear()) as broadcast:
+        read = broadcast._read_since
+
+        async def counted(version: int) -> Changes | None:
+            reads.append(version)
+            return await read(version)
+
+        monkeypatch.setattr(broadcast, "_read_since", counted)
+        await asyncio.gather(*(broadcast.join(ear, 0) for ear in ears))
+
+    assert reads == [0, 0], "one for who came first, one for all the others"
+    for ear in ears:
+        assert (await ear.next())["type"] == "connection_confirmed"
+        assert [each["label"] for each in (await ear.next())["updates"]] == ["A1"]
 
 
 async def test_memory_is_bounded_and_what_is_older_is_read(

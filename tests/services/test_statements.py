@@ -43,7 +43,7 @@ def seat_of(user_id: int) -> SeatNames:
 
 
 def holding(user_id: int) -> Hold:
-    return Hold(Person(user_id), seat_of(user_id), uuid_utils.uuid7())
+    return Hold(Person(1 + user_id), seat_of(user_id), uuid_utils.uuid7())
 
 
 @contextmanager
@@ -151,7 +151,7 @@ async def test_taking_over_holds_that_ran_out(box_office: BoxOffice, database: C
         await database.execute(f"UPDATE {table} SET expires_at = clock_timestamp()")  # noqa: S608 - our own names
 
     with statements(box_office) as said:
-        await ask(box_office, *(Hold(Person(1000 + each), seat_of(each), uuid_utils.uuid7()) for each in range(size)))
+        await ask(box_office, *(Hold(Person(500 + each), seat_of(each), uuid_utils.uuid7()) for each in range(size)))
 
     assert said == [READ, READ, WRITE]
 

@@ -17,13 +17,17 @@ from app.db.box_office.rows_read import (
     FACTS,
     ClaimRow,
     FoundBooking,
+    FoundHeldFrom,
     FoundReservation,
     KeyRow,
+    LapseRow,
     ScreeningRow,
     claim_row,
     found_booking,
+    found_held_from,
     found_reservation,
     key_row,
+    lapse_row,
     screening_row,
 )
 from app.db.connections import OfficeConnection
@@ -52,6 +56,18 @@ _CLAIMS: Final = f"""
                            AND i.seat_id = s.seat_id OFFSET 0) c
                   WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL)
 """  # noqa: S608 - our own names
+
+# One buyer's newest reservations, so many at most: whoever makes more of them within a hold time keeps nothing by it.
+_LAPSES_AT_MOST: Final = 200
+
+# When a seat of reservation r ceased, or will cease, to be held by it. A reservation's last version is that of the
+# change that ended it; the events may be forgotten by then.
+_ENDED: Final = """
+           coalesce(s.released_at, CASE WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+                    SELECT e.at FROM seat_events e
+                     WHERE e.screening_id = r.screening_id AND e.version = r.version LIMIT 1))
+                                        ELSE r.expires_at END)
+"""
 
 # What may be read, by the member of Wanted that names it. OFFSET 0 keeps each look-up an index probe.
 _PARTS: Final = {
@@ -85,6 +101,24 @@ SELECT ROW(ROW({reservation}), {claims})
   FROM unnest({0}::int[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL (
        SELECT * FROM reservations i WHERE i.user_id = w.user_id AND i.id > {lately}
           AND i.screening_id = w.screening_id AND i.status = 'expired' OFFSET 0) r""",
+    # The order leaves it no other index than that of the user.
+    "lapses": """
+SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, {ended})
+  FROM (SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
+          FROM unnest({0}::int[], {1}::bigint[], {2}::int[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2) w,
+       LATERAL (
+       SELECT * FROM (SELECT * FROM reservations i WHERE i.user_id = w.user_id AND i.id > {lately}
+                       ORDER BY i.id DESC OFFSET 0) i
+        WHERE i.screening_id = w.screening_id LIMIT {lapses_at_most}) r, LATERAL (
+       SELECT * FROM reservation_seats i WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id
+          AND i.seat_id = ANY(w.seat_ids) OFFSET 0) s""",
+    "held_from": """
+SELECT ROW(a.address_key, a.network_key, ROW({reservation}), {claims})
+  FROM unnest({0}::int[], {1}::bytea[]) AS w(screening_id, network_key), LATERAL (
+       SELECT * FROM anonymous_holds i WHERE i.screening_id = w.screening_id AND i.network_key = w.network_key
+       OFFSET 0) a, LATERAL (
+       SELECT * FROM reservations i WHERE i.screening_id = a.screening_id AND i.id = a.reservation_id
+          AND i.status IN ('held', 'paying') OFFSET 0) r""",
     "later_reservations": """
 SELECT ROW(ROW({reservation}), ARRAY(SELECT ROW() WHERE false))
   FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id)
@@ -113,6 +147,8 @@ _NAMED: Final = {
     "facts": FACTS,
     "lately": _LATELY,
     "claims": _CLAIMS,
+    "ended": _ENDED,
+    "lapses_at_most": str(_LAPSES_AT_MOST),
 }
 _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "keys": key_row,
@@ -121,6 +157,8 @@ _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "reservations": found_reservation,
     "bookings": found_booking,
     "run_out": found_reservation,
+    "lapses": lapse_row,
+    "held_from": found_held_from,
     "later_reservations": found_reservation,
     "later_bookings": found_booking,
     "screenings": screening_row,
@@ -147,13 +185,17 @@ class Wanted:
     bookings: set[tuple[int, UUID]] = field(default_factory=set)
     run_out: set[tuple[int, int]] = field(default_factory=set)
     """Users whose expired holds are read, as far as they may be taken again."""
+    lapses: set[tuple[int, int, int]] = field(default_factory=set)
+    """Screening, user and seat: whether they held that seat before is read."""
+    held_from: set[tuple[int, bytes]] = field(default_factory=set)
+    """Networks: what is held from there by callers without an account is read."""
     late: set[tuple[int, UUID]] = field(default_factory=set)
     """Holds that are to be taken again: what their owners held or booked since is read."""
 
     def __bool__(self) -> bool:
         return any(self.by_kind().values())
 
-    def by_kind(self) -> dict[str, set[tuple[Any, Any]]]:
+    def by_kind(self) -> dict[str, set[Any]]:
         """What is named, under the names of `_PARTS`."""
         return {
             "keys": self.keys,
@@ -162,6 +204,8 @@ class Wanted:
             "reservations": self.reservations,
             "bookings": self.bookings,
             "run_out": self.run_out,
+            "lapses": self.lapses,
+            "held_from": self.held_from,
             "later_reservations": self.late,
             "later_bookings": self.late,
         }
@@ -178,6 +222,8 @@ class Found:
     reservations: list[FoundReservation] = field(default_factory=list)
     bookings: list[FoundBooking] = field(default_factory=list)
     run_out: list[FoundReservation] = field(default_factory=list)
+    lapses: list[LapseRow] = field(default_factory=list)
+    held_from: list[FoundHeldFrom] = field(default_factory=list)
     later_reservations: list[FoundReservation] = field(default_factory=list)
     later_bookings: list[FoundBooking] = field(default_factory=list)
     screenings: list[ScreeningRow] = field(default_factory=list)
@@ -205,24 +251,25 @@ async def lock(connection: OfficeConnection, screening_ids: Sequence[int]) -> li
 
 async def read(connection: OfficeConnection, wanted: Wanted, screening_ids: Sequence[int] = ()) -> Found:
     """The clock, the rows that a batch names, and those of these screenings that exist."""
-    named = {kind: _parted(pairs) for kind, pairs in wanted.by_kind().items() if pairs}
+    named = {kind: _parted(named) for kind, named in wanted.by_kind().items() if named}
     if screening_ids:
         named["screenings"] = (screening_ids,)
-    record = await connection.fetchrow(_reading(tuple(named)), *chain.from_iterable(named.values()))
+    kinds = tuple((kind, len(parameters)) for kind, parameters in named.items())
+    record = await connection.fetchrow(_reading(kinds), *chain.from_iterable(named.values()))
     assert record is not None  # noqa: S101 (a SELECT without FROM gives one row)
     return Found(record["now"], **{kind: list(map(_MAKERS[kind], record[kind])) for kind in named})
 
 
 @cache
-def _reading(kinds: tuple[str, ...]) -> str:
-    """One statement that reads just these parts: what nobody names costs nothing.
+def _reading(kinds: tuple[tuple[str, int], ...]) -> str:
+    """One statement that reads just these parts, each with so many parameters: what nobody names costs nothing.
 
     All of one moment. The time is asked for here, after the wait for a lock: now() stopped at BEGIN.
     """
     numbers = count(1)
     parts = []
-    for kind in kinds:
-        parameters = [f"${next(numbers)}" for _ in range(1 if kind == "screenings" else 2)]
+    for kind, width in kinds:
+        parameters = [f"${next(numbers)}" for _ in range(width)]
         parts.append(f"ARRAY({_PARTS[kind].format(*parameters, **_NAMED)}) AS {kind}")
     return f"SELECT {', '.join(('clock_timestamp() AS now', *parts))}"
 
@@ -241,5 +288,5 @@ async def written(connection: OfficeConnection, proofs: Sequence[Proof]) -> dict
     return {row["screening_id"]: row["shift"] for row in await connection.fetch(_WRITTEN, *named)}
 
 
-def _parted(pairs: set[tuple[Any, Any]]) -> tuple[Sequence[Any], ...]:
-    return [first for first, _ in pairs], [second for _, second in pairs]
+def _parted(named: set[tuple[Any, ...]]) -> tuple[Sequence[Any], ...]:
+    return tuple(list(column) for column in zip(*named, strict=True))

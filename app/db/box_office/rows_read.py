@@ -69,11 +69,29 @@ class ClaimRow(NamedTuple):
     reason: str | None
 
 
+class LapseRow(NamedTuple):
+    """A seat that a user held: when that began, counted from the first of a chain, and when it ended or will."""
+
+    screening_id: int
+    user_id: int
+    seat_id: int
+    first_held_at: datetime
+    ended_at: datetime
+
+
 class FoundReservation(NamedTuple):
     """A reservation, and the claims of the seats that it still names, whoever has them now."""
 
     reservation: ReservationRow
     claims: Sequence[ClaimRow]
+
+
+class FoundHeldFrom(NamedTuple):
+    """From where a reservation is held, and the reservation."""
+
+    address: bytes
+    network: bytes
+    found: FoundReservation
 
 
 class FoundBooking(NamedTuple):
@@ -92,6 +110,7 @@ def claim_of(row: ClaimRow) -> Claim:
 _facts = maker(ScreeningFacts)
 key_row = maker(KeyRow)
 claim_row = maker(ClaimRow)
+lapse_row = maker(LapseRow)
 
 
 def screening_row(row: Iterable[Any]) -> ScreeningRow:
@@ -104,6 +123,12 @@ def found_reservation(row: Iterable[Any]) -> FoundReservation:
     """From a ROW of the reservation's columns, and an ARRAY of claims."""
     reservation, claims = row
     return FoundReservation(reservation_row(reservation), list(map(claim_row, claims)))
+
+
+def found_held_from(row: Iterable[Any]) -> FoundHeldFrom:
+    """From a ROW of both hashes, the reservation's columns in a ROW, and an ARRAY of claims."""
+    address, network, reservation, claims = row
+    return FoundHeldFrom(address, network, found_reservation((reservation, claims)))
 
 
 def found_booking(row: Iterable[Any]) -> FoundBooking:

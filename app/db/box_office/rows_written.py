@@ -110,6 +110,12 @@ class ReservationChanged(TypedDict):
     ordinal: Ordinal
 
 
+class ReservationBackdated(ReservationChanged):
+    """The same of one whose cap counts from an earlier moment: a seat joined it that its buyer had before."""
+
+    first_held_at: Moment
+
+
 class ReservationSeat(TypedDict):
     """A seat of a reservation, or one that it had until it was released."""
 
@@ -123,9 +129,29 @@ class ReservationSeat(TypedDict):
 
 RESERVATIONS_MADE = insert("reservations_made", "reservations", ReservationMade, created_at=NOW)
 RESERVATIONS_CHANGED = change("reservations_changed", "reservations", ReservationChanged, "screening_id", "id")
+RESERVATIONS_BACKDATED = change("reservations_backdated", "reservations", ReservationBackdated, "screening_id", "id")
 RESERVATION_SEATS_MADE = insert("reservation_seats_made", "reservation_seats", ReservationSeat)
 RESERVATION_SEATS_CHANGED = change(
     "reservation_seats_changed", "reservation_seats", ReservationSeat, "screening_id", "reservation_id", "seat_id"
+)
+
+
+class HeldFromThere(TypedDict):
+    """From where a reservation was made or taken again, by somebody without an account."""
+
+    screening_id: Int
+    reservation_id: Uuid
+    address_key: Bytes
+    network_key: Bytes
+
+
+HELD_FROM = part(
+    "held_from",
+    HeldFromThere,
+    "INSERT INTO anonymous_holds (screening_id, reservation_id, address_key, network_key)"
+    " SELECT w.screening_id, w.reservation_id, decode(w.address_key, 'hex'), decode(w.network_key, 'hex') FROM {rows}"
+    " ON CONFLICT (screening_id, reservation_id)"
+    " DO UPDATE SET address_key = excluded.address_key, network_key = excluded.network_key",
 )
 
 

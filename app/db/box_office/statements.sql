@@ -20,13 +20,46 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
+        SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT e.at
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
+        )) ELSE r.expires_at END))
+        FROM (
+            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($3::int[], $4::bigint[], $5::int[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+        ) w,
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                OFFSET 0
+            ) s
+    ) AS lapses,
+    ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
             s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($3::int[])
+        WHERE s.id = ANY($6::int[])
         ORDER BY s.id
     ) AS screenings;
 
@@ -105,13 +138,46 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
+        SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT e.at
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
+        )) ELSE r.expires_at END))
+        FROM (
+            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($5::int[], $6::bigint[], $7::int[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+        ) w,
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                OFFSET 0
+            ) s
+    ) AS lapses,
+    ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
             s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($5::int[])
+        WHERE s.id = ANY($8::int[])
         ORDER BY s.id
     ) AS screenings;
 
@@ -344,13 +410,46 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS users,
     ARRAY(
+        SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT e.at
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
+        )) ELSE r.expires_at END))
+        FROM (
+            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($5::int[], $6::bigint[], $7::int[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+        ) w,
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                OFFSET 0
+            ) s
+    ) AS lapses,
+    ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
             s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($5::int[])
+        WHERE s.id = ANY($8::int[])
         ORDER BY s.id
     ) AS screenings;
 
@@ -597,7 +696,29 @@ FROM shifts;
 
 -- === block ===
 
--- reads, as in "hold"
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)
+        FROM unnest($1::int[], $2::int[]) AS w(screening_id, seat_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
+                OFFSET 0
+            ) c
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
+            s.version)
+        FROM screenings s
+        JOIN theaters t ON t.id = s.theater_id
+        WHERE s.id = ANY($3::int[])
+        ORDER BY s.id
+    ) AS screenings;
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -635,7 +756,7 @@ FROM shifts;
 
 -- === unblock ===
 
--- reads, as in "hold"
+-- reads, as in "block"
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -882,7 +1003,7 @@ FROM shifts;
 
 -- === book: seats that nobody holds ===
 
--- reads, as in "hold"
+-- reads, as in "block"
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -940,7 +1061,7 @@ FROM shifts;
 
 -- === hold, without a token ===
 
--- reads, as in "hold"
+-- reads, as in "block"
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
@@ -1021,7 +1142,40 @@ SELECT clock_timestamp() AS now,
                 WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
                 OFFSET 0
             ) c
-    ) AS seats;
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT e.at
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
+        )) ELSE r.expires_at END))
+        FROM (
+            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($3::int[], $4::bigint[], $5::int[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+        ) w,
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                OFFSET 0
+            ) s
+    ) AS lapses;
 
 -- writes, as in "hold"
 

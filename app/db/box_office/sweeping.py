@@ -34,6 +34,17 @@ DELETE FROM seat_events WHERE ctid = ANY(ARRAY(
 """)
 
 
+_FORGET_ADDRESSES = text("""
+DELETE FROM anonymous_holds a USING reservations r
+ WHERE r.screening_id = a.screening_id AND r.id = a.reservation_id AND r.status NOT IN ('held', 'paying')
+""")
+
+
+async def forget_addresses(connection: AsyncConnection) -> None:
+    """Delete from where holds were made that have ended."""
+    await connection.execute(_FORGET_ADDRESSES)
+
+
 async def run_out(connection: AsyncConnection, at_most: int) -> list[tuple[int, UUID]]:
     """Screening and id of at most `at_most` holds that have run out and are not expired yet, the oldest end first."""
     return [(screening_id, each) for screening_id, each in await connection.execute(_RUN_OUT, {"at_most": at_most})]

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.people import emails
+from app.db.people.user_ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,12 @@ class RecentBooking:
     timezone: str
 
 
-_INSERT_GUEST = text("INSERT INTO users (email, is_guest) VALUES (:email, true) RETURNING id")
+_INSERT_GUEST = text("INSERT INTO users (id, email, is_guest) VALUES (:id, :email, true)")
+
+# Again, when the first answer was lost.
+_INSERT_GUESTS = text(
+    "INSERT INTO users (id, is_guest) SELECT unnest(CAST(:ids AS bigint[])), true ON CONFLICT DO NOTHING"
+)
 
 # Together with their email: see emails.change.
 _FORGET_GUEST = text("""
@@ -42,8 +48,6 @@ _FORGET_GUEST = text("""
 """)
 
 _CHANGE_EMAIL = text("UPDATE users SET email = :email WHERE id = :id AND deleted_at IS NULL")
-
-_NEXT_IDS = text("SELECT nextval(pg_get_serial_sequence('users', 'id')) FROM generate_series(1, :count)")
 
 # A hold that ran out is none, swept or not.
 _ACCOUNT = text("""
@@ -67,19 +71,20 @@ _RECENT_BOOKINGS = text("""
 
 async def insert_guest(connection: AsyncConnection, email: str | None) -> int:
     """Create a guest, and return their id."""
-    user_id = int((await connection.execute(_INSERT_GUEST, {"email": email})).scalar_one())
+    user_id = new_id()
+    await connection.execute(_INSERT_GUEST, {"id": user_id, "email": email})
     await emails.change(connection, user_id, email)
     return user_id
+
+
+async def insert_guests(connection: AsyncConnection, user_ids: Collection[int]) -> None:
+    """Create guests without an email, as far as they are not there yet."""
+    await connection.execute(_INSERT_GUESTS, {"ids": list(user_ids)})
 
 
 async def forget_guest(connection: AsyncConnection, user_id: int) -> None:
     """Delete a guest who never had anything."""
     await connection.execute(_FORGET_GUEST, {"id": user_id})
-
-
-async def next_ids(connection: AsyncConnection, count: int) -> list[int]:
-    """So many ids that no user has, and that nobody else gets."""
-    return list(await connection.scalars(_NEXT_IDS, {"count": count}))
 
 
 async def change_email(connection: AsyncConnection, user_id: int, email: str) -> None:

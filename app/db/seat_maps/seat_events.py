@@ -41,15 +41,20 @@ _RAN_OUT = columns(
 seat_change = maker(SeatChange)
 
 # Of several changes of one seat the last one counts; a hold that ran out since reads available, swept or not. One
-# statement, so that the version and the events are of one moment.
+# statement, so that the version and the events are of one moment. The primary key gives the newest events in their
+# order, and only so many are ever looked at.
 _SINCE = text(f"""
-SELECT s.version, s.theater_id, s.layout_revision,
+WITH newest AS MATERIALIZED (
+     SELECT i.* FROM seat_events i WHERE i.screening_id = :screening_id AND i.version > :since
+      ORDER BY i.version DESC, i.seat_id DESC LIMIT :at_most + 1),
+counted AS MATERIALIZED (SELECT count(*) > :at_most AS too_many, min(version) AS earliest FROM newest)
+SELECT s.version, s.theater_id, s.layout_revision, c.too_many, c.earliest,
        (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,
        ARRAY(SELECT CASE WHEN e.expires_at <= clock_timestamp() THEN ROW({_RAN_OUT}) ELSE ROW({CHANGE}) END
-               FROM (SELECT DISTINCT ON (i.seat_id) i.* FROM seat_events i
-                      WHERE i.screening_id = s.id AND i.version > :since ORDER BY i.seat_id, i.version DESC) e
+               FROM (SELECT DISTINCT ON (n.seat_id) n.* FROM newest n
+                      WHERE NOT c.too_many ORDER BY n.seat_id, n.version DESC) e
               ORDER BY e.version, e.seat_id) AS events
-  FROM screenings s WHERE s.id = :screening_id
+  FROM screenings s, counted c WHERE s.id = :screening_id
 """)  # noqa: S608 - our own names
 
 # Version by version, for whoever passes each of them on.
@@ -67,12 +72,23 @@ SELECT s.id, s.version, s.theater_id, s.layout_revision, s.revision
   FROM screenings s WHERE s.id = ANY(CAST(:ids AS int[]))
 """)
 
+# Only seats that they ever held: whoever held none here is told so without a look at the events.
 _LOST = text("""
+WITH theirs AS MATERIALIZED (
+     SELECT DISTINCT h.seat_id FROM reservations r
+       JOIN reservation_seats h ON h.screening_id = r.screening_id AND h.reservation_id = r.id
+      WHERE r.user_id = :user_id AND r.screening_id = :screening_id),
+newest AS MATERIALIZED (
+     SELECT i.* FROM seat_events i WHERE i.screening_id = :screening_id AND EXISTS (SELECT FROM theirs)
+      ORDER BY i.version DESC, i.seat_id DESC LIMIT :at_most)
 SELECT e.seat_id
-  FROM (SELECT DISTINCT ON (i.seat_id) i.* FROM seat_events i
-         WHERE i.screening_id = :screening_id ORDER BY i.seat_id, i.version DESC) e
+  FROM (SELECT DISTINCT ON (n.seat_id) n.* FROM newest n
+         WHERE n.seat_id IN (SELECT seat_id FROM theirs) ORDER BY n.seat_id, n.version DESC) e
  WHERE e.previous_user_id = :user_id OR (e.user_id = :user_id AND e.expires_at <= clock_timestamp())
 """)
+
+MOST_AT_ONCE: Final = 5_000
+"""The most events that are looked at for one reader. Whoever missed more reads the map, which costs less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,32 +104,38 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed in a screening, up to `version`. `oldest` is the first version that is still known, if any is."""
+    """What changed in a screening, up to `version`. `oldest` is the first version that is still known, if any is.
+
+    `cut_at`: there were more changes than are read at once, so no events are here; after this version there are not.
+    """
 
     version: int
     theater_id: int
     layout_revision: int
     oldest: int | None
     events: tuple[SeatChange, ...]
+    cut_at: int | None = None
 
     @property
     def earliest(self) -> int:
-        """The earliest version after which everything is still known."""
-        return self.version if self.oldest is None else self.oldest - 1
+        """The earliest version after which everything is still known, and not too much to be read at once."""
+        known = self.version if self.oldest is None else self.oldest - 1
+        return known if self.cut_at is None else max(known, self.cut_at)
 
     def reach_back_to(self, version: int) -> bool:
-        """Is everything after this version still known?"""
+        """Is everything after this version still known, and here?"""
         return version >= min(self.earliest, self.version)
 
 
 async def since(connection: AsyncConnection, screening_id: int, version: int) -> Changes | None:
-    """Everything after a version; None: there is no such screening."""
-    given = {"screening_id": screening_id, "since": version}
+    """Everything after a version, unless that is more than MOST_AT_ONCE; None: there is no such screening."""
+    given = {"screening_id": screening_id, "since": version, "at_most": MOST_AT_ONCE}
     row = (await connection.execute(_SINCE, given)).one_or_none()
     if row is None:
         return None
     events = tuple(map(seat_change, row.events))
-    return Changes(row.version, row.theater_id, row.layout_revision, row.oldest, events)
+    cut_at = row.earliest if row.too_many else None
+    return Changes(row.version, row.theater_id, row.layout_revision, row.oldest, events, cut_at)
 
 
 async def after(
@@ -140,6 +162,6 @@ async def positions(connection: AsyncConnection, screening_ids: Sequence[int]) -
 
 
 async def lost_by(connection: AsyncConnection, screening_id: int, user_id: int) -> frozenset[int]:
-    """The seats whose last change took them from this user."""
-    given = {"screening_id": screening_id, "user_id": user_id}
+    """The seats whose last change took them from this user, as far as that is among the last MOST_AT_ONCE changes."""
+    given = {"screening_id": screening_id, "user_id": user_id, "at_most": MOST_AT_ONCE}
     return frozenset((await connection.execute(_LOST, given)).scalars())

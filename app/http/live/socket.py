@@ -11,7 +11,6 @@ from enum import IntEnum
 from typing import Any, Final, Protocol, cast
 from urllib.parse import parse_qsl, urlsplit
 
-import orjson
 from starlette.types import Receive, Scope, Send
 
 from app.domain.rates import Bucket
@@ -20,6 +19,8 @@ from app.http.client_address import address_of
 from app.http.credentials import Credential, bearer_token, credential
 from app.logs import request_id_of_this_task
 from app.resources import Resources
+from app.schemas.format import strict
+from app.schemas.format.faults import Malformed, UnsupportedMediaType
 from app.schemas.format.ids import LARGEST_BIGINT, LARGEST_INTEGER
 from app.schemas.live import PONG, misunderstood_json
 from app.services.live.broadcast import Broadcast
@@ -309,6 +310,6 @@ def _token_in(said: Any) -> bytes | None:
 
 def _parsed(text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return strict.parse(text.encode())
+    except (Malformed, UnsupportedMediaType, UnicodeEncodeError):
         return None

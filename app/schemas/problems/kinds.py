@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http.client import responses
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.schemas.format.moments import encoded
 
@@ -23,8 +23,6 @@ class Kind:
 
 class Problem(BaseModel):
     """What went wrong, for programs (`code`) and for people (`detail`). Many kinds have more members."""
-
-    model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["/problems/not-found"], description="A page that explains this kind of problem.")
     title: str = Field(examples=["Not found"])
@@ -243,7 +241,8 @@ KINDS: Mapping[str, Kind] = {
             "changes-gone",
             410,
             "The changes are no longer kept",
-            "`since` is older than `oldest`, the first version from which changes can be read.",
+            "`since` is older than `oldest`, the first version from which changes can be read. What happened before is "
+            "no longer kept, or it is so much that the map costs less.",
             "Read the whole map with GET /screenings/{id}/seats, and go on from its version.",
         ),
         Kind(
@@ -294,6 +293,13 @@ KINDS: Mapping[str, Kind] = {
             "Internal server error",
             "An unexpected error in Usher. It was logged with the request id.",
             "Try again. If it happens again, send the `request_id` to the operator.",
+        ),
+        Kind(
+            "not-implemented",
+            501,
+            "Not implemented",
+            "The body has a Transfer-Encoding that Usher does not know.",
+            "Send the body as it is, with Content-Length, or with Transfer-Encoding: chunked.",
         ),
         Kind(
             "busy",

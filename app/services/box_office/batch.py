@@ -41,7 +41,8 @@ claims where there are none, which the primary key sees to."""
 async def serve(connection: OfficeConnection, batch: list[Pending], opening: Opening, latecomers: Latecomers) -> Served:
     """Serve the batch in one transaction. Commands for the same screenings join it while it waits for locks.
 
-    Raises asyncpg's errors if nothing was committed, and CommitBroke if that is not known.
+    Raises asyncpg's errors if nothing was committed, and CommitBroke if that is not known; Overtaken, if somebody was
+    quicker all the same: what changes no seat (a natural repeat with a key, a replay) needs no lock.
     """
     await connection.execute("BEGIN")
     try:
@@ -50,6 +51,9 @@ async def serve(connection: OfficeConnection, batch: list[Pending], opening: Ope
         decided = _Decided(batch, books, await books.look(connection, batch))
         for writes in decided.writes().by_statement():
             await writing.write(connection, writes)
+    except asyncpg.UniqueViolationError as quicker:
+        await roll_back(connection)
+        raise Overtaken from quicker
     except BaseException:
         await roll_back(connection)
         raise

@@ -13,8 +13,9 @@ from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.rows_read import ClaimRow, claim_of
 from app.db.connections import OfficeConnection
 from app.db.reservations import reservation_of
+from app.domain.box_office.addresses import HeldFrom
 from app.domain.box_office.commands import Block, Confirm, Extend
-from app.domain.box_office.screening_state import Usage
+from app.domain.box_office.screening_state import Lapse, Usage
 from app.domain.box_office.taking import reservation_of as reservation_of_hold
 from app.domain.claims import ClaimStatus
 from app.domain.idempotency import Key
@@ -168,10 +169,18 @@ class Books:
             state = self.ledgers[reservation.screening_id].screening_state
             state.reservations[reservation.id] = reservation_of(reservation)
             self._take_in_claims(claims)
+        for address, network, (reservation, claims) in found.held_from:
+            state = self.ledgers[reservation.screening_id].screening_state
+            state.reservations[reservation.id] = reservation_of(reservation)
+            state.held_from[reservation.id] = HeldFrom(address, network)
+            self._take_in_claims(claims)
         for booking, claims in (*found.bookings, *found.later_bookings):
             state = self.ledgers[booking.screening_id].screening_state
             state.bookings[booking.id] = booking_of(booking)
             self._take_in_claims(claims)
+        for lapse in found.lapses:
+            lapses = self.ledgers[lapse.screening_id].screening_state.lapses
+            lapses.setdefault((lapse.user_id, lapse.seat_id), []).append(Lapse(lapse.first_held_at, lapse.ended_at))
         self._take_in_claims(found.seats)
         self._take_in_claims(found.users)
 

@@ -16,8 +16,8 @@ import asyncpg
 
 from app.db.connections import LOST, SATURATED, OfficeConnection
 from app.domain.box_office.commands import Command
-from app.domain.idempotency import Key
-from app.domain.refusals import Busy, KeyInUse
+from app.domain.idempotency import SAME_KEY_WAITS_SECONDS, Key
+from app.domain.refusals import Busy, KeyInUse, Unauthenticated
 from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
 from app.services.box_office.batch import serve, serve_unlocked
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 3
 LOCKS_FIRST: Final = 32
-SAME_KEY_WAITS_SECONDS: Final = 2.0
+_SOMEBODYS: Final = ("reservations_user_id_fkey", "bookings_user_id_fkey")
 
 Announce = Callable[[Mapping[int, int], Callable[[], None], Mapping[int, News]], None]
 """Announces new map versions and news, then calls back. Never blocks, never fails."""
@@ -122,11 +122,13 @@ class BoxOffice:
             self._queue.settle_all(batch, [Busy(reasons.STOPPING, outcome_unknown=True)] * len(batch))
             raise
         except Exception as failed:  # the write failed: served one by one, only the guilty command fails
-            if len(batch) == 1:
+            if len(batch) > 1:
+                await self._serve_apart(batch, by=id)
+            elif _is_of_nobody(failed):
+                self._queue.settle(batch[0], Unauthenticated(reasons.USER_GONE))
+            else:
                 log.exception("unhandled exception in a command", extra={"request_id": batch[0].request_id})
                 self._queue.settle(batch[0], failed)
-            else:
-                await self._serve_apart(batch, by=id)
         else:
             self._announce(served.map_versions, lambda: self._queue.settle_all(batch, served.answers), served.news)
 
@@ -142,11 +144,15 @@ class BoxOffice:
             await self._serve(self._queue.still_in_time(part), may_grow=False)
 
     async def _transact(self, batch: list[Pending], latecomers: Latecomers) -> Served:
-        """Serve in one transaction. Retries after a serialization failure or a deadlock, and after a lost connection.
+        """Serve in one transaction. Retries after a serialization failure or a deadlock, after a lost connection, and
+        when a rival was quicker.
 
         Raises Busy if PostgreSQL is not reachable or overloaded, or if it is unknown whether the transaction happened.
+        Raises Overtaken if something is in the way each time: that is a mistake of ours, because the next attempt sees
+        what rivals have written.
         """
         broke: CommitBroke | None = None
+        times_overtaken = 0
         for _ in range(ATTEMPTS):
             try:
                 connection = await self._connected()
@@ -156,6 +162,10 @@ class BoxOffice:
                 return await self._attempt(connection, batch, latecomers)
             except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
                 continue
+            except Overtaken:
+                times_overtaken += 1
+                if times_overtaken == ATTEMPTS:
+                    raise
             except CommitBroke as unknown:
                 broke = unknown
                 await self._hang_up()
@@ -195,6 +205,11 @@ class BoxOffice:
     async def _hang_up(self) -> None:
         self._connection = None
         await self._counter.aclose()
+
+
+def _is_of_nobody(failed: Exception) -> bool:
+    """Does the database say that somebody who takes seats does not exist? A restored backup may not know them."""
+    return isinstance(failed, asyncpg.ForeignKeyViolationError) and failed.constraint_name in _SOMEBODYS
 
 
 def _nobody(_: Collection[int]) -> list[Pending]:

@@ -20,7 +20,7 @@ async def import_layout(
         if theater_id is not None:
             layout = await organizing.rebuild(theater_id, file.layout, by=None)
             return theater_id, len(layout.seats)
-        theater = await organizing.open_theater(_new_theater(file, name, timezone), by=None)
+        theater = await organizing.import_theater(_new_theater(file, name, timezone))
         return theater.id, theater.seat_count
     except Flawed as flawed:
         raise file.wrong(flawed.errors) from None

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db import layouts, planning, theaters
+from app.db import layouts, planning, screenings, theaters
+from app.db.box_office.idempotency_keys import StoredAnswer
 from app.db.screenings import Defaults
 from app.db.seat_maps import occupancy
 from app.db.theaters import LockedTheater
 from app.domain.catalogue import ListedScreening, Theater
+from app.domain.idempotency import Key
 from app.domain.layouts import LayoutRefused, SeatDraft, SectionPlan, categories_of, draw, lay_out
 from app.domain.people import Person
 from app.domain.planning import PlannedScreening, ScreeningPlan, must_have_prices
@@ -23,9 +25,10 @@ from app.domain.rebuilding import must_leave_alone, rebuild
 from app.domain.refusals import Flaw, NotFound, PreconditionFailed, TheaterInUse
 from app.domain.seats import Layout
 from app.schemas.layouts import LayoutIn
-from app.schemas.screenings import ScreeningIn, ScreeningPatch
-from app.schemas.theaters import TheaterIn, TheaterPatch
+from app.schemas.screenings import ScreeningIn, ScreeningPatch, screening_json
+from app.schemas.theaters import TheaterIn, TheaterPatch, theater_json
 from app.services.house.catalogue import CANDIDATES, Catalogue
+from app.services.house.creating import Created, once
 from app.services.seat_maps.announcer import Announcer
 
 log = logging.getLogger(__name__)
@@ -43,15 +46,26 @@ class Organizing:
         self._announcer = announcer
         self._defaults = defaults
 
-    async def open_theater(self, wanted: TheaterIn, by: Person | None) -> Theater:
-        """A new theater, with its seats if there is a layout. Raises LayoutRefused."""
-        drafts = [] if wanted.layout is None else await _seats_of(lay_out, wanted.layout, within="layout")
+    async def open_theater(self, wanted: TheaterIn, by: Person, key: Key | None) -> Created:
+        """A new theater, with its seats if there is a layout; once for each key.
+
+        Raises LayoutRefused, and KeyReused and KeyInUse as `once` does.
+        """
+        drafts = await _drafts_of(wanted)
+
+        async def create(connection: AsyncConnection) -> StoredAnswer:
+            theater = await _add_theater(connection, wanted, drafts)
+            return StoredAnswer(theater_json(theater), f"/api/v1/theaters/{theater.id}")
+
+        return _noted(await once(self._engine, key, create), by)
+
+    async def import_theater(self, wanted: TheaterIn) -> Theater:
+        """The same for the command line. Raises LayoutRefused."""
+        drafts = await _drafts_of(wanted)
         async with self._engine.begin() as connection:
-            theater_id = await theaters.add(connection, wanted.name, wanted.timezone)
-            if drafts:
-                await layouts.add(connection, theater_id, drafts)
-        _note(f"theater {theater_id} was created", by)
-        return await self._catalogue.theater(theater_id)
+            theater = await _add_theater(connection, wanted, drafts)
+        _note(f"theater {theater.id} was created", None)
+        return theater
 
     async def change_theater(
         self, theater_id: int, edit: TheaterPatch, by: Person | None, revision: int | None = None
@@ -115,15 +129,22 @@ class Organizing:
         _note(f"the layout of theater {theater_id} was changed", by)
         return await self._catalogue.layout(theater_id)
 
-    async def put_on(self, theater_id: int, wanted: ScreeningIn, by: Person | None) -> ListedScreening:
-        """Create a screening. Raises NotFound, and Flawed as `ScreeningPlan.must_make_sense` does."""
+    async def put_on(self, theater_id: int, wanted: ScreeningIn, by: Person, key: Key | None) -> Created:
+        """Create a screening; once for each key.
+
+        Raises NotFound, Flawed as `ScreeningPlan.must_make_sense` does, and KeyReused and KeyInUse as `once` does.
+        """
         plan = wanted.plan()
-        async with self._engine.begin() as connection:
+
+        async def create(connection: AsyncConnection) -> StoredAnswer:
             await _locked(connection, theater_id)
             plan.must_make_sense(await layouts.categories(connection, theater_id), self._defaults.hold_seconds)
             screening_id = await planning.add(connection, theater_id, plan)
-        _note(f"screening {screening_id} was created", by)
-        return await self._catalogue.screening(screening_id)
+            listed = await screenings.one(connection, screening_id, self._defaults)
+            assert listed is not None  # noqa: S101 (it was added in this transaction)
+            return StoredAnswer(screening_json(listed), f"/api/v1/screenings/{screening_id}")
+
+        return _noted(await once(self._engine, key, create), by)
 
     async def change_screening(
         self, screening_id: int, edit: ScreeningPatch, by: Person | None, revision: int | None = None
@@ -154,6 +175,20 @@ class Organizing:
         await self._announcer.tell(map_versions)
         _note(f"screening {screening_id} was changed", by)
         return await self._catalogue.screening(screening_id)
+
+
+async def _drafts_of(wanted: TheaterIn) -> Sequence[SeatDraft]:
+    """The seats of a new theater; none without a layout. Raises LayoutRefused."""
+    return [] if wanted.layout is None else await _seats_of(lay_out, wanted.layout, within="layout")
+
+
+async def _add_theater(connection: AsyncConnection, wanted: TheaterIn, drafts: Sequence[SeatDraft]) -> Theater:
+    theater_id = await theaters.add(connection, wanted.name, wanted.timezone)
+    if drafts:
+        await layouts.add(connection, theater_id, drafts)
+    theater = await theaters.one(connection, theater_id)
+    assert theater is not None  # noqa: S101 (it was added in this transaction)
+    return theater
 
 
 async def _seats_of(
@@ -201,6 +236,13 @@ def _must_be(expected: int | None, present: int) -> None:
     """Raises PreconditionFailed if a revision is expected and it is not the current one."""
     if expected is not None and expected != present:
         raise PreconditionFailed(present)
+
+
+def _noted(created: Created, by: Person) -> Created:
+    """The same, noted in the log if it is new."""
+    if not created.replayed:
+        _note(f"{created.location} was created", by)
+    return created
 
 
 def _note(what: str, by: Person | None) -> None:

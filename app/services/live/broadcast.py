@@ -21,6 +21,7 @@ from app.services.layouts import Layouts
 from app.services.live.listeners import Listener
 from app.services.live.telling import Telling, confirmation, resync, updates_for
 from app.services.news import News, Update, merged
+from app.services.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Broadcast:
         self._may_have_missed = False
         self._woken = asyncio.Event()
         self._reading = asyncio.Lock()
+        self._missed: SingleFlight[int, seat_events.Changes | None] = SingleFlight(lambda at: self._read_since(at))
 
     def hear(self, news: News) -> None:
         """Take news of a commit."""
@@ -94,7 +96,7 @@ class Broadcast:
         missed: dict[int, Update] = {}
         is_too_old = False
         while not is_too_old and (at < self._floor or (at > self._known and not is_of_ours)):
-            changes = await self._read_since(at)
+            changes = await self._missed.ask(at)
             if changes is None or changes.version < at or not changes.reach_back_to(at):
                 is_too_old = True
             else:
@@ -160,7 +162,9 @@ class Broadcast:
             self._take(*found)
 
     async def _read_since(self, version: int) -> "seat_events.Changes | None":
-        """The changes for a newcomer; one query at a time, so that buyers and readers are not kept from PostgreSQL."""
+        """The changes for newcomers who know the same version; one query at a time, so that buyers and readers are not
+        kept from PostgreSQL.
+        """
         async with self._reading, self._engine.connect() as connection:
             return await seat_events.since(connection, self.screening_id, version)
 

@@ -9,6 +9,7 @@ from app.db import screenings, theaters
 from app.db.people import emails, users
 from app.db.people.users import Account
 from app.db.screenings import Defaults
+from app.domain.box_office.addresses import Address
 from app.domain.box_office.limits import made_today
 from app.domain.people import Person, Role
 from app.domain.refusals import Forbidden, NotFound, Unauthenticated
@@ -21,19 +22,27 @@ from app.services.people.sessions import Sessions, Welcome
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Who takes seats. `person` None: a caller without a token, who becomes a guest with their first seat."""
+    """Who takes seats. `person` None: a caller without a token, who becomes a guest with their first seat.
+
+    `address`: from where a caller without an account asks, if that is limited.
+    """
 
     person: Person | None = None
+    address: Address | None = None
 
 
 class People:
     """One per process. Opens its own transactions."""
 
-    def __init__(self, engine: AsyncEngine, sessions: Sessions, defaults: Defaults) -> None:
+    def __init__(
+        self, engine: AsyncEngine, sessions: Sessions, defaults: Defaults, *, guests_first: bool = False
+    ) -> None:
+        """`guests_first`: guests are written before what they take, in a transaction of their own."""
         self._engine = engine
         self._defaults = defaults
         self._sessions = sessions
         self._guests = Guests(engine)
+        self._guests_first = guests_first
 
     async def new_guest(self, email: str | None = None) -> Welcome:
         """Create a guest with a session. It has no access to what an earlier guest with the same email has."""
@@ -42,8 +51,13 @@ class People:
             return await self._sessions.open(connection, Person(user_id, is_guest=True), era=0)
 
     async def guest_for(self, buyer: Buyer) -> Person:
-        """The buyer, or a new guest, for a call that takes seats. The guest is written down with what they take."""
-        return buyer.person or await self._guests.newcomer()
+        """The buyer, or a new guest, for a call that takes seats. The guest is written down with what they take.
+
+        Or before: then whoever gets nothing must be forgotten. Raises what PostgreSQL raises.
+        """
+        if buyer.person is not None:
+            return buyer.person
+        return await self._guests.written() if self._guests_first else self._guests.newcomer()
 
     async def guest_with(self, email: str) -> Person:
         """A new guest with an email, written down at once: limits have to find them by it."""
