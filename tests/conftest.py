@@ -267,6 +267,7 @@ def _settings(place: Place, database: str, **changes: Any) -> Settings:
             "postgresql_connect_seconds": 15,
             "redis_timeout_seconds": 5,
             "lock_timeout_ms": 20_000,
+            "statement_timeout_ms": 30_000,
             **changes,
         }
     )

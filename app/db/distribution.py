@@ -35,8 +35,17 @@ DISTRIBUTED: Final = (
 SETTINGS: Final = {"citus.override_table_visibility": "off", "citus.multi_shard_modify_mode": "sequential"}
 """What each connection of the service needs."""
 
-NUMBERED: Final = tuple(table.name for table in schema.metadata.sorted_tables if table.autoincrement_column is not None)
-"""Tables that number their rows."""
+NUMBERED: Final = tuple(
+    table.name
+    for table in schema.metadata.sorted_tables
+    if table.autoincrement_column is not None and table is not schema.users
+)
+"""Tables that number their rows. The ids of users are drawn."""
+
+LOCAL_KEYS: Final = {"reservations": "reservations_user_id_fkey", "bookings": "bookings_user_id_fkey"}
+"""Foreign keys of distributed tables to one that is whole on the coordinator: Citus has none. There guests are written,
+durably, before they take anything.
+"""
 
 
 class NoCluster(Exception):
@@ -146,6 +155,11 @@ STEPS: Final = (
     (
         "Else: cannot modify table ... because there was a parallel operation on a distributed table.",
         ("SET LOCAL citus.multi_shard_modify_mode = 'sequential'",),
+    ),
+    (
+        """Whoever holds exists: a node cannot ask the coordinator. There guests are written, durably, before they take
+        anything (BATCH_PER_SCREENING).""",
+        tuple(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {key}" for table, key in LOCAL_KEYS.items()),
     ),
     ("What belongs to a screening is on the node of its state.", tuple(map(_distribute, DISTRIBUTED))),
     (

@@ -21,6 +21,7 @@ ALL_NODES: Final = {
     "app/db/people/joining.py screenings_of": "a guest signs in: in which screenings do they have anything?",
     "app/db/planning.py in_use": "an organizer takes seats out of a layout: in which screenings are they sold?",
     "app/db/reservations.py one": "somebody reads one of their holds by its id alone",
+    "app/db/reservations.py with_seat": "somebody confirms a seat and does not say in which screening",
     "app/db/reservations.py newest": "a list of somebody's or everybody's holds, by pages",
     "app/db/reservations.py screening_of": "a call has only the id of a reservation, and another process made it",
     "app/db/reservations.py screenings_with_holds": "somebody signs out or leaves: what they hold is released",

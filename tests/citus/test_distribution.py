@@ -138,17 +138,30 @@ def test_the_script_is_printed_without_a_database(capsys: pytest.CaptureFixture[
 async def test_a_table_that_would_give_out_an_id_again_is_found_and_moved_on(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         assert await distribution.behind(connection) == ()
-        await connection.execute(text("INSERT INTO users (id, is_guest) OVERRIDING SYSTEM VALUE VALUES (7, true)"))
+        await connection.execute(
+            text("INSERT INTO theaters (id, name, timezone) OVERRIDING SYSTEM VALUE VALUES (7, 'Lyceum', 'UTC')")
+        )
         found = await distribution.behind(connection)
 
         for statement in distribution.STEPS[-1][1]:
             await connection.exec_driver_sql(statement)
-        assert found == ("users",)
+        assert found == ("theaters",)
         assert await distribution.behind(connection) == ()
-        assert await connection.scalar(text("SELECT nextval(pg_get_serial_sequence('users', 'id'))")) == 8
+        assert await connection.scalar(text("SELECT nextval(pg_get_serial_sequence('theaters', 'id'))")) == 8
 
 
 async def test_without_citus_nothing_can_be_looked_into(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         with pytest.raises(NoCluster, match="CREATE EXTENSION citus"):
             await distribution.look(connection)
+
+
+def test_a_foreign_key_that_leaves_the_node_is_dropped() -> None:
+    leaving = {
+        (table, key.name)
+        for table in distribution.DISTRIBUTED
+        for key in schema.metadata.tables[table].foreign_key_constraints
+        if key.referred_table.name not in distribution.DISTRIBUTED
+    }
+
+    assert leaving == set(distribution.LOCAL_KEYS.items())
