@@ -110,7 +110,7 @@ def _origin(text: str) -> str:
 
 
 def _ancestor(text: str) -> str:
-    if text != "'self'" and not re.fullmatch(r"https?://(\*\.)?[A-Za-z0-9.\[\]:-]+", text):
+    if text != "'self'" and not re.fullmatch(r"https?://(\*\.)?[A-Za-z0-9.\[\]:-]+(:\*)?", text):
         raise ValueError("origins such as https://www.example.org, 'self', or 'none'")
     return text
 

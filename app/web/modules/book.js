@@ -178,7 +178,7 @@ class BookPage {
     });
     this.connection = el("span", { class: "live", testid: "connection" });
     this.free = el("p", { class: "sale", hidden: true });
-    this.place = el("div", { class: "place" }, this.map.element, this.list.element, this.notices.element);
+    this.place = el("div", { class: "place" }, this.free, this.map.element, this.list.element, this.notices.element);
     const when = el("p", { class: "muted" }, el("span", { class: "wide" }, moment(screening.starts_at, theater.timezone)), el("span", { class: "narrow" }, moment(screening.starts_at, theater.timezone, true)), ` · ${theater.name}`);
     const back = !isEmbedded && el("a", { class: "button button-quiet icon-button back narrow", href: link("/"), "aria-label": t("allScreenings") }, icon("back"));
     this.choosing = el(
@@ -188,7 +188,6 @@ class BookPage {
       this.chips.element,
       best && best.element,
       this.switch.element,
-      this.free,
       this.place,
       this.#sections(),
     );

@@ -141,7 +141,7 @@ function stageOf(focus, seats, box) {
   const width = Math.max(6, (box.right - box.left) * 0.54);
   const bar = (y, height) => ({ x: focus.x - width / 2, y: y - height / 2, width, height });
   if (focus.depth) return bar(focus.y, Math.min(4.8, focus.depth * 0.4));
-  if (focus.y < box.top + 0.01) return bar(Math.min(focus.y, box.top - 3), 1.8);
+  if (focus.y < box.top + 0.01) return { ...bar(Math.min(focus.y, box.top - 3.2), 1.8), isBefore: true };
   if (focus.y > box.bottom) return bar(Math.max(focus.y, box.bottom + 3), 1.8);
   const room = Math.min(...seats.map((seat) => Math.hypot(seat.x - focus.x, seat.y - focus.y)));
   const half = Math.max(0.6, Math.min(room * 0.6, 4));

@@ -12,7 +12,8 @@ import { NEAR, View } from "./view.js";
 
 const SECTIONS_FIRST = 3000;
 const NUMBERS_FROM = 22;
-const ROWS_FROM = 13;
+const ROWS_FROM = 16;
+const TEXT = 12.5;
 const MOUSE_FROM = 8;
 const TOUCH_FROM = 16;
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
@@ -22,6 +23,7 @@ export class SeatMap {
   #groups = new Map();
   #current = null;
   #byKeys = false;
+  frozen = 0;
 
   constructor(store, hall, { choose, leave }) {
     this.store = store;
@@ -108,8 +110,9 @@ export class SeatMap {
 
   #stage() {
     const { x, y, width, height } = this.house.stage;
-    const word = svg("text", { class: "centre-name", x: x + width / 2, y: y + height / 2, "dominant-baseline": "central", "font-size": Math.min(1.3, height * 0.55) }, t("stage"));
-    return [svg("rect", { class: "centre", x, y, width, height, rx: height / 2, "aria-hidden": "true" }), word];
+    this.stageWord = svg("text", { class: "centre-name", x: x + width / 2, "dominant-baseline": "central" }, t("stage"));
+    this.stageBar = svg("rect", { class: "centre", x, y, width, height, "aria-hidden": "true" });
+    return [this.stageBar, this.stageWord];
   }
 
   #blockPath(section) {
@@ -152,19 +155,41 @@ export class SeatMap {
     }
   }
 
+  /** A name above or below its block, where there is room. */
   #nameBeside(group) {
     const { section, name } = group;
-    const middle = (section.box.top + section.box.bottom) / 2;
-    const down = middle > this.house.stage.y + this.house.stage.height / 2 && this.house.focus.depth;
+    const { stage, focus } = this.house;
+    const down = focus.depth !== undefined && section.block.y > stage.y;
     const { x, y, width, height } = section.block;
     const box = { x, y: down ? y + height + 0.1 : y - 2, width, height: 1.9 };
-    const taken = [...this.house.sections.filter((each) => each !== section).map((each) => each.block), this.house.stage];
+    const taken = [...this.house.sections.filter((each) => each !== section).map((each) => each.block), stage];
     if (taken.some((other) => overlap(box, other))) return;
+    group.down = down;
+    group.isBeside = true;
     set(name, "x", x + width / 2);
-    set(name, "y", down ? y + height + 1.6 : y - 0.6);
-    set(name, "font-size", 1.5);
     set(name, "class", "block-name is-beside");
     this.names.append(name);
+  }
+
+  /** Words are readable at every size of the house. */
+  #sizeWords() {
+    const { k } = this.view.at;
+    for (const { section, name, down, isBeside } of this.#groups.values()) {
+      if (!isBeside) continue;
+      const size = readable(1.3, k);
+      const { y, height } = section.block;
+      set(name, "font-size", size);
+      set(name, "y", down ? y + height + size * 1.05 : y - size * 0.4);
+    }
+    this.names.classList.toggle("is-far", k < 7);
+    const { y, height } = this.house.stage;
+    const size = readable(1.1, k);
+    const room = this.house.stage.isBefore ? Math.max(Math.min(height, 40 / k), size * 1.5) : height;
+    set(this.stageBar, "y", y + height - room);
+    set(this.stageBar, "height", room);
+    set(this.stageBar, "rx", room / 2);
+    set(this.stageWord, "y", y + height - room / 2);
+    set(this.stageWord, "font-size", Math.min(size, room * 0.8));
   }
 
   #rows(section) {
@@ -233,10 +258,11 @@ export class SeatMap {
     const box = this.opened && this.sectionsFirst ? grown(this.opened.box, 2) : grown(this.house.box, 2);
     if (this.opened) return box;
     const { x, y, width, height } = this.house.stage;
-    const names = this.house.hasBlocks ? 1.6 : 0;
+    const usual = Math.max(1.3, TEXT / Math.max(1, this.view.size.width / (box.right - box.left)));
+    const names = this.house.hasBlocks ? usual * 1.2 : 0;
     return {
       left: Math.min(box.left, x - 0.5),
-      top: Math.min(box.top - names, y - 0.6),
+      top: Math.min(box.top - names, this.house.stage.isBefore ? y + height - Math.max(height, usual * 1.5) - 0.6 : y - 0.6),
       right: Math.max(box.right, x + width + 0.5),
       bottom: Math.max(box.bottom + names, y + height + 0.6),
     };
@@ -301,6 +327,7 @@ export class SeatMap {
 
   #at(event) {
     const { x, y } = this.view.point(event.clientX, event.clientY);
+    if (x < this.view.seen.left + this.frozen) return null;
     const seat = this.house.nearest(x, y);
     return seat && this.#drawn.has(seat.id) ? seat : null;
   }
@@ -405,6 +432,7 @@ export class SeatMap {
     if (!this.view.isHome && k >= TOUCH_FROM) this.element?.closest(".book")?.classList.add("near");
     if (this.view.isHome) this.element?.closest(".book")?.classList.remove("near");
     this.names.classList.toggle("is-near", k >= ROWS_FROM);
+    this.#sizeWords();
     this.#numbers();
     this.#rowNames();
     this.#sayWhere();
@@ -422,7 +450,8 @@ export class SeatMap {
         if (seat.x < left || seat.x > right || seat.y < top || seat.y > bottom || seat.accessible || seat.companion) continue;
         const { status, pending } = this.store.shown(id);
         if (status !== "available" || pending) continue;
-        texts.push(svg("text", { class: `number ${kindClass(seat.rank)}${this.#isDim(seat) ? " is-dim" : ""}`, x: round(seat.x), y: round(seat.y), "dominant-baseline": "central" }, String(seat.number)));
+        const size = Math.max(TEXT / this.view.at.k, 0.36) * (seat.number > 99 ? 0.75 : 1);
+        texts.push(svg("text", { "font-size": round(size), class: `number ${kindClass(seat.rank)}${this.#isDim(seat) ? " is-dim" : ""}`, x: round(seat.x), y: round(seat.y), "dominant-baseline": "central" }, String(seat.number)));
       }
     }
     this.numbers.replaceChildren(...texts);
@@ -433,7 +462,7 @@ export class SeatMap {
     const { k } = this.view.at;
     if (k >= ROWS_FROM) {
       const { left, right, top, bottom } = this.view.seen;
-      const size = Math.min(0.5, 14 / k);
+      const size = Math.max(TEXT / k, 0.36);
       let clamped = false;
       for (const section of this.opened ? [this.opened] : this.sectionsFirst ? [] : this.house.sections) {
         for (const row of section.rows) {
@@ -447,7 +476,10 @@ export class SeatMap {
           if (last.x + 1 < right) nodes.push(svg("text", { class: "row-name", x: round(last.x + 1), y: round(last.y), "dominant-baseline": "central", "font-size": size }, row.name));
         }
       }
-      if (clamped) nodes.unshift(svg("rect", { class: "frozen", x: left, y: top, width: 1.5, height: bottom - top }));
+      this.frozen = clamped ? 1.5 : 0;
+      if (clamped) nodes.unshift(svg("rect", { class: "frozen", x: left, y: top, width: this.frozen, height: bottom - top }));
+    } else {
+      this.frozen = 0;
     }
     this.edge.replaceChildren(...nodes);
   }
@@ -466,6 +498,11 @@ export class SeatMap {
 /** "Block B, 129 free, from €59.00". */
 export function sectionLabel(name, seats, from) {
   return [name, t("free", { n: seats }), from && t("from", { price: money(from) })].filter(Boolean).join(", ");
+}
+
+/** A size in units that is 12.5 to 16 pixels, as near to the usual one as that allows. */
+function readable(usual, k) {
+  return Math.min(Math.max(usual, TEXT / k), 16 / k);
 }
 
 function grown({ left, top, right, bottom }, by) {

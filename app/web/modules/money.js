@@ -1,6 +1,6 @@
 // Money, days and hours as people write them; categories and seats by name.
 
-import { locale, t } from "./words.js";
+import { language, locale, t } from "./words.js";
 
 const formats = new Map();
 
@@ -26,7 +26,8 @@ export function sum(prices, currency = "EUR") {
 export function moment(text, zone, short = false) {
   const at = new Date(text);
   const day = short ? { weekday: "short", day: "numeric", month: "short" } : { weekday: "long", day: "numeric", month: "long", year: "numeric" };
-  return `${inZone(at, zone, day).replace(/^(\p{L}+), (?=\d)/u, "$1 ")}, ${clock(text, zone)}`;
+  const written = inZone(at, zone, day);
+  return `${language === "en" ? written.replace(/^(\p{L}+), (?=\d)/u, "$1 ") : written}, ${clock(text, zone)}`;
 }
 
 /** "20:00" in the house's time zone. */

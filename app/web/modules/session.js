@@ -56,12 +56,12 @@ export function header({ skip = null, current = null, changed = () => location.r
   usher.addEventListener("token", fill);
   fill();
   const links = [
-    el("a", { href: link("/"), "aria-current": here("screenings") }, t("allScreenings")),
+    el("a", { class: "is-home", href: link("/"), "aria-current": here("screenings") }, t("allScreenings")),
     el("a", { href: link("/bookings"), "aria-current": here("bookings") }, t("myBookings")),
     account,
     el("a", { href: url.href, lang: other[0], hreflang: other[0], class: "language", on: { click: (event) => switchLanguage(event, other[0]) } }, other[1]),
   ];
-  return [first, el("header", { class: "top" }, el("a", { class: "brand", href: link("/") }, logo(), "Usher"), el("nav", { "aria-label": t("main") }, links))].filter(Boolean);
+  return [first, el("header", { class: "top" }, el("a", { class: "brand", href: link("/") }, logo(), el("span", {}, "Usher")), el("nav", { "aria-label": t("main") }, links))].filter(Boolean);
 }
 
 function switchLanguage(event, wanted) {
