@@ -77,8 +77,10 @@ export class SeatMap {
 
   showSection(name) {
     const section = this.house.sectionOf.get(name);
-    if (this.sectionsFirst) this.#open(section);
-    else this.view.show(section.box);
+    if (this.sectionsFirst) return this.#open(section);
+    // All of it, if its seats are large enough for a finger then.
+    if (this.view.scaleFor(section.box) >= TOUCH_FROM) return this.view.show(section.box);
+    return this.view.to((section.box.left + section.box.right) / 2, (section.box.top + section.box.bottom) / 2, NEAR);
   }
 
   focus() {

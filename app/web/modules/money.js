@@ -15,7 +15,8 @@ export function money({ amount_minor: amount, currency }) {
     }
     formats.set(currency, format);
   }
-  return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
+  const written = format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
+  return written.replace(/[\u00a0\u202f]/g, " "); // as people type it; where it must not break, the stylesheet says so
 }
 
 export function sum(prices, currency = "EUR") {

@@ -62,10 +62,14 @@ export class View extends EventTarget {
     this.#go({ x: (left + right) / 2, y: (top + bottom) / 2, k: this.homeScale }, slowly, true);
   }
 
-  /** Both boundaries of a box, no nearer than a seat is large. */
-  show({ left, top, right, bottom }, slowly = true) {
-    const k = Math.min(this.size.width / (right - left + 3), this.size.height / (bottom - top + 3), LARGEST);
-    this.#go({ x: (left + right) / 2, y: (top + bottom) / 2, k }, slowly);
+  /** How large a seat is when all of a box is seen. */
+  scaleFor({ left, top, right, bottom }) {
+    return Math.min(this.size.width / (right - left + 3), this.size.height / (bottom - top + 3), LARGEST);
+  }
+
+  /** All of a box. */
+  show(box, slowly = true) {
+    this.#go({ x: (box.left + box.right) / 2, y: (box.top + box.bottom) / 2, k: this.scaleFor(box) }, slowly);
   }
 
   to(x, y, k = NEAR, slowly = true) {
