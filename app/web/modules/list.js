@@ -15,7 +15,7 @@ export class SeatList {
     this.choose = choose;
     this.ranks = new Set();
     this.empty = el("p", { class: "muted", hidden: true }, t("noneAtThesePrices"));
-    this.element = el("div", { class: "list", hidden: true }, el("h2", { class: "vh" }, t("listTitle")), this.empty);
+    this.element = el("div", { class: "list", id: "list", hidden: true }, el("h2", { class: "vh" }, t("listTitle")), this.empty);
     for (const section of store.house.sections) this.element.append(this.#section(section));
   }
 

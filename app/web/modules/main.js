@@ -15,7 +15,7 @@ if (isEmbedded) document.documentElement.dataset.embed = "true";
 mountAnnouncer(document.body);
 
 const [, first, second] = location.pathname.split("/");
-if (first === "book") await bookPage(root, second);
+if (first === "book") await bookPage(root, /^\d+$/.test(second) ? Number(second) : second);
 else if (first === "bookings") await bookingsPage(root);
 else await screeningsPage(root);
 document.documentElement.dataset.ready = "true";
