@@ -1,13 +1,19 @@
 """Log lines: one for each thing that an operator should know, with the request id.
 
-Refusals are expected and not logged. Tokens, passwords, bodies and queries are never logged.
+Refusals are expected and not logged. Tokens, passwords, bodies and queries are never logged, and neither is what
+somebody wrote into the database: what PostgreSQL says of an error is cut down to names.
 """
 
 import json
 import logging
+import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, Self
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import asyncpg
+from sqlalchemy.exc import StatementError
 
 from app.schemas.format.moments import moment
 from app.settings import LogFormat, Settings
@@ -26,7 +32,23 @@ def set_up(settings: Settings) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-class TextLines(logging.Formatter):
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class _WithoutValues(logging.Formatter):
+    """Tracebacks in which errors of the database tell what failed, but no value of a row or of a parameter."""
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - logging's name
+        """The traceback of an exception, and of those that led to it."""
+        kind, error, where = ei
+        if kind is None or error is None:
+            return ""
+        told = traceback.TracebackException(kind, error, where)
+        _cut_down(told, error)
+        return "".join(told.format()).rstrip("\n")
+
+
+class TextLines(_WithoutValues):
     """`2026-11-20T19:30:00.000Z warning app.http.edge [request id] message`."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -43,7 +65,7 @@ class TextLines(logging.Formatter):
         record.request_id = _request_id(record)
 
 
-class JsonLines(logging.Formatter):
+class JsonLines(_WithoutValues):
     """One JSON object a line. `traceback` is there if there was an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -109,3 +131,36 @@ def _request_id(record: logging.LogRecord) -> str:
     """The request that a line is about: the one it names (a batch serves many), else that of the running task."""
     named: str | None = getattr(record, "request_id", None)
     return named or request_id_of_this_task.get()
+
+
+def _cut_down(told: traceback.TracebackException, error: BaseException) -> None:
+    """Take the values out of what is told of an error of the database, and of each one that led to it."""
+    waiting: list[tuple[traceback.TracebackException | None, BaseException | None]] = [(told, error)]
+    while waiting:
+        told_of, each = waiting.pop()
+        if told_of is None or each is None:
+            continue
+        if _is_of_the_database(each):
+            told_of._str = _names_of(each)  # type: ignore[attr-defined]
+        waiting += ((told_of.__cause__, each.__cause__), (told_of.__context__, each.__context__))
+        if isinstance(each, BaseExceptionGroup):
+            waiting += zip(told_of.exceptions or (), each.exceptions, strict=False)
+
+
+def _is_of_the_database(error: BaseException) -> bool:
+    where = type(error).__module__
+    return isinstance(error, StatementError) or where.startswith(("asyncpg.", "sqlalchemy.dialects."))
+
+
+def _names_of(error: BaseException) -> str:
+    """Which error of the database it is, and about what: names only, as messages and details quote values."""
+    told: Any = getattr(error, "orig", None) or error
+    if isinstance(told.__cause__, asyncpg.PostgresError):
+        told = told.__cause__
+    about = [
+        f"{name.removesuffix('_name')} {found}"
+        for name in ("sqlstate", "schema_name", "table_name", "column_name", "constraint_name")
+        if (found := getattr(told, name, None))
+    ]
+    statement = getattr(error, "statement", None)
+    return ", ".join([type(told).__name__, *about]) + (f"\n[SQL: {statement}]" if statement else "")

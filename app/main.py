@@ -1,7 +1,7 @@
 """Builds the application: opens what it needs, starts the background loops, mounts the routers. Begin reading here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
 from typing import Any, Final
@@ -15,9 +15,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, logs
 from app.adapters.dummy_payments import DummyPayments
+from app.adapters.login_tries import RedisLoginTries
 from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
 from app.adapters.redis_feed import RedisFeed
+from app.db.cluster import nodes
 from app.db.connections import must_be_durable, open_engine
 from app.db.errors import refusal_for
 from app.db.heartbeat import Heartbeat
@@ -25,6 +27,7 @@ from app.db.revision import revision, revisions
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
 from app.http import openapi
+from app.http.client_address import peer_address
 from app.http.edge import Edge
 from app.http.routes import operation_id
 from app.resources import Resources
@@ -48,10 +51,12 @@ from app.routers import (
 from app.routers.pages import buyers
 from app.schemas.imports import LayoutFile
 from app.services.bookings import Bookings
+from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
 from app.services.box_office.queue import LINGER_SECONDS
 from app.services.closing import Closing
+from app.services.connections import Connections
 from app.services.desk import Desk
 from app.services.health import Health
 from app.services.house.catalogue import Catalogue
@@ -67,6 +72,7 @@ from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.customers import Customers
 from app.services.people.joining import Joining
+from app.services.people.login_limits import LoginLimits
 from app.services.people.passwords import Passwords
 from app.services.people.people import People
 from app.services.people.revocations import Revocations
@@ -220,7 +226,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         app.state.resources = await _open(settings, stack)
         async with running([for_good(loop) for loop in _loops(app.state.resources)]):
             # The server calls this when it is told to stop: streams end only when they are told to.
-            yield {"stopping": app.state.resources.live.stop}
+            yield {"stopping": app.state.resources.live.stop, "connections": app.state.resources.connections}
 
 
 async def sweep_once(settings: Settings) -> int:
@@ -257,6 +263,11 @@ def _loops(resources: Resources) -> Sequence[Loop]:
     return [*loops, resources.sweeper.run, resources.sweeper.keep_tidy] if resources.settings.sweep else loops
 
 
+async def _nodes(engine: AsyncEngine) -> Mapping[str, bool]:
+    """Which nodes PostgreSQL has, if it has many, and which of them answer."""
+    return {str(node.address): node.settings is not None for node in await nodes.ask_all(engine)}
+
+
 def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
     """The rate limits; None when they are off."""
     if not settings.rate_limits:
@@ -270,6 +281,21 @@ def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
     rate_counter = RedisRateCounter(settings.redis_url or "")
     stack.push_async_callback(rate_counter.close)
     return Rates(rate_counter, policies)
+
+
+def _login_limits(settings: Settings, stack: AsyncExitStack) -> LoginLimits | None:
+    """The limits of passwords; None when they are off."""
+    if not settings.rate_limits:
+        return None
+    tries = RedisLoginTries(settings.redis_url or "")
+    stack.push_async_callback(tries.close)
+    return LoginLimits(tries, Policy(Bucket.LOGIN, *settings.rate_login))
+
+
+def _connections(settings: Settings) -> Connections:
+    per_address = settings.connections_per_address if settings.rate_limits else None
+    counted = partial(peer_address, trusted=settings.trusted_proxies)
+    return Connections(per_address, settings.connections_per_process, counted)
 
 
 def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: AsyncExitStack) -> Live:
@@ -304,7 +330,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     passwords = Passwords(settings.password_queue_max)
     stack.callback(passwords.close)
     sessions = Sessions(engine, tokens, revocations, settings.refresh_token_seconds)
-    people = People(engine, sessions, defaults)
+    people = People(engine, sessions, defaults, guests_first=settings.batch_per_screening)
     layouts = Layouts(engine)
     catalogue = Catalogue(engine, layouts, defaults)
     clock = Clock()
@@ -313,13 +339,14 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     announcer = Announcer(cache, reconciler.warn, availability.take_in)
     box_office = BoxOffice(
         heartbeat.office_connection,
-        Opening(layouts, defaults),
+        Opening(layouts, defaults, per_screening=settings.batch_per_screening),
         announcer.announce,
         batch_max=settings.batch_max,
         queue_max=settings.queue_max,
         deadline_seconds=settings.command_deadline_seconds,
-        one_screening_a_batch=settings.batch_per_screening,
-        linger_seconds=LINGER_SECONDS if settings.web_concurrency > 1 else 0.0,
+        one_screening_a_batch=settings.batch_per_screening or settings.office_connections > 1,
+        linger_seconds=LINGER_SECONDS if settings.web_concurrency > 1 and settings.office_connections == 1 else 0.0,
+        clerks=settings.office_connections,
     )
     closing = Closing(engine, box_office, announcer)
     return Resources(
@@ -331,11 +358,19 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         sessions=sessions,
         people=people,
         accounts=Accounts(
-            engine, passwords, sessions, revocations, box_office, Joining(engine, tokens, revocations, announcer.tell)
+            engine,
+            passwords,
+            sessions,
+            revocations,
+            box_office,
+            Joining(engine, tokens, revocations, announcer.tell),
+            _login_limits(settings, stack),
         ),
         api_keys=ApiKeys(engine, revocations),
         customers=Customers(engine),
-        health=Health(partial(revision, engine), *await asyncio.to_thread(revisions), cache.ping),
+        health=Health(
+            partial(revision, engine), *await asyncio.to_thread(revisions), cache.ping, partial(_nodes, engine)
+        ),
         layouts=layouts,
         catalogue=catalogue,
         cache=cache,
@@ -344,7 +379,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         box_office=box_office,
         announcer=announcer,
         reconciler=reconciler,
-        sweeper=Sweeper(engine, box_office, closing, settings.idempotency_hours, settings.event_hours),
+        sweeper=Sweeper(
+            engine, box_office, closing, settings.idempotency_hours, settings.event_hours, settings.reservation_timeout
+        ),
         desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments(), defaults),
         reservations=Reservations(engine, layouts, defaults),
         bookings=Bookings(engine, layouts, defaults),
@@ -353,5 +390,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         history=History(engine, catalogue, layouts),
         organizing=Organizing(engine, catalogue, announcer, defaults),
         rates=_rates(settings, stack),
+        addresses=(
+            Addresses(settings.jwt_secret or "", settings.anonymous_holds_per_address) if settings.rate_limits else None
+        ),
         live=_live(settings, engine, layouts, stack),
+        connections=_connections(settings),
     )

@@ -7,8 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.adapters.redis_cache import RedisCache
 from app.db.heartbeat import Heartbeat
 from app.services.bookings import Bookings
+from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
 from app.services.closing import Closing
+from app.services.connections import Connections
 from app.services.desk import Desk
 from app.services.health import Health
 from app.services.house.catalogue import Catalogue
@@ -66,4 +68,6 @@ class Resources:
     history: History
     organizing: Organizing
     rates: Rates | None
+    addresses: Addresses | None
     live: Live
+    connections: Connections

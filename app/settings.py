@@ -8,6 +8,7 @@ list all settings; a test compares them.
 import re
 import sys
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Self
 
@@ -47,19 +48,45 @@ _WELL_KNOWN: Final = re.compile(
 )
 
 
+# What fingers run along: the rows of keyboards (English, German, French), their columns, the alphabet.
+_RUNS: Final = (
+    "qwertyuiop asdfghjkl zxcvbnm qwertzuiop yxcvbnm azertyuiop qsdfghjklm wxcvbn 01234567890 "
+    "abcdefghijklmnopqrstuvwxyz 1qaz 2wsx 3edc 4rfv 5tgb 6yhn 7ujm 8ik 9ol 0p qazwsxedcrfvtgbyhnujmikolp "
+    "1q2w3e4r5t6y7u8i9o0p q1w2e3r4t5y6u7i8o9p0 a1s2d3f4g5h6j7k8l9"
+)
+_NEIGHBOURS: Final = frozenset(
+    pair for run in _RUNS.split() for one, other in pairwise(run) for pair in (one + other, other + one)
+)
+
+
+def _without_runs(text: str) -> str:
+    """The text without what is, for four characters or more, the order of a keyboard or of the alphabet."""
+    runs = [""]
+    for character in text:
+        if runs[-1] and runs[-1][-1] + character in _NEIGHBOURS:
+            runs[-1] += character
+        else:
+            runs.append(character)
+    return "".join(run for run in runs if len(run) < 4)
+
+
 def _strong(secret: str) -> str:
     """The secret, if it looks random.
 
     Raises:
-        ValueError: it is too short, repeats itself, or has little besides well-known words.
+        ValueError: it is too short, repeats itself, or has little besides well-known words and the keyboard's order.
     """
     how = "make one with: openssl rand -hex 32"
     if len(secret.encode()) < 32:
         raise ValueError(f"at least 32 bytes, this one has {len(secret.encode())}; {how}")
     repeats = any(secret.startswith(secret[period:]) for period in range(1, len(secret) // 2 + 1))
-    left = re.sub(r"[\W_]", "", _WELL_KNOWN.sub("", secret.lower()))
+    bare = re.sub(r"[\W_]", "", secret.lower())
+    told = _without_runs(_WELL_KNOWN.sub(" ", secret.lower())), _without_runs(bare)
+    left = min((re.sub(r"[\W_]", "", each) for each in told), key=len)
     if repeats or len(set(secret)) < 8 or len(left) < 16 or len(set(left)) < 6:
-        raise ValueError(f"a random value, this one has well-known words or repeats itself; {how}")
+        raise ValueError(
+            f"a random value, this one has well-known words, repeats itself or follows the keyboard; {how}"
+        )
     return secret
 
 
@@ -128,6 +155,7 @@ Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_parts
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_parts)]
 Ancestors = Annotated[tuple[Annotated[str, AfterValidator(_ancestor)], ...], NoDecode, BeforeValidator(_ancestors)]
 Secret = Annotated[str, AfterValidator(_strong)]
+Secrets = Annotated[tuple[Secret, ...], NoDecode, BeforeValidator(_parts)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -163,8 +191,10 @@ class Settings(BaseSettings):
         repr=False,
         description="Signs the tokens; 32 bytes or more. Required with DATABASE_URL, otherwise generated and kept.",
     )
-    jwt_secret_previous: Secret | None = Field(
-        None, repr=False, description="The previous JWT_SECRET: tokens signed with it stay valid until they expire."
+    jwt_secret_previous: Secrets = Field(
+        (),
+        repr=False,
+        description="Previous JWT_SECRETs, separated by commas: tokens signed with them stay valid until they expire.",
     )
     guests: bool = Field(
         True, description="on: seats can be held and booked without a token. off: a token is required."
@@ -231,17 +261,26 @@ class Settings(BaseSettings):
     rate_login: Rate = Field(
         "10/minute",
         validate_default=True,
-        description="The rate limit for logins and registrations, per client address.",
+        description="The rate limit for wrong passwords, and for registrations, per client address.",
     )
     rate_reading: Rate = Field(
         "600/minute",
         validate_default=True,
-        description="The rate limit for reads, per user; per client address ten times as many.",
+        description="The rate limit for reads, per user; per client address ten times as many, "
+        "without a token half as many.",
     )
     rate_taking: Rate = Field(
         "120/minute",
         validate_default=True,
-        description="The rate limit for writes, per user; per client address ten times as many.",
+        description="The rate limit for writes, per user; per client address ten times as many, "
+        "without a token half as many.",
+    )
+    anonymous_holds_per_address: int = Field(
+        20,
+        ge=1,
+        le=100_000,
+        description="The most seats of a screening that callers without an account hold from one client address, while "
+        "RATE_LIMITS is on; from its network four times as many.",
     )
     trusted_proxies: Networks = Field(
         (), description="Proxies whose X-Forwarded-For is trusted: addresses or networks, separated by commas."
@@ -251,6 +290,17 @@ class Settings(BaseSettings):
     )
     frame_ancestors: Ancestors = Field(
         (), description="Origins whose pages may show the buyers' pages in a frame, separated by commas. Not set: none."
+    )
+
+    # Connections
+    connections_per_address: int = Field(
+        2_000,
+        ge=1,
+        le=1_000_000,
+        description="The most connections of one client address to a worker, live or not, while RATE_LIMITS is on.",
+    )
+    connections_per_process: int = Field(
+        25_000, ge=1, le=1_000_000, description="The most connections of one worker, live or not. Beyond that: 503."
     )
 
     # Live connections
@@ -277,6 +327,13 @@ class Settings(BaseSettings):
     )
     batch_per_screening: bool = Field(
         False, description="on: a batch serves one screening only, as a distributed PostgreSQL (Citus) requires."
+    )
+    office_connections: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Connections over which a worker sells, side by side. More than 1: a batch serves one screening "
+        "only.",
     )
 
     # PostgreSQL

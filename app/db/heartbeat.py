@@ -3,12 +3,14 @@
 A server that hangs does not close its connections, and a statement may wait for a lock for seconds. Only a connection
 that asks for nothing can tell the two apart. So callers get an answer within about 1.5 seconds when PostgreSQL is gone;
 POSTGRESQL_SILENCE_SECONDS changes that, for machines that are busy with other work.
+
+Only time in which this process listens counts as silence. While its loop is held up, the answer may have come long ago.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
 import asyncpg
@@ -22,6 +24,18 @@ from app.settings import Settings
 EVERY_SECONDS: Final = 0.2
 BEAT: Final = 0.35
 """The part of that time for an answer; the rest is for a new connection, as the old one may be broken alone."""
+
+STEPS: Final = 10
+"""The time for an answer is waited for in so many steps."""
+HELD_UP: Final = 3.0
+"""A step that took this many times as long as it should does not count: nobody listened."""
+STEPS_AT_MOST: Final = 3 * STEPS
+"""After so many steps the answer would have been read, however busy the loop is."""
+
+T = TypeVar("T")
+
+CALL_SECONDS: Final = 60.0
+"""A call that is waited for in steps has no other end than theirs; this is for a loop that stands still."""
 
 REFUSING: Final = Outage("PostgreSQL refuses connections", "PostgreSQL takes connections again")
 
@@ -51,7 +65,9 @@ class Heartbeat:
         with Watch() as watch:
             while True:
                 try:
-                    async with call(self._settings, self._call_seconds) as connection:
+                    async with AsyncExitStack() as stack:
+                        called = stack.enter_async_context(call(self._settings, CALL_SECONDS))
+                        connection = await _within(self._call_seconds, called)
                         self.is_there = True
                         watch.all_is_well()
                         await _ask(connection, self._beat_seconds)
@@ -77,19 +93,39 @@ async def _ask(connection: OfficeConnection, beat_seconds: float) -> None:
     """Returns when there is no answer any more: the server is gone, or only this one connection."""
     while True:
         await asyncio.sleep(EVERY_SECONDS)
-        beat = asyncio.ensure_future(connection.execute("SELECT"))
-        beat.add_done_callback(_hear)
         try:
-            # Twice half the time: if it was this process that was held up, the answer is there by the second.
-            for _ in range(2):
-                await asyncio.wait((beat,), timeout=beat_seconds / 2)
-        finally:
-            beat.cancel()
-        if beat.cancelled() or not beat.done() or beat.exception() is not None:
+            await _within(beat_seconds, connection.execute("SELECT"))
+        except (*LOST, asyncpg.PostgresError):  # a new connection tells whether the server is there
             return
 
 
-def _hear(beat: "asyncio.Future[str]") -> None:
+async def _within(seconds: float, asked: Coroutine[Any, Any, T]) -> T:
+    """What is answered in this time. Raises TimeoutError, and what was raised.
+
+    The time is that of a loop that listens: steps that took far too long are not counted.
+    """
+    answer = asyncio.ensure_future(asked)
+    step = seconds / STEPS
+    left = STEPS
+    loop = asyncio.get_running_loop()
+    try:
+        for _ in range(STEPS_AT_MOST):
+            begun = loop.time()
+            await asyncio.wait((answer,), timeout=step)
+            if answer.done():
+                return answer.result()
+            if loop.time() - begun < HELD_UP * step:
+                left -= 1
+                if not left:
+                    break
+        raise TimeoutError
+    finally:
+        if not answer.done():
+            answer.cancel()
+            answer.add_done_callback(_hear)
+
+
+def _hear(answer: "asyncio.Future[Any]") -> None:
     """Retrieve the exception of an abandoned question, so that asyncio does not log it as never retrieved."""
-    if not beat.cancelled():
-        beat.exception()
+    if not answer.cancelled():
+        answer.exception()

@@ -20,6 +20,7 @@ from sqlalchemy.pool import NullPool
 
 ADVISORY_LOCK: Final = 0x55736865  # "Ushe"; only migrations take it
 LOCK_TIMEOUT: Final = "3s"  # a migration that waits for a table makes everybody behind it wait too
+_NO_CACHE: Final = {"statement_cache_size": 0}
 _INI: Final = Path(__file__).parents[2] / "alembic.ini"
 
 
@@ -68,7 +69,7 @@ async def check(database_url: str) -> None:
 
 async def current_and_head(database_url: str) -> tuple[str | None, str | None]:
     """The revision of the database (None: it has no schema) and the newest revision that exists. Takes no lock."""
-    engine = create_async_engine(database_url, poolclass=NullPool, connect_args={"statement_cache_size": 0})
+    engine = create_async_engine(database_url, poolclass=NullPool, hide_parameters=True, connect_args=_NO_CACHE)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(current), head()
@@ -97,7 +98,7 @@ async def with_migration_lock(database_url: str, work: Callable[[Connection], No
     The lock is tried again and again instead of waited for: a waiting statement is a running transaction, and an index
     that another process builds concurrently would wait for that transaction in turn.
     """
-    engine = create_async_engine(database_url, poolclass=NullPool, connect_args={"statement_cache_size": 0})
+    engine = create_async_engine(database_url, poolclass=NullPool, hide_parameters=True, connect_args=_NO_CACHE)
     try:
         async with engine.connect() as connection:
             while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY_LOCK}):

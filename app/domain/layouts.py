@@ -25,6 +25,7 @@ class SeatPlan:
     restricted_view: bool = False
     x: float | None = None
     y: float | None = None
+    aisle_after: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class SeatDraft:
     y: float
     given_label: str | None = None
     loc: tuple[str | int, ...] = ()
+    aisle_after: bool = False
 
     @property
     def place(self) -> tuple[str, str, int]:
@@ -245,4 +247,5 @@ def _draft(place: _Place) -> SeatDraft:
         y=place.y,
         given_label=plan.label,
         loc=place.loc,
+        aisle_after=plan.aisle_after,
     )

@@ -26,6 +26,10 @@ class Policy:
         """The policy of an address, which several users may share."""
         return Policy(self.bucket, self.amount * factor, self.seconds)
 
+    def shared_by(self, parts: int) -> "Policy":
+        """So much of the policy, and at least one request: of callers whom nobody knows."""
+        return Policy(self.bucket, max(1, self.amount // parts), self.seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

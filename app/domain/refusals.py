@@ -236,6 +236,7 @@ class RateLimited(Refusal):
 
     code: ClassVar[str] = "rate-limited"
     standing: Standing
+    why: str | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -22,7 +22,8 @@ class SeatStatus(StrEnum):
 class Seat:
     """One place in a theater.
 
-    `label` is unique there; `x` and `y` are in seat widths, and `y` grows away from the stage.
+    `label` is unique there; `x` and `y` are in seat widths, and `y` grows away from the stage. `aisle_after` says that
+    an aisle is between it and the next seat of its row, whatever their places say.
     """
 
     id: int
@@ -36,6 +37,20 @@ class Seat:
     restricted_view: bool = False
     x: float = 0.0
     y: float = 0.0
+    aisle_after: bool = False
+
+    @property
+    def is_reserved_place(self) -> bool:
+        """Whether it is for a wheelchair user or a companion: not given to whoever did not ask for it."""
+        return self.accessible or self.companion
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place in a house, in seat widths."""
+
+    x: float
+    y: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +66,14 @@ class Layout:
     """The seats of a theater in their order, at one revision.
 
     `former` are the labels of seats that the theater had before, or has since: on no map and in nobody's reach, but on
-    old tickets.
+    old tickets. `focal_point` is where everybody looks; None: the middle of the front.
     """
 
     theater_id: int
     revision: int
     seats: tuple[Seat, ...]
     former: Mapping[int, str] = field(default_factory=dict, repr=False)
+    focal_point: Point | None = None
     by_id: Mapping[int, Seat] = field(init=False, repr=False, compare=False)
     by_label: Mapping[str, Seat] = field(init=False, repr=False, compare=False)
 

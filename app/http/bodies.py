@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from app.http.request import ApiRequest
-from app.schemas.format.faults import BadRequest, HeadersTooLarge, NoSuchPath, PayloadTooLarge, mistake
+from app.schemas.format.faults import BadRequest, HeadersTooLarge, NoSuchPath, PayloadTooLarge, UnknownCoding, mistake
 from app.schemas.problems import reasons
 
 LARGEST_HEADERS: Final = 32 * 1024
@@ -39,12 +39,22 @@ def must_be_sound(request: ApiRequest) -> None:
         for name in _SENT_ONCE:
             if request.repeats(name):
                 raise BadRequest(f"The header {name.decode()} was sent more than once. Send it once.")
+    coding = headers.get(b"transfer-encoding")
+    if coding is not None and coding.strip().lower() != b"chunked":
+        raise UnknownCoding
     if b"%" in raw_path:
+        if not is_printable(scope["path"]):
+            raise NoSuchPath
         _must_decode(raw_path, "path")
         if b"%2f" in raw_path.lower():
             raise NoSuchPath
     if b"%" in query or not query.isascii():
         _must_decode(query, "query")
+
+
+def is_printable(path: str) -> bool:
+    """No path of ours has a control character, a line break or anything else that nobody sees."""
+    return path.isprintable()
 
 
 def _must_decode(raw: bytes, place: str) -> None:
@@ -75,9 +85,12 @@ async def whole_body(receive: Receive, allowed: int) -> bytes:
     """The body. Raises PayloadTooLarge as soon as more bytes have come than are allowed."""
     message = await receive()
     body: bytes = message.get("body", b"")
-    while message.get("more_body") and len(body) <= allowed:
-        message = await receive()
-        body += message.get("body", b"")
+    if message.get("more_body"):
+        collected = bytearray(body)  # it grows in place: many small pieces cost no more than a large one
+        while message.get("more_body") and len(collected) <= allowed:
+            message = await receive()
+            collected += message.get("body", b"")
+        body = bytes(collected)
     if message["type"] == "http.disconnect":
         raise Gone
     if len(body) > allowed:

@@ -33,6 +33,12 @@ def client_address(peer: Any, forwarded: bytes | None, trusted: Sequence[Network
     return _counted(address) if address else "local"
 
 
+def peer_address(peer: Any, trusted: Sequence[Network]) -> str | None:
+    """What a connection counts as; None for a trusted proxy and for a Unix socket, which only a proxy uses."""
+    address = _address(peer[0]) if peer else None
+    return None if address is None or _is_trusted(address, trusted) else _counted(address)
+
+
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text.removeprefix("[").removesuffix("]"))

@@ -10,6 +10,7 @@ from fastapi import Depends, Security
 from fastapi.openapi.models import HTTPBearer as BearerScheme
 from fastapi.security.base import SecurityBase
 
+from app.domain.box_office.addresses import Address
 from app.domain.people import KeyScope, Person
 from app.domain.refusals import Forbidden, Unauthenticated
 from app.http.request import ApiRequest
@@ -147,7 +148,15 @@ async def buyer(request: ApiRequest, caller: Caller) -> Buyer:
     """The caller, or a new guest if guests are allowed (GUESTS). Raises Unauthenticated."""
     if caller is None and not request.resources.settings.guests:
         raise Unauthenticated(reasons.NO_GUESTS)
-    return Buyer(caller)
+    return Buyer(caller, address_of_guest(request, caller))
+
+
+def address_of_guest(request: ApiRequest, caller: Person | None) -> Address | None:
+    """From where a caller without an account asks; None if they have one, or it is not limited."""
+    addresses = request.resources.addresses
+    if addresses is None or not (caller is None or caller.is_guest):
+        return None
+    return addresses.of(request.client_address)
 
 
 class Credential:

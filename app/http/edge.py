@@ -18,23 +18,23 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.people import KeyScope
 from app.domain.rates import Bucket
-from app.domain.refusals import Refusal
-from app.http.bodies import LARGEST_BODY, Gone, announces_body, bounded, must_be_sound, whole_body
+from app.domain.refusals import RateLimited, Refusal
+from app.http.bodies import LARGEST_BODY, Gone, announces_body, bounded, is_printable, must_be_sound, whole_body
 from app.http.credentials import bearer_token, known_person
 from app.http.operations import Operation
 from app.http.problems import problem
 from app.http.replies import Header, Reply, rate_headers
 from app.http.request import ApiRequest
 from app.http.routes import BASE
-from app.http.scopes import scope_of
+from app.http.scopes import Guard, guard_of, scope_of
 from app.http.table import Table
 from app.logs import request_id_of_this_task
-from app.schemas.format.faults import Fault, MethodNotAllowed
+from app.schemas.format.faults import Fault, MethodNotAllowed, NoSuchPath
 from app.services.rates import Rates
 
 log = logging.getLogger(__name__)
@@ -50,17 +50,26 @@ AT_THE_ROOT: Final = frozenset(
 PAGES: Final = {"/bookings": "/pages/bookings"}
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
+_LAST: Final = (413, 501)
+"""After these answers the connection is closed: nobody reads the body that follows."""
+
+_SHOWING_SECRETS: Final = frozenset(f"{BASE}/auth/{what}" for what in ("login", "refresh", "logout"))
+
 Translate = Callable[[BaseException], Exception | None]
 Handlers = Mapping[Any, Callable[[Any, Any], Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An operation, or None where FastAPI runs all of them; what an API key needs for it; its largest body in bytes."""
+    """An operation, or None where FastAPI runs all of them; what an API key needs for it; its largest body in bytes.
+
+    `guard` says who may send a body that is larger than usual, before it is read.
+    """
 
     operation: Operation | None
     needs: KeyScope | None
     largest_body: int
+    guard: Guard | None
 
 
 class Edge:
@@ -88,12 +97,16 @@ class Edge:
         self._overrides = {} if overrides is None else overrides
         self._handlers = handlers or {}
         self._table = _table_of(routes, plain=plain)
+        self._others = _others(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
             return
         if scope["type"] == "websocket":
+            if not is_printable(scope["path"]):
+                await send({"type": "websocket.close"})
+                return
             scope["path"] = canonical(scope["path"])
             scope["usher.translate"] = self._translate
         await self._inner(scope, receive, send)
@@ -117,7 +130,11 @@ class Edge:
             if signed.status:
                 log.error("unhandled exception after the answer had begun", exc_info=error)
                 return
+            if isinstance(error, RateLimited):
+                del signed.headers[1:]  # the limit that was met says it better
             reply = await self._reply_to(error, request, _instance(scope, sent_path))
+            if reply.status_code in _LAST:
+                signed.headers.append((b"connection", b"close"))
         if type(reply) is Reply:
             await signed.reply(reply)
         elif reply is not None:
@@ -132,11 +149,15 @@ class Edge:
         largest = LARGEST_BODY if entry is None else entry.largest_body
         has_body = announces_body(request, largest)
         if found is None or entry is None:
+            if all(route.matches(request.scope)[0] is Match.NONE for route in self._others):
+                raise NoSuchPath
             receive = bounded(request.receive, largest) if has_body else request.receive
             await self._inner(request.scope, receive, signed)
             return None
         request.needs = entry.needs
         if has_body:
+            if entry.guard is not None:
+                await entry.guard(request)
             request.raw_body = await whole_body(request.receive, largest)
         if entry.operation is None or self._overrides:
             await self._run_by_fastapi(request, signed)
@@ -216,16 +237,20 @@ async def _admitted(request: ApiRequest, rates: Rates) -> Sequence[Header]:
         return ()
     token = bearer_token(request.headers_once.get(b"authorization"))
     person = None if token is None else known_person(request.resources, token)
-    standing = await rates.admit(bucket, request.client_address, None if person is None else person.id)
-    return () if standing is None else rate_headers(standing)
+    user_id = None if person is None else person.id
+    shows_secret = request.path in _SHOWING_SECRETS
+    return rate_headers(await rates.admit(bucket, request.client_address, user_id, shows_secret=shows_secret))
 
 
 def _bucket_of(request: ApiRequest) -> Bucket | None:
-    """What a request counts as; pages, documents and health checks are not counted."""
+    """What a request counts as; pages, documents and health checks are not counted.
+
+    Passwords are counted where they are looked at (services/people/login_limits.py).
+    """
     path, method = request.path, request.method
     if not path.startswith(BASE) or path.startswith(f"{BASE}/health"):
         return None
-    if path.startswith((f"{BASE}/auth/", f"{BASE}/me/password")) or (path == f"{BASE}/me" and method == "DELETE"):
+    if path in (f"{BASE}/auth/register", f"{BASE}/auth/guest"):
         return Bucket.LOGIN
     return Bucket.READING if method in ("GET", "HEAD", "OPTIONS") else Bucket.TAKING
 
@@ -254,13 +279,28 @@ def _table_of(routes: Sequence[BaseRoute], *, plain: bool) -> Table[_Entry]:
         if not isinstance(route.original_route, APIRoute) or route.path is None:
             continue
         operation = None if plain else Operation(route)
-        entry = _Entry(operation, scope_of(route), route.max_body_size or LARGEST_BODY)
+        largest = route.max_body_size or LARGEST_BODY
+        guard = guard_of(route) if largest > LARGEST_BODY else None
+        entry = _Entry(operation, scope_of(route), largest, guard)
         for method in route.methods or ():
             try:
                 table.add(route.path, method, entry)
             except ValueError as unknown:
                 raise TypeError(f"{method} {route.path}: {unknown}. Use plain {{parameters}}.") from None
     return table
+
+
+def _others(routes: Sequence[BaseRoute]) -> Sequence[BaseRoute]:
+    """What FastAPI's routing serves beside the operations: mounted applications, plain routes. Nothing else gets there.
+
+    What was included with a router is looked for there as a whole.
+    """
+    return [
+        route
+        for route in routes
+        if not isinstance(route, APIRoute)
+        and any(not isinstance(each.original_route, APIRoute) for each in iter_route_contexts([route]))
+    ]
 
 
 def _meant(method: str, known: Collection[str]) -> str:

@@ -3,21 +3,27 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import orjson
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from app.http.credentials import FOR_A_CUSTOMER, buyer, organizer, signed_in
-from app.http.declarations import takes_form
+from app.http.declarations import known_parameters, takes_form
 from app.http.idempotency import call_context
 from app.http.routes import BASE
 from app.http.scopes import MEANINGS, calls_of, scope_of
 from app.schemas.format.forms import FORM
-from app.schemas.problems import KINDS, Problem, problem_json
+from app.schemas.problems.documented import (
+    ANY_PROBLEM,
+    answer_of,
+    codes_in,
+    problem_examples,
+    problem_schemas,
+    problems,
+)
 
-JSON: Final = "application/problem+json"
-_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-_REQUEST_ID: Final = "6f1c0d7e5a3b4c2d9e8f7a6b5c4d3e2f"
+__all__ = ["TAGS", "finish", "problems"]
+
+_JSON: Final = "application/json"
 
 TAGS: Final = [
     {"name": "theaters", "description": "Theaters, their seats and what is on there."},
@@ -37,7 +43,12 @@ _KEY: Final = {
     "1 to 255 visible ASCII characters; without a token, a UUID. Take a new one for each operation: a key that was "
     "used for another request is refused where that is seen. Sent to two screenings at the same moment it may do both; "
     "the retry of each gets the answer of its own.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 257,
+        "pattern": '^([!#-~][!-~]{0,254}|"[!-~]{1,255}")$',
+    },
 }
 
 _REFERENCE: Final = {
@@ -46,7 +57,7 @@ _REFERENCE: Final = {
     "required": False,
     "description": "For API keys with the scope `sell` that sell for many: for which of your customers, by your own id "
     "of them. Each is a customer of their own. 1 to 128 visible ASCII characters.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]{1,128}$"},
 }
 
 _REPLAYED: Final = {"description": "`true`: the answer to an earlier request.", "schema": {"type": "string"}}
@@ -54,6 +65,12 @@ _LOCATION: Final = {
     "description": "The path of what was created.",
     "schema": {"type": "string", "format": "uri-reference"},
 }
+_LINK: Final = {"description": 'The next page, with `rel="next"`, if there is one.', "schema": {"type": "string"}}
+_REQUEST_ID: Final = {
+    "description": "The id of the request: the caller's own, if it sent one, else a new one. It is in the log, too.",
+    "schema": {"type": "string"},
+}
+_REQUEST_ID_REFERENCE: Final = {"$ref": "#/components/headers/RequestId"}
 _ETAG: Final = {"description": "The tag of the answer, for `If-None-Match`.", "schema": {"type": "string"}}
 
 # Swagger UI's Authorize asks for username and password with this. People's tokens need no scopes.
@@ -63,49 +80,12 @@ _PASSWORD: Final = {
     "flows": {"password": {"tokenUrl": f"{BASE}/auth/login", "scopes": {}}},
 }
 
-_SEAT: Final = {"seat_id": 1, "label": "A1", "status": "booked", "reason": "This seat is sold."}
-
-# The members that a kind of problem has besides the common ones, as an example.
-_MEMBERS: Final[dict[str, dict[str, Any]]] = {
-    "validation": {
-        "errors": [{"loc": ["body", "seat_ids", 0], "code": "int_type", "message": "Input should be a valid integer"}]
-    },
-    "unknown-seats": {"unknown": ["Z99"], "available_seats": ["A1", "A2"]},
-    "seats-unavailable": {"seats": [_SEAT], "available_seats": ["A2", "A3"]},
-    "reservation-expired": {"expired_at": "2026-11-20T19:30:00.000Z", "seats": [_SEAT]},
-    "reservation-ended": {
-        "reservation_status": "booked",
-        "booking_id": "01a1f8cd-efb9-721d-b606-2f010a4ca70b",
-    },
-    "price-changed": {"total": {"amount_minor": 9000, "currency": "EUR"}},
-    "extension-limit": {"latest_expires_at": "2026-11-20T19:45:00.000Z"},
-    "limit-exceeded": {"limit": "max_seats_per_reservation", "allowed": 10, "current": 0},
-    "sales-closed": {"opens_at": None, "closes_at": "2026-11-20T19:30:00.000Z"},
-    "screening-required": {"screenings": [{"id": 2, "title": "Matinee", "starts_at": "2026-11-21T14:00:00.000Z"}]},
-    "payment-declined": {"reason": "card_declined"},
-    "changes-gone": {"oldest": 120},
-    "layout-in-use": {"seats": [{"seat_id": 1, "label": "A1", "status": "booked", "reason": "Booked in screening 1."}]},
-    "theater-in-use": {"screenings": [{"id": 1, "title": "The Tempest", "starts_at": "2026-11-21T18:30:00.000Z"}]},
-}
-
-
-def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of an operation that may answer with these problems, with an example of each."""
-    answers: dict[int | str, dict[str, Any]] = {}
-    for kind in (KINDS[code] for code in codes):
-        answer = answers.setdefault(
-            kind.status, {"description": kind.title, "content": {JSON: {"schema": _PROBLEM, "examples": {}}}}
-        )
-        if kind.title not in answer["description"]:
-            answer["description"] += f"; {kind.title}"
-        answer["content"][JSON]["examples"][kind.code] = {"summary": kind.title, "value": _example(kind.code)}
-    return answers
-
 
 def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
     """The document, with what all operations share: our 422, idempotency keys, optional tokens, the Problem schema."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Problem"] = Problem.model_json_schema()
+    schemas |= problem_schemas()
+    document["components"]["headers"] = {"RequestId": _REQUEST_ID}
     schemes = document["components"].setdefault("securitySchemes", {})
     schemes["password"] = _PASSWORD
     schemes["bearer"]["description"] += "".join(
@@ -113,38 +93,55 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
     )
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
+    shown: set[str] = set()
     for route, operation in _operations(app, document):
-        asks_for = set(calls_of(route.dependant))
         if not route.summary:
             _sum_up(operation)
         if "security" in operation:
-            _may_answer(operation, "unauthenticated", "forbidden")
-            operation["security"] = [{"bearer": []}, {"password": []}]
-            scope = scope_of(route)
-            assert scope is not None  # noqa: S101 (an operation with a token declares one)
-            operation["x-scope"] = scope.value
-            operation["description"] += f"\n\nAn API key needs the scope `{scope.value}`."
-            if signed_in not in asks_for:
-                operation["security"].insert(0, {})
-            if scope in FOR_A_CUSTOMER:
-                operation.setdefault("parameters", []).append(_REFERENCE)
-                _may_answer(operation, "bad-request")
+            _say_who(route, operation)
         _fill_in(operation)
         if "requestBody" in operation:
-            _may_answer(operation, "unsupported-media-type", "payload-too-large")
-            _show_examples(operation["requestBody"], schemas)
-            if takes_form(route.dependant):
-                content = operation["requestBody"]["content"]
-                content[FORM] = {"schema": content["application/json"]["schema"]}
+            _take_a_body(route, operation, schemas)
+        asks_for = set(calls_of(route.dependant))
         if route.methods != {"GET"} and not asks_for.isdisjoint({buyer, call_context}):
             _take_a_key(operation, repeats_naturally=organizer not in asks_for)
-        if "parameters" in operation or "requestBody" in operation:
+        if "parameters" in operation or "requestBody" in operation or known_parameters(route) is not None:
             _may_answer(operation, "validation")
         if (route.path or "").startswith(BASE):
-            _may_answer(operation, "busy")
-        _name_headers(operation["responses"])
-        operation["responses"] = dict(sorted(operation["responses"].items()))
+            _may_answer(operation, "rate-limited", "busy")
+        _may_answer(operation, "internal")
+        _show_answers(route, operation, schemas)
+        _name_headers(operation)
+        operation["responses"] = {**dict(sorted(operation["responses"].items())), "default": ANY_PROBLEM}
+        shown.update(code for answer in operation["responses"].values() for code in codes_in(answer))
+    document["components"]["examples"] = problem_examples(sorted(shown))
     return document
+
+
+def _say_who(route: RouteContext, operation: dict[str, Any]) -> None:
+    """Who may call: with which tokens or with none, and which scope an API key needs."""
+    _may_answer(operation, "unauthenticated", "forbidden")
+    scope = scope_of(route)
+    assert scope is not None  # noqa: S101 (an operation with a token declares one)
+    operation["security"] = [{"bearer": []}, {"password": []}]
+    operation["x-scope"] = scope.value
+    if signed_in not in calls_of(route.dependant):
+        operation["security"].insert(0, {})
+        operation["description"] += "\n\nIt works without a token."
+    operation["description"] += f"\n\nAn API key needs the scope `{scope.value}`."
+    if scope in FOR_A_CUSTOMER:
+        operation.setdefault("parameters", []).append(_REFERENCE)
+        _may_answer(operation, "bad-request")
+
+
+def _take_a_body(route: RouteContext, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """What comes with a body: its problems and examples, and the form that it may be. Left out is not null."""
+    _may_answer(operation, "unsupported-media-type", "payload-too-large")
+    content = operation["requestBody"]["content"]
+    content[_JSON]["schema"] = _without_null(content[_JSON]["schema"])
+    _show_bodies(content[_JSON], schemas)
+    if takes_form(route.dependant):
+        content[FORM] = {"schema": content[_JSON]["schema"]}
 
 
 def _sum_up(operation: dict[str, Any]) -> None:
@@ -159,27 +156,35 @@ def _may_answer(operation: dict[str, Any], *codes: str) -> None:
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]
-    for code in codes:
-        [(status, answer)] = problems(code).items()
-        known = answers.setdefault(str(status), answer)
-        examples = known["content"][JSON]["examples"]
-        if code not in examples:
-            known["description"] += f"; {answer['description']}"
-            examples.update(answer["content"][JSON]["examples"])
+    for status, declared in problems(*codes).items():
+        known = codes_in(answers.get(str(status), {}))
+        added = [code for code in codes_in(declared) if code not in known]
+        answers[str(status)] = {**answers.get(str(status), {}), **answer_of(known + added)}
 
 
-def _show_examples(body: dict[str, Any], schemas: Mapping[str, Any]) -> None:
+def _show_bodies(content: dict[str, Any], schemas: Mapping[str, Any]) -> None:
     """The examples of a body's schema, each under the names of its members, so that Swagger UI offers a choice."""
-    content = body["content"].get("application/json")
-    if content is None:
-        return
-    schema = content["schema"]
-    name = (schema.get("anyOf") or [schema])[0].get("$ref", "").rpartition("/")[2]
+    name = content["schema"].get("$ref", "").rpartition("/")[2]
     shown = schemas.get(name, {}).get("examples", ())
     if shown:
         content["examples"] = {
             "-".join(value) or "nothing": {"summary": ", ".join(value) or "nothing", "value": value} for value in shown
         }
+
+
+def _show_answers(route: RouteContext, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """The example of an answer's model, at the answer too. With its nulls, which FastAPI leaves out of all examples."""
+    answers = operation["responses"]
+    for status, answer in answers.items():
+        if codes := codes_in(answer):
+            answers[status] = {**answer, **answer_of(codes)}
+    models = {route.status_code or 200: route.response_model}
+    models |= {int(status): declared.get("model") for status, declared in route.responses.items()}
+    for status, model in models.items():
+        config = getattr(model, "model_config", {}).get("json_schema_extra") or {}
+        if examples := config.get("examples"):
+            answers[str(status)]["content"][_JSON]["example"] = examples[0]
+            schemas[model.__name__]["examples"] = examples
 
 
 def _fill_in(operation: dict[str, Any]) -> None:
@@ -188,17 +193,16 @@ def _fill_in(operation: dict[str, Any]) -> None:
     And what may be left out is left out, not sent as null: generated clients would write `section=null`.
     """
     for parameter in operation.get("parameters", ()):
-        _may_be_left_out(parameter)
+        parameter["schema"] = _without_null(parameter["schema"])
         if parameter["in"] == "path" and (examples := parameter["schema"].get("examples")):
             parameter["example"] = examples[0]
 
 
-def _may_be_left_out(parameter: dict[str, Any]) -> None:
-    schema = parameter["schema"]
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
-    if len(kinds) == 1:
-        del schema["anyOf"]
-        parameter["schema"] = {**kinds[0], **schema}
+    if len(kinds) != 1:
+        return schema
+    return {**kinds[0], **{name: value for name, value in schema.items() if name != "anyOf"}}
 
 
 def _take_a_key(operation: dict[str, Any], *, repeats_naturally: bool) -> None:
@@ -213,13 +217,18 @@ def _take_a_key(operation: dict[str, Any], *, repeats_naturally: bool) -> None:
             answers[status] = {**answers[status], "headers": {"Idempotent-Replayed": _REPLAYED}}
 
 
-def _name_headers(answers: dict[str, Any]) -> None:
-    """The address of what was made, and the tag that a later If-None-Match may name."""
-    if "201" in answers:
-        answers["201"]["headers"] = {**answers["201"].get("headers", {}), "Location": _LOCATION}
-    if "304" in answers:
-        for status in ("200", "304"):
-            answers[status]["headers"] = {"ETag": _ETAG}
+def _name_headers(operation: dict[str, Any]) -> None:
+    """Of each answer: the request id, the path of what was made, the tag for If-None-Match, the next page."""
+    answers = operation["responses"]
+    for status, answer in answers.items():
+        headers = dict(answer.get("headers", {}))
+        if status == "201":
+            headers["Location"] = _LOCATION
+        if "304" in answers and status in ("200", "304"):
+            headers["ETag"] = _ETAG
+        if status == "200" and any(each["name"] == "cursor" for each in operation.get("parameters", ())):
+            headers["Link"] = _LINK
+        answers[status] = {**answer, "headers": {**headers, "X-Request-ID": _REQUEST_ID_REFERENCE}}
 
 
 def _operations(app: FastAPI, document: dict[str, Any]) -> Iterator[tuple[RouteContext, dict[str, Any]]]:
@@ -227,8 +236,3 @@ def _operations(app: FastAPI, document: dict[str, Any]) -> Iterator[tuple[RouteC
         if isinstance(route.original_route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
                 yield route, document["paths"][route.path_format][method.lower()]
-
-
-def _example(code: str) -> Any:
-    kind = KINDS[code]
-    return orjson.loads(problem_json(kind, kind.advice, "/api/v1/...", _REQUEST_ID, _MEMBERS.get(code)))

@@ -3,14 +3,17 @@
 A key without the scope gets 403, whatever its role.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext
 
 from app.domain.people import KeyScope
-from app.http.credentials import bearer
+from app.http.credentials import admin, bearer, organizer, signed_in
+from app.http.request import ApiRequest
+
+Guard = Callable[[ApiRequest], Awaitable[None]]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,6 +50,27 @@ def scope_of(route: RouteContext) -> KeyScope | None:
     if scope is not None and not asks_who:
         raise TypeError(f"{route.path}: @api_key_scope does nothing here, for the operation never asks who is calling.")
     return scope
+
+
+def guard_of(route: RouteContext) -> Guard | None:
+    """What refuses a caller without reading the body, as the operation itself would; None if anybody may call it.
+
+    It raises Unauthenticated or Forbidden.
+    """
+    calls: set[Any] = set(calls_of(route.dependant))
+    if bearer not in calls:
+        return None
+
+    async def guard(request: ApiRequest) -> None:
+        caller = await bearer(request)
+        if signed_in in calls:
+            person = await signed_in(caller)
+            if organizer in calls:
+                await organizer(person)
+            if admin in calls:
+                await admin(person)
+
+    return guard
 
 
 def calls_of(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:

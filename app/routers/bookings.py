@@ -87,7 +87,13 @@ async def list_bookings(
     "/bookings/find",
     response_model=BookingOut,
     response_description="The booking: for staff.",
-    responses=problems("not-found") | {202: {"description": "For everybody else, whether there is one or not."}},
+    responses=problems("not-found")
+    | {
+        202: {
+            "description": "For everybody else, whether there is one or not.",
+            "content": {"application/json": {"schema": {"type": "object"}, "example": {}}},
+        }
+    },
 )
 @api_key_scope(KeyScope.READ)
 async def find_booking(wanted: FindIn, caller: Caller, bookings: Bookings) -> Reply:

@@ -22,6 +22,7 @@ _VENDOR: Final = "vendor/swagger-ui"
 # What is served under /docs/: the file, and what it is.
 _FILES: Final = {
     "docs.js": ("docs.js", b"text/javascript; charset=utf-8"),
+    "docs.css": ("docs.css", b"text/css; charset=utf-8"),
     "swagger-ui-bundle.js": (f"{_VENDOR}/swagger-ui-bundle.js", b"text/javascript; charset=utf-8"),
     "swagger-ui.css": (f"{_VENDOR}/swagger-ui.css", b"text/css; charset=utf-8"),
     "favicon-32x32.png": (f"{_VENDOR}/favicon-32x32.png", b"image/png"),

@@ -34,7 +34,12 @@ async def check_readiness(health: Health) -> Reply:
     return _reply(await health.report())
 
 
-@_checks.get("/live", summary="Is the process alive?", response_model=dict[str, str])
+@_checks.get(
+    "/live",
+    summary="Is the process alive?",
+    response_model=dict[str, str],
+    responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}},
+)
 @ignores_unknown_parameters
 async def check_liveness() -> Reply:
     """Always 200 while the process answers at all, whatever has become of PostgreSQL: restarting it would not help."""
@@ -42,9 +47,10 @@ async def check_liveness() -> Reply:
 
 
 def _reply(report: Report) -> Reply:
+    checks = {"postgresql": report.postgresql, "redis": report.redis, "migrations": report.migrations}
     body = {
         "status": report.status,
-        "checks": {"postgresql": report.postgresql, "redis": report.redis, "migrations": report.migrations},
+        "checks": {**checks, "nodes": report.nodes} if report.nodes else checks,
         "version": __version__,
     }
     return Reply(encoded(body), 503 if report.status is Condition.DOWN else 200)

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from fastapi import Header, Query
 
 from app.dependencies import Caller
-from app.domain.people import KeyScope
-from app.http.credentials import Credential, bearer_token
+from app.domain.people import KeyScope, Person
+from app.http.credentials import Credential, bearer_token, credential
 from app.http.live.event_stream import EventStream, Reader
 from app.http.openapi import problems
 from app.http.request import ApiRequest
@@ -17,6 +17,10 @@ from app.schemas.format.ids import ScreeningId, Since
 
 router = api_router("seats")
 
+_BY_QUERY: Final = (
+    "The token, for an `EventSource` in a browser, which sends no headers. It wins over the header. Usher writes it to "
+    "no log, but a proxy may: send the header wherever you can."
+)
 _EXAMPLE: Final = """\
 retry: 2000
 id: 41
@@ -50,15 +54,16 @@ async def follow_screening(
         Since | None, Header(alias="Last-Event-ID", description="As browsers send it; it wins over `since`.")
     ] = None,
     since: Annotated[Since | None, Query()] = None,
+    token: Annotated[str | None, Query(description=_BY_QUERY)] = None,
 ) -> EventStream:
     """Follow the seats of a screening.
 
     Server-Sent Events: `id:` is the version, and whoever comes back with it misses nothing. The data are the messages
-    of [/asyncapi.json](/asyncapi.json), which the WebSocket `/ws/screenings/{screening_id}` speaks too.
+    of [/asyncapi.json](/asyncapi.json), which the WebSocket `/ws/screenings/{screening_id}` speaks too. The answer has
+    no end; where this can be tried out at `/docs`, its first seconds are shown.
     """
     resources = request.resources
-    token = bearer_token(request.headers_once.get(b"authorization"))
-    shown = Credential(resources, token, caller) if caller and token else None
+    shown = await credential(resources, token.encode()) if token else _credential_of(request, caller)
     cut = request.scope.get("extensions", {}).get("usher.abort")
     reader = Reader(screening_id, shown, resources.settings.live_buffer_kib * 1024, cut)
     opened = AsyncExitStack()
@@ -66,3 +71,9 @@ async def follow_screening(
     watching = resources.live.watching(screening_id, reader, missed_after, request.client_address)
     await opened.enter_async_context(watching)
     return EventStream(reader, opened)
+
+
+def _credential_of(request: ApiRequest, caller: Person | None) -> Credential | None:
+    """That of the Authorization header; None if the caller is anonymous."""
+    token = bearer_token(request.headers_once.get(b"authorization"))
+    return Credential(request.resources, token, caller) if caller and token else None

@@ -34,7 +34,7 @@ async def register(wanted: RegisterIn, caller: Caller, accounts: Accounts, peopl
     """Register.
 
     An account of a customer. With a guest's token, as the bearer token or as `guest_token`, it becomes that guest's
-    account: what they hold and booked is theirs.
+    account: what they hold and booked is theirs. The guest's tokens end: sign in.
     """
     person = await accounts.register(wanted.username, wanted.email, wanted.password, caller, wanted.guest_token)
     return created(encoded((await people.me(person)).model_dump()), ME)
@@ -52,7 +52,9 @@ async def login(request: ApiRequest, wanted: LoginIn, accounts: Accounts) -> Rep
     As JSON, or as the form of an OAuth2 password grant: so that the Authorize button of this page works. A guest who
     sends their `guest_token` takes along what they hold and have booked; that token ends.
     """
-    welcome = await accounts.login(wanted.username, wanted.password, wanted.guest_token, request.request_id)
+    welcome = await accounts.login(
+        wanted.username, wanted.password, request.client_address, wanted.guest_token, request.request_id
+    )
     return Reply(_tokens(welcome))
 
 
@@ -142,12 +144,16 @@ async def change_me(wanted: MeIn, person: SignedIn, people: People) -> Reply:
     responses=problems("forbidden"),
 )
 @api_key_scope(KeyScope.PEOPLE)
-async def change_password(wanted: PasswordIn, person: SignedIn, session_id: SessionId, accounts: Accounts) -> Reply:
+async def change_password(
+    request: ApiRequest, wanted: PasswordIn, person: SignedIn, session_id: SessionId, accounts: Accounts
+) -> Reply:
     """Change my password.
 
     All my other sessions end, here at once and everywhere within a second.
     """
-    await accounts.change_password(person, session_id, wanted.current_password, wanted.new_password)
+    await accounts.change_password(
+        person, session_id, wanted.current_password, wanted.new_password, request.client_address
+    )
     return Reply(status=204)
 
 
@@ -166,7 +172,7 @@ async def delete_my_account(
     Username, email and password are gone, all sessions end, holds are released. Bookings stay, with nobody's name on
     them. A guest has no password and sends none.
     """
-    await accounts.delete(person, leave.password if leave else None, request.request_id)
+    await accounts.delete(person, leave.password if leave else None, request.client_address, request.request_id)
     return Reply(status=204)
 
 

@@ -8,6 +8,7 @@ from app.dependencies import Buyer, Call, Desk, Reservations, SignedIn
 from app.domain.people import KeyScope
 from app.domain.reservations import ReservationStatus
 from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of_moving, told
+from app.http.credentials import address_of_guest
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
@@ -169,6 +170,7 @@ async def release_seat(
 async def extend_reservation(
     reservation_id: ReservationId,
     person: SignedIn,
+    request: ApiRequest,
     call: Call,
     desk: Desk,
     nothing: NothingIn | None = None,
@@ -178,7 +180,7 @@ async def extend_reservation(
     A fresh hold time from now, never past the cap, which counts from the first hold. One that ran out is taken again if
     that was no longer ago than a hold may last, and all of its seats are still free and cost the same.
     """
-    return told(await desk.extend(person, reservation_id, call))
+    return told(await desk.extend(person, reservation_id, call, address_of_guest(request, person)))
 
 
 @router.post(

@@ -3,9 +3,11 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from app.domain.people import KeyScope, Role
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut
 from app.schemas.format.requests import Line, Strict
 
@@ -33,11 +35,24 @@ class ApiKeyIn(Strict):
     )
 
 
+_EXAMPLE: JsonDict = {
+    "id": 1,
+    "user_id": 17,
+    "name": "Box office 2",
+    "role": "organizer",
+    "scopes": ["read", "sell"],
+    "prefix": "usher_x1Yz7Q",
+    "created_at": "2026-11-20T11:53:28.235Z",
+    "last_used_at": None,
+}
+_KEY = "usher_x1Yz7QfN0c2yV5tGkq8eJb3LrWm6Hd9aSpUoXiTzRvE"
+
+
 class ApiKeyOut(BaseModel):
     """An API key without its secret."""
 
     id: int = Field(examples=[1])
-    user_id: int = Field(examples=[17], description="The user that it acts as.")
+    user_id: UserIdOut = Field(examples=[17], description="The user that it acts as.")
     name: str = Field(examples=["Box office 2"])
     role: Role = Field(examples=["organizer"])
     scopes: list[KeyScope] = Field(examples=[["read", "sell"]])
@@ -45,14 +60,18 @@ class ApiKeyOut(BaseModel):
     created_at: MomentOut
     last_used_at: MomentOut | None = Field(description="When it was last used, to the minute; null: never.")
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
 
 class NewApiKeyOut(ApiKeyOut):
     """A new API key. Its secret is shown only in this response."""
 
     key: str = Field(
-        examples=["usher_x1Yz7QfN0c2yV5tGkq8eJb3LrWm6Hd9aSpUoXiTzRvE"],
+        examples=[_KEY],
         description="Send it as `Authorization: Bearer <key>`. It is shown only once.",
     )
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_EXAMPLE, "key": _KEY}]})
 
 
 class ApiKeysOut(BaseModel):
@@ -60,3 +79,5 @@ class ApiKeysOut(BaseModel):
 
     items: list[ApiKeyOut]
     next_cursor: str | None = Field(examples=[None])
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE], "next_cursor": None}]})

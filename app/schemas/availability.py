@@ -11,7 +11,8 @@ from functools import cached_property, lru_cache
 from typing import Annotated, Final
 
 import orjson
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from app.domain.money import Money as Amount
 from app.domain.seat_maps.nearness import Nearness
@@ -21,6 +22,8 @@ from app.domain.seats import Layout, Seat, SeatStatus
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.format.money import Money, money_json
 from app.schemas.seats import NamedSeat
+
+_COUNTS: Final[JsonDict] = {"available": 79, "reserved": 1, "booked": 0, "blocked": 0}
 
 _BLOCK: Final = 64
 """How many seats are written again when one of them changes."""
@@ -57,6 +60,33 @@ class SeatMapOut(BaseModel):
     counts: Counts
     seats: list[MapSeat]
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "screening_id": 1,
+                    "version": 1,
+                    "counts": _COUNTS,
+                    "seats": [
+                        {
+                            "seat_id": 1,
+                            "label": "A1",
+                            "section": "A",
+                            "row": "A",
+                            "number": 1,
+                            "category": "premium",
+                            "accessible": False,
+                            "price": {"amount_minor": 4500, "currency": "EUR"},
+                            "status": "reserved",
+                            "is_mine": False,
+                            "expires_at": "2026-11-20T11:58:28.235Z",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
 
 class SectionLeftOut(BaseModel):
     """How many seats of a section are available, and how many of them at most are side by side."""
@@ -74,6 +104,20 @@ class CompactMapOut(BaseModel):
     counts: Counts
     sections: list[SectionLeftOut]
     taken: list[Annotated[tuple[int, SeatStatus, MomentOut | None], Field(json_schema_extra={"items": {}})]]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "screening_id": 1,
+                    "version": 1,
+                    "counts": _COUNTS,
+                    "sections": [{"name": "A", "available": 19, "largest_block": 19}],
+                    "taken": [[1, "reserved", "2026-11-20T11:58:28.235Z"]],
+                }
+            ]
+        }
+    )
 
 
 class SeatTexts:

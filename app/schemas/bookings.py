@@ -10,6 +10,7 @@ from app.domain.bookings import Booking, BookingStatus, PaymentStatus
 from app.domain.money import total
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.format.money import Money, money_json
 from app.schemas.format.requests import BookingKey, Email, Id, Line, Strict, Uuid
@@ -53,6 +54,7 @@ class BookingIn(NamesSeats, Strict):
     """What to book: a reservation, or seats directly."""
 
     NEEDS_SEATS: ClassVar[bool] = False
+    OTHER_WAYS: ClassVar = {"reservation_id": ("screening_id", "theater_id")}
 
     reservation_id: Uuid | None = Field(None, description="The reservation to book; then name no seats.")
     screening_id: Id | None = Field(
@@ -103,7 +105,7 @@ class BookingOut(BaseModel):
 
     id: UUID
     screening_id: int
-    user_id: int
+    user_id: UserIdOut
     reservation_id: UUID | None
     status: BookingStatus
     seats: list[PricedSeat]

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.box_office.screening_state import Cause
 from app.domain.seats import SeatStatus
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut, moment
 
 
@@ -18,7 +19,7 @@ class HappeningOut(BaseModel):
     from_: SeatStatus = Field(alias="from")
     to: SeatStatus
     cause: Cause
-    actor: int | None
+    actor: UserIdOut | None
     request_id: str | None
 
 
@@ -27,6 +28,26 @@ class HistoryOut(BaseModel):
 
     items: list[HappeningOut]
     next_cursor: str | None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "at": "2026-11-20T11:53:28.235Z",
+                            "from": "available",
+                            "to": "reserved",
+                            "cause": "api",
+                            "actor": 17,
+                            "request_id": "6f1c0d7e5a3b4c2d9e8f7a6b5c4d3e2f",
+                        }
+                    ],
+                    "next_cursor": None,
+                }
+            ]
+        }
+    )
 
 
 class Happened(Protocol):

@@ -114,6 +114,7 @@ class SeatOut(BaseModel):
     restricted_view: bool
     x: float = Field(description="In seat widths, from left to right.")
     y: float = Field(description="In seat widths, away from the stage.")
+    aisle_after: bool = Field(description="Whether an aisle follows where the coordinates do not show it.")
 
 
 class SectionOut(BaseModel):
@@ -147,6 +148,7 @@ class LayoutOut(BaseModel):
                             "restricted_view": False,
                             "x": -9.5,
                             "y": 0.0,
+                            "aisle_after": False,
                         }
                     ],
                 }

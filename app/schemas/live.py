@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.seats import Layout, SeatStatus
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.seats import NamedSeat
 
@@ -30,7 +31,7 @@ class ChangeOut(NamedSeat):
     status: SeatStatus
     is_mine: bool
     expires_at: MomentOut | None
-    previously_reserved_by: int | None
+    previously_reserved_by: UserIdOut | None
 
 
 class ChangesOut(BaseModel):
@@ -38,6 +39,8 @@ class ChangesOut(BaseModel):
 
     version: int
     updates: list[ChangeOut]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 42, "updates": [_UPDATE]}]})
 
 
 class _Message(BaseModel):
@@ -50,7 +53,7 @@ class ConnectionConfirmed(_Message):
     type: Literal["connection_confirmed"]
     screening_id: int
     version: int = Field(description="The current version. Every later change will be sent.")
-    user_id: int | None = Field(description="The user whose token was sent; null: anonymous.")
+    user_id: UserIdOut | None = Field(description="The user whose token was sent; null: anonymous.")
 
     model_config = ConfigDict(
         json_schema_extra={

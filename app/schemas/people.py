@@ -1,5 +1,6 @@
 """People in JSON (docs/api.md, section 8)."""
 
+import unicodedata
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -7,6 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from app.domain import usernames
 from app.domain.people import Role
+from app.schemas.common_passwords import COMMON_PASSWORDS
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.requests import Email, Strict
 
 REFRESH_TOKEN = "refresh_" + "Q29weSB5b3VyIG93bi4" + "x" * 45
@@ -47,11 +50,23 @@ def _long_enough(password: str) -> str:
     return password
 
 
+def _not_common(password: str) -> str:
+    """Says what would do, but never what was sent."""
+    if unicodedata.normalize("NFKC", password).casefold() in COMMON_PASSWORDS:
+        raise PydanticCustomError(
+            "password_common",
+            "This is one of the passwords that everybody tries first. Try a few words that only you put together.",
+        )
+    return password
+
+
 NewPassword = Annotated[
     str,
     AfterValidator(_long_enough),
+    AfterValidator(_not_common),
     Field(
-        description="8 to 128 characters of any kind; a few words are easy to remember.",
+        description="8 to 128 characters of any kind, but not one of the most common passwords; a few words are easy "
+        "to remember.",
         json_schema_extra={"format": "password", "minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD},
         examples=["a long sentence"],
     ),
@@ -96,7 +111,7 @@ class LoginIn(Strict):
 
     TAKES_FORM: ClassVar = True
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "demo", "password": "usher-demo"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"username": "ada", "password": "a long sentence"}]})
 
     username: str = Field(min_length=1, max_length=254, examples=["demo"])
     password: Password
@@ -119,7 +134,7 @@ class PasswordIn(Strict):
     """A change of the password."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"current_password": "usher-demo", "new_password": "another sentence"}]}
+        json_schema_extra={"examples": [{"current_password": "a long sentence", "new_password": "another sentence"}]}
     )
 
     current_password: Password
@@ -140,7 +155,7 @@ class MeIn(Strict):
 class LeaveIn(Strict):
     """The password of the account to delete."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "usher-demo"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "a long sentence"}]})
 
     password: Password | None = None
 
@@ -153,11 +168,24 @@ class TokensOut(BaseModel):
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a kind, RFC 6750
     expires_in: int = Field(examples=[900], description="How long `access_token` is valid, in seconds.")
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+                    "refresh_token": REFRESH_TOKEN,
+                    "token_type": "bearer",
+                    "expires_in": 900,
+                }
+            ]
+        }
+    )
+
 
 class MeOut(BaseModel):
     """The caller's account, and what they hold and have booked."""
 
-    id: int = Field(examples=[42])
+    id: UserIdOut = Field(examples=[42])
     username: str | None = Field(examples=["demo"])
     email: str | None = Field(examples=["demo@example.org"])
     role: Role = Field(examples=["customer"])
@@ -167,4 +195,20 @@ class MeOut(BaseModel):
         examples=[0],
         description="Bookings of this day that were not cancelled. The day is that of each booking's theater; "
         "with `screening_id`, that of the screening's theater, and counted as its limit counts them.",
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 42,
+                    "username": "demo",
+                    "email": "demo@example.org",
+                    "role": "customer",
+                    "is_guest": False,
+                    "active_reservations": 1,
+                    "bookings_today": 0,
+                }
+            ]
+        }
     )

@@ -14,6 +14,7 @@ from app.domain.money import total
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
+from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.format.money import Money, money_json
 from app.schemas.format.requests import Strict
@@ -50,7 +51,7 @@ class ReservationOut(BaseModel):
 
     id: UUID
     screening_id: int
-    user_id: int
+    user_id: UserIdOut
     status: ReservationStatus
     seats: list[PricedSeat]
     total: Money

@@ -3,16 +3,17 @@
 The examples take seats of row C: those of the README's tour are in row A, that of the banner in row B.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from app.domain.money import Money as Amount
 from app.domain.seats import Layout, SeatNames
 from app.schemas.format.money import Money, money_json
-from app.schemas.format.requests import BookingKey, Id, Label, Lenient, Strict
+from app.schemas.format.requests import BookingKey, Id, Label, Lenient, Strict, exactly_one_of
 
 MOST_SEATS = 500
 """As many as `max_seats_per_reservation` may allow."""
@@ -22,6 +23,8 @@ class NamesSeats(BaseModel):
     """The members that name seats, for a body to inherit. If `NEEDS_SEATS` is off, a body may name none."""
 
     NEEDS_SEATS: ClassVar[bool] = True
+    OTHER_WAYS: ClassVar[Mapping[str, Collection[str]]] = {}
+    """What may stand in the place of seats, and the members that must not come with it."""
 
     seat_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
         None, description="Seats by id.", examples=[[41, 42]]
@@ -45,6 +48,12 @@ class NamesSeats(BaseModel):
         if twice := _twice(self.seat_ids or self.seats or ()):
             raise PydanticCustomError("seat_twice", "The same seat is named more than once: {twice}.", {"twice": twice})
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        exactly_one_of(handler.resolve_ref_schema(schema), {**cls.OTHER_WAYS, **dict.fromkeys(_WAYS, ())})
+        return schema
 
     @property
     def names_any_seats(self) -> bool:

@@ -70,7 +70,7 @@ def _typed_password() -> str:
 
 def _with_engine(database_url: str, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
     async def run() -> T:
-        engine = create_async_engine(database_url)
+        engine = create_async_engine(database_url, hide_parameters=True)
         try:
             return await work(engine)
         finally:

@@ -106,7 +106,7 @@ def _demo(settings: Settings, _: argparse.Namespace) -> int:
     from app.services.house.demo import load_demo
 
     async def load() -> None:
-        engine = create_async_engine(_database_url(settings))
+        engine = create_async_engine(_database_url(settings), hide_parameters=True)
         try:
             await load_demo(engine, datetime.now(UTC), settings, with_people=settings.is_embedded)
         finally:

@@ -271,7 +271,7 @@ def _prepare(settings: Settings, *, with_demo: bool) -> "SeatToTry | None":
 
 async def _migrate(settings: Settings, *, with_demo: bool) -> "SeatToTry | None":
     url = settings.database_url or ""
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     try:
         await must_be_durable(engine)
         await upgrade(url)

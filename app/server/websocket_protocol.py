@@ -9,6 +9,7 @@ import logging
 import random
 import socket
 from asyncio import BaseTransport, TimerHandle
+from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -16,14 +17,24 @@ from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Request
 
+from app.server.turns import turn_of
+
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.WARNING)  # uvicorn tells of every connection, and would tell its whole address
 
 CLOSE_SECONDS: Final = 1.0
+OPEN_SECONDS: Final = 10.0
+"""From the request for an upgrade to the end of the handshake."""
 KERNEL_BUFFER: Final = 128 * 1024
 UNSENT_MAX: Final = 64 * 1024
 """The most bytes of pongs that a client has not read. The application limits the messages."""
 FRAGMENTS_MAX: Final = 256
+PORTION: Final = 512
+"""So much is parsed at once: at most 85 frames."""
+CREDIT: Final = 300.0
+"""A frame costs 1, whatever it is, and so does a KiB; ten a second come back."""
+CREDIT_PER_SECOND: Final = 10.0
+_KIB: Final = 1024
 
 
 class LiveSocket(WebSocketsSansIOProtocol):
@@ -31,10 +42,16 @@ class LiveSocket(WebSocketsSansIOProtocol):
 
     query = b""
     """The query string of the request."""
+    lost: Callable[[], None] | None = None
+    """Called when the connection is gone."""
     _cut: TimerHandle | None = None
+    _kept = b""  # came, and is not parsed yet
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._turn = turn_of(self.app_state, self.loop)
+        self._credit = CREDIT
+        self._credited_at = self.loop.time()
         self.logger = self.conn.logger = _log
         self.conn.debug = False  # it would write whole headers and frames into the log
 
@@ -62,13 +79,18 @@ class LiveSocket(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
+        self._opening = self.loop.call_later(OPEN_SECONDS, self._must_be_open)
         connected = transport.get_extra_info("socket")
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._opening.cancel()
         if self._cut is not None:
             self._cut.cancel()
+        self._kept = b""
+        if self.lost is not None:
+            self.lost()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -78,9 +100,70 @@ class LiveSocket(WebSocketsSansIOProtocol):
             super().shutdown()
 
     def data_received(self, data: bytes) -> None:
-        if self.close_sent and self.conn.parser_exc is not None:
-            return  # what follows the mistake that we closed for
+        if not self.handshake_initiated:
+            self._open(data)
+        elif not self._is_deaf:
+            self._kept += data
+            self._read_on()
+
+    @property
+    def _is_deaf(self) -> bool:
+        """Nothing is read after the mistake that we closed for, and after the end."""
+        return self.disconnected or (self.close_sent and (self.conn.parser_exc is not None or self._credit < 0))
+
+    def _open(self, data: bytes) -> None:
         super().data_received(data)
+        if not self.handshake_initiated:  # the library did not like it, and would leave it without an answer
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+            self._cut_soon()
+
+    def _must_be_open(self) -> None:
+        if not self.handshake_complete:
+            self.transport.abort()
+
+    def _read_on(self) -> None:
+        """Parse what came in portions, each paid for before the next one, as long as the turn of the loop lasts."""
+        kept, at = self._kept, 0
+        self._kept = b""
+        while at < len(kept) and not self._is_deaf:
+            if self._turn.is_over:
+                self._kept = kept[at:]
+                self._read_later()
+                return
+            begun = self.loop.time()
+            portion = kept[at : at + PORTION]
+            self._pay(len(portion) / _KIB)
+            super().data_received(portion)
+            at += PORTION
+            self._turn.spend(self.loop.time() - begun)
+
+    def _read_later(self) -> None:
+        """In the next turn. Nothing more is read meanwhile."""
+        self.transport.pause_reading()
+        self.loop.call_soon(self._read_as_before)
+
+    def _read_as_before(self) -> None:
+        if self._is_deaf or self.transport.is_closing():
+            return
+        if not self.read_paused:  # nor does the application have a message to take first
+            self.transport.resume_reading()
+        self._read_on()
+
+    def handle_events(self) -> None:
+        if self.handshake_initiated and self.conn.events:
+            self._pay(len(self.conn.events))
+        if self._credit >= 0:
+            super().handle_events()
+
+    def _pay(self, cost: float) -> None:
+        """Close if the client has sent too much, or too many frames."""
+        now = self.loop.time()
+        self._credit = min(CREDIT, self._credit + (now - self._credited_at) * CREDIT_PER_SECOND) - cost
+        self._credited_at = now
+        if self._credit < 0:
+            self.end(1008, "Too much was sent at once.")
+            self.transport.pause_reading()
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -122,6 +205,23 @@ class LiveSocket(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self._say_goodbye()
 
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._cut_soon()
+
+    def handle_close(self, event: Frame) -> None:
+        super().handle_close(event)
+        self._cut_soon()
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        self._cut_soon()
+
+    def _cut_soon(self) -> None:
+        """Whoever does not read would keep the connection open for what was not sent yet."""
+        if self._cut is None and not self.disconnected:
+            self._cut = self.loop.call_later(2 * CLOSE_SECONDS, self.transport.abort)
+
     def _say_goodbye(self) -> None:
         """Send the close frame and wait a moment for the client's: a connection that is cut at once may lose it."""
         self.stop_keepalive()
@@ -133,4 +233,4 @@ class LiveSocket(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
         # As long as uvicorn's own timer is there, it leaves the connection open when the application has returned.
         self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.close)
-        self._cut = self.loop.call_later(2 * CLOSE_SECONDS, self.transport.abort)
+        self._cut_soon()

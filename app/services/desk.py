@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db import bookings, reservations
 from app.db.box_office import idempotency_keys
 from app.db.screenings import Defaults
+from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import (
     Block,
     Book,
@@ -91,19 +92,21 @@ class Desk:
         Raises what domain.holding.hold raises, NotFound, ScreeningRequired and Busy.
         """
         if email is not None and buyer.person is None:
-            return await self._hold_with_email(meant, seats, email, call)
+            return await self._hold_with_email(meant, seats, email, call, buyer.address)
         screening_id = await self._screening(meant, seats, call)
         person = buyer.person or await self._people.guest_for(buyer)
         reservation_id = uuid_utils.uuid7()
-        answer = await self._take(screening_id, Hold(person, seats, reservation_id), call, buyer)
+        answer = await self._take(screening_id, Hold(person, seats, reservation_id, buyer.address), call, buyer)
         self._places[reservation_id.int] = screening_id
         return self._for_guest(answer, buyer)
 
-    async def _hold_with_email(self, meant: Meant, seats: SeatNames, email: str, call: CallContext) -> Answer:
+    async def _hold_with_email(
+        self, meant: Meant, seats: SeatNames, email: str, call: CallContext, address: Address | None
+    ) -> Answer:
         """Hold seats for a new guest with this email. If they get nothing, nobody remembers them."""
         guest = await self._people.guest_with(email)
         try:
-            answer = await self.hold(meant, seats, Buyer(guest), call)
+            answer = await self.hold(meant, seats, Buyer(guest, address), call)
         except Busy:
             raise  # it may have happened
         except Refusal:
@@ -116,7 +119,8 @@ class Desk:
     async def toggle(self, screening_id: int, seats: SeatNames, buyer: Buyer, call: CallContext) -> Answer:
         """Hold those of the seats that are available, release those that the buyer holds. Raises as `hold` does."""
         person = await self._people.guest_for(buyer)
-        answer = await self._take(screening_id, Toggle(person, seats, uuid_utils.uuid7()), call, buyer)
+        command = Toggle(person, seats, uuid_utils.uuid7(), buyer.address)
+        answer = await self._take(screening_id, command, call, buyer)
         return self._for_guest(answer, buyer)
 
     async def release_all(self, screening_id: int, person: Person, call: CallContext) -> Answer:
@@ -130,10 +134,12 @@ class Desk:
         screening_id = await self._place_of(person, reservation_id)
         return await self._ask(screening_id, Release(person, reservation_id, seat_id), call)
 
-    async def extend(self, person: Person, reservation_id: UUID, call: CallContext) -> Answer:
+    async def extend(
+        self, person: Person, reservation_id: UUID, call: CallContext, address: Address | None = None
+    ) -> Answer:
         """Extend a reservation of the person."""
         screening_id = await self._place_of(person, reservation_id)
-        return await self._take(screening_id, Extend(person, reservation_id), call)
+        return await self._take(screening_id, Extend(person, reservation_id, address), call)
 
     async def confirm(
         self,
@@ -241,7 +247,28 @@ class Desk:
         return answer
 
     async def _take(self, screening_id: int, command: Command, call: CallContext, buyer: Buyer | None = None) -> Answer:
-        """As `_ask`, for commands that take seats: a refusal also says which seats are free."""
+        """As `_ask`, for commands that take seats: a refusal also says which seats are free.
+
+        A guest who was written down before, and gets nothing, is forgotten.
+        """
+        came_alone = buyer is not None and buyer.person is None
+        guest = command.buyer if came_alone and isinstance(command, Hold | Toggle | Book) else None
+        if guest is None or guest.is_new:
+            return await self._take_seats(screening_id, command, call, buyer)
+        try:
+            answer = await self._take_seats(screening_id, command, call, buyer)
+        except Busy:
+            raise  # it may have happened
+        except Refusal:
+            await self._people.forget(guest)
+            raise
+        if answer.user_id != guest.id:
+            await self._people.forget(guest)
+        return answer
+
+    async def _take_seats(
+        self, screening_id: int, command: Command, call: CallContext, buyer: Buyer | None = None
+    ) -> Answer:
         try:
             return await self._ask(screening_id, command, call)
         except SeatsUnavailable as refusal:

@@ -1,6 +1,7 @@
 """What the stories need from the outside. The adapters implement these protocols; `main` passes them in."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
@@ -94,6 +95,29 @@ class RateCounter(Protocol):
 
     async def count(self, policy: Policy, who: str) -> Standing:
         """Count one request of this caller, and return where they stand. Raises Away."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """So many seconds until the next password: for this account, or for any from this address."""
+
+    seconds: int
+    is_for_account: bool
+
+
+class LoginTries(Protocol):
+    """Counts wrong passwords for all processes together. Every call may raise Away."""
+
+    async def begin(self, account: str, address: str, allowed: Policy) -> Wait | None:
+        """Count one for this account from this address; if it is too early for another one, count nothing.
+
+        `allowed` is how many an address may have for whatever accounts.
+        """
+        ...
+
+    async def take_back(self, account: str, address: str, *, was_right: bool) -> None:
+        """Count one less. If it was right, the account knows the address from now on."""
         ...
 
 

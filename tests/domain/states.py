@@ -87,6 +87,7 @@ def picture_of(state: ScreeningState) -> ScreeningState:
         bookings={
             each.id: replace(each, prices=dict(each.prices), left=dict(each.left)) for each in state.bookings.values()
         },
+        lapses={each: list(lapses) for each, lapses in state.lapses.items()},
         usage={user_id: Usage(dict(usage.holds), dict(usage.bookings)) for user_id, usage in state.usage.items()},
     )
 
@@ -108,7 +109,7 @@ class Evening:
             assert self.state == before
             raise
         assert self.state == before
-        self.state.apply(decision)
+        self.state.apply(decision, self.now)
         return decision
 
     def wait(self, time: timedelta) -> None:

@@ -259,3 +259,50 @@ def test_a_hold_whose_seat_left_the_house_cannot_be_extended_any_more() -> None:
 
     assert labels(refusal.value.seats) == {"A2"}
     assert evening.held_by(ANN) == set()
+
+
+def test_holding_again_what_was_released_does_not_start_a_fresh_cap() -> None:
+    evening = Evening()
+    hold = evening.hold(ANN, "A1")
+    for _ in range(3):
+        evening.wait(timedelta(minutes=4))
+        evening.release(ANN, hold)
+        hold = evening.hold(ANN, "A1", "A2")
+
+    assert (hold.first_held_at, hold.expires_at) == (NOON, NOON + CAP)
+    evening.wait(timedelta(minutes=2, seconds=51))
+    evening.release(ANN, hold)
+    with pytest.raises(ExtensionLimit) as refusal:
+        evening.hold(ANN, "A2")
+    assert refusal.value.latest_expires_at == NOON + CAP
+    assert evening.hold(BOB, "A2").expires_at == evening.now + HOLD
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_the_cap_goes_on_counting_for_as_long_as_a_hold_may_last_after_a_hold_ran_out(swept: bool) -> None:
+    evening = Evening()
+    evening.hold(ANN, "A1")
+    evening.wait(HOLD + CAP - INSTANT)
+    if swept:
+        evening.sweep()
+
+    with pytest.raises(ExtensionLimit) as refusal:
+        evening.hold(ANN, "A1")
+    with pytest.raises(ExtensionLimit):
+        evening.toggle(ANN, "A1")
+    evening.wait(INSTANT)
+
+    assert refusal.value.latest_expires_at == NOON + CAP
+    assert evening.hold(ANN, "A1").first_held_at == evening.now
+
+
+def test_a_seat_that_joins_a_hold_brings_its_cap_along() -> None:
+    evening = Evening()
+    evening.release(ANN, evening.hold(ANN, "A1"))
+    evening.wait(timedelta(minutes=4))
+    evening.hold(ANN, "A3")
+
+    joined = evening.toggle(ANN, "A1").reservation
+
+    assert joined is not None
+    assert joined.first_held_at == NOON

@@ -207,7 +207,7 @@ def entered(state: ScreeningState, command: Command, now: datetime) -> Decision 
         return refusal
     finally:
         assert state == before
-    state.apply(decision)
+    state.apply(decision, now)
     return decision
 
 

@@ -19,7 +19,17 @@ def layout_of(*sections: SectionPlan) -> Layout:
         1,
         1,
         tuple(
-            Seat(place, each.label, each.section, each.row, each.number, each.category, x=each.x, y=each.y)
+            Seat(
+                place,
+                each.label,
+                each.section,
+                each.row,
+                each.number,
+                each.category,
+                x=each.x,
+                y=each.y,
+                aisle_after=each.aisle_after,
+            )
             for place, each in enumerate(drafts, start=1)
         ),
     )
@@ -60,6 +70,14 @@ def test_odd_numbers_run_one_way_from_the_aisle_and_even_ones_the_other() -> Non
 
 def test_an_aisle_ends_a_run() -> None:
     assert sizes(row_at(0, 1, 2, 4, 5)) == [3, 2]
+
+
+def test_an_aisle_may_be_said_where_places_do_not_show_it() -> None:
+    seats = [SeatPlan(number, x=float(number), y=0.0, aisle_after=number in (2, 5)) for number in (1, 2, 3, 4, 5)]
+    layout = layout_of(SectionPlan("Stalls", [RowPlan("A", seats)]))
+
+    assert sizes(layout) == [2, 3]
+    assert Runs(layout).largest_block(()) == 3
 
 
 def test_a_gap_of_one_and_a_half_seats_is_no_aisle_yet() -> None:

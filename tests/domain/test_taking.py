@@ -90,9 +90,9 @@ def test_without_a_hold_of_mine_the_cap_counts_from_now() -> None:
     evening.hold(BOB, "A1")
     evening.wait(HOLD)
 
-    assert held_first_at(evening.state, look_around(evening.state, seats("A1"), ANN.id, evening.now), evening.now) == (
-        NOON + HOLD
-    )
+    taking = look_around(evening.state, seats("A1"), ANN.id, evening.now)
+
+    assert held_first_at(evening.state, seats("A1"), ANN.id, taking, evening.now) == NOON + HOLD
 
 
 def test_only_a_hold_that_loses_all_of_its_seats_ends() -> None:

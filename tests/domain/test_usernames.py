@@ -16,6 +16,12 @@ from app.domain import usernames
         "\u6f22\u5b57\u540d",
         "\u0928\u092e\u0938\u094d\u0924\u0947",
         "x" * 64,
+        "\u0430\u043d\u043d\u0430",
+        "\u05d3\u05d5\u05d3",
+        "\u0645\u062d\u0645\u062f\u06f3",
+        "\u3055\u304f\u3089\u30e9\u30fc\u30e1\u30f3\u4f50\u3005tokyo",
+        "\uae40\uc138\uc885kim",
+        "\u1eb9\u0301l\u1eb9\u0301gb\u00e0",
     ],
 )
 def test_names_of_every_script_are_kept_as_they_are(given: str) -> None:
@@ -40,6 +46,19 @@ def test_names_of_every_script_are_kept_as_they_are(given: str) -> None:
         "<script>",
         "ada\u0000",
         "ad\u00aa\u2460" + "\U0001f600",
+        "organizer\ufe0f",
+        "orga\U000e0101nizer",
+        "orga\u034fnizer",
+        "orga\u115fnizer",
+        "orga\u3164nizer",
+        "orga\u180bnizer",
+        "organizer\u20dd",
+        "\u043erganizer",  # with a Cyrillic o
+        "\u03bfrganizer",  # with a Greek one
+        "\u0585rganizer",  # with an Armenian one
+        "\uab4frganizer\u0661",  # digits count too
+        "ada\u09e8",
+        "\u0430\u03bd\u043d\u0430",
     ],
 )
 def test_what_is_no_name_is_refused(given: str) -> None:

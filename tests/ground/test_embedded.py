@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -53,6 +54,22 @@ async def test_postgresql_is_as_safe_as_a_real_one(start: Start) -> None:
         "server_encoding": "UTF8",
         "listen_addresses": "",
     }
+
+
+async def test_what_somebody_wrote_is_not_in_its_log(start: Start) -> None:
+    servers = start(valkey=False)
+    assert servers.postgresql is not None
+    connection = await asyncpg.connect((servers.database_url or "").replace("+asyncpg", ""))
+    await connection.execute("CREATE TABLE names (name text UNIQUE CHECK (name <> 'nobody'))")
+
+    for name in ("very-private", "very-private", "nobody"):
+        with suppress(asyncpg.IntegrityConstraintViolationError):
+            await connection.execute("INSERT INTO names VALUES ($1)", name)
+    await connection.close()
+
+    log = servers.postgresql.log.read_text()
+    assert "names_name_key" in log
+    assert "very-private" not in log
 
 
 async def test_sqlalchemy_understands_the_url_and_other_databases_of_it(start: Start) -> None:

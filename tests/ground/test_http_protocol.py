@@ -2,19 +2,28 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config, Server
 
-from app.server import http_protocol
-from app.server.http_protocol import HEAD_MAX, BoundedHttp
+from app.server import http_protocol, in_one_piece, turns, websocket_protocol
+from app.server.http_protocol import HEAD_MAX, PORTION, BoundedHttp
+from app.server.websocket_protocol import LiveSocket
+from app.services.connections import Bound, Connections
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the size of the body."""
+    """Answer with the size of the body; open no socket, ever."""
+    if scope["type"] == "websocket":
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        return
     size, more = 0, True
     while more:
         message = await receive()
@@ -25,16 +34,50 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": f"{size:08}".encode()})
 
 
+@asynccontextmanager
+async def serving(app: ASGIApp, connections: Connections | None = None) -> AsyncIterator[Server]:
+    """A server of this application, which counts its connections here."""
+
+    async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        await receive()
+        scope["state"]["connections"] = connections
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    config = Config(
+        with_state, port=0, loop="none", http=BoundedHttp, ws=LiveSocket, lifespan="on", log_config=None, backlog=512
+    )
+    server = Server(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
+        await asyncio.sleep(0)
+    yield server
+    server.should_exit = True
+    await task
+
+
+def port_of(server: Server) -> int:
+    """Where it listens."""
+    port: int = server.servers[0].sockets[0].getsockname()[1]
+    return port
+
+
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """Where the echo listens."""
-    server = Server(Config(echo, port=0, http=BoundedHttp, lifespan="off", log_config=None))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
-        await asyncio.sleep(0)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await serving
+    async with serving(echo) as server:
+        yield port_of(server)
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    """Returns when it is so."""
+    async with asyncio.timeout(20):
+        while not is_so():  # noqa: ASYNC110 (a server has no events for it)
+            await asyncio.sleep(0.005)
 
 
 async def say(port: int, *words: bytes) -> bytes:
@@ -141,6 +184,218 @@ async def test_whoever_is_too_slow_with_a_body_is_hung_up_on(port: int, monkeypa
     assert await say(port, HEAD + b"Content-Length: 100\r\n\r\nabc") == b""
 
 
+# --- upgrades --------------------------------------------------------------------------------------------------------
+
+UPGRADE = (
+    b"GET /ws/screenings/1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("rest", "status"),
+    [
+        (b"Content-Length: 1\r\n\r\nx", 400),
+        (b"Content-Length: 100\r\n\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", 400),
+        (b"".join(b"A%d: b\r\n" % number for number in range(128)) + b"\r\n", 431),
+        (b"A: " + b"a" * 9_000 + b"\r\n\r\n", 431),
+    ],
+    ids=["body", "body that never comes", "chunked", "128 headers", "long line"],
+)
+async def test_an_upgrade_that_no_socket_begins_with_is_answered_and_closed(
+    port: int, rest: bytes, status: int
+) -> None:
+    answer = await say(port, UPGRADE + rest)
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert code_of(answer) == ("bad-request" if status == 400 else "headers-too-large")
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [b"GET /%s HTTP/1.1" % (b"x" * 9_000), b"POST /ws HTTP/1.1", b"GET /ws HTTP/1.0"],
+    ids=["long path", "POST", "HTTP/1.0"],
+)
+async def test_an_upgrade_with_another_first_line_is_closed(port: int, request_line: bytes) -> None:
+    answer = await say(port, request_line + UPGRADE[UPGRADE.index(b"\r\n") :] + b"\r\n")
+
+    assert answer.split(b" ")[1].startswith(b"4")
+
+
+async def test_an_upgrade_that_is_never_answered_is_hung_up_on(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_protocol, "OPEN_SECONDS", 0.05)
+
+    with suppress(ConnectionError):
+        assert await say(port, UPGRADE + b"\r\n") == b""
+
+
+# --- answers that nobody reads ---------------------------------------------------------------------------------------
+
+
+async def never_reading(port: int) -> socket.socket:
+    """A connection with a small buffer that nobody reads from."""
+    connected = socket.socket()
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connected.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(connected, ("127.0.0.1", port))
+    return connected
+
+
+ASK = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+
+
+async def test_whoever_pipelines_fills_no_memory_and_gets_every_answer_when_they_read() -> None:
+    may_answer = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await may_answer.wait()
+        await echo(scope, receive, send)
+
+    async with serving(slow) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+        count = 20_000
+        writer.write(ASK * count)
+        await until(lambda: any(each.flow.read_paused for each in server.server_state.connections))  # type: ignore[union-attr]
+        [kept] = server.server_state.connections
+
+        assert isinstance(kept, BoundedHttp)
+        assert len(kept.pipeline) <= PORTION // len(ASK) + 1
+        assert len(kept._kept) <= 512 * 1024
+        may_answer.set()
+        for _ in range(count):
+            await reader.readuntil(b"00000000")
+        writer.close()
+
+
+@pytest.mark.parametrize("ask", [ASK, ASK.replace(b"POST", b"GET"), HEAD + b"Content-Length: 0\r\n\r\n"])
+async def test_whoever_does_not_read_an_answer_is_hung_up_on(ask: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * 10_000_000})
+
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(http_protocol, "STALL_SECONDS", 0.2)
+    async with serving(large) as server:
+        deaf = await never_reading(port_of(server))
+        await asyncio.get_running_loop().sock_sendall(deaf, ask * 3)
+        await until(lambda: server.server_state.connections)
+
+        await until(lambda: not server.server_state.connections)
+        deaf.close()
+
+
+async def test_whoever_reads_slowly_but_reads_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * 2_000_000})
+
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.01)
+    monkeypatch.setattr(http_protocol, "PROGRESS", 1)
+    monkeypatch.setattr(http_protocol, "STALL_SECONDS", 5.0)
+    async with serving(large) as server:
+        slow = await never_reading(port_of(server))
+        loop, read = asyncio.get_running_loop(), 0
+        await loop.sock_sendall(slow, HEAD + b"Content-Length: 0\r\n\r\n")
+
+        while piece := await loop.sock_recv(slow, 16_384):
+            read += len(piece)
+        slow.close()
+
+    assert read > 2_000_000
+
+
+async def test_an_application_that_never_answers_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    monkeypatch.setattr(http_protocol, "ANSWER_SECONDS", 0.05)
+    async with serving(silent) as server:
+        with suppress(ConnectionError):
+            assert await say(port_of(server), ASK) == b""
+
+
+async def test_a_stream_that_goes_on_is_not_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[None] = []
+    look = BoundedHttp._look
+
+    def counted(self: BoundedHttp) -> None:
+        look(self)
+        looks.append(None)
+
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begin", "more_body": True})
+        await until(lambda: len(looks) > 3)
+        await send({"type": "http.response.body", "body": b"end"})
+
+    for name in ("HEAD_SECONDS", "ANSWER_SECONDS"):
+        monkeypatch.setattr(http_protocol, name, 0.02)
+    monkeypatch.setattr(BoundedHttp, "_look", counted)
+    async with serving(stream) as server:
+        answer = await say(port_of(server), HEAD + b"Content-Length: 0\r\n\r\n")
+
+    assert b"begin" in answer
+    assert b"end" in answer
+
+
+# --- bounds ----------------------------------------------------------------------------------------------------------
+
+
+async def test_input_that_is_more_than_a_turn_is_read_in_several(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    begun: list[None] = []
+    begin_anew = turns.Turn._begin_anew
+    monkeypatch.setattr(turns.Turn, "_begin_anew", lambda turn: (begun.append(None), begin_anew(turn)))
+    chunks = b"1\r\na\r\n" * 10_000 + b"0\r\n\r\n"
+
+    answer = await say(port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+
+    assert answer.endswith(b"00010000")
+    assert len(begun) >= len(chunks) // PORTION
+
+
+async def test_an_answer_before_the_end_of_the_body_is_the_last_one() -> None:
+    async def hasty(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"no"})
+
+    async with serving(hasty) as server:
+        answer = await say(port_of(server), ASK.replace(b"Length: 0", b"Length: 9000000"), *[b"x" * 65_536] * 4)
+
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"connection: close" in answer
+    assert answer.endswith(b"no")
+
+
+@pytest.mark.parametrize(
+    ("per_address", "per_process", "status", "bound"),
+    [(2, 9, 429, Bound.ADDRESS), (None, 2, 503, Bound.PROCESS), (9, 2, 503, Bound.PROCESS)],
+)
+async def test_connections_are_counted_and_one_too_many_is_told_so(
+    per_address: int | None, per_process: int, status: int, bound: Bound, caplog: pytest.LogCaptureFixture
+) -> None:
+    connections = Connections(per_address, per_process, lambda peer: str(peer[0]))
+    async with serving(echo, connections) as server:
+        port = port_of(server)
+        idle, socket_too = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        socket_too[1].write(UPGRADE + b"\r\n")
+        await until(lambda: connections.open == 2)
+
+        with caplog.at_level(logging.WARNING, "app"):
+            refused = [await say(port) for _ in range(3)]
+        assert [answer.split(b" ")[1] for answer in refused] == [b"%d" % status] * 3
+        assert (connections.open, connections.most_open, connections.refused) == (2, 2, {bound: 3})
+        assert [bound.value in line.getMessage() for line in caplog.records if line.name.startswith("app")] == [True]
+
+        for _, writer in (idle, socket_too):
+            writer.close()
+        await until(lambda: connections.open == 0)
+        assert connections.of("127.0.0.1") == 0
+        assert (await say(port, HEAD + b"Content-Length: 0\r\n\r\n")).endswith(b"00000000")
+
+
 class Packets(asyncio.Transport):
     """Keeps what would be sent, packet by packet."""
 
@@ -161,7 +416,7 @@ class Packets(asyncio.Transport):
 
 async def test_head_and_body_are_sent_in_one_piece_and_what_follows_as_it_comes() -> None:
     packets = Packets()
-    transport = http_protocol.InOnePiece(packets, asyncio.get_running_loop())
+    transport = in_one_piece.InOnePiece(packets, asyncio.get_running_loop())
 
     for data in (b"HTTP/1.1 200 OK\r\n\r\n", b"body", b"more"):
         transport.write(data)
@@ -171,7 +426,7 @@ async def test_head_and_body_are_sent_in_one_piece_and_what_follows_as_it_comes(
 
 async def test_a_head_that_nothing_follows_goes_alone() -> None:
     packets = Packets()
-    transport = http_protocol.InOnePiece(packets, asyncio.get_running_loop())
+    transport = in_one_piece.InOnePiece(packets, asyncio.get_running_loop())
 
     transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
     held_back = list(packets.sent)
@@ -184,7 +439,7 @@ async def test_a_head_that_nothing_follows_goes_alone() -> None:
 
 async def test_a_head_is_sent_before_the_end() -> None:
     packets = Packets()
-    transport = http_protocol.InOnePiece(packets, asyncio.get_running_loop())
+    transport = in_one_piece.InOnePiece(packets, asyncio.get_running_loop())
 
     transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     transport.close()

@@ -72,6 +72,18 @@ def test_two_bad_values_are_two_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         "a-string-secret-at-least-256-bits-long",
         "super-secret-jwt-key-please-change-me-1234567890",
         "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+        "qwertyuiopasdfghjklzxcvbnm1234567890",
+        "poiuytrewqlkjhgfdsamnbvcxz0987654321",
+        "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
+        "1qazxsw23edcvfr45tgbnhy67ujm,ki89ol.",
+        "qazwsxedcrfvtgbyhnujmikolp1234567890",
+        "!QAZ@WSX#EDC$RFV%TGB^YHN&UJM*IK<",
+        "q1w2e3r4t5y6u7i8o9p0a1s2d3f4g5h6",
+        "QWERTYUIOP{}ASDFGHJKL:ZXCVBNM<>?",
+        "qwertzuiopasdfghjklyxcvbnm1234567890",
+        "azertyuiopqsdfghjklmwxcvbn1234567890",
+        "abcdefghijklmnopqrstuvwxyz0123456789",
+        "ZYXWVUTSRQPONMLKJIHGFEDCBA9876543210",
     ],
 )
 def test_a_weak_secret_is_refused_and_never_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
@@ -91,6 +103,32 @@ def test_a_random_secret_is_taken(monkeypatch: pytest.MonkeyPatch, secret: str) 
     monkeypatch.setenv("JWT_SECRET", secret)
 
     assert read_settings().jwt_secret == secret
+
+
+def test_random_secrets_are_not_mistaken_for_the_keyboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(200):
+        secret = secrets.token_hex(32)
+        monkeypatch.setenv("JWT_SECRET", secret)
+
+        assert read_settings().jwt_secret == secret
+
+
+def test_there_may_be_several_previous_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = [secrets.token_hex(32) for _ in range(3)]
+    monkeypatch.setenv("JWT_SECRET_PREVIOUS", ", ".join(earlier))
+
+    assert read_settings().jwt_secret_previous == tuple(earlier)
+
+
+def test_each_previous_secret_is_looked_at_and_none_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET_PREVIOUS", f"{GOOD_SECRET},qwertyuiopasdfghjklzxcvbnm1234567890")
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert str(refused.value).startswith("JWT_SECRET_PREVIOUS=(not shown)")
+    assert "qwertyuiop" not in str(refused.value)
+    assert GOOD_SECRET not in str(refused.value)
 
 
 def test_a_given_database_needs_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

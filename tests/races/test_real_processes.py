@@ -16,6 +16,7 @@ from httpx import AsyncClient, Limits, Response
 
 from app.settings import Settings
 from tests.conftest import MakeSettings, OpenApp, resources_of
+from tests.races.conftest import StartProcess
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 StartServer = Callable[[int], Awaitable[str]]
@@ -49,6 +50,29 @@ async def start_server(make_settings: MakeSettings) -> AsyncIterator[StartServer
         await process.communicate()
 
 
+async def test_a_token_in_an_address_is_in_no_line_that_is_written(
+    start_process: StartProcess, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    server = await start_process()
+
+    async with server.client() as client:
+        token = (await client.post("/auth/guest", json={"email": "ada@example.org"})).json()["access_token"]
+        answers = [
+            await client.head(f"/api/v1/screenings/1/live?token={token}"),
+            await client.get("/api/v1/screenings/1/live?token=a-bad-secret"),
+            await client.get("/api/v1/screenings/1/live?token=a-bad-secret&since=x"),
+        ]
+    server.process.terminate()
+    await server.process.wait()
+
+    written = capfd.readouterr().err
+    assert [answer.status_code for answer in answers] == [200, 401, 422]
+    assert "GET /api/v1/screenings/1/live 401" in written
+    assert token not in written
+    assert "a-bad-secret" not in written
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_two_hundred_buyers_for_ten_seats(start_server: StartServer, database: Connection, workers: int) -> None:
     url = await start_server(workers)
@@ -65,7 +89,7 @@ async def test_two_hundred_buyers_for_ten_seats(start_server: StartServer, datab
             assert answer.json()["code"] == "seats-unavailable"
             assert [seat["seat_id"] for seat in answer.json()["seats"]] == [1 + buyer % SEATS]
     assert await database.fetchval("SELECT count(*) FROM seat_claims WHERE status = 'booked'") == SEATS
-    assert await database.fetchval("SELECT version FROM screenings WHERE id = 1") == SEATS
+    assert await database.fetchval("SELECT version FROM screening_states WHERE screening_id = 1") == SEATS
 
 
 async def test_the_same_key_in_two_processes_is_one_booking(start_server: StartServer, database: Connection) -> None:

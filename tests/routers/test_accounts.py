@@ -144,20 +144,35 @@ async def test_what_a_guest_has_becomes_the_accounts(client: AsyncClient, nobody
     assert (await ada.confirm(hold))["user_id"] == account["id"]
 
 
-async def test_a_guests_token_stays_good_and_their_email_stays(ada: Visitor) -> None:
-    await register(ada)
+async def test_a_guests_tokens_end_and_their_email_stays(client: AsyncClient, nobody: Visitor) -> None:
+    tokens = told(await nobody.post("/auth/guest", {"email": "ada@example.org"}), 201)
+    guest = Visitor(client, tokens["access_token"])
 
-    me = await ada.read("/me")
+    me = await register(guest)
 
     assert (me["username"], me["email"], me["is_guest"]) == ("ada", "ada@example.org", False)
+    refused(await guest.get("/me"), 401, "unauthenticated")
+    refused(await nobody.post("/auth/refresh", {"refresh_token": tokens["refresh_token"]}), 401, "unauthenticated")
+    assert (await login(client))["token_type"] == "bearer"
 
 
-async def test_a_guest_becomes_one_account_and_no_more(client: AsyncClient, ada: Visitor) -> None:
-    first = await register(ada, "ada")
-    second = await register(ada, "adam")
+async def test_whoever_kept_a_copy_of_the_guests_token_is_not_the_account(open_app: OpenApp) -> None:
+    here, elsewhere = await open_app(), await open_app()
+    hold = told(await Visitor(here).post("/screenings/1/reservations", {"seat": "A1"}), 201)
+    copied = Visitor(elsewhere, hold["guest_token"])
+    await copied.read("/me")
 
-    assert first["id"] != second["id"]
-    assert (await ada.read("/me"))["username"] == "ada"
+    await register(Visitor(here, hold["guest_token"]))
+    await resources_of(elsewhere).revocations.look()
+
+    refused(await copied.delete(f"/reservations/{hold['id']}"), 401, "unauthenticated")
+    refused(await copied.ask("PATCH", "/me", {"email": "mine@example.org"}), 401, "unauthenticated")
+
+
+async def test_a_guest_becomes_one_account_and_no_more(ada: Visitor) -> None:
+    await register(ada, "ada")
+
+    refused(await ada.post("/auth/register", {"username": "adam", "password": PASSWORD}), 401, "unauthenticated")
 
 
 async def test_a_guest_who_finds_the_name_taken_stays_a_guest(ada: Visitor, bob: Visitor) -> None:
@@ -345,17 +360,6 @@ async def test_this_session_can_be_refreshed_until_another_one_changes_the_passw
     refused(await Visitor(client, first["access_token"]).get("/me"), 401, "unauthenticated")
     refused(await nobody.post("/auth/refresh", {"refresh_token": first["refresh_token"]}), 401, "unauthenticated")
     assert (await second.get("/me")).status_code == 200
-
-
-async def test_a_guest_token_from_before_ends_with_the_other_sessions(client: AsyncClient, nobody: Visitor) -> None:
-    hold = told(await nobody.post("/screenings/1/reservations", {"seat": "A1"}), 201)
-    visitor = Visitor(client, hold["guest_token"])
-    await register(visitor)
-    ada = Visitor(client, (await login(client))["access_token"])
-
-    await ada.post("/me/password", CHANGE)
-
-    refused(await visitor.get("/me"), 401, "unauthenticated")
 
 
 async def test_other_processes_hear_of_it(open_app: OpenApp) -> None:

@@ -9,6 +9,7 @@ from httpx import AsyncClient
 
 from app.main import create_app
 from app.schemas.problems import KINDS
+from app.schemas.problems.documented import one_of
 
 METHODS = {"get", "put", "post", "patch", "delete"}
 
@@ -50,7 +51,7 @@ async def test_the_page_loads_only_what_we_serve(edge: AsyncClient) -> None:
     sources.feed(page.text)
 
     assert sources.inline == 0
-    assert len(sources.loaded) == 4
+    assert len(sources.loaded) == 5
     for source in sources.loaded:
         assert source.startswith("/docs/")
         assert (await edge.get(source)).status_code == 200
@@ -107,15 +108,19 @@ def test_paths_are_shown_once_under_the_canonical_base(document: dict[str, Any])
     assert all(path.startswith(("/api/v1/", "/health")) for path in document["paths"])
 
 
-def test_every_documented_error_is_a_problem_with_an_example(operations: dict[str, dict[str, Any]]) -> None:
+def test_every_documented_error_is_a_problem_with_an_example(
+    document: dict[str, Any], operations: dict[str, dict[str, Any]]
+) -> None:
+    examples = document["components"]["examples"]
     for name, operation in operations.items():
         for status, answer in operation["responses"].items():
-            if not status.startswith("4"):
+            if not status.startswith(("4", "5")) or "/health" in name:
                 continue
             told = answer["content"]["application/problem+json"]
-            assert told["schema"] == {"$ref": "#/components/schemas/Problem"}, name
+            assert told["schema"] == one_of(told["examples"]), name
             for code, example in told["examples"].items():
-                assert KINDS[code].status == int(status) == example["value"]["status"], name
+                assert example == {"$ref": f"#/components/examples/{code}"}, name
+                assert KINDS[code].status == int(status) == examples[code]["value"]["status"], name
 
 
 def test_fastapis_own_errors_are_not_in_it(document: dict[str, Any]) -> None:
@@ -147,7 +152,7 @@ def test_swagger_can_sign_in_with_a_password(document: dict[str, Any], operation
     assert login["requestBody"]["content"].keys() == {"application/json", "application/x-www-form-urlencoded"}
 
 
-def test_a_key_is_offered_where_seats_change(operations: dict[str, dict[str, Any]]) -> None:
+def test_a_key_is_offered_where_seats_change_and_where_organizers_create(operations: dict[str, dict[str, Any]]) -> None:
     for name, operation in operations.items():
         if name == "POST /api/v1/bookings/find":
             continue  # it changes nothing
@@ -155,7 +160,8 @@ def test_a_key_is_offered_where_seats_change(operations: dict[str, dict[str, Any
         changes_seats = re.match("(POST|PUT|PATCH|DELETE) ", name) and set(operation["tags"]) & {
             *("seats", "reservations", "bookings")
         }
-        assert len(keys) == (1 if changes_seats else 0), name
+        creates = name in ("POST /api/v1/theaters", "POST /api/v1/theaters/{theater_id}/screenings")
+        assert len(keys) == (1 if changes_seats or creates else 0), name
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,24 @@ import asyncio
 import json
 import logging
 import re
+import socket
+import struct
+from contextlib import suppress
 
 import pytest
 from httpx import AsyncClient
+from starlette.types import Message, Receive, Scope, Send
 
-from app.http.bodies import LARGEST_BODY, LARGEST_HEADERS
+from app.http.bodies import LARGEST_BODY, LARGEST_HEADERS, whole_body
 from app.http.edge import canonical
+from app.main import Usher
 from app.routers.theaters import LARGEST_LAYOUT
 from tests.routers.wire import Wire
 
 HOLD = "/api/v1/screenings/1/reservations"
+LAYOUT_HEAD = (
+    b"PUT /organizers/1/layout HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 8000000\r\n"
+)
 A_SEAT = b'{"seat": "A1"}'
 
 
@@ -198,10 +206,11 @@ async def test_a_layout_may_be_longer(edge: AsyncClient, method: str, path: str)
 
 async def send_in_pieces(writer: asyncio.StreamWriter, count: int) -> None:
     """So many pieces of 64 KiB, and the end."""
-    for _ in range(count):
-        writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
-        await writer.drain()
-    writer.write(b"0\r\n\r\n")
+    with suppress(ConnectionError):
+        for _ in range(count):
+            writer.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
 
 
 # --- on the wire -----------------------------------------------------------------------------------------------------
@@ -256,11 +265,11 @@ async def test_a_chunked_body_of_50_megabytes_is_refused_as_soon_as_it_is_too_lo
         async with asyncio.TaskGroup() as both:
             both.create_task(send_in_pieces(writer, 800))
             answer = await both.create_task(served.answer(reader))
-        writer.write(b"GET /screenings/1/seats HTTP/1.1\r\nHost: a\r\n\r\n")
-        next_answer = await served.answer(reader)
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
 
     assert (answer.status, answer.problem["code"]) == (413, "payload-too-large")
-    assert next_answer.status == 200
+    assert answer.headers["connection"] == "close"
 
 
 @pytest.mark.parametrize(
@@ -274,7 +283,6 @@ async def test_a_chunked_body_of_50_megabytes_is_refused_as_soon_as_it_is_too_lo
         b"POST /reserve HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n{]}",
         b"POST /reserve HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n{]}",
         b"POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
-        b"POST /reserve HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70000,
         b"GET /screenings/%ff/seats HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /screenings/1/seats HTTP/1.1\r\n\r\n",
     ],
@@ -302,3 +310,136 @@ async def test_a_caller_who_goes_away_in_the_middle_of_a_body_leaves_nothing_beh
 
     assert (await served.ask(b"GET /screenings/1/seats HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
     assert caplog.records == []
+
+
+# --- control characters, and a second matcher ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["%0a", "%0A", "%0d", "%00", "%09", "%7f", "%c2%85", "%e2%80%a8", "%e2%80%8b"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/screenings/1/reservations"),
+        ("POST", "/api/v1/screenings/1/reservations"),
+        ("GET", "/screenings/1/seats"),
+        ("GET", "/docs"),
+        ("GET", "/nothing"),
+    ],
+)
+async def test_a_path_with_something_that_nobody_sees_leads_nowhere(
+    edge: AsyncClient, method: str, path: str, ending: str
+) -> None:
+    answer = await edge.request(
+        method, f"{path}{ending}?limit=1", content=A_SEAT, headers={"content-type": "application/json"}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+async def test_a_path_that_is_not_in_the_table_is_asked_nowhere_else(
+    edge_app: Usher, edge: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def router(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(scope["path"])
+
+    monkeypatch.setattr(edge_app.router, "app", router)
+
+    for path in ("/nothing", "/screenings/1/seats/", "/theaters/1/layout/x"):
+        assert (await edge.get(path)).status_code == 404
+    assert asked == []
+
+
+# --- who may send a large body ---------------------------------------------------------------------------------------
+
+
+async def test_a_large_body_is_not_read_before_its_sender_is_known(served: Wire) -> None:
+    for token in (b"", b"Authorization: Bearer nonsense\r\n"):
+        async with served.connection() as (reader, writer):
+            writer.write(LAYOUT_HEAD + token + b"\r\n")
+            answer = await served.answer(reader)
+
+            assert (answer.status, answer.headers["connection"]) == (401, "close")
+            assert await reader.read() == b""
+
+
+async def test_a_guest_may_not_send_a_large_body(served: Wire, token: str) -> None:
+    answer = await served.ask(LAYOUT_HEAD + b"Authorization: Bearer " + token.encode() + b"\r\n\r\n")
+
+    assert answer.status == 403
+
+
+async def test_the_pieces_of_a_body_are_not_copied_again_and_again() -> None:
+    class Piece(bytes):
+        """Says when it is copied to make another."""
+
+        __slots__ = ()
+
+        def __add__(self, other: object) -> bytes:
+            raise AssertionError("quadratic")
+
+    pieces = [{"type": "http.request", "body": Piece(b"ab"), "more_body": left > 0} for left in reversed(range(1_000))]
+
+    async def receive() -> Message:
+        return pieces.pop(0)
+
+    assert await whole_body(receive, 2_000) == b"ab" * 1_000
+
+
+# --- the end of a connection -----------------------------------------------------------------------------------------
+
+
+async def test_after_a_413_the_connection_is_closed(served: Wire) -> None:
+    large = b"POST /reserve HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000
+
+    async with served.connection() as (reader, writer):
+        writer.write(large + b"GET /screenings/1/seats HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = await served.answer(reader)
+        rest = await reader.read()
+
+    assert (answer.status, answer.headers["connection"], rest) == (413, "close", b"")
+
+
+async def test_a_transfer_coding_that_is_not_known_is_refused(served: Wire) -> None:
+    head = b"POST /reserve HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+
+    async with served.connection() as (reader, writer):
+        writer.write(head + b"2\r\n{}\r\n0\r\n\r\n")
+        answer = await served.answer(reader)
+        rest = await reader.read()
+
+    assert (answer.status, answer.problem["code"], answer.headers["connection"]) == (501, "not-implemented", "close")
+    assert rest == b""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"GET / HTTP/2.0", b"GET / HTTP/0.9", b"GET /screenings/1/seats#top HTTP/1.1", b"GET /docs?a=1#b HTTP/1.1"],
+)
+async def test_what_http_1_1_does_not_have_in_its_first_line_is_refused(served: Wire, line: bytes) -> None:
+    answer = await served.ask(line + b"\r\nHost: a\r\n\r\n")
+
+    assert (answer.status, answer.problem["code"], answer.headers["connection"]) == (400, "bad-request", "close")
+
+
+async def test_a_reset_in_the_middle_of_pipelined_requests_leaves_no_line_in_the_log(
+    served: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask = b"POST /reserve HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
+
+    for cut in (0, 7, 15):
+        async with served.connection() as (reader, writer):
+            writer.write((ask + b'{"label": "A1"}') * 20 + ask + b'{"label": "A1"}'[:cut])
+            await served.answer(reader)
+            reset(writer)
+
+    assert (await served.ask(b"GET /screenings/1/seats HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
+    assert caplog.records == []
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End the connection with an RST."""
+    connected = writer.get_extra_info("socket")
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

@@ -1,10 +1,14 @@
 """Nobody signed in: a call that takes seats makes a guest, and its answer carries the token for what comes next."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import jwt
+import pytest
+from httpx import AsyncClient
 
+from app.resources import Resources
 from tests.conftest import JWT_SECRET, OpenApp
 from tests.routers.visitors import BASES, Database, Json, Visitor, guest, refused, time_passes, told
 
@@ -152,3 +156,86 @@ async def test_a_guest_with_an_email_has_it(nobody: Visitor) -> None:
     held = told(await nobody.post("/reserve", {"seat_id": 1, "email": "bob@example.org"}), 201)
 
     assert (await Visitor(nobody.client, held["guest_token"]).read("/me"))["email"] == "bob@example.org"
+
+
+# --- where each screening's rows live on a node of their own
+
+
+async def test_guests_are_in_no_transaction_of_a_screening(open_app: OpenApp, database: Database) -> None:
+    client = await open_app(batch_per_screening=True)
+    nobody = Visitor(client)
+    await database.execute(
+        "CREATE FUNCTION no_guest() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF EXISTS (SELECT FROM users u WHERE u.id = NEW.user_id AND u.xmin = pg_current_xact_id()::xid)"
+        " THEN RAISE 'together'; END IF; RETURN NEW; END $$"
+    )
+    for table in ("reservations", "bookings"):
+        await database.execute(f"CREATE TRIGGER apart AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION no_guest()")
+    before = await database.fetchval("SELECT count(*) FROM users")
+
+    taken = [await nobody.post(path, body) for path, body in TAKING]
+    refusals = [await nobody.post(HOLD, {"seat": "A1"}) for _ in range(3)]
+
+    assert all(answer.is_success for answer in taken)
+    assert {answer.status_code for answer in refusals} == {409}
+    assert await database.fetchval("SELECT count(*) FROM users") == before + len(TAKING)
+
+
+async def test_a_replay_leaves_no_guest_there_either(open_app: OpenApp, database: Database) -> None:
+    nobody = Visitor(await open_app(batch_per_screening=True))
+    key = str(uuid4())
+    first = told(await nobody.post(HOLD, {"seat": "A1"}, key=key), 201)
+    before = await database.fetchval("SELECT count(*) FROM users")
+
+    again = told(await nobody.post(HOLD, {"seat": "A1"}, key=key), 201)
+
+    assert again == first
+    assert await database.fetchval("SELECT count(*) FROM users") == before
+
+
+# --- nobody is somebody else
+
+
+async def test_after_a_fail_over_a_newcomer_is_nobody_whose_token_is_still_out(
+    open_app: OpenApp, database: Database
+) -> None:
+    """The standby had not heard of the first guest, nor of the numbers that were given out."""
+    before = await open_app()
+    lost = told(await Visitor(before).post(HOLD, {"seat": "A1"}), 201)
+    for table in ("seat_claims", "reservation_seats", "reservations"):
+        await database.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+    await database.execute("DELETE FROM users WHERE id = $1", lost["user_id"])
+    await database.execute("ALTER SEQUENCE users_id_seq RESTART")
+
+    after = await open_app()
+    newcomers = [told(await Visitor(after).post(HOLD, {"seat": f"A{number}"}), 201) for number in range(1, 9)]
+    first = Visitor(after, lost["guest_token"])
+
+    assert lost["user_id"] not in {each["user_id"] for each in newcomers}
+    for each in newcomers:
+        refused(await first.get(f"/reservations/{each['id']}"), 404, "not-found")
+        refused(await first.delete(f"/reservations/{each['id']}"), 404, "not-found")
+    assert told(await first.delete(HOLD), 200)["released"] == []
+    assert len(await first.taken()) == len(newcomers)
+
+
+@pytest.mark.parametrize("path", [HOLD, f"{HOLD}/toggle", "/bookings"])
+async def test_somebody_who_does_not_exist_takes_nothing(
+    client: AsyncClient, nobody: Visitor, resources: Resources, path: str
+) -> None:
+    token = resources.tokens.guest_token(2**53 - 1, datetime.now(UTC), "x")
+    body = {"seat": "A1"} | ({"screening_id": 1} if path == "/bookings" else {})
+
+    answers = await asyncio.gather(
+        Visitor(client, token).post(path, body), *(nobody.post(HOLD, {"seat": f"B{number}"}) for number in range(1, 5))
+    )
+
+    refused(answers[0], 401, "unauthenticated")
+    assert [answer.status_code for answer in answers[1:]] == [201] * 4
+    assert set(await nobody.taken()) == {"B1", "B2", "B3", "B4"}
+
+
+async def test_a_guests_number_is_one_that_javascript_reads(nobody: Visitor) -> None:
+    held = told(await nobody.post(HOLD, {"seat": "A1"}), 201)
+
+    assert 0 < held["user_id"] <= 2**53 - 1

@@ -1,6 +1,7 @@
 """Live seats as Server-Sent Events (docs/api.md, section 9), over a real connection."""
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -8,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.people import Role
 from app.http.live.event_stream import event
+from app.logs import TextLines
 from app.services.live.listeners import Message
+from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from tests.conftest import MakeSettings
 from tests.listeners import House, house, seats
-from tests.routers.visitors import Visitor, guest, refused
+from tests.organizers import token_of
+from tests.routers.visitors import Database, Visitor, guest, refused, told
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -61,6 +66,60 @@ async def test_a_bearer_token_shows_what_is_mine(usher: House, ada: Visitor) -> 
         await ada.hold("A1")
 
         assert [each["status"] for each in (await seats(stream))["updates"]] == ["reserved_by_me"]
+
+
+async def test_a_token_comes_in_the_query_for_browsers_that_send_no_headers(usher: House, ada: Visitor) -> None:
+    me = (await ada.read("/me"))["id"]
+    async with usher.stream(query=f"?token={ada.token}") as stream:
+        assert (await stream.next())["user_id"] == me
+
+        await ada.hold("A1")
+
+        assert [each["status"] for each in (await seats(stream))["updates"]] == ["reserved_by_me"]
+
+
+async def test_the_token_of_the_query_wins_over_the_header(usher: House, ada: Visitor) -> None:
+    bob = await guest(usher.client, "bob@example.org")
+    headers = {"authorization": f"Bearer {ada.token}"}
+    async with usher.stream(query=f"?token={bob.token}", headers=headers) as stream:
+        assert (await stream.next())["user_id"] == (await bob.read("/me"))["id"]
+
+
+@pytest.mark.parametrize(
+    "token", ["nonsense", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", f"{API_KEY_PREFIX.decode()}nonsense", "%20"]
+)
+async def test_a_token_in_the_query_that_is_not_believed_is_401(usher: House, token: str) -> None:
+    answer = await Visitor(usher.client).get(f"/api/v1/screenings/1/live?token={token}")
+
+    assert token not in refused(answer, 401, "unauthenticated")["instance"]
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert len(usher.resources.live.limits) == 0
+
+
+async def test_an_api_key_in_the_query_needs_the_scope(usher: House, database: Database) -> None:
+    admin = Visitor(usher.client, await token_of(database, Role.ADMIN))
+    for scopes, status in ((["house"], 403), (["read"], 200)):
+        made = told(await admin.post("/api-keys", {"name": "A wall", "role": "organizer", "scopes": scopes}), 201)
+        answer = await usher.client.head(f"/api/v1/screenings/1/live?token={made['key']}")
+        assert answer.status_code == status
+
+
+async def test_tokens_are_in_no_log_whatever_its_level(
+    usher: House, ada: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with usher.stream(query=f"?token={ada.token}") as stream:
+            await stream.next()
+        await usher.client.get("/api/v1/screenings/1/live?token=a-bad-secret")
+        await usher.client.get("/api/v1/screenings/1/live?token=a-bad-secret&since=a-bad-number")
+        await usher.client.get("/api/v1/screenings/1/live?token=a-bad-secret&token=a-bad-secret")
+
+    # pytest listens to uvicorn's access log, too; the service does not write one (tests/races/test_real_processes.py).
+    others = ("httpx", "httpcore", "uvicorn.access")
+    ours = [record for record in caplog.records if not record.name.startswith(others)]
+    assert any(record.name.startswith("app.") for record in ours)
+    lines = [TextLines().format(record) for record in ours]
+    assert not any((ada.token or "") in line or "a-bad-secret" in line for line in lines)
 
 
 async def test_whoever_comes_back_with_the_last_event_id_misses_nothing(usher: House, ada: Visitor) -> None:

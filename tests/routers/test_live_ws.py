@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.pool import QueuePool
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.http.live.socket import _is_welcome
+from app.server import http_protocol, turns, websocket_protocol
+from app.server.websocket_protocol import CREDIT, PORTION, LiveSocket
 from app.services.live.listeners import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from tests.conftest import MakeSettings
@@ -341,7 +343,7 @@ async def test_a_slow_listener_is_let_go_with_4408_and_the_others_hear_on(usher:
 
 async def test_a_token_that_ends_is_told_before_and_closes_with_4401(usher: House) -> None:
     tokens = usher.resources.tokens
-    begun = datetime.now(UTC) + timedelta(seconds=2 - tokens.guest_seconds)
+    begun = datetime.now(UTC) + timedelta(seconds=5 - tokens.guest_seconds)
     token = tokens.guest_token(1_000_000, begun, "a short one")
     async with usher.socket(query=f"?token={token}") as opened:
         listener = Socket(opened)
@@ -383,7 +385,7 @@ async def test_tokens_are_in_no_log_whatever_its_level(
 
 
 async def test_a_thousand_connects_from_one_address_are_held_to_its_limit(make_settings: MakeSettings) -> None:
-    async with house(make_settings(rate_limits=True, rate_reading="1000/second", live_per_address=50)) as usher:
+    async with house(make_settings(rate_limits=True, rate_reading="10000/second", live_per_address=50)) as usher:
         may_leave = asyncio.Event()
 
         async def visit() -> str:
@@ -425,3 +427,98 @@ async def test_when_it_stops_sockets_are_closed_with_1012(make_settings: MakeSet
         await Socket(opened).next()
         usher.server.should_exit = True
         assert await Socket(opened).close_code() == 1012
+
+
+# --- floods of frames ------------------------------------------------------------------------------------------------
+
+
+def masked(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
+    """A frame of a client, with the mask of zeros."""
+    return bytes((fin << 7 | opcode, 0x80 | len(payload))) + b"\0\0\0\0" + payload
+
+
+FLOODS = {
+    "empty pongs": masked(0xA),
+    "pings": masked(0x9, b"x" * 100),
+    "empty texts": masked(0x1),
+    "empty fragments": masked(0x0, fin=False),
+    "binary": masked(0x2),
+    "large pongs": masked(0xA, b"x" * 125),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+async def test_a_flood_of_frames_of_any_kind_is_charged_and_ends(
+    usher: House, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+    read = LiveSocket.handle_events
+
+    def counted(self: LiveSocket) -> None:
+        counts.append(len(self.conn.events))
+        read(self)
+
+    monkeypatch.setattr(LiveSocket, "handle_events", counted)
+    async with usher.socket() as opened:
+        await Socket(opened).next()
+        flood = masked(0x1, fin=False) if kind == "empty fragments" else b""
+        flood += FLOODS[kind] * (4 * 1024 * 1024 // len(FLOODS[kind]))
+        opened.transport.write(flood)
+
+        assert (await usher.client.get("/health/live")).status_code == 200
+        assert await Socket(opened).close_code() in (1003, 1008)
+
+    assert sum(counts) <= CREDIT + PORTION // 6 + 20
+
+
+async def test_what_comes_at_once_is_read_in_as_many_turns_as_it_takes(
+    usher: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+    begun: list[None] = []
+    begin_anew = turns.Turn._begin_anew
+    monkeypatch.setattr(turns.Turn, "_begin_anew", lambda turn: (begun.append(None), begin_anew(turn)))
+
+    async with usher.socket() as opened:
+        listener = Socket(opened)
+        await listener.next()
+        opened.transport.write(masked(0xA, b"x" * 100) * 100 + masked(0x1, b'{"type": "ping"}'))
+
+        assert await listener.next() == {"type": "pong"}
+    assert len(begun) >= 100 * 106 // PORTION
+
+
+async def test_an_honest_client_answers_pings_for_hours(usher: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_protocol, "CREDIT_PER_SECOND", 1e6)  # hours pass between them
+    async with usher.socket() as opened:
+        listener = Socket(opened)
+        await listener.next()
+        for _ in range(int(2 * CREDIT)):
+            await opened.pong(b"still here")
+        await listener.say({"type": "ping"})
+
+        assert await listener.next() == {"type": "pong"}
+
+
+async def test_a_socket_outlives_the_deadlines_of_requests(usher: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    for deadline in ("HEAD_SECONDS", "BODY_SECONDS", "ANSWER_SECONDS", "CLOSE_SECONDS", "STALL_SECONDS"):
+        monkeypatch.setattr(http_protocol, deadline, 0.2)
+    monkeypatch.setattr(websocket_protocol, "OPEN_SECONDS", 0.2)
+    overdue = asyncio.Event()
+
+    async with usher.socket() as opened:
+        listener = Socket(opened)
+        await listener.next()
+        asyncio.get_running_loop().call_later(0.7, overdue.set)
+        await overdue.wait()
+        await usher.resources.live.ping()
+
+        assert await listener.next() == {"type": "ping"}
+
+
+async def test_a_path_with_something_that_nobody_sees_opens_no_socket(usher: House) -> None:
+    for screening in ("1%0a", "1%00", "%0d1"):
+        with pytest.raises(InvalidStatus) as refused:
+            async with usher.socket(screening):
+                pass
+        assert refused.value.response.status_code == 403

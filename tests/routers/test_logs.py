@@ -2,9 +2,14 @@
 
 import json
 import logging
+import re
 import sys
+from pathlib import Path
 
+import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.logs import JsonLines, TextLines, request_id_of_this_task
 
@@ -41,3 +46,72 @@ def test_a_line_of_a_batch_has_the_id_of_the_request_that_it_is_about(
     record.request_id = "the one in the batch"
 
     assert "the one in the batch" in formatter.format(record)
+
+
+# --- what somebody wrote never gets there
+
+SECRET = "very-private@example.org"
+FAILING = {
+    "a duplicate": "INSERT INTO users (username, username_key) VALUES (:secret, :secret), (:secret, :secret)",
+    "a broken rule": "INSERT INTO users (email, role) VALUES (:secret, 'nobody')",
+    "a value of the wrong kind": "SELECT CAST(CAST(:secret AS text) AS integer)",
+    "a parameter of the wrong kind": "SELECT CAST(:secret AS integer)",
+}
+
+
+@pytest.mark.parametrize("formatter", [JsonLines(), TextLines()])
+@pytest.mark.parametrize("failing", FAILING.values(), ids=FAILING)
+async def test_no_value_of_a_statement_reaches_the_log(
+    engine: AsyncEngine, failing: str, formatter: logging.Formatter
+) -> None:
+    try:
+        try:
+            async with engine.begin() as connection:
+                await connection.execute(text(failing), {"secret": SECRET})
+        except Exception as error:
+            raise RuntimeError("what it led to") from error
+    except RuntimeError:
+        line = formatter.format(_about_an_exception())
+
+    assert SECRET not in line
+    assert "what it led to" in line
+    assert "[SQL: " in line
+
+
+@pytest.mark.parametrize("formatter", [JsonLines(), TextLines()])
+@pytest.mark.parametrize("failing", FAILING.values(), ids=FAILING)
+async def test_none_of_the_box_offices_does_either(
+    engine: AsyncEngine, failing: str, formatter: logging.Formatter
+) -> None:
+    async with engine.connect() as connection:
+        driver: asyncpg.Connection[asyncpg.Record] = (await connection.get_raw_connection()).driver_connection
+        try:
+            try:
+                await driver.execute(failing.replace(":secret", "$1"), SECRET)
+            finally:
+                raise KeyError("while it was handled")
+        except KeyError:
+            line = formatter.format(_about_an_exception())
+
+    assert SECRET not in line
+    assert "while it was handled" in line
+
+
+async def test_it_still_says_what_failed(engine: AsyncEngine) -> None:
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text(FAILING["a broken rule"]), {"secret": SECRET})
+    except Exception:  # noqa: BLE001 - whatever it is, it is logged
+        line = TextLines().format(_about_an_exception())
+
+    assert "CheckViolationError, sqlstate 23514, schema public, table users, constraint user_role_is_known" in line
+
+
+def _about_an_exception() -> logging.LogRecord:
+    return logging.LogRecord("app.somewhere", logging.ERROR, "", 1, "went wrong", (), sys.exc_info())
+
+
+def test_no_connection_shows_its_parameters() -> None:
+    for file in (Path(__file__).parents[2] / "app").rglob("*.py"):
+        for made in re.findall(r"create_async_engine\((?:[^()]|\([^()]*\))+\)", file.read_text()):
+            assert "hide_parameters=True" in made, file

@@ -1,37 +1,25 @@
 """The OpenAPI document against the service that it describes: its examples work unedited, and answers look as it says.
 
-What the document must have in itself is in test_docs.py; Spectral's rules are run by .ci/run.
+What the document must have in itself is in test_docs.py; Spectral's rules are run by .ci/run. Every visitor in any
+test of routers holds each answer against the document, too: status, code, members and headers (documented.py).
 """
 
+import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from app.main import create_app
 from app.schemas import availability, bookings, layouts, live, reservations, screenings, seats, theaters
 from app.schemas import people as people_schemas
 from app.schemas.format import money
+from app.settings import read_settings
 from tests.organizers import token_of
-from tests.routers.visitors import Database, Json, Visitor, told
+from tests.routers.documented import DOCUMENT, Json, examples_of, operations
+from tests.routers.visitors import Database, Visitor, told
 
 BASE = "/api/v1"
-DOCUMENT: Json = create_app().openapi()
-
-
-def operations() -> Iterator[tuple[str, str, Json]]:
-    """Every operation: its method, its path, and what the document says of it."""
-    for path, item in DOCUMENT["paths"].items():
-        for method, operation in item.items():
-            yield method.upper(), path, operation
-
-
-def examples_of(operation: Json) -> dict[str, Any]:
-    """The bodies that an operation's document proposes, by name."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    return {name: example["value"] for name, example in content.get("examples", {}).items()}
 
 
 # Examples that cannot work: they name a secret that only its owner has.
@@ -185,3 +173,24 @@ def test_everything_that_anybody_can_read_can_be_asked_again() -> None:
     reads = {path: each for method, path, each in operations() if method == "GET" and is_for_anybody(each)}
 
     assert [path for path, each in reads.items() if ends(each) and "304" not in each["responses"]] == []
+
+
+def test_no_example_has_a_password_that_works_anywhere() -> None:
+    works = read_settings().demo_password
+
+    assert works not in json.dumps(DOCUMENT)
+
+
+def test_the_pattern_of_an_idempotency_key_is_the_rule() -> None:
+    patterns = {
+        parameter["schema"]["pattern"]
+        for _, _, operation in operations()
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] == "Idempotency-Key"
+    }
+    [pattern] = patterns
+
+    for good in ("a", "~" * 255, '"a"', '"' + "a" * 255 + '"', "6f1c0d7e-5a3b-4c2d-9e8f-7a6b5c4d3e2f"):
+        assert re.search(pattern, good)
+    for bad in ("", '""', "a b", "a" * 256, "caf\u00e9", "a\n", "\x00", '"' + "a" * 256 + '"'):
+        assert not re.fullmatch(pattern.removesuffix("$"), bad)

@@ -18,6 +18,8 @@ from app.http.problems import problem
 from app.schemas.format import faults
 from app.schemas.format.faults import mistake
 from app.schemas.problems import KINDS
+from app.schemas.problems.documented import component
+from tests.routers.documented import DOCUMENT, validator
 
 AT = datetime(2026, 11, 20, 19, 30, 0, 123456, tzinfo=UTC)
 A1 = SeatInTheWay(1, "A1", "booked", "Somebody else booked it.")
@@ -86,6 +88,7 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (faults.MethodNotAllowed(["GET", "HEAD"]), 405, {}, {b"allow": b"GET, HEAD"}),
     (faults.PayloadTooLarge(65536), 413, {}, {}),
     (faults.HeadersTooLarge(32768), 431, {}, {}),
+    (faults.UnknownCoding(), 501, {}, {}),
     (faults.UnsupportedMediaType("Send JSON."), 415, {}, {}),
     (
         mistake(["body", "seat"], "string_type", "Not a text."),
@@ -110,6 +113,16 @@ def test_every_refusal_is_a_problem(
     assert {name: said[name] for name in list(said)[7:]} == members
     assert dict(reply.raw_headers).items() >= headers.items()
     assert dict(reply.raw_headers)[b"content-type"] == b"application/problem+json"
+
+
+@pytest.mark.parametrize("error", [error for error, *_ in EVERY], ids=lambda error: type(error).__name__)
+def test_every_refusal_is_as_the_document_says(error: Exception) -> None:
+    said = orjson.loads(problem(error, "/theaters/1", "a request").body)
+    schema = component(said["code"])
+
+    validator("components", "schemas", schema).validate(said)
+    validator("components", "schemas", "Problem").validate(said)
+    assert said.keys() <= DOCUMENT["components"]["schemas"][schema]["properties"].keys()
 
 
 def test_no_refusal_was_forgotten_here() -> None:

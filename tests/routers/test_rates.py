@@ -13,6 +13,7 @@ from app.http.client_address import client_address
 from app.services.ports import Away
 from tests.conftest import OpenApp
 
+NOBODY_THERE = "redis://127.0.0.1:1"
 LIMITED = {"rate_limits": True, "rate_login": "2/minute", "rate_reading": "3/hour", "rate_taking": "2/hour"}
 
 
@@ -34,8 +35,19 @@ async def test_every_counted_answer_says_how_many_are_left(open_app: OpenApp) ->
 
     answer = await client.get("/screenings")
 
-    assert answer.headers["ratelimit-policy"] == '"reading";q=30;w=3600'
-    assert answer.headers["ratelimit"].startswith('"reading";r=29;t=')
+    assert answer.headers["ratelimit-policy"] == '"reading";q=1;w=3600'
+    assert answer.headers["ratelimit"].startswith('"reading";r=0;t=')
+
+
+async def test_without_a_token_an_address_may_do_less_than_somebody_with_one(open_app: OpenApp) -> None:
+    client = await open_app(**LIMITED | {"rate_reading": "4/hour"})
+    mine = await _as_guest(client)
+
+    without = [await client.get("/screenings") for _ in range(3)]
+    signed_in = [await client.get("/me", headers=mine) for _ in range(5)]
+
+    assert [answer.status_code for answer in without] == [200, 200, 429]
+    assert [answer.status_code for answer in signed_in] == [200, 200, 200, 200, 429]
 
 
 async def test_a_user_is_counted_wherever_they_come_from(open_app: OpenApp) -> None:
@@ -67,13 +79,28 @@ async def test_pages_and_health_are_not_counted(open_app: OpenApp) -> None:
     assert not any("ratelimit" in answer.headers for answer in answers)
 
 
-async def test_without_a_counter_everybody_is_admitted(open_app: OpenApp) -> None:
-    nobody_there = "redis://127.0.0.1:1"
-    client = await open_app(**LIMITED, redis_url=nobody_there)
+async def test_without_a_counter_the_process_counts_for_itself(open_app: OpenApp) -> None:
+    client = await open_app(**LIMITED, redis_url=NOBODY_THERE)
 
     answers = [await client.post("/auth/guest", json={"email": "ada@example.org"}) for _ in range(4)]
 
-    assert {answer.status_code for answer in answers} == {201}
+    assert [answer.status_code for answer in answers] == [201, 201, 429, 429]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert answers[-1].headers["ratelimit"].startswith('"login";r=0;t=')
+
+
+async def test_an_office_behind_one_address_goes_on(open_app: OpenApp) -> None:
+    client = await open_app(rate_limits=True)
+    tokens = [(await client.post("/auth/guest", json={"email": f"{each}@example.org"})).json() for each in range(5)]
+
+    for _ in range(40):
+        tokens = [
+            (await client.post("/auth/refresh", json={"refresh_token": each["refresh_token"]})).json()
+            for each in tokens
+        ]
+    ended = [await client.post("/auth/logout", json={"refresh_token": each["refresh_token"]}) for each in tokens]
+
+    assert {answer.status_code for answer in ended} == {204}
 
 
 async def test_switched_off_nobody_is_counted(open_app: OpenApp) -> None:

@@ -1,7 +1,11 @@
 """Sessions: refresh tokens are good for one use, and one that was copied ends them."""
 
 import asyncio
+import base64
+from collections.abc import Awaitable, Callable
+from uuid import UUID
 
+import jwt
 import pytest
 from httpx import AsyncClient, Response
 
@@ -9,6 +13,8 @@ from tests.conftest import OpenApp, resources_of
 from tests.order import until_waiting
 from tests.routers.members import Json, login, register
 from tests.routers.visitors import BASES, Database, Visitor, refused, told
+
+Call = Callable[[AsyncClient, Json], Awaitable[Response]]
 
 
 async def refresh(client: AsyncClient, tokens: Json) -> Response:
@@ -187,10 +193,53 @@ async def test_a_guest_has_a_session_too(client: AsyncClient, nobody: Visitor) -
     assert guest["expires_in"] == 900
 
 
-async def test_a_guest_who_registers_keeps_the_session(client: AsyncClient, nobody: Visitor) -> None:
-    guest = told(await nobody.post("/auth/guest", {"email": "ada@example.org"}), 201)
-    await register(Visitor(client, guest["access_token"]))
+# --- whoever knows the id of a session only
 
-    renewed = told(await refresh(client, guest), 200)
 
-    assert (await who(client, renewed)).json()["username"] == "ada"
+def sid_of(tokens: Json) -> bytes:
+    """The session's id, as every access token tells it to whoever sees one."""
+    claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+    return UUID(claims["sid"]).bytes
+
+
+def made_up_for(tokens: Json, secret: bytes = b"x" * 32) -> Json:
+    """A refresh token with the right session id, and a secret that the session never had."""
+    return {"refresh_token": "refresh_" + base64.urlsafe_b64encode(sid_of(tokens) + secret).decode()}
+
+
+@pytest.mark.parametrize("call", [refresh, logout])
+async def test_the_id_of_a_session_ends_nothing(client: AsyncClient, tokens: Json, call: Call) -> None:
+    answer = await call(client, made_up_for(tokens))
+
+    assert answer.status_code in (204, 401)
+    assert (await who(client, tokens)).status_code == 200
+    told(await refresh(client, tokens), 200)
+
+
+async def test_a_token_from_before_the_last_ones_ends_the_session_too(client: AsyncClient, tokens: Json) -> None:
+    newest = tokens
+    for _ in range(3):
+        newest = told(await refresh(client, newest), 200)
+
+    refused(await refresh(client, tokens), 401, "unauthenticated")
+
+    refused(await refresh(client, newest), 401, "unauthenticated")
+
+
+async def test_a_session_of_an_earlier_release_goes_on(client: AsyncClient, tokens: Json, database: Database) -> None:
+    await database.execute("UPDATE sessions SET family_hash = NULL")
+
+    renewed = told(await refresh(client, tokens), 200)
+
+    refused(await refresh(client, tokens), 401, "unauthenticated")
+    refused(await refresh(client, renewed), 401, "unauthenticated")
+
+
+async def test_a_session_of_an_earlier_release_can_be_ended(
+    client: AsyncClient, tokens: Json, database: Database
+) -> None:
+    await database.execute("UPDATE sessions SET family_hash = NULL")
+
+    await logout(client, tokens)
+
+    refused(await refresh(client, tokens), 401, "unauthenticated")

@@ -78,7 +78,7 @@ def test_the_same_guest_gets_the_same_token_again(tokens: Tokens) -> None:
 
 
 def test_a_token_of_the_secret_before_is_believed() -> None:
-    rotated = Tokens(ANOTHER, previous=SECRET, guest_seconds=HOUR)
+    rotated = Tokens(ANOTHER, previous=[SECRET], guest_seconds=HOUR)
 
     assert rotated.person(signed()).id == 17
     assert rotated.person(rotated.guest_token(18, datetime.now(UTC), "x").encode()).id == 18

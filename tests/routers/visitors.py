@@ -3,16 +3,14 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
 from httpx import AsyncClient, Response
 
-from app.main import create_app
+from tests.routers.documented import Json, must_be_documented
 
-Json = dict[str, Any]
 Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -130,26 +128,3 @@ async def time_passes(database: Database, hold: Json, seconds: float) -> None:
         UUID(hold["id"]),
         timedelta(seconds=seconds),
     )
-
-
-@cache
-def _document() -> list[tuple[re.Pattern[str], Json]]:
-    paths: dict[str, Json] = create_app().openapi()["paths"]
-    # What is literal comes before a parameter in the same place, as in the table of operations.
-    return [
-        (re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), paths[path]) for path in sorted(paths, key=lambda p: "{" in p)
-    ]
-
-
-def must_be_documented(method: str, path: str, answer: Response) -> None:
-    """An answer's status is one that the document lists, and so is the code of a problem."""
-    bare = path.partition("?")[0]
-    canonical = bare if bare.startswith(("/api/", "/health")) else "/api/v1" + bare.removeprefix("/v1")
-    for pattern, item in _document():
-        if pattern.fullmatch(canonical) and method.lower() in item:
-            answers = item[method.lower()]["responses"]
-            assert str(answer.status_code) in answers, f"{method} {path}: {answer.status_code} is not documented"
-            if answer.status_code >= 400:
-                known = answers[str(answer.status_code)]["content"]["application/problem+json"]["examples"]
-                assert answer.json()["code"] in known, f"{method} {path}: {answer.json()['code']} is not documented"
-            return

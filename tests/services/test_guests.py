@@ -1,43 +1,74 @@
-"""Ids for callers whom nobody knew: a crowd of them costs few statements, and nobody is forgotten."""
+"""Ids for callers whom nobody knew: nobody gets one that somebody else has, had or will have."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.people import users
-from app.services.people.guests import IDS_AT_ONCE, Guests
+from app.db.people import accounts, customers, users
+from app.db.people.user_ids import new_id, new_ids
+from app.domain.people import Role
+from app.services.people.guests import Guests
+
+EXACT_IN_JAVASCRIPT = 2**53 - 1
 
 
-@pytest.fixture
-def newcomers(engine: AsyncEngine) -> Guests:
-    return Guests(engine)
+async def test_everybody_is_somebody_else_in_every_process(engine: AsyncEngine) -> None:
+    processes = [Guests(engine) for _ in range(4)]
+
+    guests = [each.newcomer() for _ in range(5_000) for each in processes]
+
+    assert len({guest.id for guest in guests}) == len(guests)
+    assert all(guest.is_guest and guest.is_new for guest in guests)
 
 
-@pytest.fixture
-def statements(engine: AsyncEngine) -> list[str]:
-    """Every statement that the engine sends from now on."""
-    sent: list[str] = []
-    event.listen(engine.sync_engine, "before_cursor_execute", lambda *about: sent.append(about[2]))
-    return sent
+def test_ids_are_numbers_that_every_client_reads() -> None:
+    blocks = [new_ids() for _ in range(1_000)]
+
+    assert all(block[0] >= 4_096 and block[-1] <= EXACT_IN_JAVASCRIPT for block in blocks)
+    assert len({block[0] for block in blocks}) == len(blocks)
+    assert 1 <= new_id() <= EXACT_IN_JAVASCRIPT
 
 
-@pytest.fixture
-async def closed_door(engine: AsyncEngine) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """A rival has the numbers: whoever wants some waits until the door is opened."""
-    async with engine.connect() as rival:
-        await rival.execute(text("ALTER SEQUENCE users_id_seq INCREMENT BY 1"))
+@pytest.mark.parametrize("kind", ["guest", "account", "machine", "customer"])
+async def test_no_id_comes_again_when_the_sequence_goes_back(engine: AsyncEngine, kind: str) -> None:
+    """As after a fail-over to a standby that had not heard of the last values."""
 
-        yield rival.rollback
+    async def one_more(number: int) -> int | None:
+        async with engine.begin() as connection:
+            match kind:
+                case "guest":
+                    return await users.insert_guest(connection, "ada@example.org")
+                case "account":
+                    name = f"ada{number}"
+                    return await accounts.insert_account(connection, name, name, None, "hash", Role.CUSTOMER)
+                case "machine":
+                    return await accounts.insert_machine(connection, Role.STAFF)
+                case _:
+                    owner_id = await accounts.insert_machine(connection, Role.CUSTOMER)
+                    return await customers.insert(connection, owner_id, f"{number}")
+
+    lost = await one_more(1)
+    async with engine.begin() as connection:
+        await connection.execute(text("TRUNCATE users RESTART IDENTITY CASCADE"))
+
+    assert await one_more(2) != lost
+
+
+# --- where they are written before what they take
+
+
+async def ids_written(engine: AsyncEngine) -> set[int]:
+    async with engine.connect() as connection:
+        return set(await connection.scalars(text("SELECT id FROM users WHERE is_guest")))
 
 
 async def until_somebody_waits(engine: AsyncEngine) -> None:
-    """Until somebody stands before the closed door."""
+    """Until somebody waits to write users."""
     question = text(
-        "SELECT count(*) FROM pg_stat_activity "
-        "WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%nextval%'"
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() "
+        "AND query LIKE '%INSERT INTO users%' AND pid <> pg_backend_pid()"
     )
     waiting = 0
     while not waiting:
@@ -45,63 +76,36 @@ async def until_somebody_waits(engine: AsyncEngine) -> None:
             waiting = await connection.scalar(question) or 0
 
 
-async def written(engine: AsyncEngine) -> int:
-    """How many users there are."""
-    async with engine.connect() as connection:
-        return await connection.scalar(text("SELECT count(*) FROM users")) or 0
+async def test_a_crowd_is_written_in_few_statements(engine: AsyncEngine) -> None:
+    sent: list[str] = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *about: sent.append(about[2]))
+    guests = Guests(engine)
+
+    crowd = await asyncio.gather(*(guests.written() for _ in range(100)))
+
+    assert await ids_written(engine) == {each.id for each in crowd}
+    assert not any(each.is_new for each in crowd)
+    assert len([each for each in sent if each.startswith("INSERT INTO users")]) <= 2
 
 
-async def test_everybody_is_somebody_else(engine: AsyncEngine) -> None:
-    here, elsewhere = Guests(engine), Guests(engine)
-
-    guests = await asyncio.gather(*((here, elsewhere)[each % 2].newcomer() for each in range(3 * IDS_AT_ONCE)))
-
-    assert len({guest.id for guest in guests}) == 3 * IDS_AT_ONCE
-    assert all(guest.is_guest and guest.is_new for guest in guests)
-    assert await written(engine) == 0
-
-
-async def test_who_comes_while_others_wait_for_ids_shares_them(
-    engine: AsyncEngine, newcomers: Guests, statements: list[str], closed_door: Callable[[], Awaitable[None]]
-) -> None:
-    async with asyncio.TaskGroup() as crowd:
-        crowd.create_task(newcomers.newcomer())
-        await until_somebody_waits(engine)
-        for _ in range(49):
-            crowd.create_task(newcomers.newcomer())
-        await closed_door()
-
-    assert len([each for each in statements if "nextval" in each and "pg_stat" not in each]) == 1
-
-
-async def test_the_guest_of_somebody_who_goes_away_keeps_nobody_else_waiting(
-    engine: AsyncEngine, newcomers: Guests, closed_door: Callable[[], Awaitable[None]]
-) -> None:
-    impatient = asyncio.ensure_future(newcomers.newcomer())
-    await until_somebody_waits(engine)
-    patient = asyncio.ensure_future(newcomers.newcomer())
-
-    impatient.cancel()
-    await closed_door()
-
-    assert (await patient).is_guest
-    assert isinstance((await asyncio.gather(impatient, return_exceptions=True))[0], asyncio.CancelledError)
-
-
-async def test_when_it_fails_everybody_who_waited_is_told(engine: AsyncEngine, newcomers: Guests) -> None:
+async def test_when_it_fails_nobody_believes_to_be_written(engine: AsyncEngine) -> None:
+    guests = Guests(engine)
     async with engine.begin() as connection:
         await connection.execute(text("ALTER TABLE users RENAME TO nobody"))
 
-    told = await asyncio.gather(*(newcomers.newcomer() for _ in range(10)), return_exceptions=True)
+    told = await asyncio.gather(*(guests.written() for _ in range(10)), return_exceptions=True)
 
-    assert all(isinstance(error, Exception) for error in told)
+    assert all(isinstance(each, Exception) for each in told)
 
 
-async def test_no_user_gets_a_number_that_is_at_hand(engine: AsyncEngine, newcomers: Guests) -> None:
-    guest = await newcomers.newcomer()
+async def test_who_goes_away_takes_nobody_along(engine: AsyncEngine) -> None:
+    guests = Guests(engine)
+    async with engine.begin() as rival:
+        await rival.execute(text("LOCK TABLE users"))
+        impatient = asyncio.ensure_future(guests.written())
+        patient = asyncio.ensure_future(guests.written())
+        await until_somebody_waits(engine)
+        impatient.cancel()
+        await asyncio.wait((impatient,))
 
-    async with engine.begin() as connection:
-        known = await users.insert_guest(connection, "ada@example.org")
-
-    later = [await newcomers.newcomer() for _ in range(IDS_AT_ONCE)]
-    assert known not in {guest.id, *(each.id for each in later)}
+    assert (await patient).id in await ids_written(engine)

@@ -4,8 +4,11 @@ from playwright.async_api import Page, expect
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.order import of_both
 from tests.races.conftest import StartProcess
 
+LIVE = "#operations-seats-followScreening"
+ME = "#operations-people-whoAmI"
 HOLD = "#operations-reservations-holdSeats"
 
 
@@ -32,10 +35,49 @@ async def test_on_a_later_day_the_forms_name_what_is_on_sale_then(
     start_process: StartProcess, page: Page, demo_engine: AsyncEngine
 ) -> None:
     async with demo_engine.begin() as connection:
-        await connection.execute(text("UPDATE screenings SET starts_at = now() - interval '1 day' WHERE id < 4"))
+        for statement in of_both("starts_at = now() - interval '1 day'", "id < 4"):
+            await connection.execute(text(statement))
     server = await start_process()
 
     await page.goto(f"{server.url}/docs")
     await page.locator(f"{HOLD} .opblock-summary").click()
 
     await expect(page.locator(f"{HOLD} tr[data-param-name=screening_id] input")).to_have_value("4")
+
+
+async def test_locks_are_open_until_somebody_signs_in(start_process: StartProcess, page: Page) -> None:
+    server = await start_process()
+
+    await page.goto(f"{server.url}/docs")
+
+    await expect(page.locator(f"{HOLD} [aria-label='authorization button unlocked']")).to_be_visible()
+    await expect(page.locator("[aria-label='authorization button locked']")).to_have_count(0)
+
+
+async def test_a_stream_without_an_end_shows_how_it_begins(start_process: StartProcess, page: Page) -> None:
+    server = await start_process()
+
+    await page.goto(f"{server.url}/docs")
+    await page.locator(f"{LIVE} .opblock-summary").click()
+    await page.locator(f"{LIVE} button.execute").click()
+
+    answer = page.locator(f"{LIVE} .live-responses-table")
+    await expect(answer).to_contain_text("connection_confirmed", timeout=30_000)
+    await expect(answer.locator("tbody .response-col_status").first).to_contain_text("200")
+
+
+async def test_the_page_works_on_a_narrow_screen(start_process: StartProcess, page: Page) -> None:
+    server = await start_process()
+    await page.set_viewport_size({"width": 390, "height": 844})
+
+    await page.goto(f"{server.url}/docs")
+    for operation in (HOLD, LIVE, ME):
+        await page.locator(f"{operation} .opblock-summary-control").click()
+    await page.locator(f"{HOLD} button.execute").click()
+    await expect(page.locator(f"{HOLD} .live-responses-table")).to_contain_text("guest_token")
+
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    for part in (".opblock-summary-path", "button.execute", ".body-param textarea"):
+        box = await page.locator(f"{HOLD} {part}").first.bounding_box()
+        assert box is not None
+        assert (box["x"] >= 0, box["x"] + box["width"] <= 390) == (True, True), part

@@ -36,6 +36,10 @@ _SETTINGS: Final = {
     "log_timezone": "UTC",
     "logging_collector": "off",
     "log_destination": "stderr",
+    # What somebody wrote is in no log: no details of errors, and no parameters.
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
 }
 
 

@@ -1,4 +1,7 @@
-"""What a batch reads, row by row. asyncpg gives ROW(...) as a tuple: each type here is made from one."""
+"""What a batch reads, row by row. asyncpg gives ROW(...) as a tuple, by name or not: each type here is made from one.
+
+The types in PostgreSQL (usher_claim and so on) have the same members, in the same order; a test compares them.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,7 +15,7 @@ from app.domain.claims import Claim, ClaimStatus
 
 
 class ScreeningFacts(NamedTuple):
-    """What organizers say about a screening and its theater."""
+    """What organizers say about a screening and its theater, as its state has it."""
 
     id: int
     theater_id: int
@@ -32,7 +35,8 @@ class ScreeningFacts(NamedTuple):
     revision: int
 
 
-FACTS = columns(ScreeningFacts, "s", timezone="t.timezone")
+FACTS = f"ROW({columns(ScreeningFacts, 's', id='s.screening_id')})::usher_screening_facts"
+"""From `screening_states s`."""
 
 
 class ScreeningRow(NamedTuple):
@@ -69,11 +73,29 @@ class ClaimRow(NamedTuple):
     reason: str | None
 
 
+class LapseRow(NamedTuple):
+    """A seat that a user held: when that began, counted from the first of a chain, and when it ended or will."""
+
+    screening_id: int
+    user_id: int
+    seat_id: int
+    first_held_at: datetime
+    ended_at: datetime
+
+
 class FoundReservation(NamedTuple):
     """A reservation, and the claims of the seats that it still names, whoever has them now."""
 
     reservation: ReservationRow
     claims: Sequence[ClaimRow]
+
+
+class FoundHeldFrom(NamedTuple):
+    """From where a reservation is held, and the reservation."""
+
+    address: bytes
+    network: bytes
+    found: FoundReservation
 
 
 class FoundBooking(NamedTuple):
@@ -92,6 +114,7 @@ def claim_of(row: ClaimRow) -> Claim:
 _facts = maker(ScreeningFacts)
 key_row = maker(KeyRow)
 claim_row = maker(ClaimRow)
+lapse_row = maker(LapseRow)
 
 
 def screening_row(row: Iterable[Any]) -> ScreeningRow:
@@ -104,6 +127,12 @@ def found_reservation(row: Iterable[Any]) -> FoundReservation:
     """From a ROW of the reservation's columns, and an ARRAY of claims."""
     reservation, claims = row
     return FoundReservation(reservation_row(reservation), list(map(claim_row, claims)))
+
+
+def found_held_from(row: Iterable[Any]) -> FoundHeldFrom:
+    """From a ROW of both hashes, and of what `found_reservation` is made from."""
+    address, network, found = row
+    return FoundHeldFrom(address, network, found_reservation(found))
 
 
 def found_booking(row: Iterable[Any]) -> FoundBooking:

@@ -33,7 +33,7 @@ class VersionsMoved(TypedDict):
     """How many changes a screening sees, and how it was read. `edits`: the sum of both revisions, which only grow."""
 
     ordinal: Ordinal
-    id: Int
+    screening_id: BigInt
     version_before: ItsVersion
     moves: Int
     edits: Int
@@ -42,12 +42,16 @@ class VersionsMoved(TypedDict):
 
 # A version cannot be null: then nothing is written. This comes first, so that rivals wait for each other here, in the
 # order of the ids. `ordinal` counts from 1.
+_MOVE = (
+    "UPDATE screening_states t SET version = CASE WHEN t.revision + t.layout_revision = w.edits"
+    " AND NOT (w.must_be_as_read AND t.version <> w.version_before) THEN t.version + w.moves END"
+    " FROM {{rows}} WHERE t.screening_id = {} RETURNING {}t.version - w.moves - w.version_before AS shift"
+)
 VERSIONS_MOVED = part(
     "versions_moved",
     VersionsMoved,
-    "UPDATE screenings t SET version = CASE WHEN t.revision + t.layout_revision = w.edits"
-    " AND NOT (w.must_be_as_read AND t.version <> w.version_before) THEN t.version + w.moves END"
-    " FROM {rows} WHERE t.id = w.id RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift",
+    _MOVE.format("w.screening_id", "w.ordinal, "),
+    _MOVE.format("$2", ""),
 )
 
 
@@ -63,8 +67,8 @@ GUESTS_MADE = insert("guests_made", "users", GuestMade, is_guest="true", created
 class SeatOf(TypedDict):
     """A seat of a screening."""
 
-    screening_id: Int
-    seat_id: Int
+    screening_id: BigInt
+    seat_id: BigInt
 
 
 class Claimed(SeatOf):
@@ -86,7 +90,7 @@ CLAIMS_FREED = delete("claims_freed", "seat_claims", SeatOf)
 class ReservationMade(TypedDict):
     """A new reservation."""
 
-    screening_id: Int
+    screening_id: BigInt
     id: Uuid
     user_id: BigInt
     status: Text
@@ -100,7 +104,7 @@ class ReservationMade(TypedDict):
 class ReservationChanged(TypedDict):
     """What may change of one, and the version at which it was read."""
 
-    screening_id: Int
+    screening_id: BigInt
     id: Uuid
     status: Text
     expires_at: Moment
@@ -110,12 +114,18 @@ class ReservationChanged(TypedDict):
     ordinal: Ordinal
 
 
+class ReservationBackdated(ReservationChanged):
+    """The same of one whose cap counts from an earlier moment: a seat joined it that its buyer had before."""
+
+    first_held_at: Moment
+
+
 class ReservationSeat(TypedDict):
     """A seat of a reservation, or one that it had until it was released."""
 
-    screening_id: Int
+    screening_id: BigInt
     reservation_id: Uuid
-    seat_id: Int
+    seat_id: BigInt
     amount_minor: BigInt
     currency: Text
     released_at: Moment | None
@@ -123,16 +133,35 @@ class ReservationSeat(TypedDict):
 
 RESERVATIONS_MADE = insert("reservations_made", "reservations", ReservationMade, created_at=NOW)
 RESERVATIONS_CHANGED = change("reservations_changed", "reservations", ReservationChanged, "screening_id", "id")
+RESERVATIONS_BACKDATED = change("reservations_backdated", "reservations", ReservationBackdated, "screening_id", "id")
 RESERVATION_SEATS_MADE = insert("reservation_seats_made", "reservation_seats", ReservationSeat)
 RESERVATION_SEATS_CHANGED = change(
     "reservation_seats_changed", "reservation_seats", ReservationSeat, "screening_id", "reservation_id", "seat_id"
 )
 
 
+class HeldFromThere(TypedDict):
+    """From where a reservation was made or taken again, by somebody without an account."""
+
+    screening_id: BigInt
+    reservation_id: Uuid
+    address_key: Bytes
+    network_key: Bytes
+
+
+HELD_FROM = insert(
+    "held_from",
+    "anonymous_holds",
+    HeldFromThere,
+    on_conflict=" ON CONFLICT (screening_id, reservation_id)"
+    " DO UPDATE SET address_key = excluded.address_key, network_key = excluded.network_key",
+)
+
+
 class BookingMade(TypedDict):
     """A new booking."""
 
-    screening_id: Int
+    screening_id: BigInt
     id: Uuid
     user_id: BigInt
     reservation_id: Uuid | None
@@ -147,7 +176,7 @@ class BookingMade(TypedDict):
 class BookingChanged(TypedDict):
     """What may change of one, and the version at which it was read."""
 
-    screening_id: Int
+    screening_id: BigInt
     id: Uuid
     status: Text
     payment_status: Text
@@ -160,9 +189,9 @@ class BookingChanged(TypedDict):
 class BookingSeat(TypedDict):
     """A seat of a booking, or one that it had until it was cancelled."""
 
-    screening_id: Int
+    screening_id: BigInt
     booking_id: Uuid
-    seat_id: Int
+    seat_id: BigInt
     amount_minor: BigInt
     currency: Text
     cancelled_at: Moment | None
@@ -179,7 +208,7 @@ BOOKING_SEATS_CHANGED = change(
 class KeyMade(TypedDict):
     """What was answered to a request with an idempotency key."""
 
-    screening_id: Int
+    screening_id: BigInt
     owner_id: BigInt
     key: Text
     fingerprint: Bytes
@@ -195,7 +224,7 @@ class KeyMade(TypedDict):
 class KeyReplayed(TypedDict):
     """That it was answered again."""
 
-    screening_id: Int
+    screening_id: BigInt
     owner_id: BigInt
     key: Text
     replayed_at: Moment
@@ -209,9 +238,9 @@ KEYS_REPLAYED = change("keys_replayed", "idempotency_keys", KeyReplayed, "screen
 class EventMade(TypedDict):
     """That a seat changed, and why."""
 
-    screening_id: Int
+    screening_id: BigInt
     version: Version
-    seat_id: Int
+    seat_id: BigInt
     from_status: Text
     to_status: Text
     user_id: BigInt | None

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.people import emails
+from app.db.people.user_ids import new_id
 from app.domain.refusals import UsernameTaken
 
 
@@ -39,23 +40,21 @@ _OF_USERNAME = text(f"{_CREDENTIALS} username_key = :key")
 _OF_ID = text(f"{_CREDENTIALS} id = :id")
 
 _INSERT_ACCOUNT = text("""
-    INSERT INTO users (username, username_key, email, password_hash, role)
-    VALUES (:username, :key, :email, :password_hash, :role)
-    RETURNING id
+    INSERT INTO users (id, username, username_key, email, password_hash, role)
+    VALUES (:id, :username, :key, :email, :password_hash, :role)
 """)
-_INSERT_MACHINE = text("INSERT INTO users (role) VALUES (:role) RETURNING id")
-
-_BECOME_ACCOUNT = text("""
-    UPDATE users
-       SET username = :username, username_key = :key, email = coalesce(:email, email), password_hash = :password_hash,
-           is_guest = false
-     WHERE id = :id AND is_guest AND deleted_at IS NULL AND joined_id IS NULL
-    RETURNING id
-""")
+_INSERT_MACHINE = text("INSERT INTO users (id, role) VALUES (:id, :role)")
 
 _REHASH = text("UPDATE users SET password_hash = :new WHERE id = :id AND password_hash = :old")
 
 _NEW_ERA = "era = era + 1, era_began_at = clock_timestamp()"
+_BECOME_ACCOUNT = text(f"""
+    UPDATE users
+       SET username = :username, username_key = :key, email = coalesce(:email, email), password_hash = :password_hash,
+           is_guest = false, {_NEW_ERA}, spared_session_id = NULL
+     WHERE id = :id AND is_guest AND deleted_at IS NULL AND joined_id IS NULL
+    RETURNING id, era, spared_session_id
+""")  # noqa: S608 - our own names
 _CHANGE_PASSWORD = text(f"""
     UPDATE users SET password_hash = :new, {_NEW_ERA}, spared_session_id = :spared_session_id
      WHERE id = :id AND password_hash = :old AND deleted_at IS NULL
@@ -98,31 +97,34 @@ async def insert_account(
     connection: AsyncConnection, username: str, key: str, email: str | None, password_hash: str, role: str
 ) -> int:
     """Create an account, and return its id. Raises UsernameTaken."""
-    given = {"username": username, "key": key, "email": email, "password_hash": password_hash, "role": role}
+    user_id = new_id()
+    given = {"id": user_id, "username": username, "key": key, "email": email, "password_hash": password_hash}
     with _a_name_is_taken_once():
-        user_id = int((await connection.execute(_INSERT_ACCOUNT, given)).scalar_one())
+        await connection.execute(_INSERT_ACCOUNT, given | {"role": role})
     await emails.change(connection, user_id, email)
     return user_id
 
 
 async def become_account(
     connection: AsyncConnection, user_id: int, username: str, key: str, email: str | None, password_hash: str
-) -> bool:
-    """Turn a guest into an account, with everything that they have; False if it is not a guest any more.
+) -> Era | None:
+    """Turn a guest into an account, with everything that they have, and end their tokens, which no password guards.
 
-    Raises UsernameTaken.
+    None if it is not a guest any more. Raises UsernameTaken.
     """
     given = {"id": user_id, "username": username, "key": key, "email": email, "password_hash": password_hash}
     with _a_name_is_taken_once():
-        became = (await connection.execute(_BECOME_ACCOUNT, given)).one_or_none() is not None
-    if became and email is not None:
+        row = (await connection.execute(_BECOME_ACCOUNT, given)).one_or_none()
+    if row is not None and email is not None:
         await emails.change(connection, user_id, email)
-    return became
+    return Era(*row) if row else None
 
 
 async def insert_machine(connection: AsyncConnection, role: str) -> int:
     """Create the user of an API key, and return its id. It is neither a guest nor an account."""
-    return int((await connection.execute(_INSERT_MACHINE, {"role": role})).scalar_one())
+    user_id = new_id()
+    await connection.execute(_INSERT_MACHINE, {"id": user_id, "role": role})
+    return user_id
 
 
 async def rehash(connection: AsyncConnection, user_id: int, old: str, new: str) -> None:

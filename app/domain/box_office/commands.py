@@ -1,8 +1,12 @@
-"""The commands of the box office. Each gets one decision: all or nothing."""
+"""The commands of the box office. Each gets one decision: all or nothing.
+
+`address`: from where a caller without an account asks, if that is limited.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.domain.box_office.addresses import Address
 from app.domain.people import Person
 from app.domain.seats import SeatNames
 
@@ -14,6 +18,7 @@ class Hold:
     buyer: Person
     seats: SeatNames
     reservation_id: UUID
+    address: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Toggle:
     buyer: Person
     seats: SeatNames
     reservation_id: UUID
+    address: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Extend:
 
     buyer: Person
     reservation_id: UUID
+    address: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from app.domain.box_office.addresses import Address, HeldFrom
 from app.domain.box_office.commands import Extend, Hold, Toggle
-from app.domain.box_office.limits import within_active_limit, within_reservation_limit, within_user_limit
+from app.domain.box_office.limits import (
+    within_active_limit,
+    within_address_limit,
+    within_reservation_limit,
+    within_user_limit,
+)
 from app.domain.box_office.outcomes import Held, Kept, Toggled
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.box_office.taking import Taking, ends_with, held_first_at, look_around, make_way, prices_for, take
@@ -38,12 +44,13 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
         raise SeatsUnavailable(tuple(taking.in_the_way))
     within_user_limit(state, seats, user_id, now)
     within_active_limit(state, user_id, now, ends_with(state, taking))
+    within_address_limit(state, command.address, seats, now)
     reservation = _new_reservation(state, command.reservation_id, user_id, seats, taking, now)
-    if taking.mine:
+    if reservation.first_held_at < now:
         _must_be_worth_it(state, reservation, now)
     decision = Decision(Held(reservation))
     make_way(state, taking, decision)
-    _keep(reservation, decision)
+    _keep(reservation, decision, command.address)
     return decision
 
 
@@ -65,7 +72,8 @@ def toggle(state: ScreeningState, command: Toggle, now: datetime) -> Decision:
         decision.claims[seat_id] = None
     if added:
         state.screening.must_be_on_sale(now)
-        _join(state, command, added, given_back, decision, newest, now)
+        # What is given back is no part of what is taken, but what ran out may be.
+        _join(state, command, added, given_back, decision, newest, Taking(run_out=taking.run_out), now)
     after = {each.id: each for each in state.held_by(user_id, now)} | decision.reservations
     mine = [each for each in after.values() if each.user_id == user_id and each.is_holding(now)]
     decision.outcome = Toggled(
@@ -91,6 +99,7 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     decision = Decision(Kept(reservation))
     if not reservation.is_holding(now):
         within_user_limit(state, seats_left(state, reservation), reservation.user_id, now)
+        within_address_limit(state, command.address, seats_left(state, reservation), now)
         taking = take_again(state, reservation, decision, now)
         within_active_limit(state, reservation.user_id, now, ends_with(state, taking))
     latest = state.screening.latest_end(reservation.first_held_at)
@@ -100,7 +109,7 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     if expires_at <= reservation.expires_at:
         return decision
     renewed = replace(reservation, status=ReservationStatus.HELD, expires_at=expires_at, version=state.next_version)
-    _keep(renewed, decision)
+    _keep(renewed, decision, command.address)
     decision.outcome = Kept(renewed)
     return decision
 
@@ -116,7 +125,8 @@ def _held_together(state: ScreeningState, seats: tuple[Seat, ...], taking: Takin
 def _new_reservation(
     state: ScreeningState, reservation_id: UUID, user_id: int, seats: Iterable[Seat], taking: Taking, now: datetime
 ) -> Reservation:
-    first_held_at = held_first_at(state, taking, now)
+    seats = tuple(seats)
+    first_held_at = held_first_at(state, seats, user_id, taking, now)
     # What was agreed stays so, even if the organizer shortened the hold times since.
     agreed = min((state.reservations[each].expires_at for each in taking.mine), default=now)
     return Reservation(
@@ -138,39 +148,52 @@ def _join(
     given_back: set[int],
     decision: Decision,
     newest: Reservation | None,
+    taking: Taking,
     now: datetime,
 ) -> None:
     """Add the seats to the newest hold as it is after the release, or to a new one."""
     user_id = command.buyer.id
     within_user_limit(state, added, user_id, now, given_back)
+    within_address_limit(state, command.address, added, now, given_back)
     if newest is None:
         within_reservation_limit(state, len(added))
         within_active_limit(state, user_id, now)
-        _keep(_new_reservation(state, command.reservation_id, user_id, added, Taking(), now), decision)
+        fresh = _new_reservation(state, command.reservation_id, user_id, added, taking, now)
+        if fresh.first_held_at < now:
+            _must_be_worth_it(state, fresh, now)
+        _keep(fresh, decision, command.address)
         return
     kept = {seat_id: price for seat_id, price in newest.prices.items() if seat_id not in given_back}
     within_reservation_limit(state, len(added), len(newest.prices), len(newest.prices) - len(kept))
     prices = dict(sorted((kept | prices_for(state, added, Taking())).items()))
+    first_held_at = min(newest.first_held_at, held_first_at(state, added, user_id, taking, now))
     joined = replace(
         newest,
         prices=prices,
+        first_held_at=first_held_at,
         left={seat_id: price for seat_id, price in {**newest.left, **newest.prices}.items() if seat_id not in prices},
-        expires_at=max(state.screening.hold_ends(newest.first_held_at, now), newest.expires_at),
+        expires_at=max(state.screening.hold_ends(first_held_at, now), newest.expires_at),
         version=state.next_version,
     )
     _must_be_worth_it(state, joined, now)
-    _keep(joined, decision)
+    _keep(joined, decision, command.address)
 
 
 def _must_be_worth_it(state: ScreeningState, reservation: Reservation, now: datetime) -> None:
     """Raises ExtensionLimit if seats would be added to what ends, by its cap, in a moment."""
     if reservation.expires_at - now < min(SHORTEST, state.screening.hold_time):
         latest = state.screening.latest_end(reservation.first_held_at)
-        raise ExtensionLimit(max(latest, reservation.expires_at))
+        raise ExtensionLimit(max(latest, reservation.expires_at) if reservation.expires_at > now else latest)
 
 
-def _keep(reservation: Reservation, decision: Decision) -> None:
-    """Enter the reservation, and a claim for each of its seats."""
+def _keep(reservation: Reservation, decision: Decision, address: Address | None) -> None:
+    """Enter the reservation, and a claim for each of its seats; and from where it is held, if that is counted.
+
+    It was counted by what others hold: none of that may have changed meanwhile.
+    """
+    if address is not None:
+        decision.held_from[reservation.id] = HeldFrom(address.address, address.network)
+        decision.looked_further = True
     decision.reservations[reservation.id] = reservation
     for seat_id in reservation.prices:
         decision.claims[seat_id] = Claim(

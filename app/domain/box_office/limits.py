@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 from uuid import UUID
 
+from app.domain.box_office.addresses import NETWORK_FACTOR, Address
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.refusals import Flaw, Flawed, LimitExceeded
 from app.domain.seats import Seat
@@ -55,6 +56,33 @@ def within_active_limit(state: ScreeningState, user_id: int, now: datetime, endi
     live = {reservation_id for reservation_id, end in state.usage_of(user_id).holds.items() if end > now}
     if len(live.difference(ending)) + 1 > allowed:
         raise LimitExceeded("max_active_reservations_per_user", allowed, len(live))
+
+
+def within_address_limit(
+    state: ScreeningState,
+    address: Address | None,
+    seats: Iterable[Seat],
+    now: datetime,
+    given_back: Collection[int] = (),
+) -> None:
+    """Raises LimitExceeded if more seats of this screening would be held from an address, or network, than allowed.
+
+    Only holds of callers without an account count. None: nothing is counted.
+    """
+    if address is None:
+        return
+    here: set[int] = set()
+    nearby: set[int] = set()
+    for reservation_id, where in state.held_from.items():
+        reservation = state.reservations[reservation_id]
+        if where.network == address.network and reservation.is_holding(now):
+            nearby.update(reservation.prices)
+            if where.address == address.address:
+                here.update(reservation.prices)
+    wanted = {seat.id for seat in seats}
+    for held, allowed in ((here, address.allowed), (nearby, address.allowed * NETWORK_FACTOR)):
+        if len(held.difference(given_back) | wanted) > allowed:
+            raise LimitExceeded("anonymous_holds_per_address", allowed, len(held))
 
 
 def within_daily_limit(state: ScreeningState, user_id: int, now: datetime) -> None:

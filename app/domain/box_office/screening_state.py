@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus
+from app.domain.box_office.addresses import HeldFrom
 from app.domain.box_office.outcomes import Outcome
 from app.domain.claims import Claim
 from app.domain.refusals import NotFound
@@ -37,12 +38,21 @@ class Decision:
     claims: dict[int, Claim | None] = field(default_factory=dict)
     reservations: dict[UUID, Reservation] = field(default_factory=dict)
     bookings: dict[UUID, Booking] = field(default_factory=dict)
+    held_from: dict[UUID, HeldFrom] = field(default_factory=dict)
     cause: Cause = Cause.API
     looked_further: bool = False
 
     @property
     def changes_something(self) -> bool:
         return bool(self.claims or self.reservations or self.bookings)
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """A buyer's hold of a seat that has ended: when the first of its chain began, and when it ended (UTC)."""
+
+    first_held_at: datetime
+    ended_at: datetime
 
 
 @dataclass(slots=True)
@@ -64,6 +74,10 @@ class ScreeningState:
     claims: dict[int, Claim] = field(default_factory=dict)
     reservations: dict[UUID, Reservation] = field(default_factory=dict)
     bookings: dict[UUID, Booking] = field(default_factory=dict)
+    lapses: dict[tuple[int, int], list[Lapse]] = field(default_factory=dict)
+    """By user and seat: their holds that ended, as far as the batch's commands name the two."""
+    held_from: dict[UUID, HeldFrom] = field(default_factory=dict)
+    """By reservation: from where callers without an account hold it, as far as the batch's commands ask."""
     # Shared with the other houses of a batch: a buyer's holds and bookings are counted over all screenings.
     usage: Mapping[int, Usage] = field(default_factory=dict)
     same_buyer: Mapping[int, frozenset[int]] = field(default_factory=dict)
@@ -99,11 +113,12 @@ class ScreeningState:
             raise NotFound("reservation")
         return reservation
 
-    def apply(self, decision: Decision) -> None:
-        """Take a decision in. The version grows by one if it changes something."""
+    def apply(self, decision: Decision, now: datetime) -> None:
+        """Take a decision of `now` (UTC) in. The version grows by one if it changes something."""
         if not decision.changes_something:
             return
         self.version += 1
+        self._remember(decision, now)
         for seat_id, claim in decision.claims.items():
             if claim is None:
                 self.claims.pop(seat_id, None)
@@ -111,7 +126,21 @@ class ScreeningState:
                 self.claims[seat_id] = claim
         self.reservations.update(decision.reservations)
         self.bookings.update(decision.bookings)
+        if decision.held_from:
+            self.held_from.update(decision.held_from)
         self._count(decision)
+
+    def _remember(self, decision: Decision, now: datetime) -> None:
+        """Note which holds of which seats end by the decision: their cap goes on counting."""
+        for after in decision.reservations.values():
+            before = self.reservations.get(after.id)
+            if before is None or before.status not in HOLDING:
+                continue
+            kept = after.prices if after.status in HOLDING else ()
+            lapse = Lapse(before.first_held_at, min(now, before.expires_at))
+            for seat_id in before.prices:
+                if seat_id not in kept:
+                    self.lapses.setdefault((before.user_id, seat_id), []).append(lapse)
 
     def _count(self, decision: Decision) -> None:
         """Update the usage of buyers for the next command of the batch."""

@@ -80,11 +80,24 @@ def prices_for(state: ScreeningState, seats: Iterable[Seat], taking: Taking) -> 
     return dict(sorted(prices.items())) if len(prices) > 1 else prices
 
 
-def held_first_at(state: ScreeningState, taking: Taking, now: datetime) -> datetime:
-    """When the earliest of the user's holds with these seats began (UTC): holding them again does not move the cap."""
-    if not taking.mine:
+def held_first_at(
+    state: ScreeningState, seats: Iterable[Seat], user_id: int, taking: Taking, now: datetime
+) -> datetime:
+    """When the earliest of the user's holds with these seats began (UTC): holding them again does not move the cap.
+
+    That goes on for as long as a hold may last after the last of them ended, by a release or by itself.
+    """
+    if not (taking.mine or taking.run_out or state.lapses):
         return now
-    return min(state.reservations[reservation_id].first_held_at for reservation_id in taking.mine)
+    recent = now - state.screening.longest_hold
+    over = (state.reservations[each] for each in taking.run_out)
+    lapses = (lapse for seat in seats for lapse in state.lapses.get((user_id, seat.id), ()))
+    began = [
+        *(state.reservations[each].first_held_at for each in taking.mine),
+        *(each.first_held_at for each in over if each.user_id == user_id and each.expires_at > recent),
+        *(lapse.first_held_at for lapse in lapses if lapse.ended_at > recent),
+    ]
+    return min(began, default=now)
 
 
 def ends_with(state: ScreeningState, taking: Taking) -> frozenset[UUID]:

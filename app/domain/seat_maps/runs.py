@@ -39,8 +39,8 @@ def rows_of(layout: Layout) -> tuple[tuple[Seat, ...], ...]:
 
 def runs_in(row: Sequence[Seat]) -> Iterator[tuple[Seat, ...]]:
     """The runs of a row that is in order: whoever sits in one can pass along it. Each two that follow each other in the
-    row are neighbours, unless an aisle is between them: a straight-line step that is wider than 1.5 times the row's
-    (lower) median step.
+    row are neighbours, unless an aisle is between them: the first says so (`aisle_after`), or the straight-line step is
+    wider than 1.5 times the row's (lower) median step.
     """
     if not row:
         return
@@ -48,7 +48,7 @@ def runs_in(row: Sequence[Seat]) -> Iterator[tuple[Seat, ...]]:
     widest = AISLE * median_low(steps) if steps else 0.0
     start = 0
     for end, step in enumerate(steps, start=1):
-        if step > widest:
+        if step > widest or row[end - 1].aisle_after:
             yield tuple(row[start:end])
             start = end
     yield tuple(row[start:])

@@ -60,6 +60,13 @@ class BadRequest(Fault):
 
 
 @dataclass(slots=True, eq=False)
+class UnknownCoding(Fault):
+    """The body has a Transfer-Encoding other than chunked."""
+
+    code: ClassVar[str] = "not-implemented"
+
+
+@dataclass(slots=True, eq=False)
 class NoSuchPath(Fault):
     """No call has this path."""
 

@@ -3,14 +3,15 @@
 Bodies are validated in pydantic's JSON mode: `true`, `"1"` and `1.0` are not integers, but times and UUIDs are strings.
 """
 
-from typing import Annotated
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.domain.texts import one_line
-from app.schemas.format.ids import LARGEST_INTEGER
+from app.schemas.format.ids import LARGEST_BIGINT
 
 
 class Strict(BaseModel):
@@ -38,7 +39,36 @@ def _printable(text: str) -> str:
     return text
 
 
-Id = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
+def exactly_one_of(schema: dict[str, Any], ways: Mapping[str, Collection[str]]) -> None:
+    """Make the schema of an object a `oneOf`: one object for each way.
+
+    `ways` are the members of which exactly one is sent, each with the other members that must not come with it.
+    """
+    members = {name: schema.pop(name) for name in ("properties", "required", "additionalProperties") if name in schema}
+    properties: dict[str, Any] = members["properties"]
+    schema.pop("type")
+    schema["oneOf"] = [
+        {
+            **members,
+            "type": "object",
+            "title": f"{schema['title']}By{''.join(word.title() for word in way.split('_'))}",
+            "properties": {
+                name: _not_null(described) if name == way else described
+                for name, described in properties.items()
+                if name == way or not (name in ways or name in without)
+            },
+            "required": [way, *members.get("required", ())],
+        }
+        for way, without in ways.items()
+    ]
+
+
+def _not_null(described: dict[str, Any]) -> dict[str, Any]:
+    [kind] = [kind for kind in described["anyOf"] if kind != {"type": "null"}]
+    return {**kind, **{name: value for name, value in described.items() if name not in ("anyOf", "default")}}
+
+
+Id = Annotated[int, Field(ge=1, le=LARGEST_BIGINT)]
 """An integer id in a body."""
 
 Uuid = Annotated[UUID, Field(strict=False)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http.client import responses
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.schemas.format.moments import encoded
 
@@ -23,8 +23,6 @@ class Kind:
 
 class Problem(BaseModel):
     """What went wrong, for programs (`code`) and for people (`detail`). Many kinds have more members."""
-
-    model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["/problems/not-found"], description="A page that explains this kind of problem.")
     title: str = Field(examples=["Not found"])
@@ -295,6 +293,13 @@ KINDS: Mapping[str, Kind] = {
             "Internal server error",
             "An unexpected error in Usher. It was logged with the request id.",
             "Try again. If it happens again, send the `request_id` to the operator.",
+        ),
+        Kind(
+            "not-implemented",
+            501,
+            "Not implemented",
+            "The body has a Transfer-Encoding that Usher does not know.",
+            "Send the body as it is, with Content-Length, or with Transfer-Encoding: chunked.",
         ),
         Kind(
             "busy",

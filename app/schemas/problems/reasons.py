@@ -25,6 +25,9 @@ LOGIN_WRONG: Final = "The username or the password is wrong. Check both, and try
 # Unauthenticated or Forbidden
 REFERENCE_NEEDS_A_KEY: Final = "Only API keys with the scope sell may send Customer-Reference. Leave the header out."
 
+# RateLimited
+WRONG_PASSWORDS: Final = "Too many passwords were wrong."
+
 # Forbidden
 ONLY_ORGANIZERS: Final = "Only organizers may do this. Sign in as an organizer."
 ONLY_STAFF: Final = "Only staff may ask for other people's. Sign in as staff, or leave this out."

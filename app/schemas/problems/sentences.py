@@ -202,7 +202,7 @@ def _key_in_use(error: refusals.KeyInUse) -> str:
 
 @_says(refusals.RateLimited)
 def _rate_limited(error: refusals.RateLimited) -> str:
-    return f"You have sent too many requests. Try again in {_seconds(error.standing.reset_seconds)}."
+    return f"{error.why or 'You have sent too many requests.'} Try again in {_seconds(error.standing.reset_seconds)}."
 
 
 @_says(refusals.Busy)
@@ -248,6 +248,11 @@ def _headers_too_large(error: faults.HeadersTooLarge) -> str:
 @_says(faults.MethodNotAllowed)
 def _method_not_allowed(error: faults.MethodNotAllowed) -> str:
     return f"This path does not allow the method. Use one that it allows: {', '.join(error.methods)}."
+
+
+@_says(faults.UnknownCoding)
+def _unknown_coding(_: faults.UnknownCoding) -> str:
+    return "Of the transfer codings only chunked is known here. Send the body as it is."
 
 
 @_says(refusals.KeyInvalid)

@@ -13,8 +13,9 @@ from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.rows_read import ClaimRow, claim_of
 from app.db.connections import OfficeConnection
 from app.db.reservations import reservation_of
+from app.domain.box_office.addresses import HeldFrom
 from app.domain.box_office.commands import Block, Confirm, Extend
-from app.domain.box_office.screening_state import Usage
+from app.domain.box_office.screening_state import Lapse, Usage
 from app.domain.box_office.taking import reservation_of as reservation_of_hold
 from app.domain.claims import ClaimStatus
 from app.domain.idempotency import Key
@@ -80,7 +81,9 @@ class NeedsLock(Exception):
 class Books:
     """The ledgers of the batch's screenings, and what is stored under its keys."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, batch: Sequence[Pending]) -> None:
+        self.of = batch[0].screening_id if opening.per_screening else None
+        """The one screening of the batch, if PostgreSQL is to be told: then nothing is asked of another one."""
         self.ledgers: dict[int, Ledger] = {}
         self.keys = Keys()
         self._opening = opening
@@ -95,10 +98,10 @@ class Books:
         """Read the rows that the batch names, then those that they lead to. Returns the time of all decisions (UTC)."""
         named = wanted(batch, {each: ledger.screening_state.layout for each, ledger in self.ledgers.items()})
         buyers = await self._lock_buyers(connection, batch, named)
-        found = await db.read(connection, named)
+        found = await db.read(connection, named, of=self.of)
         self._take_in(found)
         if leads := self._leads_of(found, batch):
-            self._take_in(await db.read(connection, leads))
+            self._take_in(await db.read(connection, leads, of=self.of))
         if buyers:
             await self._count(connection, buyers)
         return found.now
@@ -112,7 +115,7 @@ class Books:
         layouts = {each: layout for each in screening_ids if (layout := self._opening.layout_without_lock(each))}
         if len(layouts) < len(screening_ids):
             raise NeedsLock
-        found = await db.read(connection, wanted(batch, layouts), screening_ids)
+        found = await db.read(connection, wanted(batch, layouts), screening_ids, of=self.of)
         for row in found.screenings:
             screening_id = row.facts.id
             ledger = self.ledgers[screening_id] = await self._opening.open(row)
@@ -121,7 +124,7 @@ class Books:
                 raise NeedsLock
         self._take_in(found)
         if leads := self._leads_of(found, batch):
-            more = await db.read(connection, leads, screening_ids)
+            more = await db.read(connection, leads, screening_ids, of=self.of)
             if more.screenings != found.screenings:
                 raise Overtaken
             self._take_in(more)
@@ -148,14 +151,19 @@ class Books:
         return buyers.same
 
     async def _count(self, connection: OfficeConnection, buyers: dict[int, frozenset[int]]) -> None:
-        """Read what the buyers have in all screenings. Users who are one buyer share one count."""
+        """Read what the buyers have in all screenings, as far as a limit counts it. Users who are one buyer share one
+        count.
+        """
+        limits_here = [ledger.screening_state.screening.limits for ledger in self.ledgers.values()]
         members = {member for group in buyers.values() for member in group}
         counts = {group: Usage() for group in buyers.values()}
         usage = {member: count for group, count in counts.items() for member in group}
-        for hold in await limits.holds_of(connection, members):
-            usage[hold.user_id].holds[hold.id] = hold.expires_at
-        for booking in await limits.bookings_of(connection, members):
-            usage[booking.user_id].bookings[booking.id] = booking.created_at
+        if any(each.max_active_reservations_per_user is not None for each in limits_here):
+            for hold in await limits.holds_of(connection, members):
+                usage[hold.user_id].holds[hold.id] = hold.expires_at
+        if any(each.bookings_per_user_per_day is not None for each in limits_here):
+            for booking in await limits.bookings_of(connection, members):
+                usage[booking.user_id].bookings[booking.id] = booking.created_at
         for ledger in self.ledgers.values():
             ledger.screening_state.usage = usage
             ledger.screening_state.same_buyer = buyers
@@ -168,10 +176,18 @@ class Books:
             state = self.ledgers[reservation.screening_id].screening_state
             state.reservations[reservation.id] = reservation_of(reservation)
             self._take_in_claims(claims)
+        for address, network, (reservation, claims) in found.held_from:
+            state = self.ledgers[reservation.screening_id].screening_state
+            state.reservations[reservation.id] = reservation_of(reservation)
+            state.held_from[reservation.id] = HeldFrom(address, network)
+            self._take_in_claims(claims)
         for booking, claims in (*found.bookings, *found.later_bookings):
             state = self.ledgers[booking.screening_id].screening_state
             state.bookings[booking.id] = booking_of(booking)
             self._take_in_claims(claims)
+        for lapse in found.lapses:
+            lapses = self.ledgers[lapse.screening_id].screening_state.lapses
+            lapses.setdefault((lapse.user_id, lapse.seat_id), []).append(Lapse(lapse.first_held_at, lapse.ended_at))
         self._take_in_claims(found.seats)
         self._take_in_claims(found.users)
 

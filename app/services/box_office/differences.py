@@ -6,7 +6,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from app.db.box_office import rows_written as table
-from app.db.box_office.rows_written import BookingSeat, Claimed, ReservationSeat
+from app.db.box_office.rows_written import BookingSeat, Claimed, ReservationChanged, ReservationSeat
 from app.db.box_office.writing import Writes
 from app.domain.bookings import Booking
 from app.domain.claims import Claim
@@ -54,18 +54,20 @@ def write_reservation(
             }
         )
     else:
-        writes.rows(table.RESERVATIONS_CHANGED).append(
-            {
-                "screening_id": screening_id,
-                "id": after.id,
-                "status": after.status,
-                "expires_at": after.expires_at,
-                "booking_id": after.booking_id,
-                "version_before": before.version,
-                "version": after.version,
-                "ordinal": ordinal,
-            }
-        )
+        row: ReservationChanged = {
+            "screening_id": screening_id,
+            "id": after.id,
+            "status": after.status,
+            "expires_at": after.expires_at,
+            "booking_id": after.booking_id,
+            "version_before": before.version,
+            "version": after.version,
+            "ordinal": ordinal,
+        }
+        if after.first_held_at == before.first_held_at:
+            writes.rows(table.RESERVATIONS_CHANGED).append(row)
+        else:
+            writes.rows(table.RESERVATIONS_BACKDATED).append({**row, "first_held_at": after.first_held_at})
     made, changed = writes.rows(table.RESERVATION_SEATS_MADE), writes.rows(table.RESERVATION_SEATS_CHANGED)
     seat = _seat_of_reservation(screening_id, after.id)
     _write_seats(made, changed, seat, before, after, None, writes.at)

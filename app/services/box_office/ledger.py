@@ -10,6 +10,7 @@ from app.db.box_office.rows_written import EventMade
 from app.db.box_office.writing import Writes
 from app.db.seat_maps.seat_events import SeatChange
 from app.domain.bookings import Booking
+from app.domain.box_office.addresses import HeldFrom
 from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.reservations import Reservation
@@ -43,6 +44,7 @@ class Ledger:
         self._claims: dict[int, Claim | None] = {}
         self._reservations: dict[UUID, Reservation | None] = {}
         self._bookings: dict[UUID, Booking | None] = {}
+        self._held_from: dict[UUID, HeldFrom] = {}
         self._events: list[SeatEvent] = []
         self._shift = 0
         """How much higher the versions are that were written than those of the events."""
@@ -70,7 +72,8 @@ class Ledger:
             self._reservations.setdefault(reservation_id, screening_state.reservations.get(reservation_id))
         for booking_id in decision.bookings:
             self._bookings.setdefault(booking_id, screening_state.bookings.get(booking_id))
-        screening_state.apply(decision)
+        self._held_from.update(decision.held_from)
+        screening_state.apply(decision, now)
 
     def proof(self, now: datetime) -> Proof | None:
         """What is written if the changes are, and only then."""
@@ -102,7 +105,7 @@ class Ledger:
         moved.append(
             {
                 "ordinal": ordinal,
-                "id": screening_id,
+                "screening_id": screening_id,
                 "version_before": self.version_before,
                 "moves": state.version - self.version_before,
                 "edits": self.edits,
@@ -115,6 +118,15 @@ class Ledger:
             write_claim(writes, screening_id, seat_id, claim_before, state.claims.get(seat_id))
         for reservation_id, reservation_before in self._reservations.items():
             write_reservation(writes, screening_id, ordinal, reservation_before, state.reservations[reservation_id])
+        for reservation_id, where in self._held_from.items():
+            writes.rows(table.HELD_FROM).append(
+                {
+                    "screening_id": screening_id,
+                    "reservation_id": reservation_id,
+                    "address_key": where.address,
+                    "network_key": where.network,
+                }
+            )
         for booking_id, booking_before in self._bookings.items():
             write_booking(writes, screening_id, ordinal, booking_before, state.bookings[booking_id])
 

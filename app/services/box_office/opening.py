@@ -33,7 +33,9 @@ class _Known:
 class Opening:
     """One per process."""
 
-    def __init__(self, layouts: Layouts, defaults: Defaults) -> None:
+    def __init__(self, layouts: Layouts, defaults: Defaults, *, per_screening: bool = False) -> None:
+        """`per_screening`: a batch is of one screening, and PostgreSQL is told which (BATCH_PER_SCREENING)."""
+        self.per_screening = per_screening
         self.limits_need_email = defaults.limits_need_email
         self._layouts = layouts
         self._defaults = defaults

@@ -73,15 +73,19 @@ def wanted(batch: Sequence[Pending], layouts: Mapping[int, Layout]) -> Wanted:
 
 
 def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) -> None:
+    if isinstance(command, Hold | Toggle | Extend) and command.address is not None:
+        named.held_from.add((screening_id, command.address.network))
     match command:
         case Hold(seats=seats) | Book(seats=seats) | Toggle(seats=seats) | Block(seats=seats) | Unblock(seats=seats):
             try:
                 named.seats.update((screening_id, seat.id) for seat in layout.find(seats))
             except UnknownSeats:
                 return
+            if isinstance(command, Hold | Toggle) and not command.buyer.is_new:
+                named.lapses.update((screening_id, command.buyer.id, seat.id) for seat in layout.find(seats))
             if isinstance(command, Toggle):
                 named.users.add((screening_id, command.buyer.id))
-        case ReleaseAll(buyer):
+        case ReleaseAll(buyer=buyer):
             named.users.add((screening_id, buyer.id))
             named.run_out.add((screening_id, buyer.id))
         case Confirm() | Extend() | Release():

@@ -1,18 +1,19 @@
 """The customers of programs: an API key that sells for many says for whom, by a reference of its own.
 
 Each reference is a user, kept apart for the user of the key: limits, holds, bookings and idempotency keys are theirs. A
-reference means the same user for ever, so a process remembers it without asking again.
+process remembers for a minute who it is; not longer, as a database that was restored may not know them any more.
 """
 
 from typing import Final
 
-from cachetools import FIFOCache
+from cachetools import TTLCache
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.people import customers
 from app.domain.people import Person
 
 REMEMBERED: Final = 50_000
+REMEMBERED_SECONDS: Final = 60.0
 NOBODYS_ID: Final = 0
 """No user has this id: of a customer for whom nothing was written yet, there is nothing to read."""
 
@@ -22,7 +23,7 @@ class Customers:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._known: FIFOCache[tuple[int, str], int] = FIFOCache(REMEMBERED)
+        self._known: TTLCache[tuple[int, str], int] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
 
     async def of(self, key: Person, reference: str, *, make: bool) -> Person:
         """The customer whom the user of an API key calls by this reference: a customer, within the key's scopes.

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import screenings, theaters
+from app.db.errors import is_of_a_node
 from app.db.people import emails, users
 from app.db.people.users import Account
 from app.db.screenings import Defaults
+from app.domain.box_office.addresses import Address
 from app.domain.box_office.limits import made_today
 from app.domain.people import Person, Role
 from app.domain.refusals import Forbidden, NotFound, Unauthenticated
@@ -21,19 +24,29 @@ from app.services.people.sessions import Sessions, Welcome
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Who takes seats. `person` None: a caller without a token, who becomes a guest with their first seat."""
+    """Who takes seats. `person` None: a caller without a token, who becomes a guest with their first seat.
+
+    `address`: from where a caller without an account asks, if that is limited.
+    """
 
     person: Person | None = None
+    address: Address | None = None
 
 
 class People:
     """One per process. Opens its own transactions."""
 
-    def __init__(self, engine: AsyncEngine, sessions: Sessions, defaults: Defaults) -> None:
+    def __init__(
+        self, engine: AsyncEngine, sessions: Sessions, defaults: Defaults, *, guests_first: bool = False
+    ) -> None:
+        """`guests_first`: guests are written before what they take, in a transaction of their own."""
         self._engine = engine
+        # What is read need not be of one moment, and one question that fails must not end the others.
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._defaults = defaults
         self._sessions = sessions
         self._guests = Guests(engine)
+        self._guests_first = guests_first
 
     async def new_guest(self, email: str | None = None) -> Welcome:
         """Create a guest with a session. It has no access to what an earlier guest with the same email has."""
@@ -42,8 +55,13 @@ class People:
             return await self._sessions.open(connection, Person(user_id, is_guest=True), era=0)
 
     async def guest_for(self, buyer: Buyer) -> Person:
-        """The buyer, or a new guest, for a call that takes seats. The guest is written down with what they take."""
-        return buyer.person or await self._guests.newcomer()
+        """The buyer, or a new guest, for a call that takes seats. The guest is written down with what they take.
+
+        Or before: then whoever gets nothing must be forgotten. Raises what PostgreSQL raises.
+        """
+        if buyer.person is not None:
+            return buyer.person
+        return await self._guests.written() if self._guests_first else self._guests.newcomer()
 
     async def guest_with(self, email: str) -> Person:
         """A new guest with an email, written down at once: limits have to find them by it."""
@@ -51,9 +69,13 @@ class People:
             return Person(await users.insert_guest(connection, email), is_guest=True)
 
     async def forget(self, guest: Person) -> None:
-        """Delete a guest who got nothing. One who has, or had, anything stays."""
-        async with self._engine.begin() as connection:
-            await users.forget_guest(connection, guest.id)
+        """Delete a guest who got nothing. One who has, or had, anything stays; while a node is away, so do all."""
+        try:
+            async with self._engine.begin() as connection:
+                await users.forget_guest(connection, guest.id)
+        except DBAPIError as error:
+            if not is_of_a_node(error):
+                raise
 
     async def change_email(self, person: Person, email: str) -> MeOut:
         """Give the caller another email, and return their account.
@@ -75,7 +97,7 @@ class People:
         """
         if person.id == NOBODYS_ID:
             raise NotFound("customer")
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             account = await users.account(connection, person.id)
             if account is None:
                 raise Unauthenticated(reasons.USER_GONE)

@@ -2,6 +2,9 @@
 
 If a refresh token is used twice, it was copied: the session ends for both users of it. That is so even if both use it
 at the same time: one of them gets tokens, and the other ends the session.
+
+The id of a session is in every access token, so it proves nothing. The first half of a refresh token's secret is the
+same as long as the session lasts: whoever knows it had a token of the session, and may end it.
 """
 
 import base64
@@ -16,6 +19,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db.people import sessions
+from app.db.people.sessions import TokenHashes
 from app.domain.people import Person, Role
 from app.domain.refusals import Unauthenticated
 from app.schemas.problems import reasons
@@ -25,6 +29,7 @@ from app.services.people.tokens import Tokens
 PREFIX: Final = "refresh_"
 _ID_BYTES: Final = 16
 _SECRET_BYTES: Final = 32
+_FAMILY_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +54,35 @@ class Sessions:
     async def open(self, connection: AsyncConnection, person: Person, era: int) -> Welcome:
         """Open a session for a user who has just authenticated, in the era that they had then."""
         session_id, secret = uuid4(), secrets.token_bytes(_SECRET_BYTES)
-        await sessions.insert(connection, session_id, person.id, era, _hash(secret), self._refresh_seconds)
+        await sessions.insert(connection, session_id, person.id, era, _hashes(secret), self._refresh_seconds)
         return self._welcome(person, era, session_id, secret)
 
     async def refresh(self, refresh_token: str) -> Welcome:
         """New tokens for a refresh token.
 
-        Raises Unauthenticated if it is not valid any more; its session has ended then.
+        Raises Unauthenticated if it is not valid any more; if it was one of its session, that has ended then.
         """
         session_id, old = _read(refresh_token)
-        new = secrets.token_bytes(_SECRET_BYTES)
+        new = old[:_FAMILY_BYTES] + secrets.token_bytes(_SECRET_BYTES - _FAMILY_BYTES)
         async with self._engine.connect() as connection:
-            renewed = await sessions.rotate(connection, session_id, _hash(old), _hash(new), self._refresh_seconds)
+            renewed = await sessions.rotate(connection, session_id, _hashes(old), _hashes(new), self._refresh_seconds)
         if renewed is None:
-            await self._end(session_id)
+            await self._end(session_id, old)
             raise Unauthenticated(reasons.REFRESH_TOKEN_USED)
         person = Person(renewed.user_id, Role(renewed.role), renewed.is_guest)
         return self._welcome(person, renewed.era, session_id, new)
 
     async def end(self, refresh_token: str) -> None:
-        """End the session of a refresh token.
+        """End the session of a refresh token, the newest or an earlier one.
 
-        Again changes nothing. Raises Unauthenticated if it is not a refresh token.
+        Again changes nothing, and neither does a token that no session had. Raises Unauthenticated if it does not have
+        the form of one.
         """
-        session_id, _ = _read(refresh_token)
-        await self._end(session_id)
+        await self._end(*_read(refresh_token))
 
-    async def _end(self, session_id: UUID) -> None:
+    async def _end(self, session_id: UUID, shown: bytes) -> None:
         async with self._engine.connect() as connection:
-            if await sessions.end(connection, session_id):
+            if await sessions.end(connection, session_id, _hashes(shown)):
                 self._revocations.ended(session_id)
 
     def _welcome(self, person: Person, era: int, session_id: UUID, secret: bytes) -> Welcome:
@@ -98,6 +103,6 @@ def _read(refresh_token: str) -> tuple[UUID, bytes]:
     return UUID(bytes=content[:_ID_BYTES]), content[_ID_BYTES:]
 
 
-def _hash(secret: bytes) -> bytes:
-    """The hash of a secret. 32 random bytes need no slow hash: nobody can try them all."""
-    return sha256(secret).digest()
+def _hashes(secret: bytes) -> TokenHashes:
+    """The hashes of a secret. 16 random bytes need no slow hash: nobody can try them all."""
+    return TokenHashes(sha256(secret).digest(), sha256(secret[:_FAMILY_BYTES]).digest())

@@ -3,7 +3,7 @@
 import base64
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import time
@@ -48,19 +48,20 @@ class Tokens:
         self,
         secret: str,
         *,
-        previous: str | None = None,
+        previous: Sequence[str] = (),
         guest_seconds: int,
         access_seconds: int = 900,
         is_over: Callable[[Origin], bool] = lambda _: False,
     ) -> None:
         """The seconds are those of new tokens: each token is valid for as long as it was signed for.
 
-        `is_over` says whether the origin of a token was ended before the token expires.
+        Tokens of `previous` secrets are believed, too. `is_over` says whether the origin of a token was ended before
+        the token expires.
         """
         self.guest_seconds = guest_seconds
         self.access_seconds = access_seconds
         self._secret = secret.encode()
-        self._believed_secrets = [secret.encode()] + ([previous.encode()] if previous else [])
+        self._believed_secrets = [each.encode() for each in (secret, *previous)]
         self._is_over = is_over
         self._remembered: FIFOCache[bytes, Believed] = FIFOCache(_REMEMBERED)
 

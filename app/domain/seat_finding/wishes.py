@@ -1,0 +1,60 @@
+"""What somebody wishes for who names no seats, and what comes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.domain.money import Money
+from app.domain.seat_finding.picture import Picture
+from app.domain.seats import Seat
+
+
+class Together(StrEnum):
+    """Whether the seats must be one block."""
+
+    PREFERRED = "preferred"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """So many seats, as good as possible. None: whichever. `max_price` is per seat, in the screening's currency.
+
+    `accessible` of them are wheelchair places: between 0 and `count`.
+    """
+
+    count: int
+    section: str | None = None
+    category: str | None = None
+    max_price: Money | None = None
+    accessible: int = 0
+    together: Together = Together.PREFERRED
+
+    def kind(self, picture: Picture, prices: Mapping[str, Money]) -> int:
+        """The mask of the seats that fit: section, category and price. A category without a price costs nothing."""
+        categories = {self.category} if self.category is not None else None
+        if self.max_price is not None:
+            most = self.max_price.amount_minor
+            known = picture.categories if categories is None else categories
+            categories = {each for each in known if each not in prices or prices[each].amount_minor <= most}
+        return picture.kind(self.section, categories)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The chosen seats, in the order of the layout, and the same as a mask. `adjacent`: they are one block."""
+
+    seats: tuple[Seat, ...]
+    adjacent: bool
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotEnough:
+    """Nothing fits. How many seats of the kind are free, and how many of them at most are side by side.
+
+    If wheelchair places were asked for, only those are counted.
+    """
+
+    available: int
+    largest_block: int

@@ -1,0 +1,59 @@
+"""What a client is told whose request does not reach the application."""
+
+import json
+from http import HTTPStatus
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+from app.services.connections import Bound
+
+
+class Rejection(NamedTuple):
+    """What a client is told before the connection is closed."""
+
+    status: HTTPStatus
+    code: str
+    detail: str
+
+    def answer(self) -> bytes:
+        """A whole response with a problem (RFC 9457)."""
+        request_id = str(uuid4())
+        problem = {
+            "type": f"/problems/{self.code}",
+            "title": self.status.phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "request_id": request_id,
+        }
+        body = json.dumps(problem).encode()
+        head = (
+            f"HTTP/1.1 {self.status} {self.status.phrase}\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n"
+        )
+        return head.encode() + body
+
+
+_LARGE: Final = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+TOO_LARGE: Final = Rejection(
+    _LARGE, "headers-too-large", "The request line and the headers are too large. Send smaller headers."
+)
+INVALID: Final = Rejection(HTTPStatus.BAD_REQUEST, "bad-request", "This is not valid HTTP/1.1 (RFC 9112). Correct it.")
+VERSION: Final = Rejection(HTTPStatus.BAD_REQUEST, "bad-request", "The version of HTTP must be 1.1 or 1.0.")
+FRAGMENT: Final = Rejection(
+    HTTPStatus.BAD_REQUEST, "bad-request", "The target of a request has no fragment: leave out # and what follows it."
+)
+UPGRADE: Final = Rejection(
+    HTTPStatus.BAD_REQUEST, "bad-request", "A WebSocket is opened with a GET of HTTP/1.1 that has no body."
+)
+UPGRADE_TOO_LARGE: Final = Rejection(
+    _LARGE, "headers-too-large", "A WebSocket is opened with at most 100 headers, each line of at most 8,000 bytes."
+)
+NO_ROOM: Final = {
+    Bound.ADDRESS: Rejection(
+        HTTPStatus.TOO_MANY_REQUESTS, "rate-limited", "Too many connections from your address. Close some of them."
+    ),
+    Bound.PROCESS: Rejection(
+        HTTPStatus.SERVICE_UNAVAILABLE, "busy", "Too many connections are open. Connect again in a moment."
+    ),
+}

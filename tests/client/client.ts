@@ -1,0 +1,78 @@
+// A small client of the API by the types that are generated from its document. It is compiled, never run: .ci/client.
+// That it compiles says that a program which has looked at `code` knows the members of a problem.
+
+import type { components, operations } from "usher-api";
+
+type Schemas = components["schemas"];
+type Body<Operation extends keyof operations> = operations[Operation] extends {
+  requestBody: { content: { "application/json": infer Sent } };
+}
+  ? Sent
+  : never;
+type Problem<Operation extends keyof operations, Status extends number> = operations[Operation]["responses"] extends {
+  [status in Status]: { content: { "application/problem+json": infer Told } };
+}
+  ? Told
+  : never;
+
+export type HoldConflict = Problem<"holdSeats", 409>;
+
+export async function hold(screening: number, wanted: Body<"holdSeats">): Promise<Schemas["ReservationOut"] | string> {
+  const answer = await fetch(`/api/v1/screenings/${screening}/reservations`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() },
+    body: JSON.stringify(wanted),
+  });
+  switch (answer.status) {
+    case 200:
+    case 201:
+      return (await answer.json()) as Schemas["ReservationOut"];
+    case 409:
+      return afterConflict((await answer.json()) as HoldConflict, Number(answer.headers.get("Retry-After")));
+    default:
+      return ((await answer.json()) as Schemas["Problem"]).detail;
+  }
+}
+
+// Each case knows the members of its kind; a kind that is forgotten does not compile.
+export function afterConflict(problem: HoldConflict, retryAfter: number): string {
+  const status: 409 = problem.status;
+  switch (problem.code) {
+    case "seats-unavailable": {
+      const gone: string[] = problem.seats.map((seat) => `${seat.label} (${seat.status}): ${seat.reason}`);
+      return `${status}: ${gone.join(", ")}; free: ${problem.available_seats.join(", ")}`;
+    }
+    case "limit-exceeded": {
+      const left: number = problem.allowed - problem.current;
+      return `${problem.limit}: ${left} left`;
+    }
+    case "extension-limit":
+      return problem.latest_expires_at;
+    case "sales-closed":
+      return `${problem.opens_at ?? "at once"} to ${problem.closes_at}`;
+    case "idempotency-key-in-use":
+      return `again in ${retryAfter} s`;
+    default:
+      return forgotten(problem);
+  }
+}
+
+function forgotten(problem: never): never {
+  throw new Error(`a kind of problem that this client does not know: ${JSON.stringify(problem)}`);
+}
+
+// Seats are named in exactly one way, and a booking is of seats or of a reservation.
+export const ways: Body<"holdSeats">[] = [
+  { seats: ["A1", "A2"] },
+  { seat_ids: [1, 2] },
+  { seat: "A1" },
+  { seat_id: 1 },
+  { seat_number: "A1" },
+];
+export const bookings: Body<"bookSeats">[] = [
+  { reservation_id: "01a1f8cd-ef9f-7096-b2d5-e6959f6f9f16" },
+  { screening_id: 1, seats: ["A1"], payment: { token: "ok" } },
+];
+
+// What may be left out of a query is left out, never null.
+export const query: operations["listSeats"]["parameters"]["query"] = { section: "A" };

@@ -1,0 +1,129 @@
+"""How many seats are held from one address without an account: an attacker gets few, a class is served as it pays."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from httpx import AsyncClient, Response
+
+from tests.conftest import OpenApp, resources_of
+from tests.routers.visitors import Database, Visitor, refused, time_passes, told
+
+HOLD = "/screenings/4/reservations"
+LIMITED: dict[str, Any] = {
+    "rate_limits": True,
+    "rate_reading": "9000/second",
+    "rate_taking": "9000/second",
+    "trusted_proxies": "127.0.0.1",
+}
+
+
+@pytest.fixture
+async def limited(open_app: OpenApp) -> AsyncClient:
+    return await open_app(**LIMITED)
+
+
+async def hold(client: AsyncClient, ids: list[int], address: str = "192.0.2.1") -> Response:
+    """As somebody without a token."""
+    return await client.post(HOLD, json={"seat_ids": ids}, headers={"x-forwarded-for": address})
+
+
+async def seats_of(client: AsyncClient) -> list[int]:
+    return [each["seat_id"] for each in (await client.get("/screenings/4/seats")).json()["seats"]]
+
+
+async def test_one_address_without_a_token_holds_twenty_seats_of_the_hall(limited: AsyncClient) -> None:
+    seats = await seats_of(limited)
+
+    answers = [await hold(limited, seats[start : start + 10]) for start in range(0, 50, 10)]
+
+    assert [answer.status_code for answer in answers] == [201, 201, 409, 409, 409]
+    problem = answers[-1].json()
+    assert (problem["limit"], problem["allowed"], problem["current"]) == ("anonymous_holds_per_address", 20, 20)
+
+
+async def test_an_evasion_by_toggling_or_by_another_guests_token_is_counted_too(limited: AsyncClient) -> None:
+    seats = await seats_of(limited)
+    first = told(await hold(limited, seats[:10]), 201)
+    await hold(limited, seats[10:20])
+    mine = {"x-forwarded-for": "192.0.2.1", "authorization": f"Bearer {first['guest_token']}"}
+
+    for headers in (mine, {"x-forwarded-for": "192.0.2.1"}):
+        answer = await limited.post(f"{HOLD}/toggle", json={"seat_ids": [seats[20]]}, headers=headers)
+        assert (answer.status_code, answer.json()["limit"]) == (409, "anonymous_holds_per_address")
+    exchanged = await limited.post(f"{HOLD}/toggle", json={"seat_ids": [seats[0], seats[20]]}, headers=mine)
+    assert exchanged.status_code == 200
+
+
+async def test_a_network_holds_four_times_as_many(limited: AsyncClient) -> None:
+    seats = await seats_of(limited)
+
+    answers = [
+        await hold(limited, seats[start : start + 10], f"192.0.2.{1 + start // 20}") for start in range(0, 100, 10)
+    ]
+    elsewhere = await hold(limited, seats[100:110], "198.51.100.1")
+
+    assert Counter(answer.status_code for answer in answers) == {201: 8, 409: 2}
+    assert answers[-1].json()["allowed"] == 80
+    assert elsewhere.status_code == 201
+
+
+async def test_a_class_behind_one_address_is_served_as_it_pays(limited: AsyncClient) -> None:
+    for seat in (await seats_of(limited))[:30]:
+        held = told(await hold(limited, [seat]), 201)
+        pupil = Visitor(limited, held["guest_token"])
+        await pupil.confirm(held)
+
+
+async def test_whoever_has_an_account_is_not_bounded(limited: AsyncClient) -> None:
+    seats = await seats_of(limited)
+    account = {"username": "teacher", "password": "a long password"}
+    told(await limited.post("/auth/register", json=account), 201)
+    teacher = Visitor(limited, told(await limited.post("/auth/login", json=account), 200)["access_token"])
+
+    for start in range(0, 30, 10):
+        told(await teacher.post(HOLD, {"seat_ids": seats[start : start + 10]}), 201)
+    told(await hold(limited, seats[30:40], "127.0.0.1"), 201)
+
+
+async def test_ten_parallel_requests_to_two_processes_do_not_beat_it(open_app: OpenApp, limited: AsyncClient) -> None:
+    other = await open_app(**LIMITED)
+    seats = await seats_of(limited)
+
+    answers = await asyncio.gather(
+        *(hold((limited, other)[each % 2], seats[each * 5 : each * 5 + 5]) for each in range(10))
+    )
+
+    assert Counter(answer.status_code for answer in answers) == {201: 4, 409: 6}
+
+
+async def test_a_late_extension_is_counted_and_addresses_are_forgotten_with_the_hold(
+    limited: AsyncClient, database: Database
+) -> None:
+    seats = await seats_of(limited)
+    first = told(await hold(limited, seats[:10]), 201)
+    await time_passes(database, first, 301)
+    for start in (10, 20):
+        told(await hold(limited, seats[start : start + 10]), 201)
+
+    late = await limited.post(
+        f"/reservations/{first['id']}/extend",
+        headers={"x-forwarded-for": "192.0.2.1", "authorization": f"Bearer {first['guest_token']}"},
+    )
+    sweeper = resources_of(limited).sweeper
+    await sweeper.sweep()
+    await sweeper.tidy()
+
+    problem = refused(late, 409, "limit-exceeded", "limit", "allowed", "current")
+    assert problem["limit"] == "anonymous_holds_per_address"
+    assert await database.fetchval("SELECT count(*) FROM anonymous_holds") == 2
+
+
+async def test_switched_off_nothing_is_counted_or_stored(client: AsyncClient, database: Database) -> None:
+    seats = await seats_of(client)
+
+    answers = [await hold(client, seats[start : start + 10]) for start in range(0, 30, 10)]
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert await database.fetchval("SELECT count(*) FROM anonymous_holds") == 0
