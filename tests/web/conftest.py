@@ -203,7 +203,7 @@ async def axe(page: Page) -> list[str]:
         return []
     await page.evaluate(AXE.read_text())
     found = await page.evaluate(
-        "axe.run(document, {resultTypes: ['violations']}).then(({violations}) => violations.map("
-        "(one) => `${one.id}: ${one.help}: ${one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(' | ')}`))"
+        "axe.run(document, {resultTypes: ['violations']}).then(({violations}) => violations.map((one) => "
+        "`${one.id}: ${one.help}: ${one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(' | ')}`))"
     )
     return [str(one) for one in found]

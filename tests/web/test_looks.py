@@ -1,4 +1,4 @@
-"""How pages look and are built: axe-core finds nothing in any state, nothing sticks out, every language and direction."""
+"""How pages look: axe-core finds nothing in any state, nothing sticks out, in every language and direction."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -67,9 +67,8 @@ async def test_axe_finds_nothing_in_any_state(
     assert {state: wrong for state, wrong in found.items() if wrong} == {}
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1440, 2560])
-@pytest.mark.parametrize("language", ["de", "ar"])
-async def test_nothing_sticks_out(visitors: Visitors, organizer: Organizer, width: int, language: str) -> None:
+@pytest.mark.parametrize(("language", "width"), [("de", 320), ("de", 768), ("de", 2560), ("ar", 390), ("ar", 1440)])
+async def test_nothing_sticks_out(visitors: Visitors, organizer: Organizer, language: str, width: int) -> None:
     show = await organizer.screening(title=LONG)
     page = await visitors.open(f"/book/{show.id}?lang={language}", width=width)
     out = {}

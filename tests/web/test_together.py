@@ -1,8 +1,8 @@
-"""Others want the same seats, connections break, answers get lost: nobody holds a seat twice, and the map ends up true."""
+"""Others want the same seats, connections break, answers get lost: no seat is held twice, and the map ends up true."""
 
 import asyncio
 
-from playwright.async_api import Page, Route, WebSocketRoute, expect
+from playwright.async_api import Page, Request, Route, WebSocketRoute, expect
 
 from app.adapters.embedded import EmbeddedServers
 from tests.web.conftest import Visitors, free_port, serve
@@ -14,10 +14,8 @@ RESERVATIONS = "**/reservations"
 
 async def deaf(page: Page) -> None:
     """The page hears nothing of what others do, and thinks that it does."""
-    await page.route_web_socket(
-        "**/ws/**",
-        lambda socket: socket.send('{"type": "connection_confirmed", "screening_id": 1, "version": 0, "user_id": null}'),
-    )
+    confirmed = '{"type": "connection_confirmed", "screening_id": 1, "version": 0, "user_id": null}'
+    await page.route_web_socket("**/ws/**", lambda socket: socket.send(confirmed))
 
 
 async def test_what_others_do_is_seen_at_once(visitors: Visitors, show: Show) -> None:
@@ -128,7 +126,12 @@ async def test_a_reload_in_the_middle_carries_on_with_the_same_key(visitors: Vis
     await expect(page.get_by_test_id("basket-seat")).to_have_count(1)
     await arrived.wait()
     await page.unroute_all(behavior="wait")
-    page.on("request", lambda asked: keys.append(asked.headers.get("idempotency-key")) if asked.method == "POST" else None)
+
+    def posted(asked: Request) -> None:
+        if asked.method == "POST":
+            keys.append(asked.headers.get("idempotency-key"))
+
+    page.on("request", posted)
     await page.reload()
 
     await is_mine(on_map(page, show, "B12"))

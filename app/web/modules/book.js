@@ -224,7 +224,7 @@ class BookPage {
       button.dataset.label = label;
       set(button, "aria-label", label);
       const parts = label.slice(section.name.length + 2).split(", ");
-      button.replaceChildren(el("span", {}, el("b", {}, section.name), el("br"), el("span", { class: "muted small" }, parts[0])), el("span", {}, parts[1] ?? ""), icon("next"));
+      button.replaceChildren(el("span", {}, el("b", {}, section.name), " ", el("br"), el("span", { class: "muted small" }, parts[0])), " ", el("span", {}, parts[1] ?? ""), icon("next"));
     }
   }
 

@@ -1,6 +1,6 @@
 // The house as a list, for who would rather read than look: sections, rows, and a button for each free seat or own one.
 
-import { fullName, sign } from "./card.js";
+import { sign } from "./card.js";
 import { el, set } from "./dom.js";
 import { sectionLabel } from "./map.js";
 import { categoryName, money, signsOf } from "./money.js";
@@ -62,7 +62,7 @@ export class SeatList {
     details.addEventListener("toggle", () => {
       if (!details.open || details.childElementCount > 1) return;
       for (const row of section.rows) {
-        const line = { row, summary: el("summary", {}), seats: el("div", { class: "list-seats", role: "group", "aria-label": t("rowNamed", { row: row.name }) }), buttons: new Map() };
+        const line = { row, summary: el("summary", {}), seats: el("div", { class: "list-seats", role: "group", "aria-label": section.name === row.name ? t("rowNamed", { row: row.name }) : t("sectionRow", { section: section.name, row: row.name }) }), buttons: new Map() };
         line.details = el("details", { class: "list-row", open: section.rows.length === 1 }, line.summary, line.seats);
         line.details.addEventListener("toggle", () => this.#fill(row));
         this.#rows.set(row, line);
@@ -127,7 +127,6 @@ export class SeatList {
     set(button, "data-pending", pending);
     set(button, "aria-pressed", pressed ? "true" : "false");
     set(button, "aria-disabled", isOffered ? null : "true");
-    set(button, "aria-label", fullName(seat, this.store));
     const face = `${status} ${pending} ${mine}`;
     if (button.dataset.face === face) return button;
     button.dataset.face = face;
@@ -136,7 +135,9 @@ export class SeatList {
     button.replaceChildren(
       sign(seat.rank),
       el("span", {}, t("seatNumber", { seat: seat.number })),
+      " ",
       el("span", { class: "muted" }, [categoryName(seat.category), ...signs].join(", ")),
+      " ",
       el("b", {}, word ? word : money(this.store.price(seat))),
     );
     return button;
