@@ -21,6 +21,9 @@ BOOKINGS_PAGE: Final = "/pages/bookings"
 """Where the edge leads browsers that ask for `/bookings`, which is also a call of the API."""
 
 
+_VARIES: Final = (b"vary", b"accept")
+
+
 @router.get("/")
 async def show_screenings(request: ApiRequest) -> Reply:
     """What is on sale."""
@@ -79,7 +82,7 @@ def _asset(request: ApiRequest, path: str, wanted: str | None) -> Reply:
 def _page(request: ApiRequest, status: int = 200) -> Reply:
     settings = request.resources.settings
     document = _document(" ".join(sorted(features_of(request.app))))
-    return document.reply(request, status=status, headers=page_headers(settings.frame_ancestors))
+    return document.reply(request, status=status, headers=(*page_headers(settings.frame_ancestors), _VARIES))
 
 
 @lru_cache(maxsize=4)
