@@ -83,7 +83,7 @@ class BookPage {
     if (mine) this.#takeMine(mine);
     this.notices = new Notices();
     const readAll = () => this.readAll();
-    const telling = new Telling(store, this.notices, { take: (ids) => this.sync.take(ids), retake: (ids) => this.sync.retake(ids), signIn: () => signIn(() => this.#newPerson()) });
+    const telling = new Telling(store, this.notices, { take: (ids) => this.sync.take(ids), retake: (ids) => this.sync.retake(ids), replace: (ids) => this.sync.replace(ids), signIn: () => signIn(() => this.#newPerson()) });
     this.sync = new Sync(usher, store, { readAll, tell: telling });
     this.live = new Live(usher, store, { readAll, ofMine: () => this.#soonReadMine() });
     this.basket = new Basket(store, {
@@ -142,10 +142,12 @@ class BookPage {
     this.store.takeReservations(held, sentAt, keepWanted);
   }
 
-  #soonReadMine() {
+  /** Asks what is mine, if the feed still says something else when nothing is on its way; `always`: in any case. */
+  #soonReadMine(always = false) {
     clearTimeout(this.reading);
     this.reading = setTimeout(async () => {
       await this.sync.settled();
+      if (!always && !this.store.disagrees) return;
       const mine = await ofMine(this.screening.id).catch(() => null);
       if (mine && !this.sync.isBusy && this.store.isSettled) this.#takeMine(mine);
     }, 300);
@@ -236,6 +238,7 @@ class BookPage {
       this.list.update(detail.ids);
       waiting ??= setTimeout(() => {
         waiting = null;
+        this.map.sayFree();
         this.chips.update();
         this.#fillSections();
         this.#sale();
@@ -243,7 +246,7 @@ class BookPage {
     });
     store.addEventListener("link", () => this.#link());
     addEventListener("hashchange", () => this.#route());
-    document.addEventListener("visibilitychange", () => !document.hidden && this.#soonReadMine());
+    document.addEventListener("visibilitychange", () => !document.hidden && this.#soonReadMine(true));
     let since = serverNow();
     setInterval(() => {
       since = store.redrawEnded(since);

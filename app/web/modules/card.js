@@ -50,7 +50,7 @@ export class SeatCard {
   #warning(seat, status) {
     const rule = this.store.screening.orphan_rule;
     if (status !== "available" || !rule || rule === "off" || this.store.wanted.has(seat.id)) return [];
-    const alone = this.store.house.leavesAlone(seat, (each) => this.store.isFree(each));
+    const alone = this.store.house.leavesAlone(seat, (each) => this.store.isFree(each), rule === "strict");
     return alone.length ? [el("p", { class: "small warning" }, t("wouldBeAlone", { seats: listed(alone.map((each) => each.number)), n: alone.length }))] : [];
   }
 

@@ -69,13 +69,15 @@ export class House {
     return runs.sort((one, other) => distance(one) - distance(other))[0] ?? null;
   }
 
-  /** Seats that taking this one would leave alone. A hint only: the service decides. */
-  leavesAlone(seat, isFree) {
+  /**
+   * Seats that taking this one would leave alone. A hint only: the service decides. `strict`: also at the end of a row.
+   */
+  leavesAlone(seat, isFree, strict) {
     const block = blocksOf(this.rowOf.get(seat.id).seats).find((each) => each.includes(seat)) ?? [];
     const at = block.indexOf(seat);
     const free = (index) => block[index] !== undefined && isFree(block[index]) && !block[index].accessible && !block[index].companion;
     return [[at - 1, at - 2], [at + 1, at + 2]]
-      .filter(([beside, beyond]) => free(beside) && !free(beyond) && block[beyond] !== undefined)
+      .filter(([beside, beyond]) => free(beside) && !free(beyond) && (strict || block[beyond] !== undefined))
       .map(([beside]) => block[beside]);
   }
 

@@ -53,10 +53,7 @@ export class SeatMap {
     }
     set(this.picture, "data-version", this.store.version);
     if (this.card.seat && ids.has(this.card.seat.id)) this.card.show(this.card.seat);
-    if (ids.size) {
-      this.#sayFree();
-      this.#numbers();
-    }
+    if (ids.size) this.#numbers();
   }
 
   /** Seats of other prices than these fade; none: nobody does. */
@@ -106,7 +103,7 @@ export class SeatMap {
     this.allSections = el("button", { type: "button", class: "button button-small", testid: "all-sections", hidden: true, on: { click: () => this.#close() } }, icon("fit"), t("allSections"));
     if (!this.sectionsFirst) this.house.sections.forEach((section) => this.grid.append(this.#rows(section)));
     this.#setCurrent(this.#first());
-    this.#sayFree();
+    this.sayFree();
     set(this.picture, "data-version", this.store.version);
   }
 
@@ -231,7 +228,8 @@ export class SeatMap {
     return this.dimmed.size > 0 && !this.dimmed.has(seat.rank);
   }
 
-  #sayFree() {
+  /** Says how many are free where. It looks at every seat: not at each change. */
+  sayFree() {
     const free = new Map();
     for (const section of this.house.sections) {
       let [seats, from] = [0, null];
@@ -370,8 +368,7 @@ export class SeatMap {
     }
     const seat = this.house.byId.get(Number(event.target.dataset?.seatId));
     if (event.key === "Escape") {
-      if (this.opened) this.#close();
-      else this.leave();
+      this.leave();
       return;
     }
     if (!seat || event.altKey || event.metaKey) return;

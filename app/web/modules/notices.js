@@ -28,16 +28,19 @@ export class Notices {
   }
 }
 
-/** "Row 5, seats 8 and 9", or each by itself where they are in several rows. */
+/** "Row 5, seats 8 and 9", row by row where they are in several. */
 export function named(seats, within = false) {
-  const name = within ? seatNameWithin : seatName;
-  if (seats.length === 1) return name(seats[0]);
-  const [first] = seats;
-  if (seats.every((seat) => seat.row === first.row && seat.section === first.section)) {
-    const numbers = listed(seats.map((seat) => seat.number).sort((one, other) => one - other));
-    return t(within ? "rowSeatsWithin" : "rowSeats", { row: first.row, seats: numbers });
+  const rows = new Map();
+  for (const seat of seats) {
+    const key = JSON.stringify([seat.section, seat.row]);
+    rows.set(key, [...(rows.get(key) ?? []), seat]);
   }
-  return listed(seats.map((seat, at) => (at || within ? seatNameWithin(seat) : seatName(seat))));
+  return listed([...rows.values()].map((row, at) => inOneRow(row, within || at > 0)));
+}
+
+function inOneRow(seats, within) {
+  if (seats.length === 1) return within ? seatNameWithin(seats[0]) : seatName(seats[0]);
+  return t(within ? "rowSeatsWithin" : "rowSeats", { row: seats[0].row, seats: numbersOf(seats) });
 }
 
 export function numbersOf(seats) {

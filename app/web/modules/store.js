@@ -79,13 +79,21 @@ export class Store extends EventTarget {
     let mine = false;
     for (const { seat_id: id, status, is_mine: isMine, expires_at: expiresAt } of updates) {
       if (version <= this.#versionOf(id)) continue;
-      this.truth.set(id, { status, ends: moment(expiresAt), v: version });
+      this.truth.set(id, { status, ends: moment(expiresAt), v: version, mine: isMine });
       mine ||= isMine !== (this.held.has(id) || this.booked.has(id));
       ids.push(id);
     }
     this.version = Math.max(this.version, version);
     this.#changed(ids, true);
     return mine;
+  }
+
+  /** Whether the feed says of some seat that it is mine, or is not, against what my reservations and bookings say. */
+  get disagrees() {
+    for (const [id, said] of this.truth) {
+      if (said.mine !== undefined && said.mine !== (this.held.has(id) || this.booked.has(id))) return true;
+    }
+    return false;
   }
 
   /** What a refusal says of seats: it has no version, so that any message overrules it. */

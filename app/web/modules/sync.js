@@ -51,6 +51,16 @@ export class Sync extends EventTarget {
     return this.run();
   }
 
+  /** These seats in the place of all others: the others go back once these are held. */
+  async replace(ids) {
+    const others = [...this.store.wanted].filter((id) => !ids.includes(id));
+    await this.take(ids);
+    if (ids.every((id) => this.store.held.has(id))) {
+      this.store.want(others, false);
+      await this.run();
+    }
+  }
+
   /** Seats of a hold that has ended, all or none: what is gone is named, and the rest is offered. */
   retake(ids) {
     this.store.want(ids);

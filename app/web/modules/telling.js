@@ -6,11 +6,12 @@ import { named, numbersOf, offer, sentence, takeLabel } from "./notices.js";
 import { t } from "./words.js";
 
 export class Telling {
-  constructor(store, notices, { take, retake, signIn }) {
+  constructor(store, notices, { take, retake, replace, signIn }) {
     this.store = store;
     this.notices = notices;
     this.take = take;
     this.retake = retake;
+    this.replace = replace;
     this.signIn = signIn;
   }
 
@@ -49,9 +50,9 @@ export class Telling {
     const { body, code } = problem;
     if (code === "leaves-single-seat") {
       const stranded = this.#labelled(body.stranded ?? []);
-      const found = this.#labelled(body.suggestions?.[0] ?? []).filter((seat) => !this.store.held.has(seat.id));
+      const found = this.#labelled(body.suggestions?.[0] ?? []);
       const text = t("alone", { seats: stranded.length ? numbersOf(stranded) : "", n: stranded.length });
-      return this.notices.show(code, text, found.length ? [this.#takes(found)] : []);
+      return this.notices.show(code, text, found.length ? [{ ...this.#takes(found), action: () => this.replace(found.map((seat) => seat.id)) }] : []);
     }
     if (code === "unauthenticated") {
       return this.notices.show(code, t("problem_unauthenticated"), [{ label: t("signIn"), action: this.signIn }]);
