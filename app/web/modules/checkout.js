@@ -87,7 +87,6 @@ export class Checkout {
       const { body } = await usher.me();
       this.#email = body.email;
       if (body.email && !this.email.value) this.email.value = body.email;
-      this.email.readOnly = isSignedIn() && Boolean(body.email);
     } catch (error) {
       if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
     }
