@@ -13,9 +13,10 @@ TOOLS := $(VENV)/tools
 COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(LOCK_FLAGS) pyproject.toml
 
-# One file, or one test in it, needs no second worker: servers of its own would take longer than the tests.
+# One file, or one test in it, needs no second worker: servers of its own would take longer than the tests. A database
+# that is given (TEST_DATABASE_URL) serves one test at a time.
 NAMED_FILES = $(foreach word,$(ARGS),$(findstring .py,$(word)))
-WORKERS = $(if $(filter 1,$(words $(NAMED_FILES))),0,2)
+WORKERS = $(if $(TEST_DATABASE_URL)$(filter 1,$(words $(NAMED_FILES))),0,2)
 
 help: ## list these commands
 	@echo "Usher. First: make run"

@@ -1,7 +1,7 @@
 """Live listeners: how long from the answer to a hold until the last of thousands has been told, and what it costs.
 
     python -m benchmarks.live --listeners 1000
-    python -m benchmarks.live --listeners 5000 --seconds 30
+    python -m benchmarks.live --listeners 10000 --seconds 30
     python -m benchmarks.live --listeners 1000 --storm
 
 It starts Usher as `make run` does, with one worker and servers of its own, in a directory that is removed afterwards.
@@ -189,7 +189,7 @@ def usher() -> Iterator[Usher]:
                 yield Usher(process, next(one[1] for one in found if one))
             finally:
                 process.terminate()
-                process.wait(60)
+                process.wait(LONGEST_SECONDS)
                 remove_data(home)
 
 
@@ -207,6 +207,7 @@ def listeners(url: str, screening_id: int, count: int) -> Iterator[Connection]:
         process.join(10)
         if process.is_alive():
             process.terminate()
+            process.join()
 
 
 def hold_steadily(url: str, screening_id: int, labels: Sequence[str], seconds: float) -> dict[int, float]:

@@ -1,18 +1,16 @@
 """Real servers for all tests: one PostgreSQL and one Valkey a run, and for each test a committed database of its own.
 
-A database is copied from a template in about 30 ms. A rolled-back transaction could never show a race.
+A database is copied from a template in about 30 ms. A rolled-back transaction could never show a race. With
+TEST_DATABASE_URL the tests have that one database by turns (tests/given.py).
 """
 
 import asyncio
 import os
 import secrets
-import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import asyncpg
@@ -22,66 +20,111 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.adapters.embedded import EmbeddedServers, remove_data, start_servers
+from app.adapters.embedded import EmbeddedServers
 from app.db.connections import open_engine
 from app.db.migrations import upgrade
 from app.main import create_app
 from app.resources import Resources
 from app.services.house.demo import load_demo
 from app.settings import Settings
+from tests import given
+from tests.citus.hearing import Heard
+from tests.given import GivenDatabase, must_be_usable
+from tests.places import Place, started_servers
 
 JWT_SECRET = secrets.token_hex(32)
 PER_SCREENING = os.environ.get("USHER_TEST_PER_SCREENING") == "1"
 """The same tests with BATCH_PER_SCREENING=on, and the statements that go with it."""
 EMPTY, DEMO = "usher_empty", "usher_demo"
-ENOUGH_MEMORY = 4 * 1024**3
+
+
+def pytest_configure() -> None:
+    must_be_usable()
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[EmbeddedServers]:
     """The PostgreSQL and the Valkey of this run."""
-    with TemporaryDirectory(prefix="usher tests ", dir=_in_memory()) as directory:
-        Path(directory).chmod(0o711)  # PostgreSQL refuses root: the user that it runs as must get through
-        home = Path(directory) / "home"
-        started = start_servers(home)
+    if given.URL is not None:
+        pytest.skip("needs a PostgreSQL server of its own, and TEST_DATABASE_URL gives one")
+    with started_servers() as started:
         yield started
-        started.stop()
-        remove_data(home)
 
 
 @pytest.fixture(scope="session")
-def templates(servers: EmbeddedServers) -> EmbeddedServers:
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Where the databases are. The Valkey is always one of our own."""
+    if given.URL is None:
+        own = request.getfixturevalue("servers")
+        yield Place(own.database_url, own.redis_url)
+        return
+    with started_servers(postgresql=False) as started:
+        database = GivenDatabase(given.URL)
+        yield Place(database.url, started.redis_url or "", database)
+
+
+@pytest.fixture(scope="session")
+def templates(place: Place) -> Place:
     """The two databases that all others are copied from: one with the schema alone, one with the demo houses."""
 
-    async def make() -> None:
-        await _execute(servers, f"CREATE DATABASE {EMPTY}")
-        await upgrade(_url_of(servers, EMPTY))
-        await _execute(servers, f"CREATE DATABASE {DEMO} TEMPLATE {EMPTY}")
-        settings = _settings(servers, DEMO)
+    async def demo() -> None:
+        settings = _settings(place, DEMO)
         engine = open_engine(settings)
         await load_demo(engine, datetime.now(UTC), settings, with_people=True)
         await engine.dispose()
-        await _execute(servers, _PEOPLE, DEMO)
+        await _execute(place, _PEOPLE, DEMO)
+
+    async def make() -> None:
+        if place.given is not None:
+            await place.given.prepare(EMPTY, DEMO, demo)
+            return
+        await _execute(place, f"CREATE DATABASE {EMPTY}")
+        await upgrade(place.url_of(EMPTY))
+        await _execute(place, f"CREATE DATABASE {DEMO} TEMPLATE {EMPTY}")
+        await demo()
 
     asyncio.run(make())
-    return servers
+    return place
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard() -> Iterator[Heard]:
+    """What the program says to PostgreSQL, from the first test to the last."""
+    heard = Heard()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asyncpg, "connect", heard.by(asyncpg.connect))
+        yield heard
+
+
+@pytest.fixture(autouse=True)
+def many_nodes_would_serve_it(heard: Heard) -> Iterator[None]:
+    """Whatever the program said in a test keeps the rules for a PostgreSQL of many nodes (tests/citus/rules.py)."""
+    yield
+    if complaints := heard.complaints():
+        pytest.fail("\n\n".join(complaints), pytrace=False)
 
 
 MakeDatabase = Callable[[str], Awaitable[str]]
 
 
 @pytest.fixture
-async def make_database(templates: EmbeddedServers) -> AsyncIterator[MakeDatabase]:
+async def make_database(templates: Place) -> AsyncIterator[MakeDatabase]:
     """Copies a template; gives the name of the copy, which is dropped after the test."""
     made: list[str] = []
 
     async def make(template: str) -> str:
+        if templates.given is not None:
+            if made:
+                pytest.skip("needs two databases, and TEST_DATABASE_URL gives one")
+            made.append(templates.given.name)
+            await templates.given.put_back(template)
+            return made[-1]
         made.append(f"test_{secrets.token_hex(6)}")
         await _execute(templates, f"CREATE DATABASE {made[-1]} TEMPLATE {template}")
         return made[-1]
 
     yield make
-    for name in made:
+    for name in made if templates.given is None else ():
         await _execute(templates, f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -89,7 +132,7 @@ MakeSettings = Callable[..., Settings]
 
 
 @pytest.fixture
-async def make_settings(templates: EmbeddedServers, make_database: MakeDatabase) -> MakeSettings:
+async def make_settings(templates: Place, make_database: MakeDatabase) -> MakeSettings:
     """Settings with what a test changes, on a demo database of the test's own: the same one at each call."""
     database = await make_database(DEMO)
     _forget_everything(templates)
@@ -107,7 +150,7 @@ def settings(make_settings: MakeSettings) -> Settings:
 
 
 @pytest.fixture
-async def engine(templates: EmbeddedServers, make_database: MakeDatabase) -> AsyncIterator[AsyncEngine]:
+async def engine(templates: Place, make_database: MakeDatabase) -> AsyncIterator[AsyncEngine]:
     """A pool on a migrated database with nothing in it."""
     opened = open_engine(_settings(templates, await make_database(EMPTY)))
     yield opened
@@ -210,20 +253,11 @@ def resources_of(client: AsyncClient) -> Resources:
     return resources
 
 
-def _in_memory() -> Path | None:
-    """A place where a flush to disk costs nothing, if there is one: making and dropping databases flushes a lot.
-
-    PostgreSQL runs with fsync on all the same, as the service asks for.
-    """
-    memory = Path("/dev/shm")  # noqa: S108 (the directory made in it has a name of its own)
-    return memory if memory.is_dir() and shutil.disk_usage(memory).free > ENOUGH_MEMORY else None
-
-
-def _settings(servers: EmbeddedServers, database: str, **changes: Any) -> Settings:
+def _settings(place: Place, database: str, **changes: Any) -> Settings:
     return Settings(
         **{
-            "database_url": _url_of(servers, database),
-            "redis_url": servers.redis_url,
+            "database_url": place.url_of(database),
+            "redis_url": place.redis_url,
             "jwt_secret": JWT_SECRET,
             "sweep": False,
             "rate_limits": False,
@@ -233,20 +267,14 @@ def _settings(servers: EmbeddedServers, database: str, **changes: Any) -> Settin
             "postgresql_connect_seconds": 15,
             "redis_timeout_seconds": 5,
             "lock_timeout_ms": 20_000,
+            "statement_timeout_ms": 30_000,
             **changes,
         }
     )
 
 
-def _url_of(servers: EmbeddedServers, database: str) -> str:
-    assert servers.database_url is not None
-    before, _, parameters = servers.database_url.partition("?")
-    return f"{before.rpartition('/')[0]}/{database}?{parameters}"
-
-
-def _forget_everything(servers: EmbeddedServers) -> None:
-    assert servers.redis_url is not None
-    with redis.Redis.from_url(servers.redis_url) as connection:
+def _forget_everything(place: Place) -> None:
+    with redis.Redis.from_url(place.redis_url) as connection:
         connection.flushall()
 
 
@@ -258,8 +286,8 @@ async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
 _PEOPLE = "INSERT INTO users (role) SELECT 'customer' FROM generate_series(1, 1000)"
 
 
-async def _execute(servers: EmbeddedServers, statement: str, database: str = "postgres") -> None:
-    connection = await _connect(_url_of(servers, database))
+async def _execute(place: Place, statement: str, database: str = "postgres") -> None:
+    connection = await _connect(place.url_of(database))
     try:
         await connection.execute(statement)
     finally:

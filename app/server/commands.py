@@ -15,11 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, running_process, urls_of
+from app.db import distribution
 from app.db.connections import NotDurable
+from app.db.distribution import NoCluster
 from app.db.migrations import CannotMigrate, current_and_head, downgrade, upgrade
 from app.domain.people import Role
 from app.domain.refusals import Refusal
-from app.server import appointing
+from app.server import appointing, distributing
 from app.server.doctor import examine
 from app.server.serving import reason_in_a_line, serve
 from app.settings import Settings, settings_or_exit
@@ -41,7 +43,7 @@ def run(words: list[str] | None = None) -> int:
         # Whoever reads has had enough (`| head`). What is left unsaid must not be tried again at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNHEARD
-    except (EmbeddedError, CannotMigrate, NotDurable) as error:
+    except (EmbeddedError, CannotMigrate, NoCluster, NotDurable) as error:
         print(error, file=sys.stderr)
         return 1
     except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
@@ -84,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         "--timezone", help="time zone of the new theater, such as Europe/Berlin; default: the one in the file"
     )
     add("doctor", _doctor, "check PostgreSQL, Valkey and the database schema")
+    distribute = add("distribute", _distribute, "distribute the tables over the nodes of a Citus cluster")
+    what = distribute.add_mutually_exclusive_group(required=True)
+    what.add_argument("--check", action="store_true", help="say what is missing, and change nothing")
+    what.add_argument("--apply", action="store_true", help="do what is missing, then check")
+    what.add_argument("--sql", action="store_true", help="print what --apply does, for psql")
     add("openapi", _openapi, "print the OpenAPI document")
     reset = add("reset", _reset, "delete the data of the embedded servers, after asking")
     reset.add_argument("--yes", action="store_true", help="do not ask")
@@ -164,6 +171,13 @@ def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _doctor(settings: Settings, _: argparse.Namespace) -> int:
     return 0 if examine(settings) else 1
+
+
+def _distribute(settings: Settings, arguments: argparse.Namespace) -> int:
+    if arguments.sql:
+        print(distribution.script(), end="")
+        return 0
+    return distributing.report(_database_url(settings), settings, apply=arguments.apply)
 
 
 def _openapi(settings: Settings, _: argparse.Namespace) -> int:

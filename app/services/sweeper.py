@@ -87,7 +87,8 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep whenever holds run out, until cancelled."""
         try:
-            await every(self._look_seconds, self._look, "sweep")
+            with self._watch:
+                await every(self._look_seconds, self._look, "sweep")
         finally:
             for task in self._expiring.values():
                 task.cancel()
@@ -240,9 +241,12 @@ class Sweeper:
             self._watch.meet(SOME, type(error).__name__)
             return []
 
-    async def _tidy_for_all(self) -> None:
-        if self._has_lease:
-            await self.tidy()
+    async def _tidy_for_all(self) -> float | None:
+        """Tidy up, if it is this process that does. Returns when to look again whether it is."""
+        if not self._has_lease:
+            return LOOK_SECONDS
+        await self.tidy()
+        return None
 
     async def _forget_keys(self) -> None:
         async with self._engine.connect() as connection:

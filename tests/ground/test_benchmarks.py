@@ -142,7 +142,7 @@ async def test_every_hot_statement_is_explained_and_has_an_index(sold: House) ->
     for about in ("32 holds", "32 confirmed", "32 released", "the map", "my bookings", "where a key was used"):
         assert "(actual time=" in told[about].text
     assert [plan for plan in plans if "Seq Scan" in plan.text] == []
-    assert "Index Cond: (expires_at <= statement_timestamp())" in told["the holds that have run out"].text
+    assert "Index Cond: (expires_at <= (statement_timestamp() + " in told["the holds that have run out"].text
     assert "Trigger for constraint" in told["32 confirmed"].text
 
 
@@ -153,7 +153,8 @@ async def test_what_is_explained_is_taken_back(sold: House) -> None:
     before = await asyncio.to_thread(old_events)
     plans = await explain_all(sold, sold=30)
 
-    assert f"rows={before}.00" in next(plan.text for plan in plans if plan.about == "old events")
+    deleting = [plan for plan in plans if plan.about == "old events" and plan.statement.startswith("DELETE")]
+    assert f"rows={before}.00" in deleting[-1].text
     assert await asyncio.to_thread(old_events) == before != "0"
 
 

@@ -24,6 +24,11 @@ def filled(room: WaitingRoom, *screening_ids: int) -> list[Pending]:
     return came
 
 
+def free(room: WaitingRoom, *screening_ids: int, went_well: bool | None = True) -> None:
+    """The batch of these screenings was served."""
+    room.free([cast("Pending", Somebody(each)) for each in screening_ids], went_well=went_well)
+
+
 def of(batch: list[Pending]) -> list[int]:
     return [each.screening_id for each in batch]
 
@@ -63,14 +68,14 @@ def test_a_screening_is_in_one_batch_at_a_time() -> None:
     assert not room.is_ready
     assert of(room.take_of((1,), 9)) == [1]
     filled(room, 1)
-    room.free((1,), went_well=True)
+    free(room, 1)
     assert of(room.take(9)) == [1]
 
 
 def test_who_does_not_fit_into_a_batch_comes_after_the_others() -> None:
     room = LineForEach()
     filled(room, 1, 1, 1, 2)
-    room.free(of(room.take(2))[:1], went_well=True)
+    free(room, *of(room.take(2)))
 
     assert [of(room.take(2)) for _ in range(2)] == [[2], [1]]
 
@@ -80,12 +85,12 @@ def test_of_screenings_in_trouble_one_is_served_at_a_time() -> None:
     for troubled in (1, 2):
         filled(room, troubled)
         room.take(9)
-        room.free((troubled,), went_well=False)
+        free(room, troubled, went_well=False)
     filled(room, 1, 2, 3)
 
     assert [of(room.take(9)) for _ in range(2)] == [[1], [3]]
     assert not room.is_ready
-    room.free((1,), went_well=False)
+    free(room, 1, went_well=False)
     assert of(room.take(9)) == [2]
 
 
@@ -94,7 +99,7 @@ def test_whoever_was_not_served_at_all_is_in_as_much_trouble_as_before() -> None
     for screening_id, went_well in ((1, False), (1, None), (2, False)):
         filled(room, screening_id)
         room.take(9)
-        room.free((screening_id,), went_well=went_well)
+        free(room, screening_id, went_well=went_well)
     filled(room, 1, 2)
 
     assert of(room.take(9)) == [1]

@@ -153,7 +153,7 @@ class Queue:
                 return
 
     def _free(self, batch: Sequence[Pending], *, went_well: bool | None) -> None:
-        self._waiting.free({pending.screening_id for pending in batch}, went_well=went_well)
+        self._waiting.free(batch, went_well=went_well)
         self._call()
 
     async def _linger(self) -> None:

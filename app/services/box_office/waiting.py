@@ -1,7 +1,7 @@
 """Where commands wait for a batch: all in one line, or a line for each screening."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from app.services.box_office.pending import Pending
@@ -29,8 +29,8 @@ class WaitingRoom(Protocol):
         """Whoever waits for one of these screenings, which are being served: they join their batch."""
         ...
 
-    def free(self, screening_ids: Collection[int], *, went_well: bool | None) -> None:
-        """These screenings are in no batch any more. Did it go well? None: it was not tried."""
+    def free(self, batch: Sequence[Pending], *, went_well: bool | None) -> None:
+        """The screenings of this batch are in none any more. Did it go well? None: it was not tried."""
         ...
 
     def take_late(self, now: float) -> list[Pending]:
@@ -76,7 +76,7 @@ class OneLine:
         self._line = staying
         return joining
 
-    def free(self, screening_ids: Collection[int], *, went_well: bool | None) -> None:
+    def free(self, batch: Sequence[Pending], *, went_well: bool | None) -> None:
         """Nothing was busy."""
 
     def take_late(self, now: float) -> list[Pending]:
@@ -143,8 +143,8 @@ class LineForEach:
         self._count -= len(taken)
         return taken
 
-    def free(self, screening_ids: Collection[int], *, went_well: bool | None) -> None:
-        for screening_id in screening_ids:
+    def free(self, batch: Sequence[Pending], *, went_well: bool | None) -> None:
+        for screening_id in {pending.screening_id for pending in batch}:
             self._busy.discard(screening_id)
             if went_well:
                 self._troubled.discard(screening_id)

@@ -1,0 +1,32 @@
+"""Who may break the rules, and why. An origin is a file and a function, as a complaint names it.
+
+Whoever adds a line to ALL_NODES says why its statement cannot name one screening, and how often it is said.
+"""
+
+from typing import Final
+
+NAMES_NO_SCREENING: Final = "each table names the screening"
+
+ALL_NODES: Final = {
+    "app/db/bookings.py _find": "a list of somebody's or everybody's bookings, by pages",
+    "app/db/box_office/buyers.py bookings_of": "a limit counts what a buyer booked anywhere; only where it is set",
+    "app/db/box_office/buyers.py holds_of": "a limit counts what a buyer holds anywhere; only where it is set",
+    "app/db/box_office/idempotency_keys.py enter": "an organizer's key: was it ever used in a screening?",
+    "app/db/box_office/idempotency_keys.py screening_of": "a call that names no screening asks where its key was used",
+    "app/db/box_office/sweeping.py _in_portions": "what is old is deleted wherever it is, once in a while",
+    "app/db/box_office/sweeping.py ending": "the sweeper looks for holds that have run out, for all processes",
+    "app/db/box_office/sweeping.py forget_addresses": "what belongs to a hold goes with it, wherever it was",
+    "app/db/cluster/asking.py ask": "asks for many screenings at once: the maps that are watched",
+    "app/db/cluster/asking.py ask_all": "asks each node for what somebody has in its screenings",
+    "app/db/people/joining.py screenings_of": "a guest signs in: in which screenings do they have anything?",
+    "app/db/planning.py in_use": "an organizer takes seats out of a layout: in which screenings are they sold?",
+    "app/db/reservations.py one": "somebody reads one of their holds by its id alone",
+    "app/db/reservations.py with_seat": "somebody confirms a seat and does not say in which screening",
+    "app/db/reservations.py newest": "a list of somebody's or everybody's holds, by pages",
+    "app/db/reservations.py screening_of": "a call has only the id of a reservation, and another process made it",
+    "app/db/reservations.py screenings_with_holds": "somebody signs out or leaves: what they hold is released",
+}
+"""What asks all nodes, and does nothing else that they refuse: this is only slow, and waits for the slowest."""
+
+UNTIL_REWRITTEN: Final[dict[str, str]] = {}
+"""What is not yet as it must be, and may break every rule. This table becomes empty."""

@@ -1,0 +1,101 @@
+"""A PostgreSQL that is given (TEST_DATABASE_URL), instead of one that the tests start themselves.
+
+It is one database: of a server, behind a pooler, or of a cluster over which the tables are distributed. Before each
+test it gets back what a template has, so all that was in it is lost: its name must begin with `test`.
+"""
+
+import io
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import make_url
+
+from app.db import schema
+from app.db.distribution import NUMBERED
+from app.db.migrations import upgrade
+
+URL: Final = os.environ.get("TEST_DATABASE_URL")
+TABLES: Final = tuple(table.name for table in schema.metadata.sorted_tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the tables have, as COPY gives it, and the id that each of them gave out last."""
+
+    rows: dict[str, bytes]
+    last_ids: dict[str, int]
+
+
+class GivenDatabase:
+    """The database of TEST_DATABASE_URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+        self.name = make_url(url).database or ""
+        self._contents: dict[str, Content] = {}
+
+    async def prepare(self, empty: str, demo: str, load_demo: Callable[[], Awaitable[None]]) -> None:
+        """Bring the schema up to date, and note what it is to have: nothing, and the demo."""
+        await upgrade(self.url)
+        await self._empty()
+        self._contents[empty] = await self._content()
+        await load_demo()
+        self._contents[demo] = await self._content()
+
+    async def put_back(self, template: str) -> None:
+        """The database has what this template has, and nothing else."""
+        await self._empty()
+        connection = await self._connect()
+        try:
+            async with connection.transaction():
+                for table, rows in self._contents[template].rows.items():
+                    await connection.copy_to_table(table, source=io.BytesIO(rows), format="binary")
+                for table, last_id in self._contents[template].last_ids.items():
+                    await connection.execute(
+                        f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {max(last_id, 1)}, {last_id > 0})"
+                    )
+        finally:
+            await connection.close()
+
+    async def _content(self) -> Content:
+        connection = await self._connect()
+        try:
+            rows, last_ids = {}, {}
+            for table in TABLES:
+                written = io.BytesIO()
+                await connection.copy_from_table(table, output=written, format="binary")
+                rows[table] = written.getvalue()
+            for table in NUMBERED:
+                last = f"pg_sequence_last_value(pg_get_serial_sequence('{table}', 'id')::regclass)"
+                last_ids[table] = await connection.fetchval(f"SELECT coalesce({last}, 0)")
+            return Content(rows, last_ids)
+        finally:
+            await connection.close()
+
+    async def _empty(self) -> None:
+        """Delete all rows; at first but for that which a migration wrote."""
+        connection = await self._connect()
+        try:
+            kept = "email_secret" if not self._contents else ""
+            tables = ", ".join(table for table in TABLES if table != kept)
+            await connection.execute("SET lock_timeout = '10s'")
+            await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+        finally:
+            await connection.close()
+
+    async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        return await asyncpg.connect(self.url.replace("+asyncpg", "", 1))
+
+
+def must_be_usable() -> None:
+    """Raises UsageError if the given database is none that tests may have for themselves."""
+    if URL is None:
+        return
+    if not (make_url(URL).database or "").startswith("test"):
+        raise pytest.UsageError("TEST_DATABASE_URL: everything in it is deleted, so its name must begin with `test`")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        raise pytest.UsageError("TEST_DATABASE_URL is one database, for one test at a time: -n 0")
