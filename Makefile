@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test bench plans statements lint format types imports migrations openapi lock upgrade ci clean reset
+.PHONY: help install run test bench plans statements lint format types imports migrations openapi lock upgrade pictures ci clean reset
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -76,6 +76,9 @@ lock: $(TOOLS) ## update the lock files after a change of pyproject.toml
 
 upgrade: ## update the lock files to the newest versions
 	$(MAKE) lock LOCK_FLAGS=--upgrade
+
+pictures: $(TOOLS) ## make the pictures of the pages in docs/ (needs Debian's Chromium)
+	@exec $(BIN)/python -m benchmarks.pictures
 
 ci: ## run everything that continuous integration runs
 	bash .ci/run

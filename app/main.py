@@ -48,6 +48,7 @@ from app.routers import (
     sockets,
     theaters,
 )
+from app.routers.pages import buyers
 from app.schemas.imports import LayoutFile
 from app.services.bookings import Bookings
 from app.services.box_office.addresses import Addresses
@@ -106,6 +107,7 @@ ROUTERS: Final = (
     problems.router,
     docs.router,
     asyncapi.router,
+    buyers.router,
     existing_clients.router,
 )
 

@@ -136,11 +136,24 @@ def _origin(text: str) -> str:
     return text
 
 
+def _ancestor(text: str) -> str:
+    if text != "'self'" and not re.fullmatch(r"https?://(\*\.)?[A-Za-z0-9.\[\]:-]+(:\*)?", text):
+        raise ValueError("origins such as https://www.example.org, 'self', or 'none'")
+    return text
+
+
+def _ancestors(text: object) -> object:
+    """Origins, separated by commas or spaces; 'none' is nobody."""
+    parts = text.replace(",", " ").split() if isinstance(text, str) else text
+    return () if parts in (["'none'"], ["none"]) else parts
+
+
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
 Rate = Annotated[tuple[int, int], NoDecode, BeforeValidator(_rate)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_parts)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_parts)]
+Ancestors = Annotated[tuple[Annotated[str, AfterValidator(_ancestor)], ...], NoDecode, BeforeValidator(_ancestors)]
 Secret = Annotated[str, AfterValidator(_strong)]
 Secrets = Annotated[tuple[Secret, ...], NoDecode, BeforeValidator(_parts)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -274,6 +287,9 @@ class Settings(BaseSettings):
     )
     cors_origins: Origins = Field(
         (), description="Origins from which browsers may call the API (CORS), separated by commas. *: any origin."
+    )
+    frame_ancestors: Ancestors = Field(
+        (), description="Origins whose pages may show the buyers' pages in a frame, separated by commas. Not set: none."
     )
 
     # Connections

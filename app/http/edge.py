@@ -42,10 +42,12 @@ log = logging.getLogger(__name__)
 # Paths at the root that are not another spelling of one under /api/v1.
 AT_THE_ROOT: Final = frozenset(
     (
-        *("", "api", "assets", "asyncapi.json", "docs", "favicon.ico", "health", "metrics", "openapi.json"),
-        *("organizer", "problems", "ws"),
+        *("", "api", "assets", "asyncapi.json", "book", "docs", "favicon.ico", "health", "metrics", "openapi.json"),
+        *("organizer", "pages", "problems", "ws"),
     )
 )
+# Calls at the root that browsers get a page for: they ask for HTML, programs do not.
+PAGES: Final = {"/bookings": "/pages/bookings"}
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
 _LAST: Final = (413, 501)
@@ -118,7 +120,7 @@ class Edge:
         reply: Response | None
         try:
             must_be_sound(request)
-            scope["path"] = canonical(scope["path"])
+            scope["path"] = _page_of(request) or canonical(scope["path"])
             if request.resources.rates is not None:
                 signed.headers += await _admitted(request, request.resources.rates)
             reply = await self._reply(request, signed)
@@ -260,6 +262,14 @@ def canonical(path: str) -> str:
     if path.startswith("/v1/"):
         return f"/api{path}"
     return path if path[1:].partition("/")[0] in AT_THE_ROOT else BASE + path
+
+
+def _page_of(request: ApiRequest) -> str | None:
+    """The page that a browser means where programs mean a call, by what it accepts."""
+    page = PAGES.get(request.path)
+    if page is None or request.method not in ("GET", "HEAD") or b"authorization" in request.headers_once:
+        return None
+    return page if b"text/html" in request.headers_once.get(b"accept", b"") else None
 
 
 def _table_of(routes: Sequence[BaseRoute], *, plain: bool) -> Table[_Entry]:

@@ -293,7 +293,8 @@ def _banner(
     shown = "127.0.0.1" if everywhere else settings.host
     url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
     lines = ["", f"Usher is ready: {url}" + (" (and every other address of this machine)" if everywhere else "")]
-    lines += [f"  API and examples  {url}/docs"]
+    page = url if to_try is None else f"{url}/book/{to_try.screening_id}"
+    lines += [f"  Choose seats      {page}", f"  API and examples  {url}/docs"]
     if to_try is not None:
         screening, body = f"{url}/screenings/{to_try.screening_id}", json.dumps({"seats": [to_try.label]})
         lines += [

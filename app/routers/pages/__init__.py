@@ -1,0 +1,1 @@
+"""Pages for people. Each kind of visitor has a module: buyers now."""

@@ -1,0 +1,128 @@
+// What I have booked, and the way to give it back: all of it, or one seat.
+
+import { NoAnswer, Problem, insist, newKey } from "../api.js";
+import { announce } from "./announce.js";
+import { el } from "./dom.js";
+import { money, moment, seatName } from "./money.js";
+import { sentence } from "./notices.js";
+import { failure, header, isSignedIn, link, signIn, usher } from "./session.js";
+import { t } from "./words.js";
+
+export async function bookingsPage(root) {
+  const again = () => bookingsPage(root);
+  const top = header({ current: "bookings", changed: again });
+  try {
+    const bookings = usher.token ? await usher.all(usher.bookings) : [];
+    const abouts = await aboutAll(bookings);
+    root.replaceChildren(...top, content(bookings, abouts, again));
+  } catch (error) {
+    if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
+    root.replaceChildren(...top, error.status === 401 ? content([], new Map(), again) : failure(error, again));
+  }
+}
+
+/** Screening, theater and seats of each booking, asked for once each. */
+async function aboutAll(bookings) {
+  const ids = [...new Set(bookings.map((booking) => booking.screening_id))];
+  const theaters = new Map();
+  const layouts = new Map();
+  const once = (known, id, ask) => {
+    if (!known.has(id)) known.set(id, ask(id).then(({ body }) => body));
+    return known.get(id);
+  };
+  const entries = ids.map(async (id) => {
+    const { body: screening } = await usher.screening(id);
+    const [theater, layout] = await Promise.all([
+      once(theaters, screening.theater_id, (theaterId) => usher.theater(theaterId)),
+      once(layouts, screening.theater_id, (theaterId) => usher.layout(theaterId)).catch(() => ({ seats: [] })),
+    ]);
+    return [id, { screening, theater, seats: new Map(layout.seats.map((seat) => [seat.id, seat])) }];
+  });
+  return new Map(await Promise.all(entries));
+}
+
+function content(bookings, abouts, again) {
+  const none = el(
+    "div",
+    { class: "empty", testid: "empty" },
+    el("p", { class: "muted" }, t("noBookings")),
+    el("p", { class: "does" }, el("a", { class: "button button-primary", href: link("/") }, t("allScreenings")), !isSignedIn() && el("button", { type: "button", class: "button", on: { click: () => signIn(again) } }, t("signIn"))),
+  );
+  const list = el("ul", { class: "cards bookings" }, bookings.map((booking) => new Card(booking, abouts.get(booking.screening_id)).node));
+  const forget = usher.token && !isSignedIn() && el("p", { class: "forget muted small" }, t("guestHint"), " ", el("button", { type: "button", class: "link", on: { click: () => (usher.forget(), again()) } }, t("forgetMe")));
+  return el("main", { class: "wide-page" }, el("h1", {}, t("myBookings")), bookings.length ? list : none, forget);
+}
+
+class Card {
+  constructor(booking, about) {
+    this.booking = booking;
+    this.about = about;
+    this.node = el("li", { class: "booking", testid: "booking" });
+    this.node.dataset.bookingId = booking.id;
+    this.#show();
+  }
+
+  get #isOpen() {
+    const { screening } = this.about;
+    return this.booking.status === "confirmed" && Date.parse(screening.cancel_until ?? screening.starts_at) > Date.now();
+  }
+
+  #name(seat) {
+    const known = this.about.seats.get(seat.seat_id);
+    if (!known) return seat.label;
+    return known.section === known.row ? seatName(known) : `${seatName(known)}, ${known.section}`;
+  }
+
+  #show(said = null) {
+    const { booking, about } = this;
+    const isCancelled = booking.status === "cancelled";
+    const seat = (each) =>
+      el("li", {}, el("span", {}, this.#name(each)), el("span", {}, money(each.price)), this.#isOpen && booking.seats.length > 1 && el("button", { type: "button", class: "button button-small", testid: "cancel-seat", "aria-label": t("cancelSeatNamed", { seat: this.#name(each) }), on: { click: () => this.#ask(each) } }, t("cancelSeat")));
+    this.question = el("div", { class: "question", hidden: true });
+    this.node.replaceChildren(
+      el("div", { class: "booking-head" }, el("div", {}, el("h2", {}, about.screening.title), el("p", { class: "muted" }, moment(about.screening.starts_at, about.theater.timezone), " · ", about.theater.name)), el("p", { class: isCancelled ? "status muted" : "status good" }, t(isCancelled ? "statusCancelled" : "statusConfirmed"))),
+      el("ul", { class: "booking-seats" }, booking.seats.map(seat)),
+      el("p", { class: "total" }, el("span", {}, t("total")), el("span", {}, money(booking.total))),
+      said && el("p", { class: "good", role: "status" }, said),
+      el("div", { class: "does" }, !isCancelled && el("a", { class: "button", href: link(`/book/${booking.screening_id}#tickets/${booking.id}`) }, t("tickets")), this.#isOpen && el("button", { type: "button", class: "button", testid: "cancel-booking", on: { click: () => this.#ask(null) } }, t("cancelAll"))),
+      this.question,
+    );
+  }
+
+  /** In place: what would be cancelled, and two buttons. */
+  #ask(seat) {
+    const what = seat ? t("cancelSeatQuestion", { seat: this.#name(seat), price: money(seat.price) }) : t("cancelQuestion", { n: this.booking.seats.length, total: money(this.booking.total) });
+    const key = newKey();
+    const yes = el("button", { type: "button", class: "button button-bad", testid: "confirm-cancel", on: { click: () => this.#cancel(seat, key, yes) } }, t("yesCancel"));
+    const no = el("button", { type: "button", class: "button button-quiet", on: { click: () => this.#close() } }, t("keepIt"));
+    this.question.replaceChildren(el("p", {}, what), el("div", { class: "does" }, yes, no));
+    this.question.hidden = false;
+    no.focus();
+  }
+
+  #close() {
+    this.question.hidden = true;
+    this.node.querySelector("[data-testid=cancel-booking]")?.focus();
+  }
+
+  async #cancel(seat, key, button) {
+    button.disabled = true;
+    const { id } = this.booking;
+    try {
+      const { body } = await insist(() => (seat ? usher.cancelSeat(id, seat.seat_id, key) : usher.cancelBooking(id, key)));
+      const amount = seat ? seat.price : this.booking.total;
+      const before = this.booking.seats;
+      this.booking = body.seats.length ? body : { ...body, seats: before, total: this.booking.total };
+      this.#show(t("cancelled", { total: money(amount) }));
+      announce(t("cancelled", { total: money(amount) }));
+      const heading = this.node.querySelector("h2");
+      heading.tabIndex = -1;
+      heading.focus({ preventScroll: true });
+    } catch (error) {
+      if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
+      const text = error instanceof Problem ? sentence(error) : t("noAnswer");
+      this.question.append(el("p", { class: "bad", role: "alert" }, text));
+      button.disabled = false;
+    }
+  }
+}

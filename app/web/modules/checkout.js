@@ -1,0 +1,249 @@
+// Paying: an address for the tickets, a card, one button. A payment has one key until it is answered, over a reload too.
+
+import { NoAnswer, Problem, insist, mayRepeat, newKey } from "../api.js";
+import { alertAll, announce } from "./announce.js";
+import { learn } from "./clock.js";
+import { el } from "./dom.js";
+import { tell } from "./embed.js";
+import { money, sum } from "./money.js";
+import { named, sentence } from "./notices.js";
+import { isSignedIn, signIn, usher } from "./session.js";
+import { locale, t } from "./words.js";
+
+const POLL = 1500;
+
+export class Checkout {
+  #busy = false;
+  #email = null;
+
+  constructor(store, sync, { paid, back, changed, readAll }) {
+    Object.assign(this, { store, sync, paid, changed, readAll });
+    this.kept = `usher.pay.${store.screening.id}`;
+    this.email = el("input", { id: "email", type: "email", autocomplete: "email", inputmode: "email", required: true, testid: "email", "aria-describedby": "email-hint" });
+    this.card = el("input", { id: "card", type: "text", autocomplete: "off", inputmode: "text", spellcheck: "false", testid: "card", "aria-describedby": "card-hint" });
+    this.error = el("div", { class: "bad pay-error", testid: "pay-error", hidden: true });
+    this.state = el("p", { class: "waiting", hidden: true });
+    this.until = el("p", { class: "muted small until" });
+    this.button = el("button", { type: "submit", class: "button button-primary go", testid: "pay" });
+    this.who = el("div", { class: "who" });
+    this.form = el(
+      "form",
+      { class: "pay-form", novalidate: true, on: { submit: (event) => this.#submit(event) } },
+      el("fieldset", {}, el("legend", {}, t("whereTo")), this.who, el("label", { for: "email" }, t("email"), this.email), el("p", { class: "muted small", id: "email-hint" }, t("emailHint"))),
+      el("fieldset", {}, el("legend", {}, t("payment")), el("label", { for: "card" }, t("card"), this.card), el("p", { class: "muted small", id: "card-hint" }, t("cardHint"))),
+      this.error,
+      this.state,
+      this.button,
+      this.until,
+    );
+    this.element = el(
+      "section",
+      { class: "pay", hidden: true, "aria-labelledby": "pay-title" },
+      el("button", { type: "button", class: "button button-quiet back-link", on: { click: back } }, t("backToSeats")),
+      el("h1", { id: "pay-title" }, t("pay")),
+      el("p", { class: "muted" }, store.screening.title),
+      this.form,
+    );
+    store.addEventListener("hold", () => this.update());
+    usher.addEventListener("token", () => this.#fillWho());
+    this.update();
+    this.#fillWho();
+  }
+
+  get isBusy() {
+    return this.#busy;
+  }
+
+  update() {
+    const seats = this.store.mySeats;
+    const total = money(sum(seats.map((seat) => this.store.price(seat)), Object.values(this.store.screening.prices)[0]?.currency));
+    this.button.textContent = t("payTotal", { total });
+    this.button.disabled = seats.length === 0 || this.#busy;
+    const ends = this.store.endsAt;
+    this.until.textContent = ends === null ? "" : t("heldUntil", { time: this.#hour(ends) });
+  }
+
+  /** A payment that a reload interrupted is carried on. */
+  resume() {
+    const flight = this.#stored();
+    const paying = [...this.store.reservations.values()].find((each) => each.status === "paying");
+    if (flight) this.#send(flight);
+    else if (paying) this.#wait(paying);
+    return Boolean(flight || paying);
+  }
+
+  async #fillWho() {
+    const signedIn = isSignedIn();
+    this.who.replaceChildren(
+      signedIn ? el("p", { class: "small" }, t("signedIn")) : el("p", { class: "small" }, t("haveAccount"), " ", el("button", { type: "button", class: "link", on: { click: () => signIn(() => this.changed()) } }, t("signIn"))),
+    );
+    if (!usher.token || this.element.hidden) return;
+    await this.prefill();
+  }
+
+  /** The address that is known already. */
+  async prefill() {
+    try {
+      const { body } = await usher.me();
+      this.#email = body.email;
+      if (body.email && !this.email.value) this.email.value = body.email;
+    } catch (error) {
+      if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
+    }
+  }
+
+  async #submit(event) {
+    event.preventDefault();
+    if (this.#busy) return;
+    this.#say(null);
+    const email = this.email.value.trim();
+    if (!/^[^\s@]+@[^\s@]+$/.test(email)) {
+      this.#refuse(t("emailNeeded"));
+      this.email.setAttribute("aria-invalid", "true");
+      this.email.focus();
+      return;
+    }
+    this.email.removeAttribute("aria-invalid");
+    this.#working(true);
+    try {
+      const reservation = await this.#oneReservation();
+      if (!reservation) return this.#working(false);
+      if (email !== this.#email) await insist(() => usher.giveEmail(email));
+      this.#email = email;
+    } catch (error) {
+      this.#working(false);
+      return this.#failed(error);
+    }
+    const [id] = this.store.reservations.keys();
+    await this.#send({ id, key: newKey(), payment: { method: "card", token: tokenOf(this.card.value) } });
+  }
+
+  /** What is held in several parts becomes one. Null if it could not. */
+  async #oneReservation() {
+    await this.sync.settled();
+    if (this.store.reservations.size > 1) {
+      const ids = [...this.store.held.keys()];
+      const key = newKey();
+      const answer = await insist(() => usher.hold(this.store.screening.id, ids, key));
+      learn(answer);
+      this.store.takeReservation(answer.body, answer.sentAt);
+    }
+    return this.store.reservations.size === 1;
+  }
+
+  async #send(flight) {
+    this.#working(true);
+    this.#keep(flight);
+    for (;;) {
+      try {
+        const answer = await insist(() => usher.confirm(flight.id, flight.payment, flight.key), () => this.#say(t("waitingForBank")));
+        this.#keep(null);
+        if (answer.status === 202) return this.#wait(answer.body);
+        return this.#done(answer.body);
+      } catch (error) {
+        if (error instanceof NoAnswer || error.code === "idempotency-key-in-use") {
+          this.#say(t("waitingForBank"));
+          await new Promise((done) => setTimeout(done, POLL));
+          continue;
+        }
+        this.#keep(null);
+        return this.#failed(error);
+      }
+    }
+  }
+
+  /** The provider has not decided: asks until it has. */
+  async #wait(reservation) {
+    this.#working(true);
+    const url = reservation.payment?.status === "requires_action" ? reservation.payment.redirect_url : null;
+    this.#say(t("waitingForBank"), url && el("a", { class: "button", href: url, target: "_blank", rel: "noopener" }, t("continueAtBank")));
+    announce(t("waitingForBank"));
+    for (;;) {
+      await new Promise((done) => setTimeout(done, POLL));
+      try {
+        const { body, sentAt } = await usher.reservation(reservation.id);
+        if (body.status === "paying") continue;
+        if (body.booking_id) return this.#done((await usher.booking(body.booking_id)).body);
+        this.store.takeReservations(body.status === "held" ? [body] : [], sentAt);
+        return this.#failed(new Problem(402, { code: "payment-declined", expires_at: body.expires_at }));
+      } catch (error) {
+        if (!mayRepeat(error)) return this.#failed(error);
+      }
+    }
+  }
+
+  #done(booking) {
+    this.#working(false);
+    this.#say(null);
+    this.store.takeBooking(booking);
+    tell("booked", { booking_id: booking.id, seats: booking.seats, total: booking.total });
+    this.paid(booking);
+  }
+
+  async #failed(error) {
+    this.#working(false);
+    this.#say(null);
+    if (error.code === "reservation-ended" && error.body.booking_id) {
+      return this.#done((await usher.booking(error.body.booking_id)).body);
+    }
+    await this.readAll().catch(() => {});
+    const ends = this.store.endsAt;
+    const held = ends === null ? "" : ` ${t("seatsHeldUntil", { time: this.#hour(ends) })}`;
+    if (error.code === "payment-declined") return this.#refuse(`${t("declined")}${held}`);
+    if (error.code === "reservation-expired") {
+      const gone = (error.body.seats ?? []).map((each) => this.store.house.byId.get(each.seat_id)).filter(Boolean);
+      const names = gone.length ? ` ${t("gone", { seats: named(gone), n: gone.length })}` : "";
+      return this.#refuse(`${t("ended")} ${t("nothingCharged")}${names}`);
+    }
+    if (error instanceof NoAnswer) return this.#refuse(t("noAnswer"));
+    if (!(error instanceof Problem)) throw error;
+    tell("error", { code: error.code, request_id: error.requestId });
+    return this.#refuse(sentence(error), error.requestId);
+  }
+
+  #refuse(text, reference = null) {
+    this.error.replaceChildren(el("p", {}, text), ...(reference ? [el("p", { class: "small" }, t("reference", { id: reference }))] : []));
+    this.error.hidden = false;
+    alertAll(text);
+  }
+
+  #say(text, action = null) {
+    this.state.hidden = !text;
+    this.state.replaceChildren(...[text, action].filter(Boolean));
+    if (text || !this.#busy) this.error.hidden = true;
+  }
+
+  #working(isBusy) {
+    this.#busy = isBusy;
+    this.form.setAttribute("aria-busy", String(isBusy));
+    this.update();
+  }
+
+  #hour(ends) {
+    return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(Date.now() + ends - performance.now()));
+  }
+
+  #keep(flight) {
+    try {
+      if (flight) sessionStorage.setItem(this.kept, JSON.stringify(flight));
+      else sessionStorage.removeItem(this.kept);
+    } catch {
+      // Without a storage, the reservation says after a reload how the payment ended.
+    }
+  }
+
+  #stored() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.kept));
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** The demonstration takes words for cards; a number that looks like one is as good as its word. */
+function tokenOf(text) {
+  const said = text.trim();
+  if (/^[\d\s-]{8,}$/.test(said)) return /0002$/.test(said.replace(/\D/g, "")) ? "declined" : "ok";
+  return said || "ok";
+}

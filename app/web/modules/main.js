@@ -1,0 +1,21 @@
+// Which page this is. Every page is the same document.
+
+import { mountAnnouncer } from "./announce.js";
+import { bookPage } from "./book.js";
+import { bookingsPage } from "./bookings.js";
+import { screeningsPage } from "./screenings.js";
+import { isEmbedded } from "./session.js";
+
+const root = document.getElementById("app");
+const query = new URLSearchParams(location.search);
+const theme = query.get("theme");
+
+if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+if (isEmbedded) document.documentElement.dataset.embed = "true";
+mountAnnouncer(document.body);
+
+const [, first, second] = location.pathname.split("/");
+if (first === "book") await bookPage(root, /^\d+$/.test(second) ? Number(second) : second);
+else if (first === "bookings") await bookingsPage(root);
+else await screeningsPage(root);
+document.documentElement.dataset.ready = "true";

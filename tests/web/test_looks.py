@@ -1,0 +1,160 @@
+"""How pages look: axe-core finds nothing in any state, nothing sticks out, in every language and direction."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.order import Connection, let_run_out
+from tests.web.conftest import Visitors, axe
+from tests.web.houses import Organizer, Show, large
+from tests.web.seeing import in_list, is_mine, on_map, pay
+
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft singt Weihnachtslieder"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_axe_finds_nothing_in_any_state(
+    visitors: Visitors, organizer: Organizer, seats: Connection, scheme: str, width: int
+) -> None:
+    show = await organizer.screening()
+    await organizer.block(show, "D20")
+    await show.taken_by_somebody("D1")
+    page = await visitors.open("/", width=width, color_scheme=scheme)
+    found = {"screenings": await axe(page)}
+
+    async def look(state: str) -> None:
+        found[state] = await axe(page)
+
+    await page.goto(f"{visitors.url}/book/{show.id}")
+    await page.wait_for_selector("html[data-ready=true]")
+    await look("the map")
+    await page.keyboard.press("Tab")
+    await on_map(page, show, "C5").focus()
+    await page.keyboard.press("Enter")
+    await is_mine(on_map(page, show, "C5"))
+    await look("a seat is held")
+    await page.goto(f"{visitors.url}/book/{show.id}#list")
+    await page.locator("summary").first.click()
+    await in_list(page, show, "A5").click()
+    await is_mine(in_list(page, show, "A5"))
+    await look("the list")
+    if width < 896:
+        await page.get_by_test_id("basket-toggle").click()
+        await look("the sheet is open")
+        await page.get_by_test_id("basket-toggle").click()
+    await page.get_by_test_id("continue").click()
+    await page.get_by_test_id("pay").click()
+    await expect(page.get_by_test_id("pay-error")).to_be_visible()
+    await look("an email is missing")
+    await let_run_out(seats, show.id)
+    await page.reload()
+    await page.wait_for_selector("html[data-ready=true]")
+    await page.goto(f"{visitors.url}/book/{show.id}")
+    await on_map(page, show, "A7").click()
+    await is_mine(on_map(page, show, "A7"))
+    await pay(page)
+    await look("paid")
+    await page.goto(f"{visitors.url}/bookings")
+    await page.get_by_test_id("cancel-booking").click()
+    await look("bookings")
+    if width > 896:
+        await page.get_by_test_id("sign-in").click()
+        await look("signing in")
+    await page.goto(f"{visitors.url}/book/987654")
+    await look("no such screening")
+
+    assert {state: wrong for state, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize(("language", "width"), [("de", 320), ("de", 768), ("de", 2560), ("ar", 390), ("ar", 1440)])
+async def test_nothing_sticks_out(visitors: Visitors, organizer: Organizer, language: str, width: int) -> None:
+    show = await organizer.screening(title=LONG)
+    page = await visitors.open(f"/book/{show.id}?lang={language}", width=width)
+    out = {}
+
+    async def look(state: str) -> None:
+        out[state] = await page.evaluate(SIDEWAYS)
+
+    await look("the map")
+    await on_map(page, show, "B5").focus()
+    await page.keyboard.press("Enter")
+    await is_mine(on_map(page, show, "B5"))
+    await look("a seat is held")
+    await page.goto(f"{visitors.url}/book/{show.id}?lang={language}#list")
+    await page.locator("summary").first.click()
+    await look("the list")
+    await page.get_by_test_id("continue").click()
+    await look("paying")
+    await page.get_by_test_id("email").fill("anna@example.org")
+    await page.get_by_test_id("pay").click()
+    await expect(page.get_by_test_id("ticket")).to_be_visible()
+    await look("paid")
+    for path in ("/", "/bookings"):
+        await page.goto(f"{visitors.url}{path}?lang={language}")
+        await page.wait_for_selector("html[data-ready=true]")
+        await look(path)
+
+    assert {state: by for state, by in out.items() if by > 0} == {}
+    assert await page.get_attribute("html", "dir") == ("rtl" if language == "ar" else "ltr")
+
+
+async def test_a_theme_can_be_asked_for(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}?theme=dark", color_scheme="light")
+
+    assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(12, 15, 20)"
+
+
+async def test_in_forced_colours_a_seat_still_has_a_shape(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}", forced_colors="active")
+
+    await on_map(page, show, "A5").click()
+    await is_mine(on_map(page, show, "A5"))
+
+    shapes = await page.evaluate(
+        "[...document.querySelectorAll('[data-seat-id]')].slice(0, 40).map((seat) => seat.getAttribute('d'))"
+    )
+    assert len(set(shapes)) == 3
+
+
+async def test_names_are_as_promised(visitors: Visitors, organizer: Organizer) -> None:
+    show = await organizer.screening(theater_id=3, title="The Great Winter Concert")
+    page = await visitors.open(f"/book/{show.id}")
+
+    grid = page.get_by_role("grid", name="Seats of Riethsporthalle Erfurt")
+    await expect(grid).to_have_attribute("aria-multiselectable", "true")
+    await expect(grid.get_by_role("rowgroup", name="Block B")).to_have_count(1)
+    await expect(grid.get_by_role("row", name="Block B, row 5", exact=True)).to_have_count(1)
+    await expect(
+        grid.get_by_role("gridcell", name="Row 5, seat 9, Block B, VIP, €89.00, available", exact=True)
+    ).to_have_count(1)
+    await expect(page.get_by_role("button", name="Show the whole house")).to_be_visible()
+    assert await names_of_lists(page) == ["Block A, 235 free, from €39.00", "Block B, 198 free, from €59.00"]
+
+
+async def names_of_lists(page: Page) -> list[str]:
+    """The first two sections of the list."""
+    await page.get_by_test_id("view-list").click()
+    return [await page.locator(".list-section > summary").nth(at).inner_text() for at in (0, 1)]
+
+
+async def test_sections_come_first_in_a_large_house(visitors: Visitors, organizer: Organizer) -> None:
+    theater_id = await organizer.house(large(sections=10, rows=16, seats=20), "Arena")
+    show = await organizer.screening(theater_id=theater_id)
+    page = await visitors.open(f"/book/{show.id}")
+
+    sections = page.get_by_role("group", name="Sections of Arena").get_by_test_id("section")
+    await expect(sections).to_have_count(10)
+    await expect(page.get_by_role("button", name="Block 3, 320 free, from €89.00")).to_have_count(1)
+    assert await axe(page) == []
+    await sections.nth(2).click()
+    seat = page.locator("svg [data-seat-id]").nth(30)
+    await expect(page.locator("svg [data-seat-id]")).to_have_count(320)
+    await seat.click()
+    await is_mine(seat)
+    await page.get_by_test_id("all-sections").click()
+    await expect(page.get_by_role("button", name="319 free")).to_have_count(1)
+
+    await sections.nth(4).focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("svg [data-seat-id]:focus")).to_have_count(1)

@@ -1,0 +1,240 @@
+"""Others want the same seats, connections break, answers get lost: no seat is held twice, and the map ends up true."""
+
+import asyncio
+
+from playwright.async_api import Page, Request, Route, WebSocketRoute, expect
+
+from app.adapters.embedded import EmbeddedServers
+from tests.web.conftest import Visitors, free_port, serve
+from tests.web.houses import Organizer, Show
+from tests.web.seeing import is_free, is_mine, on_map, pay
+
+RESERVATIONS = "**/reservations"
+
+
+async def deaf(page: Page) -> None:
+    """The page hears nothing of what others do, and thinks that it does."""
+    confirmed = '{"type": "connection_confirmed", "screening_id": 1, "version": 0, "user_id": null}'
+    await page.route_web_socket("**/ws/**", lambda socket: socket.send(confirmed))
+
+
+async def test_what_others_do_is_seen_at_once(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+
+    await show.taken_by_somebody("B7", "B8")
+
+    await expect(on_map(page, show, "B7")).to_have_attribute("data-status", "reserved")
+    await expect(on_map(page, show, "B7")).to_have_attribute("aria-disabled", "true")
+
+
+async def test_two_browsers_race_for_a_seat_and_the_loser_is_told_kindly(visitors: Visitors, show: Show) -> None:
+    one = await visitors.open(f"/book/{show.id}")
+    other = await visitors.open("/")
+    await deaf(other)
+    await other.goto(f"{visitors.url}/book/{show.id}")
+    await other.wait_for_selector("html[data-ready=true]")
+
+    await on_map(one, show, "C8").click()
+    await is_mine(on_map(one, show, "C8"))
+    await on_map(other, show, "C8").click()
+
+    notice = other.get_by_test_id("notice")
+    await expect(notice).to_contain_text("Row C, seat 8 has just gone to someone else.")
+    await expect(notice).to_have_attribute("data-code", "seats-unavailable")
+    await expect(on_map(other, show, "C8")).to_have_attribute("data-status", "reserved")
+    await expect(other.get_by_test_id("announce")).to_contain_text("Row C, seat 8 has just gone to someone else.")
+    await notice.get_by_test_id("take-suggestion").click()
+    await expect(other.get_by_test_id("basket-seat")).to_have_count(1)
+    await expect(other.get_by_test_id("notice")).to_have_count(0)
+    assert (await show.counts())["reserved"] == 2
+
+
+async def test_of_several_seats_those_that_are_left_are_taken(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open("/")
+    await deaf(page)
+    await page.goto(f"{visitors.url}/book/{show.id}")
+    await page.wait_for_selector("html[data-ready=true]")
+    await show.taken_by_somebody("D4")
+    held_up = asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        await held_up.wait()
+        await route.continue_()
+
+    await page.route(RESERVATIONS, wait)
+    await on_map(page, show, "D3").click()
+    await on_map(page, show, "D4").click()
+    await on_map(page, show, "D5").click()
+    held_up.set()
+
+    await expect(page.get_by_test_id("notice")).to_have_attribute("data-code", "took-part")
+    await is_mine(on_map(page, show, "D3"))
+    await is_mine(on_map(page, show, "D5"))
+    assert (await show.counts())["reserved"] == 3
+
+
+async def test_rapid_clicks_end_as_the_last_one_said(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+
+    for _ in range(5):
+        await on_map(page, show, "A5").click(delay=0)
+    for label in ("A6", "A7", "A8"):
+        await on_map(page, show, label).click(delay=0)
+
+    await is_mine(on_map(page, show, "A5"))
+    await is_mine(on_map(page, show, "A8"))
+    await expect(page.get_by_test_id("basket-seat")).to_have_count(4)
+    await expect(page.locator("svg [data-pending]")).to_have_count(0)
+    assert (await show.counts())["reserved"] == 4
+
+
+async def test_an_answer_that_never_came_holds_once(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+    keys: list[str | None] = []
+
+    async def lose(route: Route) -> None:
+        keys.append(route.request.headers.get("idempotency-key"))
+        if len(keys) < 3:
+            await route.fetch()
+            await route.abort("connectionreset")
+        else:
+            await route.continue_()
+
+    await page.route(RESERVATIONS, lose)
+    await on_map(page, show, "B11").click()
+    await expect(on_map(page, show, "B11")).to_have_attribute("data-pending", "hold")
+
+    await is_mine(on_map(page, show, "B11"))
+    assert len(set(keys)) == 1
+    assert len(keys) == 3
+    assert (await show.counts())["reserved"] == 1
+
+
+async def test_a_reload_in_the_middle_carries_on_with_the_same_key(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+    keys: list[str | None] = []
+    arrived = asyncio.Event()
+
+    async def lose(route: Route) -> None:
+        keys.append(route.request.headers.get("idempotency-key"))
+        await route.fetch()
+        await route.abort("connectionreset")
+        arrived.set()
+
+    await page.route(RESERVATIONS, lose)
+    await on_map(page, show, "B12").click()
+    await expect(page.get_by_test_id("basket-seat")).to_have_count(1)
+    await arrived.wait()
+    await page.unroute_all(behavior="wait")
+
+    def posted(asked: Request) -> None:
+        if asked.method == "POST":
+            keys.append(asked.headers.get("idempotency-key"))
+
+    page.on("request", posted)
+    await page.reload()
+
+    await is_mine(on_map(page, show, "B12"))
+    assert len(set(keys)) == 1
+    assert (await show.counts())["reserved"] == 1
+
+
+async def test_offline_and_back(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+    await on_map(page, show, "A1").click()
+    await is_mine(on_map(page, show, "A1"))
+
+    await page.context.set_offline(True)
+    await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "offline")
+    await expect(page.get_by_test_id("connection")).to_have_text("Offline")
+    await on_map(page, show, "A2").click()
+    await is_free(on_map(page, show, "A2"))
+    await show.taken_by_somebody("A3")
+    await page.context.set_offline(False)
+
+    await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    await expect(on_map(page, show, "A3")).to_have_attribute("data-status", "reserved")
+    await is_mine(on_map(page, show, "A1"))
+    await on_map(page, show, "A2").click()
+    await is_mine(on_map(page, show, "A2"))
+
+
+async def test_the_feed_is_cut_and_resumed(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open("/")
+    sockets: list[WebSocketRoute] = []
+    is_open = True
+
+    async def through(socket: WebSocketRoute) -> None:
+        if is_open:
+            sockets.append(socket)
+            socket.connect_to_server()
+        else:
+            await socket.close(code=1012)
+
+    await page.route_web_socket("**/ws/**", through)
+    await page.goto(f"{visitors.url}/book/{show.id}")
+    await page.wait_for_selector("html[data-ready=true]")
+    connection = page.get_by_test_id("connection")
+    await expect(connection).to_have_attribute("data-state", "live")
+
+    is_open = False
+    await sockets[-1].close(code=1012)
+    await show.taken_by_somebody("C1")
+    await expect(connection).to_have_attribute("data-state", "reconnecting")
+    is_open = True
+
+    await expect(connection).to_have_attribute("data-state", "live")
+    await expect(on_map(page, show, "C1")).to_have_attribute("data-status", "reserved")
+
+
+async def test_without_a_feed_the_page_asks(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open("/")
+    await page.route_web_socket("**/ws/**", lambda socket: socket.close(code=1012))
+    await page.goto(f"{visitors.url}/book/{show.id}")
+    await page.wait_for_selector("html[data-ready=true]")
+
+    await show.taken_by_somebody("C2")
+
+    await expect(on_map(page, show, "C2")).to_have_attribute("data-status", "reserved")
+
+
+async def test_a_process_is_killed_in_the_middle(
+    templates: EmbeddedServers, house_database: str, visitors: Visitors, organizer: Organizer
+) -> None:
+    show = await organizer.screening()
+    port = free_port()
+    first = await serve(templates, house_database, port)
+    visitors.url = first.url
+    page = await visitors.open(f"/book/{show.id}")
+    await on_map(page, show, "B1").click()
+    await is_mine(on_map(page, show, "B1"))
+
+    first.process.kill()
+    await first.process.communicate()
+    await on_map(page, show, "B2").click()
+    await expect(on_map(page, show, "B2")).to_have_attribute("data-pending", "hold")
+    second = await serve(templates, house_database, port)
+
+    await is_mine(on_map(page, show, "B2"))
+    await is_mine(on_map(page, show, "B1"))
+    await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    assert (await show.counts())["reserved"] == 2
+    await pay(page)
+    await page.context.close()
+    second.process.terminate()
+    await second.process.communicate()
+
+
+async def test_what_another_tab_does_is_mine_here_too(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+    await on_map(page, show, "A1").click()
+    await is_mine(on_map(page, show, "A1"))
+    tab = await page.context.new_page()
+    await tab.goto(page.url)
+    await tab.wait_for_selector("html[data-ready=true]")
+
+    await is_mine(on_map(tab, show, "A1"))
+    await on_map(tab, show, "A2").click()
+
+    await is_mine(on_map(page, show, "A2"))
+    await expect(page.get_by_test_id("basket-seat")).to_have_count(2)
