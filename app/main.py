@@ -76,6 +76,7 @@ from app.services.people.people import People
 from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions
 from app.services.people.tokens import Tokens
+from app.services.pictures import Pictures
 from app.services.rates import Rates
 from app.services.reservations import Reservations
 from app.services.seat_maps.announcer import Announcer
@@ -324,6 +325,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     sessions = Sessions(engine, tokens, revocations, settings.refresh_token_seconds)
     people = People(engine, sessions, defaults, guests_first=settings.batch_per_screening)
     layouts = Layouts(engine)
+    pictures = Pictures()
     catalogue = Catalogue(engine, layouts, defaults)
     clock = Clock()
     availability = Availability(engine, cache, layouts, clock)
@@ -331,7 +333,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     announcer = Announcer(cache, reconciler.warn, availability.take_in)
     box_office = BoxOffice(
         heartbeat.office_connection,
-        Opening(layouts, defaults),
+        Opening(layouts, defaults, pictures),
         announcer.announce,
         batch_max=settings.batch_max,
         queue_max=settings.queue_max,
@@ -369,7 +371,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         announcer=announcer,
         reconciler=reconciler,
         sweeper=Sweeper(engine, box_office, closing, settings.idempotency_hours, settings.event_hours),
-        desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments(), defaults),
+        desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments(), defaults, pictures),
         reservations=Reservations(engine, layouts, defaults),
         bookings=Bookings(engine, layouts, defaults),
         changes=ChangesFeed(engine, layouts),

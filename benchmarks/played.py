@@ -40,6 +40,8 @@ FACTS: Final = ScreeningFacts(
     max_active_reservations_per_user=None,
     bookings_per_user_per_day=None,
     revision=1,
+    orphan_rule="off",
+    reserved_places="kept",
 )
 
 _KINDS_READ: Final = re.compile(r"\) AS (?!now)(\w+)(?=,|$)")

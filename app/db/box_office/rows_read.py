@@ -30,6 +30,8 @@ class ScreeningFacts(NamedTuple):
     max_active_reservations_per_user: int | None
     bookings_per_user_per_day: int | None
     revision: int
+    orphan_rule: str
+    reserved_places: str
 
 
 FACTS = columns(ScreeningFacts, "s", timezone="t.timezone")

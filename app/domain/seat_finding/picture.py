@@ -12,7 +12,7 @@ from math import frexp, hypot
 from re import finditer
 from typing import Final
 
-from app.domain.seat_maps.runs import rows_of, runs_in
+from app.domain.seat_maps.runs import neighbours_of, rows_of, runs_in
 from app.domain.seats import Layout, Point, Seat
 
 _FINENESS: Final = 36
@@ -152,13 +152,7 @@ class Picture:
 
     def neighbours(self) -> tuple[tuple[int | None, int | None], ...]:
         """Of each seat, in the order of the layout, its left and right neighbours' ids; None at an aisle or end."""
-        found: list[tuple[int | None, int | None]] = [(None, None)] * len(self.layout.seats)
-        for place, seat in enumerate(self._by_place):
-            if seat:
-                left = self._by_place[place - 1] if place else None
-                right = self._by_place[place + 1]
-                found[self.position[place]] = (left.id if left else None, right.id if right else None)
-        return tuple(found)
+        return neighbours_of(self.layout)
 
     def _lay_out(self) -> None:
         section_before: str | None = None

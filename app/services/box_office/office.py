@@ -130,6 +130,7 @@ class BoxOffice:
                 log.exception("unhandled exception in a command", extra={"request_id": batch[0].request_id})
                 self._queue.settle(batch[0], failed)
         else:
+            self._opening.floors.follow(served.news)
             self._announce(served.map_versions, lambda: self._queue.settle_all(batch, served.answers), served.news)
 
     async def _serve_apart(self, batch: list[Pending], by: Callable[[Pending], int]) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Collection
 from datetime import datetime
 from itertools import islice
 
+from app.domain.box_office.screening_state import Floor
 from app.domain.refusals import Flaw, Flawed
+from app.domain.seat_finding.picture import Picture
+from app.domain.seat_finding.suggestions import suggestions
 from app.domain.seat_maps.nearness import Free
 from app.domain.seat_maps.occupancy import Occupancy, Seating, Taken
 from app.domain.seat_maps.runs import Left
@@ -34,6 +37,8 @@ class SeatMap:
         self._full: bytes | None = None
         self._compact: bytes | None = None
         self._free_labels: dict[int | None, tuple[str, ...]] = {}
+        self._floor: Floor | None = None
+        self._suggestions: dict[tuple[tuple[int, ...], bool], tuple[tuple[str, ...], ...]] = {}
 
     def as_of(self, now: datetime) -> "SeatMap":
         """This map at `now` (UTC)."""
@@ -126,6 +131,20 @@ class SeatMap:
             self._free_labels[near] = self._find_free(near, at_most)
         return self._free_labels[near]
 
+    def suggestions(self, picture: Picture, wanted: tuple[int, ...], *, released: bool) -> tuple[tuple[str, ...], ...]:
+        """The labels of up to three blocks that may be taken instead of these seats (ids), by this picture of the rows.
+
+        `released`: reserved places are on sale as all others.
+        """
+        known = self._suggestions.get((wanted, released))
+        if known is None:
+            if self._floor is None or self._floor.picture is not picture:
+                self._floor = Floor(picture, picture.free(self._seating.taken))
+            blocks = suggestions(picture, self._floor.free, wanted, released=released)
+            known = tuple(tuple(seat.label for seat in block) for block in blocks)
+            self._suggestions[wanted, released] = known
+        return known
+
     def _change(self, seat_id: int, claim: Taken | None) -> None:
         before = self._seating.taken.get(seat_id)
         self._seating.change(seat_id, claim)
@@ -147,10 +166,13 @@ class SeatMap:
             self._left.mark(seat_id, is_free)
         if self._free is not None:
             self._free.mark(position, is_free)
+        if self._floor is not None:
+            self._floor.mark(seat_id, is_free)
 
     def _forget_bytes(self) -> None:
         self._full = self._compact = None
         self._free_labels = {}
+        self._suggestions = {}
 
     def _written(self, status: SeatStatus | None, section: str | None, me: int | None) -> bytes:
         if section is not None and section not in self.texts.sections:
