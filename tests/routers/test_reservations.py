@@ -131,7 +131,9 @@ async def test_every_seat_that_stands_in_the_way_is_named_with_a_reason(ada: Vis
 async def test_free_seats_are_offered_the_nearest_first_and_not_too_many(ada: Visitor, bob: Visitor) -> None:
     await bob.book("B10")
 
-    problem = refused(await ada.post(HOLD, {"seat": "B10"}), 409, "seats-unavailable", "seats", "available_seats")
+    problem = refused(
+        await ada.post(HOLD, {"seat": "B10"}), 409, "seats-unavailable", "seats", "available_seats", "suggestions"
+    )
 
     assert set(problem["available_seats"][:2]) == {"B9", "B11"}
     assert "D1" not in problem["available_seats"]
@@ -141,7 +143,9 @@ async def test_free_seats_are_offered_the_nearest_first_and_not_too_many(ada: Vi
 async def test_a_blocked_seat_stands_in_the_way_too(ada: Visitor, database: Database) -> None:
     await database.execute("INSERT INTO seat_claims (screening_id, seat_id, status) VALUES (1, 1, 'blocked')")
 
-    problem = refused(await ada.post(HOLD, {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats")
+    problem = refused(
+        await ada.post(HOLD, {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats", "suggestions"
+    )
 
     assert problem["seats"][0]["status"] == "blocked"
 

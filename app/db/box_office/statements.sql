@@ -55,8 +55,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
-            s.version)
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places), s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
         WHERE s.id = ANY($6::int[])
@@ -173,8 +173,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
-            s.version)
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places), s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
         WHERE s.id = ANY($8::int[])
@@ -286,8 +286,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
-            s.version)
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places), s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
         WHERE s.id = ANY($3::int[])
@@ -445,8 +445,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
-            s.version)
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places), s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
         WHERE s.id = ANY($8::int[])
@@ -612,8 +612,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
-            s.version)
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places), s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
         WHERE s.id = ANY($5::int[])
@@ -712,8 +712,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
-            s.version)
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places), s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
         WHERE s.id = ANY($3::int[])
@@ -836,8 +836,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
-            s.version)
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places), s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
         WHERE s.id = ANY($5::int[])
@@ -945,8 +945,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision),
-            s.version)
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places), s.version)
         FROM screenings s
         JOIN theaters t ON t.id = s.theater_id
         WHERE s.id = ANY($3::int[])
@@ -1123,7 +1123,8 @@ BEGIN;
 -- locks the screenings
 SELECT ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
     s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
-    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision) AS facts, s.version
+    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule,
+    s.reserved_places) AS facts, s.version
 FROM screenings s
 JOIN theaters t ON t.id = s.theater_id
 WHERE s.id = ANY($1::int[])

@@ -25,6 +25,9 @@ class MistakeOut(BaseModel):
     loc: list[str | int] = Field(description="Where it is: `body`, `path`, `query` or `header`, then the way to it.")
     code: str = Field(description="The kind of mistake, for programs.")
     message: str = Field(description="A sentence for people.")
+    allowed: list[str] = Field(
+        default_factory=list, description="Only there where a name was unknown: all names that there are."
+    )
 
 
 class SeatInTheWayOut(NamedSeat):
