@@ -1,7 +1,7 @@
 """Builds the application: opens what it needs, starts the background loops, mounts the routers. Begin reading here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
 from typing import Any, Final
@@ -19,6 +19,7 @@ from app.adapters.login_tries import RedisLoginTries
 from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
 from app.adapters.redis_feed import RedisFeed
+from app.db.cluster import nodes
 from app.db.connections import must_be_durable, open_engine
 from app.db.errors import refusal_for
 from app.db.heartbeat import Heartbeat
@@ -261,6 +262,11 @@ def _loops(resources: Resources) -> Sequence[Loop]:
     return [*loops, resources.sweeper.run, resources.sweeper.keep_tidy] if resources.settings.sweep else loops
 
 
+async def _nodes(engine: AsyncEngine) -> Mapping[str, bool]:
+    """Which nodes PostgreSQL has, if it has many, and which of them answer."""
+    return {str(node.address): node.settings is not None for node in await nodes.ask_all(engine)}
+
+
 def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
     """The rate limits; None when they are off."""
     if not settings.rate_limits:
@@ -333,13 +339,14 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     announcer = Announcer(cache, reconciler.warn, availability.take_in)
     box_office = BoxOffice(
         heartbeat.office_connection,
-        Opening(layouts, defaults, pictures),
+        Opening(layouts, defaults, pictures, per_screening=settings.batch_per_screening),
         announcer.announce,
         batch_max=settings.batch_max,
         queue_max=settings.queue_max,
         deadline_seconds=settings.command_deadline_seconds,
-        one_screening_a_batch=settings.batch_per_screening,
-        linger_seconds=LINGER_SECONDS if settings.web_concurrency > 1 else 0.0,
+        one_screening_a_batch=settings.batch_per_screening or settings.office_connections > 1,
+        linger_seconds=LINGER_SECONDS if settings.web_concurrency > 1 and settings.office_connections == 1 else 0.0,
+        clerks=settings.office_connections,
     )
     closing = Closing(engine, box_office, announcer)
     return Resources(
@@ -361,7 +368,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         ),
         api_keys=ApiKeys(engine, revocations),
         customers=Customers(engine),
-        health=Health(partial(revision, engine), *await asyncio.to_thread(revisions), cache.ping),
+        health=Health(
+            partial(revision, engine), *await asyncio.to_thread(revisions), cache.ping, partial(_nodes, engine)
+        ),
         layouts=layouts,
         catalogue=catalogue,
         cache=cache,
@@ -370,7 +379,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         box_office=box_office,
         announcer=announcer,
         reconciler=reconciler,
-        sweeper=Sweeper(engine, box_office, closing, settings.idempotency_hours, settings.event_hours),
+        sweeper=Sweeper(
+            engine, box_office, closing, settings.idempotency_hours, settings.event_hours, settings.reservation_timeout
+        ),
         desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments(), defaults, pictures),
         reservations=Reservations(engine, layouts, defaults),
         bookings=Bookings(engine, layouts, defaults),

@@ -312,6 +312,13 @@ class Settings(BaseSettings):
     batch_per_screening: bool = Field(
         False, description="on: a batch serves one screening only, as a distributed PostgreSQL (Citus) requires."
     )
+    office_connections: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Connections over which a worker sells, side by side. More than 1: a batch serves one screening "
+        "only.",
+    )
 
     # PostgreSQL
     database_pool_size: int = Field(

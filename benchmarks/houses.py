@@ -29,6 +29,13 @@ SELECT $1::int, format('Evening %s', n), now() + interval '30 days' + n * interv
        '{"premium": {"amount_minor": 4500, "currency": "EUR"}, "standard": {"amount_minor": 2500, "currency": "EUR"}}'
   FROM generate_series(1, $2::int) AS n ORDER BY n
 """
+# A release before this one has no states.
+_STATES: Final = """
+INSERT INTO screening_states (screening_id, theater_id, timezone, starts_at, prices)
+SELECT s.id, s.theater_id, t.timezone, s.starts_at, s.prices
+  FROM screenings s JOIN theaters t ON t.id = s.theater_id WHERE s.theater_id = $1::int
+"""
+HAS_STATES: Final = "SELECT to_regclass('screening_states') IS NOT NULL"
 _BUYERS: Final = """
 INSERT INTO users (username, username_key)
 SELECT 'buyer' || n, 'buyer' || n FROM generate_series(1, $1::int) AS n ORDER BY n
@@ -115,6 +122,8 @@ def build(database_url: str, first_user: int, seats: int, screenings: int) -> Ho
         )
         await connection.execute(_SEATS, theater_id, seats)
         await connection.execute(_SCREENINGS, theater_id, screenings)
+        if await connection.fetchval(HAS_STATES):
+            await connection.execute(_STATES, theater_id)
         first_seat = await connection.fetchval("SELECT min(id) FROM seats WHERE theater_id = $1", theater_id)
         first_screening = await connection.fetchval("SELECT min(id) FROM screenings WHERE theater_id = $1", theater_id)
         return House(database_url, seats, first_seat, screenings, first_screening, first_user)

@@ -4,7 +4,7 @@ from typing import Final
 
 import asyncpg
 
-from benchmarks.houses import BUYERS, House, ask, on_connection
+from benchmarks.houses import BUYERS, HAS_STATES, House, ask, on_connection
 
 # Ids that grow with time, as those of Usher do (UUIDv7); `salt` tells those of one moment apart.
 _ID: Final = """
@@ -21,7 +21,7 @@ SELECT *, {_ID.format(salt="'b' || n")} AS booking_id, {_ID.format(salt="'r' || 
                {{first_user}} + n * CAST(7919 AS bigint) % {{buyers}} AS user_id, n % {{each}} + 1 AS version,
                now() - interval '20 hours' + n * (interval '19 hours' / {{bookings}}) AS at
           FROM generate_series(0, {{bookings}} - 1) AS n) AS drawn
-"""  # noqa: S608 - our own numbers
+"""  # noqa: S608 - our own expression
 _PAST_INTO: Final = (
     """
 INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
@@ -54,13 +54,15 @@ SELECT screening_id, user_id, 'past-' || n, sha256('past'), user_id, true, conve
   FROM past
 """,
     """
-UPDATE screenings SET version = newest
-  FROM (SELECT screening_id, max(version) AS newest FROM past GROUP BY screening_id) AS each WHERE id = screening_id
-""",
-    """
 VACUUM ANALYZE bookings, booking_seats, reservations, reservation_seats, seat_claims, seat_events, idempotency_keys
 """,
 )
+
+_MOVED: Final = """
+UPDATE {table} t SET version = newest
+  FROM (SELECT screening_id, max(version) AS newest FROM past GROUP BY screening_id) AS each
+ WHERE t.{id} = each.screening_id
+"""
 
 _RUN_OUT: Final = f"""
 WITH drawn AS (
@@ -93,7 +95,9 @@ def give_past(house: House, bookings: int) -> None:
     )
 
     async def make(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        for statement in (drawn, *_PAST_INTO):
+        has_states = await connection.fetchval(HAS_STATES)  # a release before this one has none
+        table, its_id = ("screening_states", "screening_id") if has_states else ("screenings", "id")
+        for statement in (drawn, *_PAST_INTO, _MOVED.format(table=table, id=its_id)):
             await connection.execute(statement)
 
     on_connection(house.database_url, make)

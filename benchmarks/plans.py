@@ -195,15 +195,15 @@ async def _explain_batches(
 async def _explain_expiry(explainer: Explainer, box_office: BoxOffice, engine: AsyncEngine, house: House) -> None:
     """What the sweeper looks for, and the batch that it asks for."""
     await asyncio.to_thread(let_run_out, house, 1, TOGETHER)
-    over: list[tuple[int, UUID]] = []
+    over: list[UUID] = []
 
     async def run_out(connection: AsyncConnection) -> None:
-        over.extend(await sweeping.run_out(connection, TOGETHER))
+        over.extend(each.id for each in await sweeping.ending(connection, 0.0, TOGETHER))
 
     explainer.about = "the holds that have run out"
     await _explain_read(explainer, engine, run_out)
     explainer.about = f"{TOGETHER} expired"
-    await box_office.ask(house.first_screening, Expire(tuple(each for _, each in over)))
+    await box_office.ask(house.first_screening, Expire(tuple(over)))
 
 
 async def _explain_limits(explainer: Explainer, connection: OfficeConnection, house: House) -> None:
@@ -265,8 +265,8 @@ def _reads(house: House, sold: int) -> Iterator[tuple[str, Read]]:
     yield "the bookings of an email", _bookings(None, None, "ada@example.org")
     yield "me", lambda its: users.account(its, user_id)
     yield "what a screening still holds", lambda its: closing.standing(its, screening_id, 100)
-    yield "closings that were interrupted", closing.interrupted
-    yield "the next end of a hold", sweeping.seconds_to_next_end
+    yield "is a closing interrupted?", lambda its: closing.is_interrupted(its, screening_id)
+    yield "the holds that end next", lambda its: sweeping.ending(its, 2.0, 100)
     yield "old keys", lambda its: sweeping.forget_keys(its, OLD_HOURS)
     yield "old events", lambda its: sweeping.forget_events(its, OLD_HOURS)
 

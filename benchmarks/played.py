@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from app.db.bookings import BookingRow
-from app.db.box_office import reading
+from app.db.box_office import questions
 from app.db.box_office.rows_read import ClaimRow, FoundBooking, FoundReservation, KeyRow, ScreeningFacts, ScreeningRow
 from app.db.reservations import ReservationRow
 from app.db.screenings import Defaults, screening_of
@@ -68,6 +68,8 @@ class Played:
     said: list[str] = field(default_factory=list)
     breaks: bool = False
     """Does the connection break when something is written?"""
+    per_screening: bool = False
+    """Is each batch of one screening, and PostgreSQL told which?"""
 
     def __post_init__(self) -> None:
         self.state = ScreeningState(screening_of(self.facts._asdict(), DEFAULTS), LAYOUT, version=0)
@@ -87,19 +89,28 @@ class Played:
 
     async def fetch(self, statement: str, *_: object) -> list[Any]:
         self.said.append(statement)
-        return [self.screening] if statement == reading._LOCK else []
+        return [self.screening] if statement == questions.LOCK_ONE else []
 
     async def fetchrow(self, statement: str, *values: Any) -> dict[str, Any]:
         self.said.append(statement)
-        given = iter(values)
         found: dict[str, Any] = {"now": self.now}
-        for kind in _KINDS_READ.findall(statement):
-            next(given)  # of which screening, or whose
-            found[kind] = [self.screening] if kind == "screenings" else list(self._rows(kind, set(next(given))))
+        kinds = _KINDS_READ.findall(statement)
+        given = iter(values)
+        if self.per_screening and kinds:
+            next(given)
+        for kind in kinds:
+            if kind == "keys" or not (self.per_screening or kind == "screenings"):
+                next(given)  # of which screening, or whose
+            if kind == "screenings":
+                found[kind] = [self.screening]
+            else:
+                found[kind] = list(self._rows(kind, set(next(given))))
         return found
 
-    async def fetchval(self, statement: str, *_: object) -> list[int]:
+    async def fetchval(self, statement: str, *_: object) -> list[int] | None:
         self.said.append(statement)
+        if statement == questions.WRITTEN:
+            return None
         if self.breaks:
             raise ConnectionResetError
         return [0]

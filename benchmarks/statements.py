@@ -6,11 +6,11 @@ The box office's own code runs, on a PostgreSQL that is played from memory: what
 import asyncio
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import app.db.box_office
-from app.db.box_office import buyers, reading
+from app.db.box_office import buyers, questions
 from app.db.box_office.rows_read import KeyRow
 from app.db.connections import OfficeConnection
 from app.domain.box_office.commands import (
@@ -40,7 +40,12 @@ from app.services.box_office.pending import Pending
 from benchmarks.played import DEFAULTS, FACTS, OneLayout, Played
 from benchmarks.sql_format import laid_out
 
-FILE: Final = Path(app.db.box_office.__file__).with_name("statements.sql")
+_PLACE: Final = Path(app.db.box_office.__file__)
+FILES: Final = {
+    False: _PLACE.with_name("statements.sql"),
+    True: _PLACE.with_name("statements_per_screening.sql"),
+}
+"""One for each way of batching: by whether BATCH_PER_SCREENING is on."""
 
 ABOUT: Final = """\
 -- What the box office says to PostgreSQL. `make statements` writes this file from the code; a test compares the two.
@@ -49,26 +54,33 @@ ABOUT: Final = """\
 -- below is of one command: one of many commands reads and writes what all of them need, in as many statements.
 -- A statement that writes has the time of the batch in $1, and in each other parameter all rows of one kind, as JSON.
 """
+_ABOUT_ONE: Final = """\
+-- What the box office says to PostgreSQL with BATCH_PER_SCREENING=on. `make statements` writes this file from the code;
+-- a test compares the two. Each batch is of one screening, which is a parameter in every table of every statement: $1
+-- in those that read, $2 in those that write, after the time of the batch. So a PostgreSQL of many nodes (Citus) knows
+-- the node. There each part of a statement that writes is carried out by itself, in this order.
+"""
 
 _ANN, _BOB, _HOUSE = Person(1), Person(2), Person(3, Role.ORGANIZER)
 _KEY: Final = Key(_ANN.id, "key", b"")
 _WHAT: Final = {
-    reading._LOCK: "locks the screenings",
+    questions.LOCK: "locks the screenings",
+    questions.LOCK_ONE: "locks the screening",
     buyers._BUYERS: "reads who is one buyer with whom",
     buyers._LOCK: "locks the buyers",
     buyers._HOLDS: "reads what they hold",
     buyers._BOOKINGS: "reads what they have booked",
-    reading._WRITTEN: "was it written?",
-    reading._FENCE: "if not, it never will be",
+    questions.WRITTEN: "was it written?",
+    questions.FENCE: "if not, it never will be",
 }
 
 
 class Rehearsal:
     """Asks for one batch after the other, and notes what is said in each."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, per_screening: bool) -> None:
         self.said: dict[str, list[str]] = {}
-        self._opening = Opening(OneLayout(), DEFAULTS)
+        self._opening = Opening(OneLayout(), DEFAULTS, per_screening=per_screening)
         self._numbers = iter(range(1, 100))
 
     def new_id(self) -> UUID:
@@ -109,18 +121,22 @@ class Rehearsal:
             await happened(cast("OfficeConnection", played), broke)
 
 
-async def rehearse() -> dict[str, list[str]]:
+async def rehearse(*, per_screening: bool) -> dict[str, list[str]]:
     """What is said in each of the usual batches, by name."""
-    rehearsal, played = Rehearsal(), Played()
+
+    def anew(**changes: Any) -> Played:
+        return Played(**changes, per_screening=per_screening)
+
+    rehearsal, played = Rehearsal(per_screening=per_screening), anew()
     await _holds(rehearsal, played)
     await _seats_of_the_house(rehearsal, played)
     await _bookings(rehearsal, played)
-    newcomer = Person(4, is_guest=True, is_new=True)
-    await rehearsal.ask("hold, without a token", Played(), _hold(rehearsal, 1, newcomer))
-    await rehearsal.ask("hold, after rivals were met", Played(), _hold(rehearsal, 1), with_lock=True)
-    limited = Played(facts=FACTS._replace(max_active_reservations_per_user=3))
+    newcomer = Person(4, is_guest=True, is_new=not per_screening)
+    await rehearsal.ask("hold, without a token", anew(), _hold(rehearsal, 1, newcomer))
+    await rehearsal.ask("hold, after rivals were met", anew(), _hold(rehearsal, 1), with_lock=True)
+    limited = anew(facts=FACTS._replace(max_active_reservations_per_user=3))
     await rehearsal.ask("hold, in a screening that limits each buyer", limited, _hold(rehearsal, 1), with_lock=True)
-    await rehearsal.broken("the connection broke while a hold was written", Played(), _hold(rehearsal, 1))
+    await rehearsal.broken("the connection broke while a hold was written", anew(), _hold(rehearsal, 1))
     return rehearsal.said
 
 
@@ -179,18 +195,18 @@ async def _bookings(rehearsal: Rehearsal, played: Played) -> None:
     await ask("close: what stands in a cancelled screening", played, Close(_HOUSE, (), (book.booking_id,)))
 
 
-async def text() -> str:
+async def text(*, per_screening: bool = False) -> str:
     """The file, as the code has it. What was said before is not said again."""
     known: dict[str, str] = {}
-    pieces = [ABOUT]
-    for about, said in (await rehearse()).items():
+    pieces = [_ABOUT_ONE if per_screening else ABOUT]
+    for about, said in (await rehearse(per_screening=per_screening)).items():
         pieces.append(f"\n-- === {about} ===\n")
         has_read = False
         for statement in said:
             if statement in ("BEGIN", "COMMIT"):
                 pieces.append(f"\n{statement};\n")
                 continue
-            what = "writes" if statement.startswith("WITH") else _WHAT.get(statement, "reads")
+            what = "writes" if statement.startswith(("WITH", "INSERT")) else _WHAT.get(statement, "reads")
             if what == "reads" and has_read:
                 what = "reads what that leads to"
             has_read = has_read or what == "reads"
@@ -202,8 +218,9 @@ async def text() -> str:
 
 
 def main() -> None:
-    """Write the file."""
-    FILE.write_text(asyncio.run(text()))
+    """Write the files."""
+    for per_screening, file in FILES.items():
+        file.write_text(asyncio.run(text(per_screening=per_screening)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A database is copied from a template in about 30 ms. A rolled-back transaction c
 """
 
 import asyncio
+import os
 import secrets
 import shutil
 from collections import defaultdict
@@ -30,6 +31,8 @@ from app.services.house.demo import load_demo
 from app.settings import Settings
 
 JWT_SECRET = secrets.token_hex(32)
+PER_SCREENING = os.environ.get("USHER_TEST_PER_SCREENING") == "1"
+"""The same tests with BATCH_PER_SCREENING=on, and the statements that go with it."""
 EMPTY, DEMO = "usher_empty", "usher_demo"
 ENOUGH_MEMORY = 4 * 1024**3
 
@@ -226,6 +229,7 @@ def _settings(servers: EmbeddedServers, database: str, **changes: Any) -> Settin
             "rate_limits": False,
             # A machine that does much besides is slow, and its servers are there all the same.
             "postgresql_silence_seconds": 30,
+            "batch_per_screening": PER_SCREENING,
             "postgresql_connect_seconds": 15,
             "redis_timeout_seconds": 5,
             "lock_timeout_ms": 20_000,

@@ -1,5 +1,6 @@
 """Forcing an order: a rival keeps what others want, they are seen to wait for it, and then time goes on."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -13,7 +14,8 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 async def locked(rival: Connection, *screening_ids: int) -> AsyncIterator[None]:
     """Until the block ends nobody else changes these screenings. What the rival writes meanwhile is committed then."""
     async with rival.transaction():
-        await rival.execute("SELECT FROM screenings WHERE id = ANY($1::int[]) ORDER BY id FOR UPDATE", screening_ids)
+        ids = "screening_id = ANY($1::bigint[]) ORDER BY screening_id"
+        await rival.execute(f"SELECT FROM screening_states WHERE {ids} FOR UPDATE", screening_ids)
         yield
 
 
@@ -53,4 +55,22 @@ async def let_run_out(connection: Connection, *screening_ids: int) -> None:
     """Every hold of these screenings, or of all, ends now."""
     for table in ("reservations", "seat_claims"):
         change = f"UPDATE {table} SET expires_at = clock_timestamp() WHERE expires_at > clock_timestamp()"  # noqa: S608
-        await connection.execute(f"{change} AND ($1::int[] = '{{}}' OR screening_id = ANY($1::int[]))", screening_ids)
+        await connection.execute(
+            f"{change} AND ($1::bigint[] = '{{}}' OR screening_id = ANY($1::bigint[]))", screening_ids
+        )
+
+
+def of_both(assignments: str, where: str = "true") -> tuple[str, str]:
+    """The two statements that edit screenings as organizers do: the plan, and the state that decides."""
+    its = re.sub(r"\bid\b", "screening_id", where)
+    return (
+        f"UPDATE screenings SET {assignments} WHERE {where}",  # noqa: S608 - our own words
+        f"UPDATE screening_states SET {assignments} WHERE {its}",  # noqa: S608
+    )
+
+
+async def edit(connection: Connection, assignments: str, where: str = "true", *values: Any) -> None:
+    """Edit screenings behind the service's back: times that are moved, limits that are set."""
+    async with connection.transaction():
+        for statement in of_both(assignments, where)[::-1]:
+            await connection.execute(statement, *values)

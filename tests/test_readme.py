@@ -22,6 +22,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from app.adapters.embedded import remove_data, urls_of
 from app.main import ROUTERS
 from app.settings import Settings
+from tests.order import edit
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -83,7 +84,7 @@ async def let_days_pass(home: Path, days: int) -> None:
     """Move all screenings of a running Usher back."""
     connection = await asyncpg.connect(urls_of(home)[0].replace("+asyncpg", ""))
     try:
-        await connection.execute("UPDATE screenings SET starts_at = starts_at - make_interval(days => $1)", days)
+        await edit(connection, "starts_at = starts_at - make_interval(days => $1)", "true", days)
     finally:
         await connection.close()
 

@@ -39,23 +39,35 @@ class BookingRow(NamedTuple):
 
 
 _SEATS = f"""
-ARRAY(SELECT ROW({columns(BookingSeatRow, "s")}) FROM booking_seats s
-       WHERE s.screening_id = b.screening_id AND s.booking_id = b.id ORDER BY s.seat_id)
+ARRAY(SELECT ROW({columns(BookingSeatRow, "s")})::usher_seat FROM booking_seats s
+       WHERE s.screening_id = {{screening}} AND s.booking_id = b.id ORDER BY s.seat_id)
 """  # noqa: S608 - our own names
-COLUMNS = columns(BookingRow, "b", seats=_SEATS)
-"""Those of BookingRow, from `bookings b`."""
+
+
+def row_of(screening: str) -> str:
+    """A row of BookingRow as one value, from `bookings b`. `screening`: how the seats' screening is named."""
+    return f"ROW({columns(BookingRow, 'b', seats=_SEATS.format(screening=screening))})::usher_booking"
+
 
 booking_row = maker(BookingRow)
 _seat = maker(BookingSeatRow)
 
-_BOOKINGS = f"SELECT {columns(BookingRow, 'b', seats=f'{_SEATS} AS seats')} FROM bookings b WHERE true"  # noqa: S608
+_LISTED_SEATS = f"{_SEATS.format(screening='b.screening_id')} AS seats"
+_BOOKINGS = f"SELECT {columns(BookingRow, 'b', seats=_LISTED_SEATS)} FROM bookings b WHERE true"  # noqa: S608
 # What a cancelled booking had until it was cancelled counts, what was cancelled before that does not.
 _WITH_SEAT = """
-EXISTS (SELECT FROM booking_seats w JOIN seats t ON t.id = w.seat_id
+EXISTS (SELECT FROM booking_seats w
          WHERE w.screening_id = b.screening_id AND w.booking_id = b.id
-           AND w.cancelled_at IS NOT DISTINCT FROM b.cancelled_at AND t.label = {})
+           AND w.cancelled_at IS NOT DISTINCT FROM b.cancelled_at AND w.seat_id = ANY({}))
 """
-_OF_EMAIL = "b.user_id = ANY(ARRAY(SELECT u.id FROM users u WHERE lower(u.email) = lower({})))"
+_OF_USERS = "b.user_id = ANY({})"
+# Asked first: bookings may be on other nodes than users and seats.
+_USERS_WITH_EMAIL = text("SELECT id FROM users WHERE lower(email) = lower(:email)")
+_SEATS_WITH_LABEL = text("SELECT id FROM seats WHERE label = :label")
+_ITS_SEATS_WITH_LABEL = text("""
+    SELECT id FROM seats
+     WHERE theater_id = (SELECT theater_id FROM screenings WHERE id = CAST(:screening_id AS bigint)) AND label = :label
+""")
 _NEWEST_FIRST = " ORDER BY b.id DESC LIMIT :at_most"
 
 
@@ -87,7 +99,8 @@ async def one(connection: AsyncConnection, booking_id: UUID, user_id: int | None
 
 async def of_email(connection: AsyncConnection, booking_id: UUID, email: str) -> tuple[Booking, int] | None:
     """A booking and its screening, if it is of somebody with this email."""
-    found = await _find(connection, {"b.id = {}": booking_id, _OF_EMAIL: email}, at_most=1)
+    users = await _users_with(connection, email)
+    found = await _find(connection, {"b.id = {}": booking_id, _OF_USERS: users}, at_most=1)
     return found[0] if found else None
 
 
@@ -111,11 +124,22 @@ async def newest(
         "b.user_id = {}": user_id,
         "b.status = {}": status.value if status else None,
         "b.screening_id = {}": screening_id,
-        _WITH_SEAT: seat,
-        _OF_EMAIL: email,
+        _WITH_SEAT: None if seat is None else await _seats_with(connection, seat, screening_id),
+        _OF_USERS: None if email is None else await _users_with(connection, email),
         "b.id < {}": before,
     }
     return await _find(connection, wanted, at_most)
+
+
+async def _users_with(connection: AsyncConnection, email: str) -> list[int]:
+    return list(await connection.scalars(_USERS_WITH_EMAIL, {"email": email}))
+
+
+async def _seats_with(connection: AsyncConnection, label: str, screening_id: int | None) -> list[int]:
+    """The seats that have, or had, this label: in every theater, or in that of the screening."""
+    if screening_id is None:
+        return list(await connection.scalars(_SEATS_WITH_LABEL, {"label": label}))
+    return list(await connection.scalars(_ITS_SEATS_WITH_LABEL, {"screening_id": screening_id, "label": label}))
 
 
 async def _find(connection: AsyncConnection, wanted: dict[str, object], at_most: int) -> list[tuple[Booking, int]]:

@@ -13,15 +13,20 @@ _MOVE_ON = text("""
 
 # A seat for the banner: on sale and free now, in theater 1 and row B if they have one. The tour of the README
 # takes seats of row A, the examples of /docs those of row C.
-_TO_TRY = text("""
-    SELECT s.id, seats.label
-      FROM screenings s JOIN seats ON seats.theater_id = s.theater_id AND seats.removed_at IS NULL
-     WHERE s.cancelled_at IS NULL AND (s.sales_open_at IS NULL OR s.sales_open_at <= now())
-       AND now() < coalesce(s.sales_close_at, s.starts_at)
-       AND NOT EXISTS (SELECT FROM seat_claims c WHERE c.screening_id = s.id AND c.seat_id = seats.id
-                          AND (c.expires_at IS NULL OR c.expires_at > now()))
-     ORDER BY s.theater_id = 1 DESC, seats.row = 'B' DESC, seats.row IN ('A', 'C'), s.starts_at, s.id, seats.position
-     LIMIT 1
+_ON_SALE = text("""
+    SELECT id, theater_id FROM screenings
+     WHERE cancelled_at IS NULL AND (sales_open_at IS NULL OR sales_open_at <= now())
+       AND now() < coalesce(sales_close_at, starts_at)
+     ORDER BY theater_id = 1 DESC, starts_at, id LIMIT 10
+""")
+_TAKEN = text("""
+    SELECT seat_id FROM seat_claims
+     WHERE screening_id = CAST(:screening_id AS bigint) AND (expires_at IS NULL OR expires_at > statement_timestamp())
+""")
+_FREE = text("""
+    SELECT label FROM seats
+     WHERE theater_id = :theater_id AND removed_at IS NULL AND id <> ALL(CAST(:taken AS bigint[]))
+     ORDER BY "row" = 'B' DESC, "row" IN ('A', 'C'), position LIMIT 1
 """)
 
 
@@ -37,5 +42,9 @@ async def move_identities_on(connection: AsyncConnection) -> None:
 
 async def seat_to_try(connection: AsyncConnection) -> tuple[int, str] | None:
     """A screening on sale and the label of a free seat there; None if there is none."""
-    row = (await connection.execute(_TO_TRY)).one_or_none()
-    return None if row is None else (row.id, row.label)
+    for screening_id, theater_id in (await connection.execute(_ON_SALE)).all():
+        taken = list(await connection.scalars(_TAKEN, {"screening_id": screening_id}))
+        label = await connection.scalar(_FREE, {"theater_id": theater_id, "taken": taken})
+        if label is not None:
+            return screening_id, label
+    return None

@@ -46,6 +46,11 @@ def is_away(error: BaseException) -> bool:
     return told is not None and told.why == reasons.DATABASE_NOT_REACHABLE
 
 
+def is_of_a_node(error: BaseException) -> bool:
+    """Was it another machine that could not be reached, behind a PostgreSQL that answers?"""
+    return isinstance(error, DBAPIError) and is_away(error) and not error.connection_invalidated
+
+
 def _by_state(state: str | None) -> Busy | None:
     """Classes: 08 is a broken connection, 57P a server that starts or stops, 53 a lack of resources."""
     if state in _RETRY:

@@ -40,7 +40,7 @@ _KEEP_FORMER = text("""
      WHERE theaters.id = CAST(:theater_id AS bigint)
        AND EXISTS (SELECT FROM screenings
                     WHERE screenings.theater_id = theaters.id AND screenings.layout_revision = theaters.layout_revision
-                      AND screenings.id <> ALL(CAST(:moving AS integer[])))
+                      AND screenings.id <> ALL(CAST(:moving AS bigint[])))
        AND NOT EXISTS (SELECT FROM former_layouts AS kept
                         WHERE kept.theater_id = theaters.id AND kept.revision = theaters.layout_revision)
 """)
@@ -48,7 +48,7 @@ _KEEP_FORMER = text("""
 _ADD = """
     INSERT INTO seats (theater_id, position, {id} label, section, row, number, category,
                        accessible, companion, restricted_view, x, y, aisle_after)
-    SELECT CAST(:theater_id AS integer), draft.position, {draft_id} draft.label, draft.section, draft.row, draft.number,
+    SELECT CAST(:theater_id AS bigint), draft.position, {draft_id} draft.label, draft.section, draft.row, draft.number,
            draft.category, draft.accessible, draft.companion, draft.restricted_view, draft.x, draft.y, draft.aisle_after
       FROM unnest(CAST(:label AS text[]), CAST(:section AS text[]), CAST(:row AS text[]), CAST(:number AS integer[]),
                   CAST(:category AS text[]), CAST(:accessible AS boolean[]), CAST(:companion AS boolean[]),
@@ -60,7 +60,7 @@ _ADD = """
 """
 _ADD_WITH_NEXT_IDS = text(_ADD.format(id="", draft_id=""))
 _ADD_WITH_IDS_FROM = text(
-    _ADD.format(id="id,", draft_id="CAST(:first_id AS integer) + draft.position - 1,").replace(
+    _ADD.format(id="id,", draft_id="CAST(:first_id AS bigint) + draft.position - 1,").replace(
         "SELECT", "OVERRIDING SYSTEM VALUE SELECT", 1
     )
 )
@@ -70,7 +70,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 _DRAFTS = """
-    unnest(CAST(:id AS integer[]), CAST(:position AS integer[]), CAST(:label AS text[]), CAST(:section AS text[]),
+    unnest(CAST(:id AS bigint[]), CAST(:position AS integer[]), CAST(:label AS text[]), CAST(:section AS text[]),
            CAST(:row AS text[]), CAST(:number AS integer[]), CAST(:category AS text[]), CAST(:accessible AS boolean[]),
            CAST(:companion AS boolean[]), CAST(:restricted_view AS boolean[]), CAST(:x AS double precision[]),
            CAST(:y AS double precision[]), CAST(:aisle_after AS boolean[]))
@@ -95,7 +95,7 @@ _KEEP = text(f"""
 _BUILD = text(f"""
     INSERT INTO seats (theater_id, position, label, section, row, number, category, accessible, companion,
                        restricted_view, x, y, aisle_after)
-    SELECT CAST(:theater_id AS integer), draft.position, draft.label, draft.section, draft.row, draft.number,
+    SELECT CAST(:theater_id AS bigint), draft.position, draft.label, draft.section, draft.row, draft.number,
            draft.category, draft.accessible, draft.companion, draft.restricted_view, draft.x, draft.y, draft.aisle_after
       FROM {_DRAFTS}
      ORDER BY draft.position
@@ -104,7 +104,7 @@ _FORMER = text("""
     SELECT id, section, row, number FROM seats
      WHERE theater_id = CAST(:theater_id AS bigint) AND removed_at IS NOT NULL ORDER BY removed_at, position
 """)
-_TAKE_OUT = text("UPDATE seats SET removed_at = clock_timestamp() WHERE id = ANY(CAST(:seat_ids AS integer[]))")
+_TAKE_OUT = text("UPDATE seats SET removed_at = statement_timestamp() WHERE id = ANY(CAST(:seat_ids AS bigint[]))")
 
 _CATEGORIES = text("""
     SELECT category FROM seats WHERE theater_id = CAST(:theater_id AS bigint) AND removed_at IS NULL

@@ -1,13 +1,15 @@
-"""Screenings as organizers plan them: lock, add, change."""
+"""Screenings as organizers plan them: lock, add, change. The state of a screening is written with its plan."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import BigInteger, bindparam, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import schema
+from app.db.box_office import states
 from app.db.screenings import UNLIMITED, Row, prices_of
 from app.domain.claims import ClaimStatus
 from app.domain.planning import PlannedScreening, ScreeningPlan, SeatInUse
@@ -24,12 +26,13 @@ _LIMITS = (
 
 _THEATER_OF = text("SELECT theater_id FROM screenings WHERE id = CAST(:screening_id AS bigint)")
 
-# FOR NO KEY UPDATE is the box office's lock: nobody takes seats until the transaction ends, and whoever waits for it
-# then reads the row anew.
-_LOCK = text("SELECT * FROM screenings WHERE id = CAST(:screening_id AS bigint) FOR NO KEY UPDATE")
+_ONE = text("SELECT * FROM screenings WHERE id = CAST(:screening_id AS bigint)")
+_THEATER = text("SELECT layout_revision, timezone FROM theaters WHERE id = CAST(:theater_id AS bigint)")
 # now() is earlier than any clock that is read afterwards, so none of those to come is left out.
-_LOCK_TO_COME = text("""
-    SELECT id FROM screenings WHERE theater_id = :theater_id AND starts_at > now() ORDER BY id FOR NO KEY UPDATE
+_IDS_TO_COME = text("SELECT id FROM screenings WHERE theater_id = :theater_id AND starts_at > now() ORDER BY id")
+_IDS_TO_SELL = text("""
+    SELECT id FROM screenings
+     WHERE theater_id = :theater_id AND greatest(starts_at, sales_close_at) > now() ORDER BY id
 """)
 _ALL_TO_COME = text("""
     SELECT * FROM screenings
@@ -45,20 +48,19 @@ _CANDIDATES = text("""
 """)
 
 _MOVE_LAYOUTS = text("""
-    UPDATE screenings SET layout_revision = :layout_revision WHERE id = ANY(CAST(:screening_ids AS integer[]))
+    UPDATE screenings SET layout_revision = :layout_revision WHERE id = ANY(CAST(:screening_ids AS bigint[]))
 """)
 
 # Of what stands on a seat in several screenings the firmest is told, and how many screenings there are.
 _IN_USE = text("""
-    SELECT DISTINCT ON (seat_id) seat_id, status, screening_id, count(*) OVER (PARTITION BY seat_id) AS screenings
-      FROM seat_claims
-     WHERE screening_id = ANY(CAST(:screening_ids AS integer[])) AND seat_id = ANY(CAST(:seat_ids AS integer[]))
+    SELECT seat_id, status, screening_id FROM seat_claims
+     WHERE screening_id = ANY(CAST(:screening_ids AS bigint[])) AND seat_id = ANY(CAST(:seat_ids AS bigint[]))
        AND (status <> 'held' OR expires_at > clock_timestamp())
      ORDER BY seat_id, array_position(ARRAY['booked', 'held', 'blocked'], status), screening_id
 """)
 _EVER_TAKEN = text("""
-    SELECT EXISTS (SELECT FROM reservations WHERE screening_id = :screening_id)
-        OR EXISTS (SELECT FROM bookings WHERE screening_id = :screening_id)
+    SELECT EXISTS (SELECT FROM reservations WHERE screening_id = CAST(:screening_id AS bigint))
+        OR EXISTS (SELECT FROM bookings WHERE screening_id = CAST(:screening_id AS bigint))
 """)
 
 
@@ -70,12 +72,19 @@ async def theater_of(connection: AsyncConnection, screening_id: int) -> int | No
 
 async def lock(connection: AsyncConnection, screening_id: int) -> PlannedScreening:
     """Lock a screening until the transaction ends: nobody else changes it or its seats. It must exist."""
-    return _planned((await connection.execute(_LOCK, {"screening_id": screening_id})).mappings().one())
+    await states.lock(connection, screening_id)
+    return _planned((await connection.execute(_ONE, {"screening_id": screening_id})).mappings().one())
 
 
 async def lock_to_come(connection: AsyncConnection, theater_id: int) -> None:
-    """As `lock`, for all screenings of a theater that have not begun, in the order in which everybody locks them."""
-    await connection.execute(_LOCK_TO_COME, {"theater_id": theater_id})
+    """As `lock`, for all screenings of a theater that have not begun. Lock the theater first: then none is added."""
+    await states.lock_all(connection, list(await connection.scalars(_IDS_TO_COME, {"theater_id": theater_id})))
+
+
+async def move_timezone(connection: AsyncConnection, theater_id: int, timezone: str) -> None:
+    """The screenings of a theater for which seats can be taken now or later are in this time zone now."""
+    to_sell = list(await connection.scalars(_IDS_TO_SELL, {"theater_id": theater_id}))
+    await states.move_timezone(connection, to_sell, timezone)
 
 
 async def to_come(connection: AsyncConnection, theater_id: int) -> list[PlannedScreening]:
@@ -102,8 +111,13 @@ async def in_use(
     """Those of the seats that somebody holds at this moment or booked, or that are blocked, in any of these screenings,
     by their ids. Ask after locking."""
     given = {"screening_ids": list(screening_ids), "seat_ids": list(seat_ids)}
-    rows = await connection.execute(_IN_USE, given)
-    return {row.seat_id: SeatInUse(row.seat_id, ClaimStatus(row.status), *row[2:]) for row in rows}
+    rows = (await connection.execute(_IN_USE, given)).all() if seat_ids else []
+    screenings = Counter(row.seat_id for row in rows)
+    firmest = {row.seat_id: row for row in reversed(rows)}
+    return {
+        seat_id: SeatInUse(seat_id, ClaimStatus(row.status), row.screening_id, screenings[seat_id])
+        for seat_id, row in sorted(firmest.items())
+    }
 
 
 async def was_ever_taken(connection: AsyncConnection, screening_id: int) -> bool:
@@ -116,29 +130,33 @@ async def add(
     connection: AsyncConnection, theater_id: int, plan: ScreeningPlan, screening_id: int | None = None
 ) -> int:
     """Insert a screening, with the given id or a new one, and return its id."""
-    layout_revision = select(schema.theaters.c.layout_revision).where(schema.theaters.c.id == theater_id)
-    values = {"theater_id": theater_id, "layout_revision": layout_revision.scalar_subquery(), **_columns(plan)}
+    theater = (await connection.execute(_THEATER, {"theater_id": theater_id})).one()
+    columns = {"layout_revision": theater.layout_revision, **_decisive(plan)}
+    values = {"theater_id": theater_id, "title": plan.title, **columns}
     if screening_id is not None:
         values["id"] = screening_id
     added = await connection.execute(insert(schema.screenings).values(values).returning(schema.screenings.c.id))
     new_id: int = added.scalar_one()
+    await states.add(connection, new_id, theater_id, theater.timezone, columns)
     return new_id
 
 
 async def change(
-    connection: AsyncConnection, screening_id: int, plan: ScreeningPlan, layout_revision: int | None = None
+    connection: AsyncConnection, screening_id: int, plan: ScreeningPlan, layout_revision: int, timezone: str
 ) -> None:
-    """Write an edit down, and on which revision of the layout it stands from now on, if that changes. Lock first."""
+    """Write an edit down, on which revision of the layout it stands, and the time zone of its theater. Lock first."""
     table = schema.screenings
-    columns = _columns(plan) | ({} if layout_revision is None else {"layout_revision": layout_revision})
-    edit = update(table).where(table.c.id == screening_id)
-    await connection.execute(edit.values(revision=table.c.revision + 1, **columns))
+    columns = {"layout_revision": layout_revision, **_decisive(plan)}
+    edit = update(table).where(table.c.id == bindparam("its_id", screening_id, BigInteger))
+    await connection.execute(edit.values(revision=table.c.revision + 1, title=plan.title, **columns))
+    await states.change(connection, screening_id, {"timezone": timezone, **columns})
 
 
 async def move_layouts(connection: AsyncConnection, screening_ids: Sequence[int], layout_revision: int) -> None:
     """These screenings stand on this revision of the layout now. Lock them first."""
     given = {"screening_ids": list(screening_ids), "layout_revision": layout_revision}
     await connection.execute(_MOVE_LAYOUTS, given)
+    await states.move_layouts(connection, screening_ids, layout_revision)
 
 
 def _planned(row: Row) -> PlannedScreening:
@@ -168,9 +186,9 @@ def _plan(row: Row) -> ScreeningPlan:
     )
 
 
-def _columns(plan: ScreeningPlan) -> dict[str, Any]:
+def _decisive(plan: ScreeningPlan) -> dict[str, Any]:
+    """The columns that decide about sales, which plan and state have in common."""
     return {
-        "title": plan.title,
         "starts_at": plan.starts_at,
         "prices": {
             category: {"amount_minor": price.amount_minor, "currency": price.currency}

@@ -52,56 +52,76 @@ class WithSeat(NamedTuple):
 
 
 _SEATS = f"""
-ARRAY(SELECT ROW({columns(ReservationSeatRow, "s")}) FROM reservation_seats s
-       WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id ORDER BY s.seat_id)
+ARRAY(SELECT ROW({columns(ReservationSeatRow, "s")})::usher_seat FROM reservation_seats s
+       WHERE s.screening_id = {{screening}} AND s.reservation_id = r.id ORDER BY s.seat_id)
 """  # noqa: S608 - our own names
-COLUMNS = columns(ReservationRow, "r", seats=_SEATS)
-"""Those of ReservationRow, from `reservations r`."""
+
+
+def row_of(screening: str) -> str:
+    """A row of ReservationRow as one value, from `reservations r`. `screening`: how the seats' screening is named."""
+    return f"ROW({columns(ReservationRow, 'r', seats=_SEATS.format(screening=screening))})::usher_reservation"
+
 
 reservation_row = maker(ReservationRow)
 _seat = maker(ReservationSeatRow)
 
-_RESERVATIONS = f"""
-SELECT {columns(ReservationRow, "r", seats=f"{_SEATS} AS seats")}, clock_timestamp() AS now
-  FROM reservations r WHERE true
-"""  # noqa: S608
+
+def _listed(screening: str) -> str:
+    seats = f"{_SEATS.format(screening=screening)} AS seats"
+    listed = columns(ReservationRow, "r", seats=seats)
+    return f"SELECT {listed}, clock_timestamp() AS now FROM reservations r WHERE true"  # noqa: S608
+
+
+_RESERVATIONS = _listed("r.screening_id")
 _ONE_OF_MINE = text(_RESERVATIONS + " AND r.user_id = :user_id AND r.id = :id")
-_ONE_OF_ANYBODY = text(_RESERVATIONS + " AND r.screening_id = :screening_id AND r.id = :id")
+_ONE_OF_ANYBODY = text(_listed(":screening_id") + " AND r.screening_id = :screening_id AND r.id = :id")
 
 # A hold that ran out reads expired at that very moment, swept or not.
-_STATUS_NOW = """
-CASE WHEN r.status IN ('held', 'paying') AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.status END
-"""
+_OF_STATUS_NOW = {
+    ReservationStatus.EXPIRED: (
+        "(r.status = 'expired' OR r.status IN ('held', 'paying') AND r.expires_at <= statement_timestamp())"
+    ),
+    ReservationStatus.HELD: "r.status = 'held' AND r.expires_at > statement_timestamp()",
+    ReservationStatus.PAYING: "r.status = 'paying' AND r.expires_at > statement_timestamp()",
+    ReservationStatus.BOOKED: "r.status = 'booked'",
+    ReservationStatus.RELEASED: "r.status = 'released'",
+}
 _NEWEST_FIRST = " ORDER BY r.id DESC LIMIT :at_most"
 # The newest of each screening; whether it may be taken again is told by its status, its end, and who has its seats.
-_WITH_SEAT = text("""
-SELECT DISTINCT ON (r.screening_id) r.id, c.id AS screening_id, c.title, c.starts_at,
-       r.status IN ('held', 'paying') AND r.expires_at > now.at AS is_held,
+# `{its}` is how the screening is named: as that of the reservation, or, if it is known, as a parameter in every table.
+_WITH_SEAT = """
+SELECT DISTINCT ON (r.screening_id) r.id, r.screening_id, c.starts_at,
+       r.status IN ('held', 'paying') AND r.expires_at > statement_timestamp() AS is_held,
        r.status IN ('held', 'paying', 'expired') AND c.cancelled_at IS NULL
-           AND coalesce(c.sales_open_at, now.at) <= now.at AND coalesce(c.sales_close_at, c.starts_at) > now.at
+           AND (c.sales_open_at IS NULL OR c.sales_open_at <= statement_timestamp())
+           AND coalesce(c.sales_close_at, c.starts_at) > statement_timestamp()
            AND r.expires_at + make_interval(secs => greatest(
-               coalesce(c.max_hold_seconds, :max_hold_seconds), coalesce(c.hold_seconds, :hold_seconds))) >= now.at
+               coalesce(c.max_hold_seconds, :max_hold_seconds), coalesce(c.hold_seconds, :hold_seconds)))
+               >= statement_timestamp()
            AND NOT EXISTS (
                SELECT FROM reservation_seats o
-                 JOIN seat_claims t ON t.screening_id = o.screening_id AND t.seat_id = o.seat_id
-                WHERE o.screening_id = r.screening_id AND o.reservation_id = r.id AND o.released_at IS NULL
-                  AND (t.expires_at IS NULL OR t.expires_at > now.at)
+                 JOIN seat_claims t ON t.screening_id = {its} AND t.seat_id = o.seat_id
+                WHERE o.screening_id = {its} AND o.reservation_id = r.id AND o.released_at IS NULL
+                  AND (t.expires_at IS NULL OR t.expires_at > statement_timestamp())
                   AND NOT (t.status = 'held' AND t.user_id = r.user_id)) AS may_be_taken_again,
-       c.starts_at > now.at AS is_to_come
+       c.starts_at > statement_timestamp() AS is_to_come
   FROM reservations r
-  JOIN reservation_seats s ON s.screening_id = r.screening_id AND s.reservation_id = r.id
-  JOIN screenings c ON c.id = r.screening_id,
-       (SELECT clock_timestamp() AS at) now
- WHERE r.user_id = :user_id AND s.seat_id = :seat_id AND s.released_at IS NULL AND r.status <> 'released'
-   AND (CAST(:screening_id AS int) IS NULL OR r.screening_id = :screening_id)
+  JOIN reservation_seats s ON s.screening_id = {its} AND s.reservation_id = r.id
+  JOIN screening_states c ON c.screening_id = {its}
+ WHERE r.screening_id = {its} AND r.user_id = :user_id AND s.seat_id = :seat_id AND s.released_at IS NULL
+   AND r.status <> 'released'
  ORDER BY r.screening_id, is_held DESC, r.id DESC
-""")
+"""
+_WITH_SEAT_ANYWHERE = text(_WITH_SEAT.format(its="r.screening_id"))
+_WITH_SEAT_THERE = text(_WITH_SEAT.format(its="CAST(:screening_id AS bigint)"))
+_TITLES = text("SELECT id, title FROM screenings WHERE id = ANY(CAST(:ids AS bigint[]))")
+
 _SCREENING = text("SELECT screening_id FROM reservations WHERE user_id = :user_id AND id = :id")
 # One index probe a screening: an index by id alone would cost every hold something, and only staff asks like this.
+_SCREENINGS = text("SELECT id FROM screenings")
 _SCREENING_OF_ANYBODYS = text("""
-    SELECT s.id FROM screenings s, LATERAL (
-           SELECT FROM reservations i WHERE i.screening_id = s.id AND i.id = :id OFFSET 0) r
-     LIMIT 1
+    SELECT screening_id FROM reservations
+     WHERE screening_id = ANY(CAST(:screening_ids AS bigint[])) AND id = :id LIMIT 1
 """)
 
 _SCREENINGS_WITH_HOLDS = text("""
@@ -156,8 +176,7 @@ async def newest(
         query += " AND r.user_id = :user_id"
         wanted["user_id"] = user_id
     if status is not None:
-        query += f" AND {_STATUS_NOW} = :status"
-        wanted["status"] = status.value
+        query += f" AND {_OF_STATUS_NOW[status]}"
     if screening_id is not None:
         query += " AND r.screening_id = :screening_id"
         wanted["screening_id"] = screening_id
@@ -171,7 +190,9 @@ async def newest(
 async def screening_of(connection: AsyncConnection, user_id: int | None, reservation_id: UUID) -> int | None:
     """In which screening this user has this reservation, if anywhere; None: whoever has it."""
     if user_id is None:
-        found: int | None = await connection.scalar(_SCREENING_OF_ANYBODYS, {"id": reservation_id})
+        screening_ids = list(await connection.scalars(_SCREENINGS))
+        given = {"screening_ids": screening_ids, "id": reservation_id}
+        found: int | None = await connection.scalar(_SCREENING_OF_ANYBODYS, given)
     else:
         found = await connection.scalar(_SCREENING, {"user_id": user_id, "id": reservation_id})
     return found
@@ -184,18 +205,25 @@ async def with_seat(
 
     None that was given back. The soonest screening first.
     """
-    given = {
+    given: dict[str, object] = {
         "user_id": user_id,
         "seat_id": seat_id,
-        "screening_id": screening_id,
         "hold_seconds": defaults.hold_seconds,
         "max_hold_seconds": defaults.max_hold_seconds,
     }
-    rows = [
-        WithSeat(row.id, Candidate(row.screening_id, row.title, row.starts_at), *row[-3:])
-        for row in await connection.execute(_WITH_SEAT, given)
-    ]
-    return sorted(rows, key=lambda each: (each.screening.starts_at, each.screening.id))
+    if screening_id is None:
+        found = (await connection.execute(_WITH_SEAT_ANYWHERE, given)).all()
+    else:
+        found = (await connection.execute(_WITH_SEAT_THERE, given | {"screening_id": screening_id})).all()
+    if not found:
+        return []
+    rows = await connection.execute(_TITLES, {"ids": [row.screening_id for row in found]})
+    titles = {row.id: row.title for row in rows}
+    with_seat = (
+        WithSeat(row.id, Candidate(row.screening_id, titles[row.screening_id], row.starts_at), *row[-3:])
+        for row in found
+    )
+    return sorted(with_seat, key=lambda each: (each.screening.starts_at, each.screening.id))
 
 
 async def screenings_with_holds(connection: AsyncConnection, user_id: int) -> list[int]:

@@ -6,6 +6,8 @@ guest comes with what they take. The named constraints repeat the rules of `doma
 its reason.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -48,7 +50,7 @@ def _one_of(column: str, *values: str) -> str:
 theaters = Table(
     "theaters",
     metadata,
-    Column("id", Integer, Identity(), primary_key=True),
+    Column("id", BigInteger, Identity(), primary_key=True),
     Column("name", Text, nullable=False),
     Column("timezone", Text, nullable=False),
     Column("revision", Integer, nullable=False, server_default="1"),
@@ -65,7 +67,7 @@ theaters = Table(
 seats = Table(
     "seats",
     metadata,
-    Column("id", Integer, Identity(), primary_key=True),
+    Column("id", BigInteger, Identity(), primary_key=True),
     Column("theater_id", ForeignKey("theaters.id"), nullable=False),
     Column("position", Integer, nullable=False),
     Column("label", Text, nullable=False),
@@ -99,31 +101,39 @@ former_layouts = Table(
     CheckConstraint("(focal_x IS NULL) = (focal_y IS NULL)", name="former_layouts_focal_point_is_whole"),
 )
 
+
+def _decides_about_sales() -> tuple[Column[Any], ...]:
+    """What the rules look at, in the plan of a screening and in its state."""
+    return (
+        Column("starts_at", MOMENT, nullable=False),
+        Column("sales_open_at", MOMENT),
+        Column("sales_close_at", MOMENT),
+        Column("hold_seconds", Integer),
+        Column("max_hold_seconds", Integer),
+        Column("prices", JSONB, nullable=False),
+        Column("max_seats_per_reservation", Integer),
+        Column("max_seats_per_user", Integer),
+        Column("max_active_reservations_per_user", Integer),
+        Column("bookings_per_user_per_day", Integer),
+        Column("orphan_rule", Text, nullable=False, server_default="off"),
+        Column("reserved_places", Text, nullable=False, server_default="kept"),
+        Column("cancelled_at", MOMENT),
+        # The theater's, written again for each screening: whoever waited for the lock of the state reads it anew with
+        # it. A screening that has begun, or was cancelled, keeps the one that it has.
+        Column("layout_revision", Integer, nullable=False, server_default="1"),
+    )
+
+
+# What organizers say. Whoever changes a row holds the lock of the screening's state, and changes both.
 screenings = Table(
     "screenings",
     metadata,
-    Column("id", Integer, Identity(), primary_key=True),
+    Column("id", BigInteger, Identity(), primary_key=True),
     Column("theater_id", ForeignKey("theaters.id"), nullable=False),
     Column("title", Text, nullable=False),
-    Column("starts_at", MOMENT, nullable=False),
-    Column("sales_open_at", MOMENT),
-    Column("sales_close_at", MOMENT),
-    Column("hold_seconds", Integer),
-    Column("max_hold_seconds", Integer),
-    Column("prices", JSONB, nullable=False),
-    Column("max_seats_per_reservation", Integer),
-    Column("max_seats_per_user", Integer),
-    Column("max_active_reservations_per_user", Integer),
-    Column("bookings_per_user_per_day", Integer),
-    Column("orphan_rule", Text, nullable=False, server_default="off"),
-    Column("reserved_places", Text, nullable=False, server_default="kept"),
-    Column("cancelled_at", MOMENT),
+    *_decides_about_sales(),
     Column("revision", Integer, nullable=False, server_default="1"),
-    Column("version", BigInteger, nullable=False, server_default="0"),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
-    # The theater's, written again for each screening: whoever waited for the lock of this row reads it anew with it. A
-    # screening that has begun, or was cancelled, keeps the one that it has.
-    Column("layout_revision", Integer, nullable=False, server_default="1"),
     CheckConstraint("hold_seconds > 0 AND max_hold_seconds > 0", name="screening_holds_take_time"),
     CheckConstraint(_one_of("orphan_rule", "off", "lenient", "strict"), name="orphan_rule_is_known"),
     CheckConstraint(_one_of("reserved_places", "kept", "released"), name="reserved_places_are_known"),
@@ -139,7 +149,21 @@ screenings = Table(
     ),
     Index("screenings_of_theater", "theater_id", "starts_at", "id"),
     Index("screenings_soonest_first", "starts_at", "id"),
-    # Every change of seats updates `version`: room on the page keeps that update away from the indexes (HOT).
+)
+
+# What every batch reads, locks and moves: one row for each screening. It has no foreign key to the plan, because the
+# two may live on different machines.
+screening_states = Table(
+    "screening_states",
+    metadata,
+    Column("screening_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("theater_id", BigInteger, nullable=False),
+    Column("timezone", Text, nullable=False),
+    *_decides_about_sales(),
+    # Counts edits. It is not the revision of the plan: a fence (db/box_office/reading.py) moves only this one.
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+    # Every change of seats updates `version`: room on the page keeps that update away from the index (HOT).
     postgresql_with={"fillfactor": "70"},
 )
 
@@ -252,8 +276,8 @@ api_keys = Table(
 seat_claims = Table(
     "seat_claims",
     metadata,
-    Column("screening_id", Integer, nullable=False),
-    Column("seat_id", Integer, nullable=False),
+    Column("screening_id", BigInteger, nullable=False),
+    Column("seat_id", BigInteger, nullable=False),
     Column("status", Text, nullable=False),
     Column("user_id", BigInteger),
     Column("reservation_id", UUID),
@@ -277,7 +301,7 @@ seat_claims = Table(
 reservations = Table(
     "reservations",
     metadata,
-    Column("screening_id", ForeignKey("screenings.id"), nullable=False),
+    Column("screening_id", ForeignKey("screening_states.screening_id"), nullable=False),
     Column("id", UUID, nullable=False),
     # Whoever has anything exists.
     Column("user_id", ForeignKey("users.id"), nullable=False),
@@ -302,9 +326,9 @@ reservations = Table(
 reservation_seats = Table(
     "reservation_seats",
     metadata,
-    Column("screening_id", Integer, nullable=False),
+    Column("screening_id", BigInteger, nullable=False),
     Column("reservation_id", UUID, nullable=False),
-    Column("seat_id", Integer, nullable=False),
+    Column("seat_id", BigInteger, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     Column("released_at", MOMENT),
@@ -316,7 +340,7 @@ reservation_seats = Table(
 anonymous_holds = Table(
     "anonymous_holds",
     metadata,
-    Column("screening_id", Integer, nullable=False),
+    Column("screening_id", BigInteger, nullable=False),
     Column("reservation_id", UUID, nullable=False),
     Column("address_key", LargeBinary, nullable=False),
     Column("network_key", LargeBinary, nullable=False),
@@ -327,7 +351,7 @@ anonymous_holds = Table(
 bookings = Table(
     "bookings",
     metadata,
-    Column("screening_id", ForeignKey("screenings.id"), nullable=False),
+    Column("screening_id", ForeignKey("screening_states.screening_id"), nullable=False),
     Column("id", UUID, nullable=False),
     # Whoever has anything exists.
     Column("user_id", ForeignKey("users.id"), nullable=False),
@@ -351,9 +375,9 @@ bookings = Table(
 booking_seats = Table(
     "booking_seats",
     metadata,
-    Column("screening_id", Integer, nullable=False),
+    Column("screening_id", BigInteger, nullable=False),
     Column("booking_id", UUID, nullable=False),
-    Column("seat_id", Integer, nullable=False),
+    Column("seat_id", BigInteger, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     Column("cancelled_at", MOMENT),
@@ -374,7 +398,7 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     # 0 for what belongs to none: an organizer's key for a theater, or for a screening that it made.
-    Column("screening_id", Integer, nullable=False),
+    Column("screening_id", BigInteger, nullable=False),
     # Keys belong to the user; 0 are the keys of callers whom nobody knew yet.
     Column("owner_id", BigInteger, nullable=False),
     Column("key", Text, nullable=False),
@@ -396,9 +420,9 @@ idempotency_keys = Table(
 seat_events = Table(
     "seat_events",
     metadata,
-    Column("screening_id", Integer, nullable=False),
+    Column("screening_id", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
-    Column("seat_id", Integer, nullable=False),
+    Column("seat_id", BigInteger, nullable=False),
     Column("at", MOMENT, nullable=False),
     Column("from_status", Text, nullable=False),
     Column("to_status", Text, nullable=False),
@@ -421,4 +445,14 @@ redis_mistrust = Table(
     # Redis missed a change of some process: nobody believes it before this.
     Column("until", MOMENT, nullable=False),
     CheckConstraint("is_the_only_one", name="redis_mistrust_is_one_row"),
+)
+
+sweeper_lease = Table(
+    "sweeper_lease",
+    metadata,
+    Column("is_the_only_one", Boolean, primary_key=True, server_default="true"),
+    # The process that asks which holds end next, for all processes, as long as it renews this.
+    Column("holder", UUID),
+    Column("until", MOMENT, nullable=False),
+    CheckConstraint("is_the_only_one", name="sweeper_lease_is_one_row"),
 )

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, func, literal, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import schema
+from app.db.box_office import states
 from app.domain.catalogue import ListedScreening, ScreeningFilter
 from app.domain.money import Money
 from app.domain.refusals import Candidate
@@ -102,23 +103,23 @@ def screening_of(row: Row, defaults: Defaults) -> Screening:
     )
 
 
-def listed(row: Row, defaults: Defaults) -> ListedScreening:
-    """A screening as it is listed, from its row. Whether it is on sale is decided at the row's `at`."""
+def listed(row: Row, defaults: Defaults, version: int) -> ListedScreening:
+    """A screening as it is listed, from its plan's row. Whether it is on sale is decided at the row's `at`."""
     screening = screening_of(row, defaults)
     return ListedScreening(
         screening=screening,
         title=row["title"],
         layout_revision=row["layout_revision"],
-        version=row["version"],
+        version=version,
         on_sale=screening.is_on_sale(row["at"]),
     )
 
 
 async def one(connection: AsyncConnection, screening_id: int, defaults: Defaults) -> ListedScreening | None:
-    """One screening; None if it does not exist."""
+    """One screening; None if it does not exist. The connection must be in AUTOCOMMIT, as for `soonest`."""
     query = _LISTED.where(schema.screenings.c.id == literal(screening_id, BigInteger))
     row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else listed(row, defaults)
+    return None if row is None else (await _with_versions(connection, [row], defaults))[0]
 
 
 async def soonest(
@@ -144,8 +145,16 @@ async def soonest(
         starts_at, screening_id = after
         here = tuple_(literal(starts_at, schema.MOMENT), literal(screening_id, BigInteger))
         query = query.where(tuple_(table.c.starts_at, table.c.id) > here)
-    rows = await connection.execute(query)
-    return [listed(row, defaults) for row in rows.mappings()]
+    rows = (await connection.execute(query)).mappings().all()
+    return await _with_versions(connection, rows, defaults)
+
+
+async def _with_versions(connection: AsyncConnection, rows: Sequence[Row], defaults: Defaults) -> list[ListedScreening]:
+    """The version is the state's. One that cannot be reached counts from the beginning: whoever asks for the changes
+    since then misses nothing.
+    """
+    versions = await states.versions(connection, [row["id"] for row in rows])
+    return [listed(row, defaults, versions.get(row["id"], 0)) for row in rows]
 
 
 async def meant(connection: AsyncConnection, theater_id: int | None, at_most: int) -> list[MeantScreening]:
@@ -201,7 +210,7 @@ def _prices(by_category: Mapping[str, Any]) -> Mapping[str, Money]:
 
 
 _RULES = text("""
-    SELECT * FROM screenings WHERE id = ANY(CAST(:ids AS integer[]))
+    SELECT * FROM screenings WHERE id = ANY(CAST(:ids AS bigint[]))
 """)
 
 

@@ -51,6 +51,8 @@ _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _LAST: Final = (413, 501)
 """After these answers the connection is closed: nobody reads the body that follows."""
 
+_SHOWING_SECRETS: Final = frozenset(f"{BASE}/auth/{what}" for what in ("login", "refresh", "logout"))
+
 Translate = Callable[[BaseException], Exception | None]
 Handlers = Mapping[Any, Callable[[Any, Any], Any]]
 
@@ -233,7 +235,9 @@ async def _admitted(request: ApiRequest, rates: Rates) -> Sequence[Header]:
         return ()
     token = bearer_token(request.headers_once.get(b"authorization"))
     person = None if token is None else known_person(request.resources, token)
-    return rate_headers(await rates.admit(bucket, request.client_address, None if person is None else person.id))
+    user_id = None if person is None else person.id
+    shows_secret = request.path in _SHOWING_SECRETS
+    return rate_headers(await rates.admit(bucket, request.client_address, user_id, shows_secret=shows_secret))
 
 
 def _bucket_of(request: ApiRequest) -> Bucket | None:

@@ -47,9 +47,10 @@ async def check_liveness() -> Reply:
 
 
 def _reply(report: Report) -> Reply:
+    checks = {"postgresql": report.postgresql, "redis": report.redis, "migrations": report.migrations}
     body = {
         "status": report.status,
-        "checks": {"postgresql": report.postgresql, "redis": report.redis, "migrations": report.migrations},
+        "checks": {**checks, "nodes": report.nodes} if report.nodes else checks,
         "version": __version__,
     }
     return Reply(encoded(body), 503 if report.status is Condition.DOWN else 200)

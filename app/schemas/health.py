@@ -13,6 +13,11 @@ class ChecksOut(BaseModel):
     migrations: Literal["ok", "newer", "down"] = Field(
         description="`newer`: a newer release has upgraded the schema, and this process serves on until it is replaced."
     )
+    nodes: dict[str, Literal["ok", "down"]] | None = Field(
+        None,
+        description="The nodes of a PostgreSQL that has many (Citus), by their addresses; not there if it is one "
+        "machine. Of a node that is down, only its own screenings cannot be sold.",
+    )
 
 
 class HealthOut(BaseModel):

@@ -2,7 +2,7 @@
 
 import asyncio
 import platform
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 
 from sqlalchemy import text
@@ -12,11 +12,12 @@ from sqlalchemy.pool import NullPool
 
 from app.adapters.embedded import running_process, urls_of
 from app.adapters.redis_version import redis_version
+from app.db.cluster import nodes
+from app.db.cluster.nodes import Node
 from app.db.migrations import SchemaIsNewer, current, head, known
 from app.settings import Settings
 
 PACKAGES = ("fastapi", "starlette", "uvicorn", "sqlalchemy", "asyncpg", "redis", "pydantic")
-DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 class Problem(Exception):
@@ -60,14 +61,26 @@ async def _postgresql(url: str) -> str:
     engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     try:
         async with engine.connect() as connection:
-            return await _look_into(connection)
+            told = await _look_into(connection)
+            version = await nodes.version(connection)
+        return told + _of_nodes(await nodes.ask_all(engine), version)
     finally:
         await engine.dispose()
 
 
+def _of_nodes(asked: Sequence[Node], version: int) -> str:
+    """What there is to say about the nodes. Raises Problem, which names each node that has one."""
+    if not asked:
+        return ""
+    found = [f"{node.address} {', '.join(problems)}" for node in asked if (problems := node.problems(version))]
+    if found:
+        raise Problem(f"{len(asked)} nodes, of which: {'; '.join(found)}")
+    return f", {len(asked)} nodes: {', '.join(str(node.address) for node in asked)}"
+
+
 async def _look_into(connection: AsyncConnection) -> str:
     number = await connection.scalar(text("SHOW server_version"))
-    unsafe = [name for name in DURABLE if await connection.scalar(text(f"SHOW {name}")) == "off"]
+    unsafe = [name for name in nodes.DURABLE if await connection.scalar(text(f"SHOW {name}")) == "off"]
     if unsafe:
         raise Problem(f"{number}, but {', '.join(unsafe)} is off, so a crash can lose acknowledged bookings: set it on")
     has, newest = await connection.run_sync(current), head()

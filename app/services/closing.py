@@ -51,8 +51,22 @@ class Closing:
             await self._box_office.ask(screening_id, Close(person, *standing), request_id=request_id)
 
     async def finish_all(self) -> None:
-        """Continue every closing that was interrupted."""
+        """Continue every closing that was interrupted. One that fails keeps no other one waiting.
+
+        Raises what the first of those raised.
+        """
         async with self._engine.connect() as connection:
-            interrupted = await closing.interrupted(connection)
-        for screening_id in interrupted:
-            await self.go_on(screening_id)
+            cancelled = await closing.cancelled(connection)
+        failed: Exception | None = None
+        for screening_id in cancelled:
+            try:
+                if await self._is_interrupted(screening_id):
+                    await self.go_on(screening_id)
+            except Exception as error:  # noqa: BLE001 - it is raised at the end
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
+    async def _is_interrupted(self, screening_id: int) -> bool:
+        async with self._engine.connect() as connection:
+            return await closing.is_interrupted(connection, screening_id)

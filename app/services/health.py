@@ -1,8 +1,8 @@
 """Checks what Usher needs. Without PostgreSQL and its schema it is down; without Redis it is only slower."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -31,13 +31,15 @@ class Report:
     postgresql: Condition
     redis: Condition
     migrations: Condition
+    nodes: Mapping[str, Condition] = field(default_factory=dict)
+    """Those of a PostgreSQL that has many, by their addresses."""
 
     @property
     def status(self) -> Condition:
-        """Down if bookings cannot be made, degraded if they are only slower."""
+        """Down if bookings cannot be made, degraded if they are only slower, or cannot be made in some screenings."""
         if Condition.DOWN in (self.postgresql, self.migrations):
             return Condition.DOWN
-        return Condition.DEGRADED if self.redis is Condition.DOWN else Condition.OK
+        return Condition.DEGRADED if Condition.DOWN in (self.redis, *self.nodes.values()) else Condition.OK
 
 
 class Health:
@@ -49,7 +51,10 @@ class Health:
         newest_revision: str | None,
         known_revisions: Collection[str],
         ping_cache: Callable[[], Awaitable[bool]],
+        nodes: Callable[[], Awaitable[Mapping[str, bool]]] | None = None,
     ) -> None:
+        """`nodes`: which nodes there are, by their addresses, and whether they answer."""
+        self._nodes = nodes or _no_nodes
         self._revision = revision
         self._newest_revision = newest_revision
         self._known_revisions = known_revisions
@@ -57,18 +62,25 @@ class Health:
 
     async def report(self) -> Report:
         """The state now."""
-        revision, cache = await asyncio.gather(_within_patience(self._revision()), _within_patience(self._ping_cache()))
+        revision, cache, (_, nodes) = await asyncio.gather(
+            _within_patience(self._revision()), _within_patience(self._ping_cache()), _within_patience(self._nodes())
+        )
         answered, found = revision
         return Report(
             postgresql=_condition(answered),
             redis=_condition(cache == (True, True)),
             migrations=self._schema(found) if answered else Condition.DOWN,
+            nodes={each: _condition(is_there) for each, is_there in (nodes or {}).items()},
         )
 
     def _schema(self, revision: str | None) -> Condition:
         if revision is not None and revision not in self._known_revisions:
             return Condition.NEWER
         return _condition(revision == self._newest_revision)
+
+
+async def _no_nodes() -> Mapping[str, bool]:
+    return {}
 
 
 async def _within_patience(asked: Awaitable[T]) -> tuple[bool, T | None]:

@@ -28,18 +28,19 @@ class Rates:
         self._here = RatesHere()
         self._policies = policies
 
-    async def admit(self, bucket: Bucket, address: str, user_id: int | None) -> Standing:
+    async def admit(self, bucket: Bucket, address: str, user_id: int | None, *, shows_secret: bool = False) -> Standing:
         """Count a request, and return where its caller stands: by user or by address, whichever is worse.
 
-        All callers of an address without a token count as one, who may do less than a user. Registrations are counted
-        by address only: it is not known yet who the user is. Raises RateLimited.
+        All callers of an address without a token count as one, who may do less than a user, unless the request
+        `shows_secret`: a password or a refresh token. Registrations are counted by address only: it is not known yet
+        who the user is. Raises RateLimited.
         """
         policy = self._policies[bucket]
         if bucket is Bucket.LOGIN:
             standing = await self._count(policy, f"address:{address}")
         else:
             standing = await self._count(policy.times(ADDRESS_FACTOR), f"address:{address}")
-            if standing.is_allowed:
+            if standing.is_allowed and not shows_secret:
                 standing = _worse(standing, await self._of_caller(policy, address, user_id))
         if not standing.is_allowed:
             raise RateLimited(standing)

@@ -137,3 +137,39 @@ async def test_indexes_that_an_interrupted_migration_left_are_built_again(url: s
     left = await connection.fetchval("SELECT array_agg(relname::text) FROM pg_class WHERE relname LIKE '%\\_new'")
     await connection.close()
     assert left is None
+
+
+async def test_plans_and_states_come_apart_and_together_again(url: str) -> None:
+    """What was sold before stays as it was, on the way there and back."""
+    await upgrade(url, "0012")
+    connection = await connect(url)
+    await connection.execute("""
+        INSERT INTO users (is_guest) VALUES (true);
+        INSERT INTO theaters (name, timezone) VALUES ('T', 'Asia/Tokyo');
+        INSERT INTO screenings (theater_id, title, starts_at, prices, version, revision, layout_revision,
+                                max_seats_per_user, cancelled_at)
+        VALUES (1, 'S', '2030-01-01', '{}', 7, 3, 2, 4, '2029-01-01');
+        INSERT INTO reservations (screening_id, id, user_id, status, created_at, first_held_at, expires_at, version)
+        VALUES (1, gen_random_uuid(), 1, 'held', '2028-01-01', '2028-01-01', '2028-01-02', 7);
+    """)
+
+    await upgrade(url)
+    state = await connection.fetchrow("SELECT * FROM screening_states")
+    await connection.execute("UPDATE screening_states SET version = 9, revision = 5")
+    sequences = [f"pg_get_serial_sequence('{table}', 'id')" for table in ("theaters", "seats", "screenings")]
+    beyond = [await connection.fetchval(f"SELECT setval({each}, 2147483648)") for each in sequences]
+    for each in sequences:
+        await connection.execute(f"SELECT setval({each}, 5)")
+    await downgrade(url, "0012")
+    plan = await connection.fetchrow("SELECT version, revision, layout_revision FROM screenings")
+    held = await connection.fetchval("SELECT count(*) FROM reservations r JOIN screenings s ON s.id = r.screening_id")
+    await connection.close()
+
+    assert state is not None
+    assert plan is not None
+    assert (state["screening_id"], state["theater_id"], state["timezone"]) == (1, 1, "Asia/Tokyo")
+    assert (state["version"], state["revision"], state["layout_revision"], state["max_seats_per_user"]) == (7, 3, 2, 4)
+    assert state["cancelled_at"].year == 2029
+    assert tuple(plan) == (9, 5, 2)
+    assert held == 1
+    assert beyond == [2**31] * 3

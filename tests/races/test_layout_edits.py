@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
+from tests import order
 from tests.order import Connection, locked, until_waiting
 from tests.organizers import token_of
 from tests.races.buyers import Buyer, codes, seats, somebody
@@ -122,7 +123,7 @@ async def test_a_screening_put_on_while_the_house_is_rebuilt_has_a_price_for_the
     assert added.json()["errors"][0]["loc"] == ["body", "prices", "gold"]
 
 
-BEGINS = "UPDATE screenings SET starts_at = now() - interval '1 second', sales_close_at = '2030-01-01' WHERE id = 1"
+BEGINS = "starts_at = now() - interval '1 second', sales_close_at = '2030-01-01'"
 
 
 async def test_a_screening_that_begins_while_an_edit_waits_keeps_its_seats(
@@ -135,7 +136,7 @@ async def test_a_screening_that_begins_while_an_edit_waits_keeps_its_seats(
     async with locked(database, 1):
         editing = asyncio.ensure_future(rebuild(organizer, last_row=19))
         await until_waiting(database, 1)
-        await database.execute(BEGINS)
+        await order.edit(database, BEGINS, "id = 1")
     edit = await editing
 
     assert edit.status_code == 200, edit.text
@@ -148,7 +149,7 @@ async def test_whoever_buys_in_a_screening_that_has_begun_does_not_wait_for_an_e
     client: AsyncClient, other: AsyncClient, organizer: Buyer, database: Connection
 ) -> None:
     buyer = await somebody(other)
-    await database.execute(BEGINS)
+    await order.edit(database, BEGINS, "id = 1")
 
     async with database.transaction():
         await database.execute("SELECT FROM seats WHERE id = 80 FOR UPDATE")
@@ -164,7 +165,7 @@ async def test_whoever_buys_in_a_screening_that_has_begun_does_not_wait_for_an_e
 async def test_a_screening_comes_back_onto_the_house_as_an_edit_leaves_it(
     client: AsyncClient, other: AsyncClient, organizer: Buyer, database: Connection
 ) -> None:
-    await database.execute(BEGINS)
+    await order.edit(database, BEGINS, "id = 1")
     assert (await rebuild(organizer, last_row=19)).status_code == 200
 
     async with locked(database, 1):

@@ -9,6 +9,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from tests.conftest import OpenApp, resources_of
+from tests.order import edit
 from tests.races.buyers import Buyer, somebody
 
 Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -83,10 +84,13 @@ async def test_guests_of_one_email_are_one_buyer(open_app: OpenApp) -> None:
     assert theirs.status_code == 201
 
 
-async def registers(buyer: Buyer, **account: str) -> None:
-    """A guest becomes an account."""
-    answer = await buyer.ask("POST", "/auth/register", {"username": "ada", "password": "a long sentence"} | account)
+async def registers(buyer: Buyer, **account: str) -> Buyer:
+    """A guest becomes an account, and signs in."""
+    known = {"username": "ada", "password": "a long sentence"}
+    answer = await buyer.ask("POST", "/auth/register", known | account)
     assert answer.status_code == 201, answer.text
+    signed_in = await buyer.client.post("/api/v1/auth/login", json=known)
+    return Buyer(buyer.client, signed_in.json()["access_token"])
 
 
 async def signs_up(client: AsyncClient, username: str, email: str) -> Buyer:
@@ -171,7 +175,7 @@ async def test_a_deleted_users_email_is_forgotten_when_nothing_counts_it(open_ap
     await database.execute("UPDATE bookings SET created_at = created_at - interval '3 days'")
     await resources_of(one).sweeper.tidy()
     for_screening_to_come = await database.fetchval(kept)
-    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 hour', sales_close_at = NULL")
+    await edit(database, "starts_at = now() - interval '1 hour', sales_close_at = NULL")
     await resources_of(one).sweeper.tidy()
 
     assert (for_booking, for_screening_to_come, await database.fetchval(kept)) == (1, 1, 0)
@@ -218,7 +222,6 @@ async def test_an_account_without_an_email_is_known(open_app: OpenApp) -> None:
     guest = Buyer(there, answer.json()["guest_token"])
 
     before = await guest.hold("A2")
-    await registers(guest)
-    after = await guest.hold("A2")
+    after = await (await registers(guest)).hold("A2")
 
     assert (before.status_code, after.status_code) == (422, 201)

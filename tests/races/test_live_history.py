@@ -155,7 +155,7 @@ async def test_every_listener_knows_what_the_database_knows(
         await cutting
         assert (await buyers[0].book("D20")).status_code == 201
 
-    version = await database.fetchval("SELECT version FROM screenings WHERE id = 1")
+    version = await database.fetchval("SELECT version FROM screening_states WHERE screening_id = 1")
     claims = await database.fetch("SELECT seat_id, status, user_id FROM seat_claims WHERE screening_id = 1")
     causes = await database.fetch("SELECT DISTINCT cause FROM seat_events")
     truth = {claim["seat_id"]: "reserved" if claim["status"] == "held" else claim["status"] for claim in claims}

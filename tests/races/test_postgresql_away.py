@@ -156,6 +156,8 @@ async def test_a_database_that_takes_no_writes(buyer: Buyer, on_own_postgresql: 
         await switch(admin, "SET default_transaction_read_only = on")
         answers = [await buyer.hold("A2"), await buyer.book("A3"), await newcomer(buyer, "A2")]
         reading = await buyer.ask("GET", "/bookings")
+        if reading.status_code == 503:  # whoever is the first to use a connection that was ended
+            reading = await buyer.ask("GET", "/bookings")
         answers.append(await newcomer(buyer, "A2"))
 
         await switch(admin, "RESET default_transaction_read_only", end_connections=False)

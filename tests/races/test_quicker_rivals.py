@@ -14,7 +14,7 @@ from app.domain.idempotency import Key
 from app.domain.people import Person
 from app.domain.refusals import KeyReused
 from app.resources import Resources
-from app.services.box_office import office as module
+from app.services.box_office import clerk as module
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
 from tests.conftest import OpenApp, resources_of
@@ -49,13 +49,15 @@ class Rival:
     def comes_between(self, box_office: BoxOffice, command: Command, its_key: Key, times: int = 1) -> None:
         self._asks = [(box_office, command, its_key)] * times
 
-    async def _write_after_it(self, connection: OfficeConnection, writes: Writes) -> list[int]:
+    async def _write_after_it(
+        self, connection: OfficeConnection, writes: Writes, *, of: int | None = None
+    ) -> list[int]:
         if self._asks and writes.rows(KEYS_MADE):
             box_office, command, its_key = self._asks.pop()
             asks, self._asks = self._asks, []  # it writes undisturbed
             self.answers += await told(box_office.ask(1, command, key=its_key))
             self._asks = asks
-        return await self._write(connection, writes)
+        return await self._write(connection, writes, of=of)
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ async def test_a_key_that_a_rival_used_meanwhile_is_replayed(
     here: BoxOffice, there: BoxOffice, rival: Rival, database: Connection, what: str
 ) -> None:
     command = (await what_changes_nothing(here))[what]
-    version = await database.fetchval("SELECT version FROM screenings WHERE id = 1")
+    version = await database.fetchval("SELECT version FROM screening_states WHERE screening_id = 1")
     rival.comes_between(here, command, key("k"))
 
     answer = await there.ask(1, command, key=key("k"))
@@ -96,7 +98,7 @@ async def test_a_key_that_a_rival_used_meanwhile_is_replayed(
     assert isinstance(first, Answer)
     assert (answer.body, first.replayed, answer.replayed) == (first.body, False, True)
     assert await database.fetchval("SELECT count(*) FROM idempotency_keys") == 1
-    assert await database.fetchval("SELECT version FROM screenings WHERE id = 1") == version
+    assert await database.fetchval("SELECT version FROM screening_states WHERE screening_id = 1") == version
 
 
 async def test_a_key_that_a_rival_used_for_something_else_is_reused(

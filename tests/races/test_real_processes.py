@@ -89,7 +89,7 @@ async def test_two_hundred_buyers_for_ten_seats(start_server: StartServer, datab
             assert answer.json()["code"] == "seats-unavailable"
             assert [seat["seat_id"] for seat in answer.json()["seats"]] == [1 + buyer % SEATS]
     assert await database.fetchval("SELECT count(*) FROM seat_claims WHERE status = 'booked'") == SEATS
-    assert await database.fetchval("SELECT version FROM screenings WHERE id = 1") == SEATS
+    assert await database.fetchval("SELECT version FROM screening_states WHERE screening_id = 1") == SEATS
 
 
 async def test_the_same_key_in_two_processes_is_one_booking(start_server: StartServer, database: Connection) -> None:

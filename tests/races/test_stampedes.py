@@ -97,10 +97,10 @@ async def test_who_is_overtaken_between_reading_and_writing_looks_again(
     rival: list[Response] = []
     write = batch.writing.write
 
-    async def overtaken(*given: Any) -> Any:
+    async def overtaken(*given: Any, **more: Any) -> Any:
         if not rival:
             rival.append(await _undisturbed(best(other, 2, 1)))
-        return await write(*given)
+        return await write(*given, **more)
 
     async def _undisturbed(asking: Any) -> Response:
         monkeypatch.setattr(batch.writing, "write", write)

@@ -20,7 +20,7 @@ async def statuses(database: Connection) -> list[str]:
 
 
 async def version(database: Connection) -> int:
-    found: int = await database.fetchval("SELECT version FROM screenings WHERE id = 1")
+    found: int = await database.fetchval("SELECT version FROM screening_states WHERE screening_id = 1")
     return found
 
 

@@ -201,7 +201,7 @@ def edge_app() -> Usher:
         generate_unique_id_function=operation_id,
     )
     app.state.resources = SimpleNamespace(
-        settings=SimpleNamespace(guests=True), tokens=Tokens(SECRET, guest_seconds=3600), rates=None
+        settings=SimpleNamespace(guests=True), tokens=Tokens(SECRET, guest_seconds=3600), rates=None, addresses=None
     )
     for each in (router, problems.router, docs.router):
         app.include_router(each)

@@ -1,5 +1,6 @@
 """Booking: a hold or seats directly, once; what a booking says, who finds it, and how it is undone."""
 
+from tests.order import edit
 from tests.organizers import token_of
 from tests.routers.visitors import (
     BASES,
@@ -105,9 +106,10 @@ async def test_a_confirmation_that_is_too_late_takes_no_seat(ada: Visitor, datab
 async def test_a_late_confirmation_never_takes_the_old_price(ada: Visitor, database: Database) -> None:
     held = await ada.hold("A1", "A2")
     await time_passes(database, held, 301)
-    await database.execute(
-        """UPDATE screenings SET revision = 2, prices = '{"premium": {"amount_minor": 9900, "currency": "EUR"}}'
-            WHERE id = 1"""
+    await edit(
+        database,
+        """revision = 2, prices = '{"premium": {"amount_minor": 9900, "currency": "EUR"}}'""",
+        "id = 1",
     )
 
     for path, body in _confirming(held):
@@ -141,9 +143,10 @@ async def test_what_was_released_cannot_be_confirmed(ada: Visitor) -> None:
 
 async def test_a_hold_keeps_the_price_of_its_moment(ada: Visitor, database: Database) -> None:
     held = await ada.hold("A1", "A2")
-    await database.execute(
-        """UPDATE screenings SET revision = 2, prices = '{"premium": {"amount_minor": 9900, "currency": "EUR"}}'
-            WHERE id = 1"""
+    await edit(
+        database,
+        """revision = 2, prices = '{"premium": {"amount_minor": 9900, "currency": "EUR"}}'""",
+        "id = 1",
     )
 
     directly = await ada.book("A1")
@@ -258,7 +261,7 @@ async def test_booking_a_part_of_what_i_booked_is_refused(ada: Visitor) -> None:
 async def test_limits_bind_direct_bookings_too(ada: Visitor, database: Database) -> None:
     too_many = {"screening_id": 1, "seat_ids": list(range(1, 12))}
     refused(await ada.post("/bookings", too_many), 409, "limit-exceeded", "limit", "allowed", "current")
-    await database.execute("UPDATE screenings SET max_seats_per_user = 2 WHERE id = 1")
+    await edit(database, "max_seats_per_user = 2", "id = 1")
     await ada.book("A1", "A2")
 
     problem = refused(
@@ -277,7 +280,7 @@ async def test_limits_bind_direct_bookings_too(ada: Visitor, database: Database)
 
 
 async def test_with_one_screening_on_sale_seats_say_enough(ada: Visitor, database: Database) -> None:
-    await database.execute("UPDATE screenings SET sales_close_at = now() WHERE id > 1")
+    await edit(database, "sales_close_at = now()", "id > 1")
 
     by_label = told(await ada.post("/bookings", {"seat": "A1"}), 201)
     by_id = told(await ada.post("/bookings", {"seat_id": 2}), 201)
@@ -308,7 +311,7 @@ async def test_several_that_might_be_meant_are_all_named(ada: Visitor) -> None:
 
 
 async def test_a_write_never_guesses_when_nothing_is_on_sale(ada: Visitor, database: Database) -> None:
-    await database.execute("UPDATE screenings SET sales_open_at = starts_at WHERE theater_id = 1")
+    await edit(database, "sales_open_at = starts_at", "theater_id = 1")
 
     problem = refused(await ada.post("/theaters/1/book", {"seat": "A1"}), 422, "screening-required", "screenings")
 

@@ -9,6 +9,7 @@ from httpx import AsyncClient, Response
 from app.domain.people import KeyScope, Person, Role
 from app.http.credentials import Credential
 from tests.conftest import OpenApp, resources_of
+from tests.order import edit
 from tests.organizers import token_of
 from tests.routers.visitors import BASES, Database, Visitor, labels, refused, told
 
@@ -104,7 +105,7 @@ async def test_confirming_releasing_and_cancelling_are_the_customers(first: Cust
 
 
 async def test_limits_count_each_customer(first: Customer, second: Customer, database: Database) -> None:
-    await database.execute("UPDATE screenings SET max_seats_per_user = 2, revision = revision + 1 WHERE id = 1")
+    await edit(database, "max_seats_per_user = 2, revision = revision + 1", "id = 1")
     await first.hold("A1", "A2")
 
     await second.hold("A3", "A4")

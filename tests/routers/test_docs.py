@@ -152,7 +152,7 @@ def test_swagger_can_sign_in_with_a_password(document: dict[str, Any], operation
     assert login["requestBody"]["content"].keys() == {"application/json", "application/x-www-form-urlencoded"}
 
 
-def test_a_key_is_offered_where_seats_change(operations: dict[str, dict[str, Any]]) -> None:
+def test_a_key_is_offered_where_seats_change_and_where_organizers_create(operations: dict[str, dict[str, Any]]) -> None:
     for name, operation in operations.items():
         if name == "POST /api/v1/bookings/find":
             continue  # it changes nothing
@@ -160,7 +160,8 @@ def test_a_key_is_offered_where_seats_change(operations: dict[str, dict[str, Any
         changes_seats = re.match("(POST|PUT|PATCH|DELETE) ", name) and set(operation["tags"]) & {
             *("seats", "reservations", "bookings")
         }
-        assert len(keys) == (1 if changes_seats else 0), name
+        creates = name in ("POST /api/v1/theaters", "POST /api/v1/theaters/{theater_id}/screenings")
+        assert len(keys) == (1 if changes_seats or creates else 0), name
 
 
 @pytest.mark.parametrize(

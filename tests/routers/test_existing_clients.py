@@ -6,6 +6,7 @@ import pytest
 
 from app.db.seat_maps import seat_events
 from tests.conftest import OpenApp
+from tests.order import edit
 from tests.routers.visitors import BASES, MOMENT, Database, Visitor, guest, labels, refused, time_passes, told
 
 MINE = "/api/v1/seat-reservations/screening/1/availability/me"
@@ -43,9 +44,9 @@ async def test_free_seats_are_those_of_a_theater_if_one_is_named(nobody: Visitor
 
 
 async def test_when_nothing_is_on_sale_no_seat_is_free(ada: Visitor, nobody: Visitor, database: Database) -> None:
-    await database.execute("UPDATE screenings SET sales_open_at = starts_at WHERE theater_id = 2")
+    await edit(database, "sales_open_at = starts_at", "theater_id = 2")
     assert await nobody.read("/seats?theater_id=2") == []
-    await database.execute("UPDATE screenings SET cancelled_at = now()")
+    await edit(database, "cancelled_at = now()")
 
     for base in BASES:
         assert await nobody.read(f"{base}/seats") == []
@@ -207,11 +208,16 @@ async def _two_evenings(database: Database) -> None:
         """INSERT INTO screenings (id, theater_id, title, starts_at, prices) OVERRIDING SYSTEM VALUE
            SELECT 5, theater_id, 'Tomorrow', starts_at + interval '1 day', prices FROM screenings WHERE id = 1"""
     )
+    await database.execute(
+        """INSERT INTO screening_states (screening_id, theater_id, timezone, starts_at, prices)
+           SELECT 5, theater_id, timezone, starts_at + interval '1 day', prices
+             FROM screening_states WHERE screening_id = 1"""
+    )
 
 
 async def test_a_label_is_enough_while_one_screening_is_on_sale(nobody: Visitor, database: Database) -> None:
     refused(await nobody.post("/reserve", {"seat": "A1"}), 422, "screening-required", "screenings")
-    await database.execute("UPDATE screenings SET sales_close_at = now() WHERE id > 1")
+    await edit(database, "sales_close_at = now()", "id > 1")
 
     assert labels(told(await nobody.post("/reserve", {"seat": "A1"}), 201)["seats"]) == ["A1"]
 

@@ -20,7 +20,7 @@ TAKING = [HOLD, f"{HOLD}/toggle", "/theaters/1/reserve", "/theaters/1/book", "/r
 AS_JSON = {"content-type": "application/json"}
 
 _ROWS = """
-SELECT (SELECT sum(version) FROM screenings), (SELECT count(*) FROM users), (SELECT count(*) FROM seat_claims),
+SELECT (SELECT sum(version) FROM screening_states), (SELECT count(*) FROM users), (SELECT count(*) FROM seat_claims),
        (SELECT count(*) FROM reservations), (SELECT count(*) FROM bookings), (SELECT count(*) FROM idempotency_keys),
        (SELECT count(*) FROM seat_events)
 """
@@ -80,7 +80,7 @@ async def test_nul_and_broken_escapes_in_path_and_query(ada: Visitor) -> None:
 
 
 async def test_integers_beyond_any_column(ada: Visitor) -> None:
-    for number in (2**31, 2**63 - 1, 2**63, 2**64, 10**400, -(2**63), -1, 0):
+    for number in (2**63, 2**64, 10**400, -(2**63), -1, 0):
         for path in TAKING:
             refused(await ada.post(path, {"seat_ids": [1, number]}), 422, "validation", "errors")
             refused(await ada.post(path, {"seat_id": number}), 422, "validation", "errors")
@@ -89,13 +89,24 @@ async def test_integers_beyond_any_column(ada: Visitor) -> None:
         for path in (
             f"/screenings/{number}/seats",
             f"/theaters/{number}/seats",
-            f"/bookings?user_id={number}" if number < 1 or number >= 2**63 else f"/bookings?screening_id={number}",
+            f"/bookings?user_id={number}",
+            f"/bookings?screening_id={number}",
             f"/reservations?screening_id={number}",
-            f"/screenings/1/changes?since={number if abs(number) >= 2**63 else -1}",
+            f"/screenings/1/changes?since={number or -1}",
         ):
             refused(await ada.get(path), 422, "validation", "errors")
         refused(await ada.delete(f"/reservations/{NOBODYS_ID}/seats/{number}"), 422, "validation", "errors")
-    assert (await ada.get("/screenings/2147483647/seats")).status_code == 404
+    for number in (2**31, 2**63 - 1):
+        assert (await ada.get(f"/screenings/{number}/seats")).status_code == 404
+        assert (await ada.get(f"/theaters/{number}/seats")).status_code == 404
+        refused(await ada.post(f"/screenings/{number}/reservations", {"seats": ["A1"]}), 404, "not-found")
+        refused(
+            await ada.post("/screenings/1/reservations", {"seat_ids": [number]}),
+            404,
+            "unknown-seats",
+            "unknown",
+            "available_seats",
+        )
     assert (await ada.get("/bookings?user_id=9223372036854775807")).status_code == 200
 
 

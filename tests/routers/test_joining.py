@@ -8,6 +8,7 @@ import pytest
 from httpx import AsyncClient
 
 from tests.conftest import OpenApp, resources_of
+from tests.order import edit
 from tests.organizers import token_of
 from tests.routers.members import PASSWORD, login, member, register
 from tests.routers.visitors import BASES, Database, Json, Visitor, labels, refused, time_passes, told
@@ -131,7 +132,7 @@ async def test_a_key_of_the_guest_is_replayed_for_the_account(client: AsyncClien
 
 
 async def test_all_of_it_comes_along_beyond_the_limit_and_counts(client: AsyncClient, database: Database) -> None:
-    await database.execute("UPDATE screenings SET max_seats_per_user = 2, revision = revision + 1 WHERE id = 1")
+    await edit(database, "max_seats_per_user = 2, revision = revision + 1", "id = 1")
     ada = await member(client)
     await ada.hold("A1", "A2")
     _, guest = await passer_by(client, "B1", "B2")

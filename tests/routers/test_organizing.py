@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.domain.people import Role
+from tests.order import edit
 from tests.organizers import token_of
 from tests.routers.visitors import BASES, Database, Visitor, labels, refused, time_passes, told
 
@@ -169,7 +170,7 @@ async def test_a_theater_with_screenings_to_come_stays(olga: Visitor) -> None:
 
 async def test_a_theater_that_is_taken_away_leaves_its_history(olga: Visitor, ada: Visitor, database: Database) -> None:
     booking = await ada.book("A1", "A2")
-    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 day' WHERE theater_id = 1")
+    await edit(database, "starts_at = now() - interval '1 day'", "theater_id = 1")
 
     gone = await olga.delete("/theaters/1")
 
@@ -366,7 +367,7 @@ async def test_whoever_is_late_for_a_seat_that_went_is_told_so(
 
 async def test_an_old_booking_still_says_where_one_sat(olga: Visitor, ada: Visitor, database: Database) -> None:
     booking = await ada.book("D19", "D20")
-    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 day' WHERE theater_id = 1")
+    await edit(database, "starts_at = now() - interval '1 day'", "theater_id = 1")
 
     told(await olga.ask("PUT", "/theaters/1/layout", house(19)), 200)
 
@@ -382,7 +383,7 @@ MAPS = ["/screenings/1/seats", "/screenings/1/seats?section=D", "/screenings/1/a
 
 async def begin(database: Database, screening: int = 1) -> None:
     """The screening began a moment ago."""
-    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 second' WHERE id = $1", screening)
+    await edit(database, "starts_at = now() - interval '1 second'", "id = $1", screening)
 
 
 @pytest.mark.parametrize("way", ["begun", "cancelled"])
@@ -871,7 +872,7 @@ async def test_an_edit_that_changes_nothing_is_no_revision(olga: Visitor) -> Non
 
 
 async def test_a_theater_that_was_edited_is_not_taken_away(olga: Visitor, database: Database) -> None:
-    await database.execute("UPDATE screenings SET starts_at = now() - interval '1 day' WHERE theater_id = 1")
+    await edit(database, "starts_at = now() - interval '1 day'", "theater_id = 1")
     await patch(olga, "/theaters/1", {"name": "One"})
 
     refused(await olga.ask("DELETE", "/theaters/1", if_match='"1"'), 412, "precondition-failed")

@@ -5,6 +5,7 @@ from typing import Any
 from httpx import AsyncClient
 
 from tests.conftest import OpenApp
+from tests.order import edit
 from tests.routers.visitors import (
     BASES,
     MOMENT,
@@ -184,7 +185,7 @@ async def test_more_seats_than_one_may_take_are_refused(ada: Visitor) -> None:
 
 
 async def test_the_limit_of_a_user_counts_held_and_booked_together(ada: Visitor, database: Database) -> None:
-    await database.execute("UPDATE screenings SET max_seats_per_user = 3 WHERE id = 1")
+    await edit(database, "max_seats_per_user = 3", "id = 1")
     await ada.hold("A1")
     await ada.book("A2")
 
@@ -203,7 +204,7 @@ async def test_seats_are_taken_only_while_they_are_on_sale(ada: Visitor, databas
         ("sales_close_at = NULL, starts_at = now() - interval '1 minute'", False),
         ("starts_at = now() + interval '1 day', cancelled_at = now()", False),
     ):
-        await database.execute(f"UPDATE screenings SET {sales} WHERE id = 1")  # noqa: S608 - our own words
+        await edit(database, f"{sales}", "id = 1")
         for path in (HOLD, f"{HOLD}/toggle"):
             problem = refused(await ada.post(path, {"seat": "A1"}), 409, "sales-closed", "opens_at", "closes_at")
             assert bool(problem["opens_at"]) is opens
@@ -558,9 +559,10 @@ async def test_a_hold_that_ran_out_is_extended_while_its_seats_are_free(ada: Vis
 async def test_what_costs_something_else_by_now_is_not_extended_late(ada: Visitor, database: Database) -> None:
     held = await ada.hold("A1")
     await time_passes(database, held, 301)
-    await database.execute(
-        """UPDATE screenings SET revision = 2, prices = '{"premium": {"amount_minor": 9900, "currency": "EUR"}}'
-            WHERE id = 1"""
+    await edit(
+        database,
+        """revision = 2, prices = '{"premium": {"amount_minor": 9900, "currency": "EUR"}}'""",
+        "id = 1",
     )
 
     problem = refused(await ada.post(f"/reservations/{held['id']}/extend"), 409, "price-changed", "total")
@@ -573,7 +575,7 @@ async def test_extending_after_the_cap_was_shortened_does_not_end_the_hold_earli
     ada: Visitor, database: Database
 ) -> None:
     held = await ada.hold("A1")
-    await database.execute("UPDATE screenings SET hold_seconds = 60, max_hold_seconds = 60, revision = 2 WHERE id = 1")
+    await edit(database, "hold_seconds = 60, max_hold_seconds = 60, revision = 2", "id = 1")
 
     problem = refused(await ada.post(f"/reservations/{held['id']}/extend"), 409, "extension-limit", "latest_expires_at")
 
@@ -583,7 +585,7 @@ async def test_extending_after_the_cap_was_shortened_does_not_end_the_hold_earli
 
 async def test_nothing_can_be_extended_when_sales_have_closed(ada: Visitor, database: Database) -> None:
     held = await ada.hold("A1")
-    await database.execute("UPDATE screenings SET sales_close_at = now(), revision = 2 WHERE id = 1")
+    await edit(database, "sales_close_at = now(), revision = 2", "id = 1")
 
     assert (await ada.read(f"/reservations/{held['id']}"))["extensions_left"] == 0
 
@@ -601,7 +603,7 @@ async def test_a_seat_that_would_be_held_for_less_than_ten_seconds_is_refused(ad
 
 
 async def test_a_hold_may_have_as_many_seats_as_the_screening_allows(ada: Visitor, database: Database) -> None:
-    await database.execute("UPDATE screenings SET max_seats_per_reservation = 300, revision = 2 WHERE id = 4")
+    await edit(database, "max_seats_per_reservation = 300, revision = 2", "id = 4")
     seats = [each["seat_id"] for each in (await ada.read("/screenings/4/seats"))["seats"][:301]]
 
     held = told(await ada.post("/screenings/4/reservations", {"seat_ids": seats[:300]}), 201)
@@ -614,7 +616,7 @@ async def test_a_hold_may_have_as_many_seats_as_the_screening_allows(ada: Visito
 
 
 async def test_a_cancelled_screening_says_so(ada: Visitor, database: Database) -> None:
-    await database.execute("UPDATE screenings SET cancelled_at = now(), revision = 2 WHERE id = 1")
+    await edit(database, "cancelled_at = now(), revision = 2", "id = 1")
 
     problem = refused(await ada.post(HOLD, {"seat": "A1"}), 409, "sales-closed", "opens_at", "closes_at")
 
@@ -706,7 +708,7 @@ async def test_a_query_that_makes_no_sense_is_refused(ada: Visitor) -> None:
         "status=open",
         "status=",
         "screening_id=x",
-        "screening_id=2147483648",
+        "screening_id=9223372036854775808",
         "limit=0",
         "limit=201",
         "cursor=x",

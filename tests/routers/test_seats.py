@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import OpenApp
+from tests.order import edit
 from tests.routers.visitors import (
     BASES,
     MOMENT,
@@ -248,7 +249,7 @@ async def test_everybodys_own_view_has_its_own_tag(ada: Visitor, bob: Visitor) -
 
 async def test_the_tag_says_which_screening_it_is_of(nobody: Visitor, database: Database) -> None:
     first = await nobody.get("/theaters/2/seats")
-    await database.execute("UPDATE screenings SET sales_close_at = now() WHERE id = 2")
+    await edit(database, "sales_close_at = now()", "id = 2")
 
     second = await nobody.get("/theaters/2/seats", if_none_match=first.headers["etag"])
 

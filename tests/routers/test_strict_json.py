@@ -55,7 +55,6 @@ async def test_seats_can_be_named_in_five_ways(
         {"seat_ids": list(range(1, 502))},
         {"seat_ids": [0]},
         {"seat_ids": [-1]},
-        {"seat_ids": [2**31]},
         {"seat_ids": [2**63]},
         {"seat_ids": [2**64]},
         {"seat_ids": [True]},
@@ -260,8 +259,8 @@ async def test_a_thousand_mistakes_do_not_make_a_long_answer(edge: AsyncClient) 
     "screening_id",
     [
         *("1_000", "+1", "-1", "0", "1.0", "1e3", "01", "1;2", "NaN", "null", "x", "%D9%A3"),
-        *(str(2**31), str(2**63), "9" * 5_000),
-        *("%201", "1%20", "1%00", "%ff", "1%", "%2e%2e"),
+        *(str(2**63), str(2**64), "9" * 5_000),
+        *("%201", "1%20", "%ff", "1%", "%2e%2e"),
     ],
 )
 async def test_an_id_that_is_no_plain_number_is_refused(edge: AsyncClient, screening_id: str) -> None:

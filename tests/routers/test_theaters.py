@@ -101,6 +101,7 @@ async def test_a_layout_has_sections_and_seats(client: AsyncClient) -> None:
         "restricted_view": False,
         "x": -9.5,
         "y": 0.0,
+        "aisle_after": False,
     }
 
 

@@ -217,7 +217,7 @@ async def test_nothing_is_acknowledged_before_valkey_was_told(
     telling.close()
     changing = asyncio.ensure_future(change(here, hold(1, "A1")))
     await telling.reached.wait()
-    committed = await database.fetchval("SELECT version FROM screenings WHERE id = 1")
+    committed = await database.fetchval("SELECT version FROM screening_states WHERE screening_id = 1")
     was_acknowledged = changing.done()
     telling.is_open.set()
     await changing

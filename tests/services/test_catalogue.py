@@ -16,6 +16,7 @@ from app.domain.screenings import Limits
 from app.domain.seats import SeatNames
 from app.services.house.catalogue import Catalogue
 from app.services.layouts import Layouts
+from tests.order import of_both
 
 THEATER_A, THEATER_B, HALL, NOWHERE = 1, 2, 3, 99
 SCREENING_A, FIRST_OF_B, SECOND_OF_B, CONCERT = 1, 2, 3, 4
@@ -29,8 +30,8 @@ def catalogue(demo_engine: AsyncEngine) -> Catalogue:
 
 async def change(engine: AsyncEngine, screening_id: int, assignments: str) -> None:
     async with engine.begin() as connection:
-        statement = f"UPDATE screenings SET {assignments} WHERE id = {screening_id}"  # noqa: S608 - written below
-        await connection.execute(text(statement))
+        for statement in of_both(assignments, f"id = {screening_id}"):
+            await connection.execute(text(statement))
 
 
 # --- lists

@@ -12,6 +12,7 @@ from app.db.layouts import read
 from app.services.house.demo import HOUSES, SeatToTry, load_demo, seat_to_try
 from app.services.people.passwords import SCHEME
 from app.settings import Settings
+from tests.order import of_both
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -24,6 +25,12 @@ async def rows(engine: AsyncEngine, query: str) -> list[tuple[Any, ...]]:
 async def change(engine: AsyncEngine, statement: str) -> None:
     async with engine.begin() as connection:
         await connection.execute(text(statement))
+
+
+async def begin_a_day_earlier(engine: AsyncEngine, where: str = "true") -> None:
+    """The screenings began at this time yesterday."""
+    for statement in of_both("starts_at = now() - interval '1 day'", where):
+        await change(engine, statement)
 
 
 async def everything(engine: AsyncEngine) -> list[list[tuple[Any, ...]]]:
@@ -99,7 +106,7 @@ async def test_what_is_made_next_gets_the_next_ids(demo_engine: AsyncEngine) -> 
 
 
 async def test_a_theater_whose_screenings_are_over_gets_new_ones(demo_engine: AsyncEngine, settings: Settings) -> None:
-    await change(demo_engine, "UPDATE screenings SET starts_at = now() - interval '1 day' WHERE theater_id = 1")
+    await begin_a_day_earlier(demo_engine, "theater_id = 1")
 
     await load_demo(demo_engine, datetime.now(UTC), settings)
     await load_demo(demo_engine, datetime.now(UTC), settings)
@@ -110,7 +117,7 @@ async def test_a_theater_whose_screenings_are_over_gets_new_ones(demo_engine: As
 
 
 async def test_a_theater_with_one_screening_left_gets_none(demo_engine: AsyncEngine, settings: Settings) -> None:
-    await change(demo_engine, "UPDATE screenings SET starts_at = now() - interval '1 day' WHERE id = 2")
+    await begin_a_day_earlier(demo_engine, "id = 2")
 
     await load_demo(demo_engine, datetime.now(UTC), settings)
 
@@ -169,7 +176,7 @@ async def test_a_newcomer_tries_a_seat_that_neither_the_tour_nor_the_documentati
 async def test_a_newcomer_tries_a_seat_of_a_screening_that_is_on_sale_now(
     demo_engine: AsyncEngine, settings: Settings
 ) -> None:
-    await change(demo_engine, "UPDATE screenings SET starts_at = now() - interval '1 day'")
+    await begin_a_day_earlier(demo_engine)
 
     assert await seat_to_try(demo_engine) is None
     await load_demo(demo_engine, datetime.now(UTC), settings)

@@ -34,6 +34,7 @@ from app.services.seat_maps.seat_map import SeatMap
 from tests.domain.promises import check_house
 from tests.domain.states import ANN, BOB, HOLD, ORGANIZER, picture_of
 from tests.domain.wishes import BUYERS, FEW, MANY, NEW_PRICES, PASSINGS, Kind, NewPrice, Passing, Wish, Wishes
+from tests.order import edit
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -46,6 +47,13 @@ INSERT INTO screenings (theater_id, title, starts_at, prices, max_seats_per_rese
                         max_active_reservations_per_user, bookings_per_user_per_day)
 SELECT 1, 'A history', now() + interval '1 day', prices, $1, $2, $3, $4 FROM screenings WHERE id = 1
 RETURNING *, 1 AS layout_revision
+"""
+_STATE = """
+INSERT INTO screening_states (screening_id, theater_id, timezone, starts_at, prices, max_seats_per_reservation,
+                              max_seats_per_user, max_active_reservations_per_user, bookings_per_user_per_day)
+SELECT s.id, theater_id, t.timezone, starts_at, prices, max_seats_per_reservation, max_seats_per_user,
+       max_active_reservations_per_user, bookings_per_user_per_day
+  FROM screenings s JOIN theaters t ON t.id = s.theater_id WHERE s.id = $1
 """
 _GUESTS = """
 WITH made AS (
@@ -60,8 +68,8 @@ UPDATE reservations SET created_at = created_at - $2::interval, first_held_at = 
  WHERE screening_id = $1
 """
 _CLAIMS_BACK = "UPDATE seat_claims SET expires_at = expires_at - $2::interval WHERE screening_id = $1"
-_RESERVATIONS = f"SELECT {reservations.COLUMNS} FROM reservations r WHERE r.screening_id = $1"  # noqa: S608
-_BOOKINGS = f"SELECT {bookings.COLUMNS} FROM bookings b WHERE b.screening_id = $1"  # noqa: S608
+_RESERVATIONS = f"SELECT {reservations.row_of('$1')} FROM reservations r WHERE r.screening_id = $1"  # noqa: S608
+_BOOKINGS = f"SELECT {bookings.row_of('$1')} FROM bookings b WHERE b.screening_id = $1"  # noqa: S608
 
 # Mostly none: without a limit a batch reads less.
 LIMITS = st.just((None,) * 4) | st.tuples(
@@ -153,15 +161,14 @@ class History:
         category = self.model.layout.by_id[1].category
         prices = {**self.model.screening.prices, category: price.money}
         column = json.dumps({each: asdict(money) for each, money in prices.items()})
-        await self.database.execute("UPDATE screenings SET prices = $2 WHERE id = $1", self.screening_id, column)
+        await edit(self.database, "prices = $2", "id = $1", self.screening_id, column)
         self.model.screening = replace(self.model.screening, prices=prices)
         await self.look_at_maps()
 
     async def close(self) -> None:
         """The screening is cancelled, and everything in it undone."""
         cancelled_at = datetime.now(UTC)
-        statement = "UPDATE screenings SET cancelled_at = $2 WHERE id = $1"
-        await self.database.execute(statement, self.screening_id, cancelled_at)
+        await edit(self.database, "cancelled_at = $2", "id = $1", self.screening_id, cancelled_at)
         self.model.screening = replace(self.model.screening, cancelled_at=cancelled_at)
         closing = Close(ORGANIZER, tuple(self.model.reservations), tuple(self.model.bookings))
         heard = await self.resources.box_office.ask(self.screening_id, closing)
@@ -171,10 +178,12 @@ class History:
 
     async def tables(self) -> ScreeningState:
         """The house as PostgreSQL has it."""
-        version = await self.database.fetchval("SELECT version FROM screenings WHERE id = $1", self.screening_id)
+        version = await self.database.fetchval(
+            "SELECT version FROM screening_states WHERE screening_id = $1", self.screening_id
+        )
         claims = await self.database.fetch("SELECT * FROM seat_claims WHERE screening_id = $1", self.screening_id)
-        holds = await self.database.fetch(_RESERVATIONS, self.screening_id)
-        sales = await self.database.fetch(_BOOKINGS, self.screening_id)
+        holds = [row[0] for row in await self.database.fetch(_RESERVATIONS, self.screening_id)]
+        sales = [row[0] for row in await self.database.fetch(_BOOKINGS, self.screening_id)]
         return replace(
             self.model,
             version=version,
@@ -200,6 +209,7 @@ async def opened(
         await database.execute(_GUESTS, list(group), f"guest{number}@example.org")
     row = await database.fetchrow(_SCREENING, *limits)
     assert row is not None
+    await database.execute(_STATE, row["id"])
     layout = await resources.layouts.at(THEATER_A, 1)
     timezone = await database.fetchval("SELECT timezone FROM theaters WHERE id = $1", THEATER_A)
     shared = Usage()

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db import layouts as db
 from app.domain.refusals import NotFound
 from app.services.layouts import Layouts
+from tests.order import of_both
 
 THEATER_A, THEATER_B = 1, 2
 
@@ -157,7 +158,8 @@ async def test_a_former_layout_is_read_as_it_was(demo_engine: AsyncEngine) -> No
     await rebuilt(demo_engine, "A1")
     async with demo_engine.begin() as connection:
         await connection.execute(text("UPDATE seats SET label = 'Box', x = 99, category = 'royal' WHERE id = 82"))
-        await connection.execute(text("UPDATE screenings SET layout_revision = 1 WHERE theater_id = 2"))
+        for statement in of_both("layout_revision = 1", "theater_id = 2"):
+            await connection.execute(text(statement))
 
     former = await Layouts(demo_engine).at(THEATER_B, 1)
 
@@ -169,7 +171,8 @@ async def test_a_former_layout_is_read_as_it_was(demo_engine: AsyncEngine) -> No
 async def test_a_former_layout_has_a_label_for_every_seat_that_was_ever_there(demo_engine: AsyncEngine) -> None:
     await rebuilt(demo_engine, "A1")
     async with demo_engine.begin() as connection:
-        await connection.execute(text("UPDATE screenings SET layout_revision = 2 WHERE id = 3"))
+        for statement in of_both("layout_revision = 2", "id = 3"):
+            await connection.execute(text(statement))
     await rebuilt(demo_engine, "A2")
     async with demo_engine.begin() as connection:
         await connection.execute(text("UPDATE seats SET removed_at = NULL WHERE id = 81"))

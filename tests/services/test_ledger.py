@@ -37,7 +37,7 @@ KEYS = {
     "bookings": ("screening_id", "id"),
     "booking_seats": ("screening_id", "booking_id", "seat_id"),
     "events": ("screening_id", "version", "seat_id"),
-    "versions": ("id",),
+    "versions": ("screening_id",),
 }
 NOW_IN = {
     "events_made": ("at",),
@@ -134,7 +134,7 @@ class Books:
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
-        self.tables.rows["versions"][self.model.screening.id,] = {"id": self.model.screening.id, "version": 0}
+        self.tables.rows["versions"][self.model.screening.id,] = {"screening_id": self.model.screening.id, "version": 0}
 
     def batch(self, *asked: Wish | Command) -> set[str]:
         """One batch: read, decide, write. Gives the kinds of rows that it wrote."""
@@ -331,7 +331,7 @@ def test_each_command_of_a_batch_that_changes_something_gets_a_version_of_its_ow
     books.batch(hold, books.hold(BOB, "A1"), books.hold(BOB, "A2"), Extend(ANN, hold.reservation_id))
 
     assert [(event["version"], event["seat_id"]) for event in books.tables.of("events")] == [(1, 1), (2, 2)]
-    assert books.tables.of("versions") == [{"id": 7, "version": 2}]
+    assert books.tables.of("versions") == [{"screening_id": 7, "version": 2}]
 
 
 # --- what the events say

@@ -22,6 +22,7 @@ from app.services.live.listeners import Ending, Message
 from app.services.live.live import Live
 from app.services.news import News, merged, news_from, news_json
 from tests.conftest import OpenApp, resources_of
+from tests.order import edit
 from tests.races.buyers import somebody
 
 Json: TypeAlias = dict[str, Any]
@@ -238,7 +239,7 @@ async def test_more_than_can_be_told_is_a_resync(
 async def test_when_the_house_is_changed_everybody_reads_the_map_again(live: Live, database: Database) -> None:
     ear = Ear()
     async with watching(live, ear):
-        await database.execute("UPDATE screenings SET revision = revision + 1 WHERE id = 1")
+        await edit(database, "revision = revision + 1", "id = 1")
 
         await live.look()
 

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import layouts, planning
+from app.db import layouts, planning, schema
 from app.domain.claims import ClaimStatus
 from app.domain.layouts import RowPlan, SeatPlan, SectionPlan, lay_out
 from app.domain.money import CURRENCIES, Money
+from app.domain.people import Person, Role
 from app.domain.planning import ScreeningPlan, SeatInUse
 from app.domain.rebuilding import Rebuilding, must_leave_alone, rebuild
 from app.domain.refusals import Flawed, LayoutInUse, UnknownSeats
@@ -19,10 +20,17 @@ from app.domain.seat_finding.orphans import OrphanRule
 from app.domain.seats import Layout, Seat, SeatNames
 from app.resources import Resources
 from app.schemas.layouts import LayoutIn
-from app.schemas.screenings import ScreeningPatch
+from app.schemas.screenings import ScreeningIn, ScreeningPatch
+from app.schemas.theaters import TheaterPatch
 from app.services.house.demo import load_demo
 from app.settings import Settings
+from tests.order import of_both
 
+PUT_ON = {
+    "title": "One more",
+    "starts_at": "2030-01-02T20:00:00Z",
+    "prices": {"standard": {"amount_minor": 100, "currency": "EUR"}},
+}
 TOMORROW = datetime(2030, 1, 2, 20, tzinfo=UTC)
 PLAN = ScreeningPlan("T", TOMORROW, {"standard": Money(100, "EUR")})
 
@@ -137,7 +145,7 @@ async def test_a_plan_is_read_as_it_was_written(demo_engine: AsyncEngine) -> Non
     async with demo_engine.begin() as connection:
         added = await planning.add(connection, 2, plan)
         assert (await planning.lock(connection, added)).plan == plan
-        await planning.change(connection, added, PLAN)
+        await planning.change(connection, added, PLAN, 1, "Europe/Berlin")
         changed = await planning.lock(connection, added)
 
     assert (changed.plan, changed.revision) == (PLAN, 2)
@@ -178,6 +186,29 @@ async def test_an_edit_moves_what_is_known_of_the_screening(resources: Resources
     assert after == before + 1
 
 
+async def test_plan_and_state_say_the_same_whatever_was_edited(resources: Resources, demo_engine: AsyncEngine) -> None:
+    """What decides about sales is in both rows; a sale reads only the second."""
+    organizing = resources.organizing
+    await organizing.change_theater(2, TheaterPatch(timezone="Asia/Tokyo"), by=None)
+    await organizing.change_screening(3, ScreeningPatch(hold_seconds=77, title="Another"), by=None)
+    await organizing.rebuild(2, row_of(*range(1, 9)), by=None)
+    await resources.closing.close(3, Person(1, Role.ORGANIZER), None)
+    await organizing.put_on(2, ScreeningIn.model_validate(PUT_ON), by=None, key=None)
+
+    columns = [each.name for each in schema.screenings.columns if each.name in schema.screening_states.columns]
+    plans = await rows(demo_engine, f"SELECT id, {', '.join(columns)} FROM screenings ORDER BY id")  # noqa: S608
+    its = f"SELECT screening_id, {', '.join(columns)} FROM screening_states ORDER BY screening_id"  # noqa: S608
+    states = await rows(demo_engine, its)
+
+    assert len(columns) == 15
+    assert plans == states
+    assert await rows(demo_engine, "SELECT DISTINCT theater_id, timezone FROM screening_states ORDER BY 1") == [
+        (1, "Europe/Berlin"),
+        (2, "Asia/Tokyo"),
+        (3, "Europe/Berlin"),
+    ]
+
+
 async def test_a_former_seat_is_read_with_its_layout(resources: Resources, demo_engine: AsyncEngine) -> None:
     await resources.organizing.rebuild(2, row_of(1, 2), by=None)
 
@@ -197,7 +228,8 @@ async def test_demo_theaters_that_were_taken_away_stay_away(
     resources: Resources, demo_engine: AsyncEngine, settings: Settings
 ) -> None:
     async with demo_engine.begin() as connection:
-        await connection.execute(text("UPDATE screenings SET starts_at = now() - interval '1 day'"))
+        for statement in of_both("starts_at = now() - interval '1 day'"):
+            await connection.execute(text(statement))
     for theater_id in (1, 2, 3):
         await resources.organizing.remove_theater(theater_id, by=None)
 

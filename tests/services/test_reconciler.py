@@ -26,7 +26,9 @@ async def is_believed(resources: Resources) -> bool:
 async def test_a_lost_invalidation_is_made_good(resources: Resources, database: Connection) -> None:
     await resources.reconciler.look()
     before = (await resources.availability.of(1)).version
-    await database.execute("UPDATE screenings SET version = version + 1 WHERE id = 1")  # and nobody told Redis
+    await database.execute(
+        "UPDATE screening_states SET version = version + 1 WHERE screening_id = 1"
+    )  # and nobody told Redis
     lost = (await resources.availability.of(1)).version
 
     await resources.reconciler.look()
@@ -50,7 +52,7 @@ async def test_a_screening_that_is_gone_is_forgotten(resources: Resources, datab
     await resources.reconciler.look()
     for screening_id in (2, 3):
         await resources.availability.of(screening_id)
-    await database.execute("DELETE FROM screenings WHERE id = 3")
+    await database.execute("DELETE FROM screening_states WHERE screening_id = 3")
 
     await resources.reconciler.look()
 
@@ -81,18 +83,18 @@ async def test_nobody_believes_for_longer_than_a_look_lasts(resources: Resources
 async def test_a_failure_during_the_look_is_not_overlooked(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    map_versions = occupancy.map_versions
+    map_versions = occupancy.reachable_map_versions
     resources.cache.trust(resources.cache.doubts(), until=0)
 
-    async def fail_meanwhile(*asked: object) -> dict[int, int]:
+    async def fail_meanwhile(*asked: object) -> tuple[dict[int, int], frozenset[int]]:
         with pytest.raises(Away):
             await resources.cache._ask(_failing())
         return await map_versions(*asked)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(occupancy, "map_versions", fail_meanwhile)
+    monkeypatch.setattr(occupancy, "reachable_map_versions", fail_meanwhile)
     await resources.reconciler.look()
     with_failure = await is_believed(resources)
-    monkeypatch.setattr(occupancy, "map_versions", map_versions)
+    monkeypatch.setattr(occupancy, "reachable_map_versions", map_versions)
     await resources.reconciler.look()
 
     assert not with_failure
@@ -175,7 +177,7 @@ async def until_of_warning(database: Connection) -> float:
 # --- the loop
 
 
-@pytest.mark.parametrize("table", ["screenings", "redis_mistrust"])
+@pytest.mark.parametrize("table", ["screening_states", "redis_mistrust"])
 async def test_it_looks_again_whatever_went_wrong(open_app: OpenApp, database: Connection, table: str) -> None:
     resources = resources_of(await open_app(reconcile_seconds=0.1))
 
@@ -185,6 +187,7 @@ async def test_it_looks_again_whatever_went_wrong(open_app: OpenApp, database: C
     async def does_not_believe() -> bool:
         return not await is_believed(resources)
 
+    await resources.availability.of(1)  # there is something to compare
     await until_so(database, believes)
     await database.execute(f"ALTER TABLE {table} RENAME TO gone")
     await until_so(database, does_not_believe)

@@ -7,7 +7,7 @@ import pytest
 import uuid_utils.compat as uuid_utils
 from asyncpg.connection import LoggedQuery
 
-from app.db.box_office.reading import _LOCK
+from app.db.box_office.questions import LOCK_ONE
 from app.domain.box_office.commands import (
     Block,
     Book,
@@ -27,8 +27,8 @@ from app.domain.seats import SeatNames
 from app.resources import Resources
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
-from benchmarks.statements import FILE, text
-from tests.conftest import OpenApp, resources_of
+from benchmarks.statements import FILES, text
+from tests.conftest import PER_SCREENING, OpenApp, resources_of
 from tests.order import Connection
 from tests.services.asking import book, hold, key, told
 
@@ -50,7 +50,7 @@ def holding(user_id: int) -> Hold:
 def heard(box_office: BoxOffice) -> Iterator[list[str]]:
     """What the box office says to PostgreSQL within the block, word by word."""
     said: list[str] = []
-    connection = box_office._connection
+    connection = box_office.clerks[0].connection
     assert connection is not None, "it has not spoken yet"
 
     def note(query: LoggedQuery) -> None:
@@ -65,13 +65,15 @@ def statements(box_office: BoxOffice) -> Iterator[list[str]]:
     """What the box office says to PostgreSQL within the block."""
     with heard(box_office) as said:
         yield said
-    kinds = {_LOCK: LOCK, "WITH ": WRITE, "SELECT clock_timestamp() AS now": READ}
+    kinds = {LOCK_ONE: LOCK, "WITH ": WRITE, "SELECT clock_timestamp() AS now": READ}
     said[:] = [next((kind for start, kind in kinds.items() if each.startswith(start)), each) for each in said]
 
 
-def in_the_file() -> dict[str, str]:
-    """Each statement of the file, by itself without white space."""
-    said = "".join(line for line in FILE.read_text().splitlines(keepends=True) if not line.startswith("--"))
+def in_the_file(*, per_screening: bool = PER_SCREENING) -> dict[str, str]:
+    """Each statement of a file, by itself without white space."""
+    said = "".join(
+        line for line in FILES[per_screening].read_text().splitlines(keepends=True) if not line.startswith("--")
+    )
     return {"".join(each.split()): each for each in said.split(";\n") if each.strip()}
 
 
@@ -124,7 +126,8 @@ async def test_holding_with_a_lock(box_office: BoxOffice, size: int) -> None:
 
 async def test_a_screening_that_was_never_seen_is_locked(resources: Resources) -> None:
     box_office = resources.box_office
-    await box_office.ask(2, hold(1, "A1"))
+    for seat in ("A1", "A2"):  # from then on its connection knows PostgreSQL's types
+        await box_office.ask(2, hold(1, seat))
 
     with statements(box_office) as said:
         await box_office.ask(1, hold(1, "A1"))
@@ -188,6 +191,17 @@ async def test_a_screening_with_limits_is_locked_and_costs_four_more(open_app: O
     assert len(said) == len([BEGIN, LOCK, "who", "lock them", READ, "holds", "bookings", WRITE, COMMIT])
 
 
+async def test_what_a_buyer_has_elsewhere_is_read_only_if_a_limit_counts_it(open_app: OpenApp) -> None:
+    box_office = await in_use(resources_of(await open_app(max_seats_per_user=5)).box_office)
+
+    with statements(box_office) as said:
+        await ask(box_office, holding(1))
+
+    assert said[0:2] == [BEGIN, LOCK]
+    assert not [each for each in said if "FROM reservations r\n" in each or "FROM bookings b\n" in each]
+
+
+@pytest.mark.skipif(PER_SCREENING, reason="a batch is of one screening")
 async def test_one_screening_or_three_is_the_same(box_office: BoxOffice) -> None:
     with statements(box_office) as said:
         await told(*(box_office.ask(screening, hold(7, "A1")) for screening in (3, 1, 2)))
@@ -207,12 +221,14 @@ async def test_a_batch_of_refusals_writes_nothing(box_office: BoxOffice) -> None
 # --- the file of all statements
 
 
-async def test_the_file_of_statements_is_as_the_code_has_it() -> None:
-    assert FILE.read_text() == await text(), "run make statements"
+@pytest.mark.parametrize("per_screening", [False, True])
+async def test_the_files_of_statements_are_as_the_code_has_them(per_screening: bool) -> None:
+    assert FILES[per_screening].read_text() == await text(per_screening=per_screening), "run make statements"
 
 
-async def test_postgresql_understands_every_statement_of_the_file(database: Connection) -> None:
-    for statement in in_the_file().values():
+@pytest.mark.parametrize("per_screening", [False, True])
+async def test_postgresql_understands_every_statement_of_the_files(database: Connection, per_screening: bool) -> None:
+    for statement in in_the_file(per_screening=per_screening).values():
         await database.prepare(statement)
 
 

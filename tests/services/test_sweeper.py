@@ -34,7 +34,7 @@ async def taken(database: Connection) -> list[int]:
 
 
 async def version(database: Connection, screening_id: int = 1) -> int:
-    found: int = await database.fetchval("SELECT version FROM screenings WHERE id = $1", screening_id)
+    found: int = await database.fetchval("SELECT version FROM screening_states WHERE screening_id = $1", screening_id)
     return found
 
 
@@ -100,7 +100,7 @@ async def test_a_hold_that_is_extended_at_the_last_moment_is_not_swept(
         await until_waiting(database)
         await database.execute("UPDATE seat_claims SET expires_at = now() + interval '1 hour'")
         await database.execute("UPDATE reservations SET expires_at = now() + interval '1 hour', version = 2")
-        await database.execute("UPDATE screenings SET version = 2 WHERE id = 1")
+        await database.execute("UPDATE screening_states SET version = 2 WHERE screening_id = 1")
     await sweeping
 
     assert await statuses(database) == ["held"]

@@ -4,6 +4,7 @@ from playwright.async_api import Page, expect
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.order import of_both
 from tests.races.conftest import StartProcess
 
 LIVE = "#operations-seats-followScreening"
@@ -34,7 +35,8 @@ async def test_on_a_later_day_the_forms_name_what_is_on_sale_then(
     start_process: StartProcess, page: Page, demo_engine: AsyncEngine
 ) -> None:
     async with demo_engine.begin() as connection:
-        await connection.execute(text("UPDATE screenings SET starts_at = now() - interval '1 day' WHERE id < 4"))
+        for statement in of_both("starts_at = now() - interval '1 day'", "id < 4"):
+            await connection.execute(text(statement))
     server = await start_process()
 
     await page.goto(f"{server.url}/docs")

@@ -5,24 +5,24 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.box_office import states
 from app.domain.refusals import PreconditionFailed
 
-# FOR NO KEY UPDATE waits for the box office's batch: nothing is sold after this commits.
-_LOCK = text("""
-SELECT s.revision, s.version, s.layout_revision, s.cancelled_at IS NOT NULL AS is_cancelled
-  FROM screenings s WHERE s.id = :id FOR NO KEY UPDATE
+_REVISION = text("SELECT revision, cancelled_at FROM screenings WHERE id = CAST(:id AS bigint)")
+_CANCEL = text("""
+UPDATE screenings SET cancelled_at = :cancelled_at, revision = revision + 1 WHERE id = CAST(:id AS bigint)
 """)
-_CANCEL = text("UPDATE screenings SET cancelled_at = clock_timestamp(), revision = revision + 1 WHERE id = :id")
 
 _HOLDS = text("""
 SELECT id FROM reservations WHERE screening_id = :screening_id AND status IN ('held', 'paying') LIMIT :at_most
 """)
 _BOOKINGS = text("SELECT id FROM bookings WHERE screening_id = :screening_id AND status = 'confirmed' LIMIT :at_most")
 
-_INTERRUPTED = text("""
-SELECT s.id FROM screenings s
- WHERE s.cancelled_at IS NOT NULL AND s.starts_at > now() - interval '30 days'
-   AND EXISTS (SELECT FROM seat_claims c WHERE c.screening_id = s.id AND c.status <> 'blocked')
+_CANCELLED = text("""
+SELECT id FROM screenings WHERE cancelled_at IS NOT NULL AND starts_at > now() - interval '30 days' ORDER BY id
+""")
+_STANDS = text("""
+SELECT EXISTS (SELECT FROM seat_claims WHERE screening_id = CAST(:screening_id AS bigint) AND status <> 'blocked')
 """)
 
 
@@ -31,15 +31,17 @@ async def cancel(connection: AsyncConnection, screening_id: int, revision: int |
 
     Raises PreconditionFailed if `revision` is given and not the current one.
     """
-    row = (await connection.execute(_LOCK, {"id": screening_id})).one_or_none()
-    if row is None:
+    state = await states.lock(connection, screening_id)  # waits for a batch: nothing is sold after this commits
+    if state is None:
         return None
-    if revision is not None and revision != row.revision:
-        raise PreconditionFailed(row.revision)
-    if not row.is_cancelled:
-        await connection.execute(_CANCEL, {"id": screening_id})
-    state: int = row.version + row.layout_revision + row.revision + (not row.is_cancelled)
-    return state
+    plan = (await connection.execute(_REVISION, {"id": screening_id})).one()
+    if revision is not None and revision != plan.revision:
+        raise PreconditionFailed(plan.revision)
+    if plan.cancelled_at is not None:
+        return state.map_version
+    cancelled_at = await states.cancel(connection, screening_id)
+    await connection.execute(_CANCEL, {"id": screening_id, "cancelled_at": cancelled_at})
+    return state.map_version + 1
 
 
 async def standing(
@@ -52,6 +54,12 @@ async def standing(
     return tuple(holds), tuple(bookings)
 
 
-async def interrupted(connection: AsyncConnection) -> list[int]:
-    """The cancelled screenings in which somebody still has a seat."""
-    return list((await connection.execute(_INTERRUPTED)).scalars())
+async def cancelled(connection: AsyncConnection) -> list[int]:
+    """The screenings of the last thirty days, and those to come, that are cancelled."""
+    return list((await connection.execute(_CANCELLED)).scalars())
+
+
+async def is_interrupted(connection: AsyncConnection, screening_id: int) -> bool:
+    """Has somebody still a seat in this cancelled screening?"""
+    stands: bool = (await connection.execute(_STANDS, {"screening_id": screening_id})).scalar_one()
+    return stands

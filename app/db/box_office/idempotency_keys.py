@@ -28,25 +28,25 @@ _PATIENCE = text("SELECT set_config('lock_timeout', :patience, true)")
 _USUAL_PATIENCE = text("SET LOCAL lock_timeout TO DEFAULT")
 
 # Rivals are the same key at once, in any process: whoever comes second waits here until the first has committed.
-_ENTER = text(f"""
+_ENTER = text("""
 INSERT INTO idempotency_keys (screening_id, owner_id, key, fingerprint, user_id, created, body, created_at)
-VALUES ({NO_SCREENING}, :owner_id, :key, :fingerprint, :owner_id, true, '', statement_timestamp())
+VALUES (:screening_id, :owner_id, :key, :fingerprint, :owner_id, true, '', statement_timestamp())
     ON CONFLICT DO NOTHING RETURNING true
-""")  # noqa: S608 - our own number
-_IS_USED = text(f"""
+""")
+_IS_USED = text("""
 SELECT EXISTS (SELECT FROM idempotency_keys
-                WHERE owner_id = :owner_id AND key = :key AND screening_id <> {NO_SCREENING})
-""")  # noqa: S608
-_STORE = text(f"""
+                WHERE owner_id = :owner_id AND key = :key AND screening_id <> :screening_id)
+""")
+_STORE = text("""
 UPDATE idempotency_keys SET body = :body, location = :location
- WHERE screening_id = {NO_SCREENING} AND owner_id = :owner_id AND key = :key
-""")  # noqa: S608
+ WHERE screening_id = :screening_id AND owner_id = :owner_id AND key = :key
+""")
 # A replay writes too, so that its COMMIT waits for a synchronous standby as the first one should have.
-_REPLAY = text(f"""
+_REPLAY = text("""
 UPDATE idempotency_keys SET replayed_at = statement_timestamp()
- WHERE screening_id = {NO_SCREENING} AND owner_id = :owner_id AND key = :key
+ WHERE screening_id = :screening_id AND owner_id = :owner_id AND key = :key
 RETURNING fingerprint, body, location
-""")  # noqa: S608
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ async def enter(connection: AsyncConnection, key: Key, patience_seconds: float) 
 
     Raises KeyReused if it was used for another request; KeyInUse if the first request with it takes longer than that.
     """
-    named = {"owner_id": key.owner_id, "key": key.value}
+    named = {"screening_id": NO_SCREENING, "owner_id": key.owner_id, "key": key.value}
     await connection.execute(_PATIENCE, {"patience": f"{patience_seconds * 1000:.0f}ms"})
     try:
         is_new = await connection.scalar(_ENTER, {**named, "fingerprint": key.fingerprint})
@@ -92,5 +92,6 @@ async def enter(connection: AsyncConnection, key: Key, patience_seconds: float) 
 
 async def store(connection: AsyncConnection, key: Key, answer: StoredAnswer) -> None:
     """Store the answer to a request whose key was entered in this transaction."""
-    given = {"owner_id": key.owner_id, "key": key.value, "body": answer.body, "location": answer.location}
+    named = {"screening_id": NO_SCREENING, "owner_id": key.owner_id, "key": key.value}
+    given = {**named, "body": answer.body, "location": answer.location}
     await connection.execute(_STORE, given)

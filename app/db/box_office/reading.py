@@ -7,14 +7,12 @@ more, whatever the size of the batch.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from itertools import chain, count
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
-from app.db import bookings, reservations
+from app.db.box_office import questions
 from app.db.box_office.rows_read import (
-    FACTS,
     ClaimRow,
     FoundBooking,
     FoundHeldFrom,
@@ -30,130 +28,9 @@ from app.db.box_office.rows_read import (
     lapse_row,
     screening_row,
 )
-from app.db.box_office.taken import DUE, MISSED, TAKEN, MissedRow, TakenRow, missed_row, taken_row
+from app.db.box_office.taken import MissedRow, TakenRow, missed_row, taken_row
 from app.db.connections import OfficeConnection
-from app.db.rows import columns
 
-# Whoever waits for a row reads that row anew when it gets it, but nothing joined to it: what must be as new as the lock
-# is of `s`. That is why the layout's revision is written there too.
-_LOCK = f"""
-SELECT ROW({FACTS}) AS facts, s.version
-  FROM screenings s JOIN theaters t ON t.id = s.theater_id
- WHERE s.id = ANY($1::int[]) ORDER BY s.id
-   FOR NO KEY UPDATE OF s
-"""  # noqa: S608 - our own names
-
-# The least id (UUID version 7) of a reservation that may be taken again: a hold may last for 7 days, and is late for as
-# many. The rules know better how long it is here.
-_LATELY: Final = """
-CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)), 12, '0')
-     || repeat('0', 20) AS uuid)
-"""
-
-_CLAIMS: Final = f"""
-           ARRAY(SELECT ROW({columns(ClaimRow, "c")})
-                   FROM reservation_seats s, LATERAL (
-                        SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
-                           AND i.seat_id = s.seat_id OFFSET 0) c
-                  WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL)
-"""  # noqa: S608 - our own names
-
-# One buyer's newest reservations, so many at most: whoever makes more of them within a hold time keeps nothing by it.
-_LAPSES_AT_MOST: Final = 200
-
-# When a seat of reservation r ceased, or will cease, to be held by it. A reservation's last version is that of the
-# change that ended it; the events may be forgotten by then.
-_ENDED: Final = """
-           coalesce(s.released_at, CASE WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-                    SELECT e.at FROM seat_events e
-                     WHERE e.screening_id = r.screening_id AND e.version = r.version LIMIT 1))
-                                        ELSE r.expires_at END)
-"""
-
-# What may be read, by the member of Wanted that names it. OFFSET 0 keeps each look-up an index probe.
-_PARTS: Final = {
-    "taken": TAKEN,
-    "missed": MISSED,
-    "due": DUE,
-    "keys": """
-SELECT ROW({key})
-  FROM unnest({0}::bigint[], {1}::text[]) AS w(owner_id, key), LATERAL (
-       SELECT * FROM idempotency_keys i WHERE i.owner_id = w.owner_id AND i.key = w.key OFFSET 0) k""",
-    "seats": """
-SELECT ROW({claim})
-  FROM unnest({0}::int[], {1}::int[]) AS w(screening_id, seat_id), LATERAL (
-       SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id OFFSET 0) c""",
-    "users": """
-SELECT ROW({claim})
-  FROM unnest({0}::int[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL (
-       SELECT * FROM seat_claims i WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id OFFSET 0) c""",
-    "reservations": """
-SELECT ROW(ROW({reservation}), {claims})
-  FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id), LATERAL (
-       SELECT * FROM reservations i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) r""",
-    "bookings": """
-SELECT ROW(ROW({booking}),
-           ARRAY(SELECT ROW({claim})
-                   FROM booking_seats s, LATERAL (
-                        SELECT * FROM seat_claims i WHERE i.screening_id = s.screening_id
-                           AND i.seat_id = s.seat_id AND i.booking_id = s.booking_id OFFSET 0) c
-                  WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NULL))
-  FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id), LATERAL (
-       SELECT * FROM bookings i WHERE i.screening_id = w.screening_id AND i.id = w.id OFFSET 0) b""",
-    "run_out": """
-SELECT ROW(ROW({reservation}), {claims})
-  FROM unnest({0}::int[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL (
-       SELECT * FROM reservations i WHERE i.user_id = w.user_id AND i.id > {lately}
-          AND i.screening_id = w.screening_id AND i.status = 'expired' OFFSET 0) r""",
-    # The order leaves it no other index than that of the user.
-    "lapses": """
-SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, {ended})
-  FROM (SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
-          FROM unnest({0}::int[], {1}::bigint[], {2}::int[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2) w,
-       LATERAL (
-       SELECT * FROM (SELECT * FROM reservations i WHERE i.user_id = w.user_id AND i.id > {lately}
-                       ORDER BY i.id DESC OFFSET 0) i
-        WHERE i.screening_id = w.screening_id LIMIT {lapses_at_most}) r, LATERAL (
-       SELECT * FROM reservation_seats i WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id
-          AND i.seat_id = ANY(w.seat_ids) OFFSET 0) s""",
-    "held_from": """
-SELECT ROW(a.address_key, a.network_key, ROW({reservation}), {claims})
-  FROM unnest({0}::int[], {1}::bytea[]) AS w(screening_id, network_key), LATERAL (
-       SELECT * FROM anonymous_holds i WHERE i.screening_id = w.screening_id AND i.network_key = w.network_key
-       OFFSET 0) a, LATERAL (
-       SELECT * FROM reservations i WHERE i.screening_id = a.screening_id AND i.id = a.reservation_id
-          AND i.status IN ('held', 'paying') OFFSET 0) r""",
-    "later_reservations": """
-SELECT ROW(ROW({reservation}), ARRAY(SELECT ROW() WHERE false))
-  FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id)
-  JOIN reservations o ON o.screening_id = w.screening_id AND o.id = w.id, LATERAL (
-       SELECT * FROM reservations i WHERE i.user_id = o.user_id AND i.id > o.id AND i.screening_id = o.screening_id
-          AND EXISTS (SELECT FROM reservation_seats s JOIN reservation_seats n USING (screening_id, seat_id)
-                       WHERE s.screening_id = o.screening_id AND s.reservation_id = o.id
-                         AND n.reservation_id = i.id) OFFSET 0) r""",
-    "later_bookings": """
-SELECT ROW(ROW({booking}), ARRAY(SELECT ROW() WHERE false))
-  FROM unnest({0}::int[], {1}::uuid[]) AS w(screening_id, id)
-  JOIN reservations o ON o.screening_id = w.screening_id AND o.id = w.id, LATERAL (
-       SELECT * FROM bookings i WHERE i.user_id = o.user_id AND i.id > o.id AND i.screening_id = o.screening_id
-          AND EXISTS (SELECT FROM reservation_seats s JOIN booking_seats n USING (screening_id, seat_id)
-                       WHERE s.screening_id = o.screening_id AND s.reservation_id = o.id
-                         AND n.booking_id = i.id) OFFSET 0) b""",
-    "screenings": """
-SELECT ROW(ROW({facts}), s.version)
-  FROM screenings s JOIN theaters t ON t.id = s.theater_id WHERE s.id = ANY({0}::int[]) ORDER BY s.id""",
-}
-_NAMED: Final = {
-    "key": columns(KeyRow, "k"),
-    "claim": columns(ClaimRow, "c"),
-    "reservation": reservations.COLUMNS,
-    "booking": bookings.COLUMNS,
-    "facts": FACTS,
-    "lately": _LATELY,
-    "claims": _CLAIMS,
-    "ended": _ENDED,
-    "lapses_at_most": str(_LAPSES_AT_MOST),
-}
 _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "keys": key_row,
     "seats": claim_row,
@@ -170,15 +47,6 @@ _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "later_bookings": found_booking,
     "screenings": screening_row,
 }
-
-_WRITTEN = """
-SELECT w.screening_id, e.version - w.version AS shift
-  FROM unnest($1::int[], $2::bigint[], $3::int[], $4::timestamptz[]) AS w(screening_id, version, seat_id, at), LATERAL (
-       SELECT i.version FROM seat_events i
-        WHERE i.screening_id = w.screening_id AND i.version >= w.version AND i.seat_id = w.seat_id AND i.at = w.at
-        ORDER BY i.version LIMIT 1) e
-"""
-_FENCE = "UPDATE screenings SET revision = revision + 1 WHERE id = ANY($1::int[])"
 
 
 @dataclass(slots=True)
@@ -265,37 +133,38 @@ async def lock(connection: OfficeConnection, screening_ids: Sequence[int]) -> li
 
     Waits for rivals: a batch of another process, or an organizer's edit. Returns those that exist.
     """
-    return list(map(screening_row, await connection.fetch(_LOCK, screening_ids)))
+    if len(screening_ids) == 1:
+        rows = await connection.fetch(questions.LOCK_ONE, screening_ids[0])
+    else:
+        rows = await connection.fetch(questions.LOCK, screening_ids)
+    return list(map(screening_row, rows))
 
 
-async def read(connection: OfficeConnection, wanted: Wanted, screening_ids: Sequence[int] = ()) -> Found:
-    """The clock, the rows that a batch names, and those of these screenings that exist."""
-    named = {kind: _parted(named) for kind, named in wanted.by_kind().items() if named}
-    if screening_ids:
-        named["screenings"] = (screening_ids,)
-    kinds = tuple((kind, len(parameters)) for kind, parameters in named.items())
-    record = await connection.fetchrow(_reading(kinds), *chain.from_iterable(named.values()))
-    assert record is not None  # noqa: S101 (a SELECT without FROM gives one row)
-    return Found(record["now"], **{kind: list(map(_MAKERS[kind], record[kind])) for kind in named})
+async def read(
+    connection: OfficeConnection, wanted: Wanted, screening_ids: Sequence[int] = (), *, of: int | None = None
+) -> Found:
+    """The clock, the rows that a batch names, and those of these screenings that exist.
 
-
-@cache
-def _reading(kinds: tuple[tuple[str, int], ...]) -> str:
-    """One statement that reads just these parts, each with so many parameters: what nobody names costs nothing.
-
-    All of one moment. The time is asked for here, after the wait for a lock: now() stopped at BEGIN.
+    `of`: the one screening that everything is of. Then no other is asked for anything: its keys count, and no others.
     """
-    numbers = count(1)
-    parts = []
-    for kind, width in kinds:
-        parameters = [f"${next(numbers)}" for _ in range(width)]
-        parts.append(f"ARRAY({_PARTS[kind].format(*parameters, **_NAMED)}) AS {kind}")
-    return f"SELECT {', '.join(('clock_timestamp() AS now', *parts))}"
+    named = {kind: _parted(rows) for kind, rows in wanted.by_kind().items() if rows}
+    if of is not None:
+        named = {kind: parameters if kind == "keys" else parameters[1:] for kind, parameters in named.items()}
+    kinds = (*named, "screenings") if screening_ids else tuple(named)
+    given: list[Any] = [*chain.from_iterable(named.values())]
+    if of is not None and kinds:
+        given.insert(0, of)
+    elif screening_ids:
+        given.append(screening_ids)
+    record = await connection.fetchrow(questions.reading(kinds, is_one=of is not None), *given)
+    assert record is not None  # noqa: S101 (a SELECT without FROM gives one row)
+    return Found(record["now"], **{kind: list(map(_MAKERS[kind], record[kind])) for kind in kinds})
 
 
 async def fence(connection: OfficeConnection, screening_ids: Sequence[int]) -> None:
     """Nothing that was read before is written after this: it finds screenings that were edited meanwhile."""
-    await connection.execute(_FENCE, screening_ids)
+    for screening_id in screening_ids:
+        await connection.execute(questions.FENCE, screening_id)
 
 
 async def written(connection: OfficeConnection, proofs: Sequence[Proof]) -> dict[int, int]:
@@ -303,8 +172,13 @@ async def written(connection: OfficeConnection, proofs: Sequence[Proof]) -> dict
 
     Ask with the screenings locked.
     """
-    named = zip(*((each.screening_id, each.version, each.seat_id, each.at) for each in proofs), strict=True)
-    return {row["screening_id"]: row["shift"] for row in await connection.fetch(_WRITTEN, *named)}
+    shifts: dict[int, int] = {}
+    for each in proofs:
+        named = each.screening_id, each.version, each.seat_id, each.at
+        version = await connection.fetchval(questions.WRITTEN, *named)
+        if version is not None:
+            shifts[each.screening_id] = version - each.version
+    return shifts
 
 
 def _parted(named: set[tuple[Any, ...]]) -> tuple[Sequence[Any], ...]:

@@ -1,4 +1,7 @@
-"""What a batch reads, row by row. asyncpg gives ROW(...) as a tuple: each type here is made from one."""
+"""What a batch reads, row by row. asyncpg gives ROW(...) as a tuple, by name or not: each type here is made from one.
+
+The types in PostgreSQL (usher_claim and so on) have the same members, in the same order; a test compares them.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,7 +15,7 @@ from app.domain.claims import Claim, ClaimStatus
 
 
 class ScreeningFacts(NamedTuple):
-    """What organizers say about a screening and its theater."""
+    """What organizers say about a screening and its theater, as its state has it."""
 
     id: int
     theater_id: int
@@ -34,7 +37,8 @@ class ScreeningFacts(NamedTuple):
     reserved_places: str
 
 
-FACTS = columns(ScreeningFacts, "s", timezone="t.timezone")
+FACTS = f"ROW({columns(ScreeningFacts, 's', id='s.screening_id')})::usher_screening_facts"
+"""From `screening_states s`."""
 
 
 class ScreeningRow(NamedTuple):
@@ -128,9 +132,9 @@ def found_reservation(row: Iterable[Any]) -> FoundReservation:
 
 
 def found_held_from(row: Iterable[Any]) -> FoundHeldFrom:
-    """From a ROW of both hashes, the reservation's columns in a ROW, and an ARRAY of claims."""
-    address, network, reservation, claims = row
-    return FoundHeldFrom(address, network, found_reservation((reservation, claims)))
+    """From a ROW of both hashes, and of what `found_reservation` is made from."""
+    address, network, found = row
+    return FoundHeldFrom(address, network, found_reservation(found))
 
 
 def found_booking(row: Iterable[Any]) -> FoundBooking:

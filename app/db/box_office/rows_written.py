@@ -33,7 +33,7 @@ class VersionsMoved(TypedDict):
     """How many changes a screening sees, and how it was read. `edits`: the sum of both revisions, which only grow."""
 
     ordinal: Ordinal
-    id: Int
+    screening_id: BigInt
     version_before: ItsVersion
     moves: Int
     edits: Int
@@ -42,12 +42,16 @@ class VersionsMoved(TypedDict):
 
 # A version cannot be null: then nothing is written. This comes first, so that rivals wait for each other here, in the
 # order of the ids. `ordinal` counts from 1.
+_MOVE = (
+    "UPDATE screening_states t SET version = CASE WHEN t.revision + t.layout_revision = w.edits"
+    " AND NOT (w.must_be_as_read AND t.version <> w.version_before) THEN t.version + w.moves END"
+    " FROM {{rows}} WHERE t.screening_id = {} RETURNING {}t.version - w.moves - w.version_before AS shift"
+)
 VERSIONS_MOVED = part(
     "versions_moved",
     VersionsMoved,
-    "UPDATE screenings t SET version = CASE WHEN t.revision + t.layout_revision = w.edits"
-    " AND NOT (w.must_be_as_read AND t.version <> w.version_before) THEN t.version + w.moves END"
-    " FROM {rows} WHERE t.id = w.id RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift",
+    _MOVE.format("w.screening_id", "w.ordinal, "),
+    _MOVE.format("$2", ""),
 )
 
 
@@ -63,8 +67,8 @@ GUESTS_MADE = insert("guests_made", "users", GuestMade, is_guest="true", created
 class SeatOf(TypedDict):
     """A seat of a screening."""
 
-    screening_id: Int
-    seat_id: Int
+    screening_id: BigInt
+    seat_id: BigInt
 
 
 class Claimed(SeatOf):
@@ -86,7 +90,7 @@ CLAIMS_FREED = delete("claims_freed", "seat_claims", SeatOf)
 class ReservationMade(TypedDict):
     """A new reservation."""
 
-    screening_id: Int
+    screening_id: BigInt
     id: Uuid
     user_id: BigInt
     status: Text
@@ -100,7 +104,7 @@ class ReservationMade(TypedDict):
 class ReservationChanged(TypedDict):
     """What may change of one, and the version at which it was read."""
 
-    screening_id: Int
+    screening_id: BigInt
     id: Uuid
     status: Text
     expires_at: Moment
@@ -119,9 +123,9 @@ class ReservationBackdated(ReservationChanged):
 class ReservationSeat(TypedDict):
     """A seat of a reservation, or one that it had until it was released."""
 
-    screening_id: Int
+    screening_id: BigInt
     reservation_id: Uuid
-    seat_id: Int
+    seat_id: BigInt
     amount_minor: BigInt
     currency: Text
     released_at: Moment | None
@@ -139,18 +143,17 @@ RESERVATION_SEATS_CHANGED = change(
 class HeldFromThere(TypedDict):
     """From where a reservation was made or taken again, by somebody without an account."""
 
-    screening_id: Int
+    screening_id: BigInt
     reservation_id: Uuid
     address_key: Bytes
     network_key: Bytes
 
 
-HELD_FROM = part(
+HELD_FROM = insert(
     "held_from",
+    "anonymous_holds",
     HeldFromThere,
-    "INSERT INTO anonymous_holds (screening_id, reservation_id, address_key, network_key)"
-    " SELECT w.screening_id, w.reservation_id, decode(w.address_key, 'hex'), decode(w.network_key, 'hex') FROM {rows}"
-    " ON CONFLICT (screening_id, reservation_id)"
+    on_conflict=" ON CONFLICT (screening_id, reservation_id)"
     " DO UPDATE SET address_key = excluded.address_key, network_key = excluded.network_key",
 )
 
@@ -158,7 +161,7 @@ HELD_FROM = part(
 class BookingMade(TypedDict):
     """A new booking."""
 
-    screening_id: Int
+    screening_id: BigInt
     id: Uuid
     user_id: BigInt
     reservation_id: Uuid | None
@@ -173,7 +176,7 @@ class BookingMade(TypedDict):
 class BookingChanged(TypedDict):
     """What may change of one, and the version at which it was read."""
 
-    screening_id: Int
+    screening_id: BigInt
     id: Uuid
     status: Text
     payment_status: Text
@@ -186,9 +189,9 @@ class BookingChanged(TypedDict):
 class BookingSeat(TypedDict):
     """A seat of a booking, or one that it had until it was cancelled."""
 
-    screening_id: Int
+    screening_id: BigInt
     booking_id: Uuid
-    seat_id: Int
+    seat_id: BigInt
     amount_minor: BigInt
     currency: Text
     cancelled_at: Moment | None
@@ -205,7 +208,7 @@ BOOKING_SEATS_CHANGED = change(
 class KeyMade(TypedDict):
     """What was answered to a request with an idempotency key."""
 
-    screening_id: Int
+    screening_id: BigInt
     owner_id: BigInt
     key: Text
     fingerprint: Bytes
@@ -221,7 +224,7 @@ class KeyMade(TypedDict):
 class KeyReplayed(TypedDict):
     """That it was answered again."""
 
-    screening_id: Int
+    screening_id: BigInt
     owner_id: BigInt
     key: Text
     replayed_at: Moment
@@ -235,9 +238,9 @@ KEYS_REPLAYED = change("keys_replayed", "idempotency_keys", KeyReplayed, "screen
 class EventMade(TypedDict):
     """That a seat changed, and why."""
 
-    screening_id: Int
+    screening_id: BigInt
     version: Version
-    seat_id: Int
+    seat_id: BigInt
     from_status: Text
     to_status: Text
     user_id: BigInt | None

@@ -10,8 +10,8 @@
 SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-            c.reason)
-        FROM unnest($1::int[], $2::int[]) AS w(screening_id, seat_id),
+            c.reason)::usher_claim
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, seat_id),
             LATERAL (
                 SELECT *
                 FROM seat_claims i
@@ -20,16 +20,15 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
-        SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT e.at
+            SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
-            LIMIT 1
-        )) ELSE r.expires_at END))
+        )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($3::int[], $4::bigint[], $5::int[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+            FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
         ) w,
             LATERAL (
                 SELECT *
@@ -53,60 +52,58 @@ SELECT clock_timestamp() AS now,
             ) s
     ) AS lapses,
     ARRAY(
-        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places), s.version)
-        FROM screenings s
-        JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($6::int[])
-        ORDER BY s.id
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($6::bigint[])
+        ORDER BY s.screening_id
     ) AS screenings;
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
     SELECT array_agg(shift ORDER BY ordinal) AS shifts
     FROM versions_moved
 ),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, $1::timestamptz), w.expires_at,
+        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
+),
 claims_made AS (
     INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
     SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
-    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 ),
 reservation_seats_made AS (
     INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
     SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($5::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
         currency text, released_at timestamptz)
-),
-reservations_made AS (
-    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
-        created_at)
-    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, (SELECT now FROM moment)), w.expires_at,
-        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
-    FROM json_to_recordset($6::json) AS w(screening_id int, id uuid, user_id bigint, status text,
-        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
 )
 SELECT shifts
 FROM shifts;
@@ -117,7 +114,7 @@ FROM shifts;
 SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at,
-            k.screening_id)
+            k.screening_id)::usher_key
         FROM unnest($1::bigint[], $2::text[]) AS w(owner_id, key),
             LATERAL (
                 SELECT *
@@ -128,8 +125,8 @@ SELECT clock_timestamp() AS now,
     ) AS keys,
     ARRAY(
         SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-            c.reason)
-        FROM unnest($3::int[], $4::int[]) AS w(screening_id, seat_id),
+            c.reason)::usher_claim
+        FROM unnest($3::bigint[], $4::bigint[]) AS w(screening_id, seat_id),
             LATERAL (
                 SELECT *
                 FROM seat_claims i
@@ -138,16 +135,15 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
-        SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT e.at
+            SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
-            LIMIT 1
-        )) ELSE r.expires_at END))
+        )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($5::int[], $6::bigint[], $7::int[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+            FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
         ) w,
             LATERAL (
                 SELECT *
@@ -171,44 +167,50 @@ SELECT clock_timestamp() AS now,
             ) s
     ) AS lapses,
     ARRAY(
-        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places), s.version)
-        FROM screenings s
-        JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($8::int[])
-        ORDER BY s.id
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($8::bigint[])
+        ORDER BY s.screening_id
     ) AS screenings;
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
     SELECT array_agg(shift ORDER BY ordinal) AS shifts
     FROM versions_moved
 ),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, $1::timestamptz), w.expires_at,
+        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
+),
 claims_made AS (
     INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
     SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
-    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 ),
@@ -216,24 +218,16 @@ keys_made AS (
     INSERT INTO idempotency_keys (screening_id, owner_id, key, fingerprint, user_id, created, location, body,
         created_at)
     SELECT w.screening_id, w.owner_id, w.key, decode(w.fingerprint, 'hex'), w.user_id, w.created, w.location,
-        convert_to(w.body || coalesce((w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0)) || w.tail, ''),
-        'UTF8'), (SELECT now FROM moment)
-    FROM json_to_recordset($5::json) AS w(screening_id int, owner_id bigint, key text, fingerprint text, user_id bigint,
-        created bool, location text, body text, version bigint, tail text, ordinal int)
+        convert_to(concat(w.body, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.tail), 'UTF8'),
+        $1::timestamptz
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, owner_id bigint, key text, fingerprint text,
+        user_id bigint, created bool, location text, body text, version bigint, tail text, ordinal int)
 ),
 reservation_seats_made AS (
     INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
     SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($6::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
         currency text, released_at timestamptz)
-),
-reservations_made AS (
-    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
-        created_at)
-    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, (SELECT now FROM moment)), w.expires_at,
-        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
-    FROM json_to_recordset($7::json) AS w(screening_id int, id uuid, user_id bigint, status text,
-        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
 )
 SELECT shifts
 FROM shifts;
@@ -247,7 +241,7 @@ WITH moment AS (SELECT $1::timestamptz AS now),
 keys_replayed AS (
     UPDATE idempotency_keys t
     SET replayed_at = w.replayed_at
-    FROM json_to_recordset($2::json) AS w(screening_id int, owner_id bigint, key text, replayed_at timestamptz)
+    FROM json_to_recordset($2::json) AS w(screening_id bigint, owner_id bigint, key text, replayed_at timestamptz)
     WHERE t.screening_id = w.screening_id AND t.owner_id = w.owner_id AND t.key = w.key
 )
 SELECT NULL::bigint[];
@@ -259,13 +253,13 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
             r.booking_id, r.version, ARRAY(
-            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)::usher_seat
             FROM reservation_seats s
             WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id
             ORDER BY s.seat_id
-        )), ARRAY(
+        ))::usher_reservation, ARRAY(
             SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-                c.reason)
+                c.reason)::usher_claim
             FROM reservation_seats s,
                 LATERAL (
                     SELECT *
@@ -274,8 +268,8 @@ SELECT clock_timestamp() AS now,
                     OFFSET 0
                 ) c
             WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
-        ))
-        FROM unnest($1::int[], $2::uuid[]) AS w(screening_id, id),
+        ))::usher_found_reservation
+        FROM unnest($1::bigint[], $2::uuid[]) AS w(screening_id, id),
             LATERAL (
                 SELECT *
                 FROM reservations i
@@ -284,25 +278,24 @@ SELECT clock_timestamp() AS now,
             ) r
     ) AS reservations,
     ARRAY(
-        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places), s.version)
-        FROM screenings s
-        JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($3::int[])
-        ORDER BY s.id
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($3::bigint[])
+        ORDER BY s.screening_id
     ) AS screenings;
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
@@ -313,7 +306,7 @@ claims_changed AS (
     UPDATE seat_claims t
     SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
         expires_at = w.expires_at, reason = w.reason
-    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
     WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
 ),
@@ -321,17 +314,17 @@ events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 ),
 reservations_changed AS (
     UPDATE reservations t
-    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
-        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
-    FROM json_to_recordset($5::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id,
+        version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 )
@@ -345,12 +338,12 @@ FROM shifts;
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
@@ -359,24 +352,24 @@ shifts AS MATERIALIZED (
 ),
 claims_freed AS (
     DELETE FROM seat_claims t
-    USING json_to_recordset($3::json) AS w(screening_id int, seat_id int)
+    USING json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint)
     WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 ),
 reservations_changed AS (
     UPDATE reservations t
-    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
-        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
-    FROM json_to_recordset($5::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id,
+        version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 )
@@ -389,8 +382,8 @@ FROM shifts;
 SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-            c.reason)
-        FROM unnest($1::int[], $2::int[]) AS w(screening_id, seat_id),
+            c.reason)::usher_claim
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, seat_id),
             LATERAL (
                 SELECT *
                 FROM seat_claims i
@@ -400,8 +393,8 @@ SELECT clock_timestamp() AS now,
     ) AS seats,
     ARRAY(
         SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-            c.reason)
-        FROM unnest($3::int[], $4::bigint[]) AS w(screening_id, user_id),
+            c.reason)::usher_claim
+        FROM unnest($3::bigint[], $4::bigint[]) AS w(screening_id, user_id),
             LATERAL (
                 SELECT *
                 FROM seat_claims i
@@ -410,16 +403,15 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS users,
     ARRAY(
-        SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT e.at
+            SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
-            LIMIT 1
-        )) ELSE r.expires_at END))
+        )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($5::int[], $6::bigint[], $7::int[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+            FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
         ) w,
             LATERAL (
                 SELECT *
@@ -443,14 +435,13 @@ SELECT clock_timestamp() AS now,
             ) s
     ) AS lapses,
     ARRAY(
-        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places), s.version)
-        FROM screenings s
-        JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($8::int[])
-        ORDER BY s.id
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($8::bigint[])
+        ORDER BY s.screening_id
     ) AS screenings;
 
 -- reads what that leads to, as in "extend"
@@ -458,12 +449,12 @@ SELECT clock_timestamp() AS now,
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
@@ -474,37 +465,37 @@ claims_changed AS (
     UPDATE seat_claims t
     SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
         expires_at = w.expires_at, reason = w.reason
-    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
     WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
 ),
 claims_made AS (
     INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
     SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
-    FROM json_to_recordset($4::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($5::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 ),
 reservation_seats_made AS (
     INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
     SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($6::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
         currency text, released_at timestamptz)
 ),
 reservations_changed AS (
     UPDATE reservations t
-    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
-        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
-    FROM json_to_recordset($7::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id,
+        version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 )
@@ -520,12 +511,12 @@ FROM shifts;
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
@@ -534,31 +525,31 @@ shifts AS MATERIALIZED (
 ),
 claims_freed AS (
     DELETE FROM seat_claims t
-    USING json_to_recordset($3::json) AS w(screening_id int, seat_id int)
+    USING json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint)
     WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 ),
 reservation_seats_changed AS (
     UPDATE reservation_seats t
     SET amount_minor = w.amount_minor, currency = w.currency, released_at = w.released_at
-    FROM json_to_recordset($5::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
         currency text, released_at timestamptz)
     WHERE t.screening_id = w.screening_id AND t.reservation_id = w.reservation_id AND t.seat_id = w.seat_id
 ),
 reservations_changed AS (
     UPDATE reservations t
-    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
-        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
-    FROM json_to_recordset($6::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id,
+        version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 )
@@ -571,8 +562,8 @@ FROM shifts;
 SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-            c.reason)
-        FROM unnest($1::int[], $2::bigint[]) AS w(screening_id, user_id),
+            c.reason)::usher_claim
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, user_id),
             LATERAL (
                 SELECT *
                 FROM seat_claims i
@@ -583,13 +574,13 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
             r.booking_id, r.version, ARRAY(
-            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)::usher_seat
             FROM reservation_seats s
             WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id
             ORDER BY s.seat_id
-        )), ARRAY(
+        ))::usher_reservation, ARRAY(
             SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-                c.reason)
+                c.reason)::usher_claim
             FROM reservation_seats s,
                 LATERAL (
                     SELECT *
@@ -598,26 +589,25 @@ SELECT clock_timestamp() AS now,
                     OFFSET 0
                 ) c
             WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
-        ))
-        FROM unnest($3::int[], $4::bigint[]) AS w(screening_id, user_id),
+        ))::usher_found_reservation
+        FROM unnest($3::bigint[], $4::bigint[]) AS w(screening_id, user_id),
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.user_id = w.user_id
+                WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id
                     AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                    12, '0') || repeat('0', 20) AS uuid) AND i.screening_id = w.screening_id AND i.status = 'expired'
+                    12, '0') || repeat('0', 20) AS uuid) AND i.status = 'expired'
                 OFFSET 0
             ) r
     ) AS run_out,
     ARRAY(
-        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places), s.version)
-        FROM screenings s
-        JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($5::int[])
-        ORDER BY s.id
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($5::bigint[])
+        ORDER BY s.screening_id
     ) AS screenings;
 
 -- reads what that leads to, as in "extend"
@@ -633,23 +623,31 @@ SELECT clock_timestamp() AS now,
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
     SELECT array_agg(shift ORDER BY ordinal) AS shifts
     FROM versions_moved
 ),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, $1::timestamptz), w.expires_at,
+        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
+),
 claims_changed AS (
     UPDATE seat_claims t
     SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
         expires_at = w.expires_at, reason = w.reason
-    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
     WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
 ),
@@ -657,33 +655,25 @@ events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 ),
 reservation_seats_made AS (
     INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
     SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($5::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
         currency text, released_at timestamptz)
 ),
 reservations_changed AS (
     UPDATE reservations t
-    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
-        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
-    FROM json_to_recordset($6::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id,
+        version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
-),
-reservations_made AS (
-    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
-        created_at)
-    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, (SELECT now FROM moment)), w.expires_at,
-        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
-    FROM json_to_recordset($7::json) AS w(screening_id int, id uuid, user_id bigint, status text,
-        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
 )
 SELECT shifts
 FROM shifts;
@@ -700,8 +690,8 @@ FROM shifts;
 SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-            c.reason)
-        FROM unnest($1::int[], $2::int[]) AS w(screening_id, seat_id),
+            c.reason)::usher_claim
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, seat_id),
             LATERAL (
                 SELECT *
                 FROM seat_claims i
@@ -710,25 +700,24 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
-        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places), s.version)
-        FROM screenings s
-        JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($3::int[])
-        ORDER BY s.id
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($3::bigint[])
+        ORDER BY s.screening_id
     ) AS screenings;
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
@@ -738,16 +727,15 @@ shifts AS MATERIALIZED (
 claims_made AS (
     INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
     SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
-    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 )
@@ -761,12 +749,12 @@ FROM shifts;
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
@@ -775,16 +763,15 @@ shifts AS MATERIALIZED (
 ),
 claims_freed AS (
     DELETE FROM seat_claims t
-    USING json_to_recordset($3::json) AS w(screening_id int, seat_id int)
+    USING json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint)
     WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 )
@@ -797,7 +784,7 @@ FROM shifts;
 SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at,
-            k.screening_id)
+            k.screening_id)::usher_key
         FROM unnest($1::bigint[], $2::text[]) AS w(owner_id, key),
             LATERAL (
                 SELECT *
@@ -809,13 +796,13 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
             r.booking_id, r.version, ARRAY(
-            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)::usher_seat
             FROM reservation_seats s
             WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id
             ORDER BY s.seat_id
-        )), ARRAY(
+        ))::usher_reservation, ARRAY(
             SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-                c.reason)
+                c.reason)::usher_claim
             FROM reservation_seats s,
                 LATERAL (
                     SELECT *
@@ -824,8 +811,8 @@ SELECT clock_timestamp() AS now,
                     OFFSET 0
                 ) c
             WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
-        ))
-        FROM unnest($3::int[], $4::uuid[]) AS w(screening_id, id),
+        ))::usher_found_reservation
+        FROM unnest($3::bigint[], $4::uuid[]) AS w(screening_id, id),
             LATERAL (
                 SELECT *
                 FROM reservations i
@@ -834,50 +821,49 @@ SELECT clock_timestamp() AS now,
             ) r
     ) AS reservations,
     ARRAY(
-        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places), s.version)
-        FROM screenings s
-        JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($5::int[])
-        ORDER BY s.id
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($5::bigint[])
+        ORDER BY s.screening_id
     ) AS screenings;
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
     SELECT array_agg(shift ORDER BY ordinal) AS shifts
     FROM versions_moved
 ),
-booking_seats_made AS (
-    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
-    SELECT w.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
-    FROM json_to_recordset($3::json) AS w(screening_id int, booking_id uuid, seat_id int, amount_minor bigint,
-        currency text, cancelled_at timestamptz)
-),
 bookings_made AS (
     INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
         cancelled_at, version, created_at)
     SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_status, w.payment_reference,
-        w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, id uuid, user_id bigint, reservation_id uuid, status text,
-        payment_status text, payment_reference text, cancelled_at timestamptz, version bigint, ordinal int)
+        w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
+        status text, payment_status text, payment_reference text, cancelled_at timestamptz, version bigint, ordinal int)
+),
+booking_seats_made AS (
+    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+    SELECT w.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, booking_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
 ),
 claims_changed AS (
     UPDATE seat_claims t
     SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
         expires_at = w.expires_at, reason = w.reason
-    FROM json_to_recordset($5::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
     WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
 ),
@@ -885,9 +871,8 @@ events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($6::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 ),
@@ -895,16 +880,17 @@ keys_made AS (
     INSERT INTO idempotency_keys (screening_id, owner_id, key, fingerprint, user_id, created, location, body,
         created_at)
     SELECT w.screening_id, w.owner_id, w.key, decode(w.fingerprint, 'hex'), w.user_id, w.created, w.location,
-        convert_to(w.body || coalesce((w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0)) || w.tail, ''),
-        'UTF8'), (SELECT now FROM moment)
-    FROM json_to_recordset($7::json) AS w(screening_id int, owner_id bigint, key text, fingerprint text, user_id bigint,
-        created bool, location text, body text, version bigint, tail text, ordinal int)
+        convert_to(concat(w.body, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.tail), 'UTF8'),
+        $1::timestamptz
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, owner_id bigint, key text, fingerprint text,
+        user_id bigint, created bool, location text, body text, version bigint, tail text, ordinal int)
 ),
 reservations_changed AS (
     UPDATE reservations t
-    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = CASE
-        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
-    FROM json_to_recordset($8::json) AS w(screening_id int, id uuid, status text, expires_at timestamptz,
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id,
+        version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM json_to_recordset($8::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 )
@@ -918,13 +904,13 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_status,
             b.payment_reference, b.created_at, b.cancelled_at, b.version, ARRAY(
-            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at)
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at)::usher_seat
             FROM booking_seats s
             WHERE s.screening_id = b.screening_id AND s.booking_id = b.id
             ORDER BY s.seat_id
-        )), ARRAY(
+        ))::usher_booking, ARRAY(
             SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-                c.reason)
+                c.reason)::usher_claim
             FROM booking_seats s,
                 LATERAL (
                     SELECT *
@@ -933,8 +919,8 @@ SELECT clock_timestamp() AS now,
                     OFFSET 0
                 ) c
             WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NULL
-        ))
-        FROM unnest($1::int[], $2::uuid[]) AS w(screening_id, id),
+        ))::usher_found_booking
+        FROM unnest($1::bigint[], $2::uuid[]) AS w(screening_id, id),
             LATERAL (
                 SELECT *
                 FROM bookings i
@@ -943,25 +929,24 @@ SELECT clock_timestamp() AS now,
             ) b
     ) AS bookings,
     ARRAY(
-        SELECT ROW(ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at,
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places), s.version)
-        FROM screenings s
-        JOIN theaters t ON t.id = s.theater_id
-        WHERE s.id = ANY($3::int[])
-        ORDER BY s.id
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($3::bigint[])
+        ORDER BY s.screening_id
     ) AS screenings;
 
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
@@ -971,30 +956,30 @@ shifts AS MATERIALIZED (
 booking_seats_changed AS (
     UPDATE booking_seats t
     SET amount_minor = w.amount_minor, currency = w.currency, cancelled_at = w.cancelled_at
-    FROM json_to_recordset($3::json) AS w(screening_id int, booking_id uuid, seat_id int, amount_minor bigint,
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, booking_id uuid, seat_id bigint, amount_minor bigint,
         currency text, cancelled_at timestamptz)
     WHERE t.screening_id = w.screening_id AND t.booking_id = w.booking_id AND t.seat_id = w.seat_id
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, payment_status = w.payment_status, cancelled_at = w.cancelled_at, version = CASE
-        WHEN t.version = w.version_before THEN w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) END
-    FROM json_to_recordset($4::json) AS w(screening_id int, id uuid, status text, payment_status text,
+    SET status = w.status, payment_status = w.payment_status, cancelled_at = w.cancelled_at,
+        version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, id uuid, status text, payment_status text,
         cancelled_at timestamptz, version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 ),
 claims_freed AS (
     DELETE FROM seat_claims t
-    USING json_to_recordset($5::json) AS w(screening_id int, seat_id int)
+    USING json_to_recordset($5::json) AS w(screening_id bigint, seat_id bigint)
     WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($6::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 )
@@ -1008,45 +993,44 @@ FROM shifts;
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
     SELECT array_agg(shift ORDER BY ordinal) AS shifts
     FROM versions_moved
 ),
-booking_seats_made AS (
-    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
-    SELECT w.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
-    FROM json_to_recordset($3::json) AS w(screening_id int, booking_id uuid, seat_id int, amount_minor bigint,
-        currency text, cancelled_at timestamptz)
-),
 bookings_made AS (
     INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
         cancelled_at, version, created_at)
     SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_status, w.payment_reference,
-        w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, id uuid, user_id bigint, reservation_id uuid, status text,
-        payment_status text, payment_reference text, cancelled_at timestamptz, version bigint, ordinal int)
+        w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
+        status text, payment_status text, payment_reference text, cancelled_at timestamptz, version bigint, ordinal int)
+),
+booking_seats_made AS (
+    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+    SELECT w.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, booking_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
 ),
 claims_made AS (
     INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
     SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
-    FROM json_to_recordset($5::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($6::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 )
@@ -1066,52 +1050,51 @@ FROM shifts;
 -- writes
 WITH moment AS (SELECT $1::timestamptz AS now),
 versions_moved AS (
-    UPDATE screenings t
+    UPDATE screening_states t
     SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
         AND t.version <> w.version_before) THEN t.version + w.moves END
-    FROM json_to_recordset($2::json) AS w(ordinal int, id int, version_before bigint, moves int, edits int,
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
         must_be_as_read bool)
-    WHERE t.id = w.id
+    WHERE t.screening_id = w.screening_id
     RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
 ),
 shifts AS MATERIALIZED (
     SELECT array_agg(shift ORDER BY ordinal) AS shifts
     FROM versions_moved
 ),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, $1::timestamptz), w.expires_at,
+        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
+),
 claims_made AS (
     INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
     SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
-    FROM json_to_recordset($3::json) AS w(screening_id int, seat_id int, status text, user_id bigint,
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
         expires_at, cause, actor_id, request_id, at)
     SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
-        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id,
-        (SELECT now FROM moment)
-    FROM json_to_recordset($4::json) AS w(screening_id int, version bigint, seat_id int, from_status text,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 ),
 guests_made AS (
     INSERT INTO users (id, is_guest, created_at)
-    SELECT w.id, true, (SELECT now FROM moment)
-    FROM json_to_recordset($5::json) AS w(id bigint)
+    SELECT w.id, true, $1::timestamptz
+    FROM json_to_recordset($6::json) AS w(id bigint)
 ),
 reservation_seats_made AS (
     INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
     SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($6::json) AS w(screening_id int, reservation_id uuid, seat_id int, amount_minor bigint,
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
         currency text, released_at timestamptz)
-),
-reservations_made AS (
-    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
-        created_at)
-    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, (SELECT now FROM moment)), w.expires_at,
-        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), (SELECT now FROM moment)
-    FROM json_to_recordset($7::json) AS w(screening_id int, id uuid, user_id bigint, status text,
-        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
 )
 SELECT shifts
 FROM shifts;
@@ -1120,23 +1103,21 @@ FROM shifts;
 
 BEGIN;
 
--- locks the screenings
-SELECT ROW(s.id, s.theater_id, s.layout_revision, t.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
+-- locks the screening
+SELECT ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
     s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
-    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule,
-    s.reserved_places) AS facts, s.version
-FROM screenings s
-JOIN theaters t ON t.id = s.theater_id
-WHERE s.id = ANY($1::int[])
-ORDER BY s.id
-FOR NO KEY UPDATE OF s;
+    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision)::usher_screening_facts AS facts,
+    s.version
+FROM screening_states s
+WHERE s.screening_id = $1
+FOR NO KEY UPDATE;
 
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
-            c.reason)
-        FROM unnest($1::int[], $2::int[]) AS w(screening_id, seat_id),
+            c.reason)::usher_claim
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, seat_id),
             LATERAL (
                 SELECT *
                 FROM seat_claims i
@@ -1145,16 +1126,15 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
-        SELECT ROW(w.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT e.at
+            SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
-            LIMIT 1
-        )) ELSE r.expires_at END))
+        )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($3::int[], $4::bigint[], $5::int[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
+            FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
         ) w,
             LATERAL (
                 SELECT *
@@ -1186,7 +1166,7 @@ COMMIT;
 
 BEGIN;
 
--- locks the screenings, as in "hold, after rivals were met"
+-- locks the screening, as in "hold, after rivals were met"
 
 -- reads who is one buyer with whom
 WITH RECURSIVE buyers(user_id, member_id) AS (
@@ -1214,11 +1194,6 @@ SELECT r.user_id, r.id, r.expires_at
 FROM reservations r
 WHERE r.user_id = ANY($1::bigint[]) AND r.status IN ('held', 'paying');
 
--- reads what they have booked
-SELECT b.user_id, b.id, b.created_at
-FROM bookings b
-WHERE b.user_id = ANY($1::bigint[]) AND b.status = 'confirmed' AND b.created_at > clock_timestamp() - interval '2 days';
-
 -- writes, as in "hold"
 
 COMMIT;
@@ -1227,22 +1202,16 @@ COMMIT;
 
 BEGIN;
 
--- locks the screenings, as in "hold, after rivals were met"
+-- locks the screening, as in "hold, after rivals were met"
 
 -- was it written?
-SELECT w.screening_id, e.version - w.version AS shift
-FROM unnest($1::int[], $2::bigint[], $3::int[], $4::timestamptz[]) AS w(screening_id, version, seat_id, at),
-    LATERAL (
-        SELECT i.version
-        FROM seat_events i
-        WHERE i.screening_id = w.screening_id AND i.version >= w.version AND i.seat_id = w.seat_id AND i.at = w.at
-        ORDER BY i.version
-        LIMIT 1
-    ) e;
+SELECT min(e.version)
+FROM seat_events e
+WHERE e.screening_id = $1 AND e.version >= $2 AND e.seat_id = $3 AND e.at = $4;
 
 -- if not, it never will be
-UPDATE screenings
+UPDATE screening_states
 SET revision = revision + 1
-WHERE id = ANY($1::int[]);
+WHERE screening_id = $1;
 
 COMMIT;

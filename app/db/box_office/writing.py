@@ -18,9 +18,20 @@ from typing import Any, Final
 import orjson
 
 from app.db.box_office.parts import Part, Row
-from app.db.box_office.rows_written import BOOKING_SEATS_CHANGED, BOOKING_SEATS_MADE, VERSIONS_MOVED
+from app.db.box_office.rows_written import (
+    BOOKING_SEATS_CHANGED,
+    BOOKING_SEATS_MADE,
+    BOOKINGS_MADE,
+    RESERVATIONS_MADE,
+    VERSIONS_MOVED,
+)
 from app.db.connections import OfficeConnection
 
+_FIRST: Final = (VERSIONS_MOVED, BOOKINGS_MADE, RESERVATIONS_MADE)
+"""Rivals wait for each other at the first; what other rows refer to follows."""
+
+# Says the type of the time, also where no part needs it.
+_MOMENT: Final = "moment AS (SELECT $1::timestamptz AS now)"
 _SHIFTS: Final = "shifts AS MATERIALIZED (SELECT array_agg(shift ORDER BY ordinal) AS shifts FROM versions_moved)"
 
 
@@ -54,21 +65,26 @@ class Writes:
     def parts(self) -> tuple[Part[Any], ...]:
         """The kinds of rows there are, always in the same order, so that the statement is prepared once."""
         there = (part for part, rows in self._rows.items() if rows)
-        return tuple(sorted(there, key=lambda part: (part is not VERSIONS_MOVED, part.name)))
+        return tuple(sorted(there, key=_place))
 
 
-async def write(connection: OfficeConnection, writes: Writes) -> list[int]:
+async def write(connection: OfficeConnection, writes: Writes, *, of: int | None = None) -> list[int]:
     """Write everything in one statement.
 
     Returns, in the order of VERSIONS_MOVED, how much further on each screening was than it was read: so much higher are
     all of its versions that were written.
+
+    `of`: the one screening that everything is of.
 
     Raises asyncpg's errors: IntegrityConstraintViolationError when something is not as it was read. Then nothing was
     written, and if there is a transaction, it is to be rolled back.
     """
     parts = writes.parts
     rows = (_json(writes.rows(part)) for part in parts)
-    shifts = await connection.fetchval(_statement(parts), writes.at, *rows)
+    if of is None:
+        shifts = await connection.fetchval(_statement(parts), writes.at, *rows)
+    else:
+        shifts = await connection.fetchval(_statement_of_one(parts), writes.at, of, *rows)
     return shifts or []
 
 
@@ -77,12 +93,29 @@ def _statement(parts: tuple[Part[Any], ...]) -> str:
     """One statement that writes all of the parts; its parameters are the time, and their rows in the same order."""
     moves = VERSIONS_MOVED in parts
     shift = "coalesce((SELECT shifts FROM shifts)[w.ordinal], 0)" if moves else "0"
-    written = ["moment AS (SELECT $1::timestamptz AS now)"]
+    written = [_MOMENT]
     for number, part in enumerate(parts, 2):
         written.append(f"{part.name} AS ({part.sql.format(parameter=f'${number}::json', shift=shift)})")
         if part is VERSIONS_MOVED:
             written.append(_SHIFTS)
     return f"WITH {', '.join(written)} SELECT {'shifts FROM shifts' if moves else 'NULL::bigint[]'}"  # noqa: S608 - our own names
+
+
+@cache
+def _statement_of_one(parts: tuple[Part[Any], ...]) -> str:
+    """The same of one screening: the time, the screening, and the rows."""
+    moves = VERSIONS_MOVED in parts
+    shift, moved = ("v.shift", f"{VERSIONS_MOVED.name} v, ") if moves else ("0", "")
+    written = [_MOMENT]
+    for number, part in enumerate(parts, 3):
+        sql = part.of_one.format(parameter=f"${number}::json", shift=shift, moved=moved)
+        written.append(f"{part.name} AS ({sql})")
+    told = f"ARRAY[shift] FROM {VERSIONS_MOVED.name}" if moves else "NULL::bigint[]"
+    return f"WITH {', '.join(written)} SELECT {told}"
+
+
+def _place(part: Part[Any]) -> tuple[int, str]:
+    return (_FIRST.index(part) if part in _FIRST else len(_FIRST)), part.name
 
 
 def _json(rows: list[Any]) -> str:

@@ -8,10 +8,11 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.box_office.sweeping import PORTION
-
 COUNTED_DAYS: Final = 2
 """A day of any time zone is over within two of ours."""
+
+USERS_AT_ONCE: Final = 1_000
+"""So many are looked at in one step."""
 
 SAME_BUYERS: Final = """
 WITH RECURSIVE buyers(user_id, member_id) AS (
@@ -44,19 +45,28 @@ _TAKE_OVER = text("""
     ON CONFLICT (email_key, user_id) DO NOTHING
 """)
 
+_LEFT = text("""
+    SELECT DISTINCT user_id FROM buyer_emails
+     WHERE left_at < statement_timestamp() - make_interval(days => :days) AND user_id > :after
+     ORDER BY user_id LIMIT :at_most
+""")
 # What is counted: holds that have not run out, bookings of today, bookings of screenings that are on sale yet.
+_COUNTED = text("""
+    SELECT DISTINCT r.user_id FROM reservations r
+     WHERE r.user_id = ANY(CAST(:user_ids AS bigint[])) AND r.status IN ('held', 'paying')
+       AND r.expires_at > statement_timestamp()
+""")
+_COUNTED_TODAY = text("""
+    SELECT DISTINCT b.user_id
+      FROM bookings b JOIN screening_states s ON s.screening_id = b.screening_id
+     WHERE b.user_id = ANY(CAST(:user_ids AS bigint[])) AND b.status = 'confirmed'
+       AND (b.created_at > statement_timestamp() - make_interval(days => :days)
+            OR coalesce(s.sales_close_at, s.starts_at) > statement_timestamp())
+""")
 _FORGET = text("""
-    DELETE FROM buyer_emails WHERE ctid = ANY(ARRAY(
-           SELECT e.ctid FROM buyer_emails e
-            WHERE e.left_at < statement_timestamp() - make_interval(days => :days)
-              AND NOT EXISTS (SELECT FROM reservations r
-                               WHERE r.user_id = e.user_id AND r.status IN ('held', 'paying')
-                                 AND r.expires_at > statement_timestamp())
-              AND NOT EXISTS (SELECT FROM bookings b JOIN screenings s ON s.id = b.screening_id
-                               WHERE b.user_id = e.user_id AND b.status = 'confirmed'
-                                 AND (b.created_at > statement_timestamp() - make_interval(days => :days)
-                                      OR coalesce(s.sales_close_at, s.starts_at) > statement_timestamp()))
-            LIMIT :at_most))
+    DELETE FROM buyer_emails
+     WHERE user_id = ANY(CAST(:user_ids AS bigint[]))
+       AND left_at < statement_timestamp() - make_interval(days => :days)
 """)
 
 
@@ -83,5 +93,13 @@ async def same_buyer(connection: AsyncConnection, user_id: int) -> list[int]:
 
 async def forget(connection: AsyncConnection) -> None:
     """Delete the hashes of emails that are nobody's any more, once no limit counts them."""
-    while (await connection.execute(_FORGET, {"days": COUNTED_DAYS, "at_most": PORTION})).rowcount == PORTION:
-        pass
+    after = 0
+    while True:
+        page = {"days": COUNTED_DAYS, "after": after, "at_most": USERS_AT_ONCE}
+        left = list(await connection.scalars(_LEFT, page))
+        if not left:
+            return
+        given = {"days": COUNTED_DAYS, "user_ids": left}
+        counted = {*await connection.scalars(_COUNTED, given), *await connection.scalars(_COUNTED_TODAY, given)}
+        await connection.execute(_FORGET, {**given, "user_ids": [each for each in left if each not in counted]})
+        after = left[-1]

@@ -2,61 +2,63 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.box_office import states
 from app.db.people import emails
 from app.db.people.accounts import Era
-from app.db.seat_maps.seat_events import CHANGE, SeatChange, seat_change
+from app.db.seat_maps.seat_events import SeatChange
+from app.domain.claims import SEEN_AS, ClaimStatus
+from app.domain.seats import SeatStatus
 
-_SCREENINGS = text("""
-    SELECT screening_id FROM reservations WHERE user_id = :guest_id
-     UNION SELECT screening_id FROM bookings WHERE user_id = :guest_id
-     ORDER BY screening_id
-""")
-
-# As a batch of the box office does, in the order of the ids: whoever decides about these seats waits for us, or finds
-# that what they read is not so any more.
-_LOCK = text("SELECT id FROM screenings WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+_HELD_IN = text("SELECT DISTINCT screening_id FROM reservations WHERE user_id = :guest_id")
+_BOOKED_IN = text("SELECT DISTINCT screening_id FROM bookings WHERE user_id = :guest_id")
 
 # Whose a seat is shows in the personal map, so it is a change like any other, with a version and its events. What has
-# run out and was not swept reads available before and after. A new version of a reservation or a booking tells a rival
-# who read it before.
-_MOVE = text(f"""
-WITH claims AS (
-    UPDATE seat_claims SET user_id = :account_id WHERE screening_id = ANY(:ids) AND user_id = :guest_id
-    RETURNING screening_id, seat_id, status, expires_at, coalesce(expires_at > statement_timestamp(), true) AS is_live),
-changed AS (
-    UPDATE screenings SET version = version + 1 WHERE id IN (SELECT screening_id FROM claims)
-    RETURNING id, version, version + revision + layout_revision AS map_version),
-held AS (
-    UPDATE reservations r SET user_id = :account_id,
-           version = coalesce((SELECT c.version FROM changed c WHERE c.id = r.screening_id), r.version)
-     WHERE r.user_id = :guest_id AND r.screening_id = ANY(:ids)),
-booked AS (
-    UPDATE bookings b SET user_id = :account_id,
-           version = coalesce((SELECT c.version FROM changed c WHERE c.id = b.screening_id), b.version)
-     WHERE b.user_id = :guest_id AND b.screening_id = ANY(:ids)),
-keys AS (
+# run out and was not swept reads available before and after.
+_CLAIMS = text("""
+    SELECT seat_id, status, expires_at, expires_at IS NULL OR expires_at > statement_timestamp() AS is_live,
+           statement_timestamp() AS now
+      FROM seat_claims WHERE screening_id = CAST(:screening_id AS bigint) AND user_id = :guest_id ORDER BY seat_id
+""")
+_CHANGE_CLAIMS = text("""
+    UPDATE seat_claims SET user_id = :account_id
+     WHERE screening_id = CAST(:screening_id AS bigint) AND user_id = :guest_id
+""")
+_MOVE_VERSION = text("""
+    UPDATE screening_states SET version = version + 1 WHERE screening_id = CAST(:screening_id AS bigint)
+    RETURNING version, version + revision + layout_revision AS map_version
+""")
+# A new version of a reservation or a booking tells a rival who read it before.
+_CHANGE_RESERVATIONS = text("""
+    UPDATE reservations SET user_id = :account_id, version = coalesce(CAST(:version AS bigint), version)
+     WHERE screening_id = CAST(:screening_id AS bigint) AND user_id = :guest_id
+""")
+_CHANGE_BOOKINGS = text("""
+    UPDATE bookings SET user_id = :account_id, version = coalesce(CAST(:version AS bigint), version)
+     WHERE screening_id = CAST(:screening_id AS bigint) AND user_id = :guest_id
+""")
+_CHANGE_KEYS = text("""
     UPDATE idempotency_keys k SET owner_id = :account_id
-     WHERE k.owner_id = :guest_id AND k.screening_id = ANY(:ids)
-       AND NOT EXISTS (SELECT FROM idempotency_keys o WHERE o.owner_id = :account_id AND o.key = k.key)),
-events AS (
+     WHERE k.screening_id = CAST(:screening_id AS bigint) AND k.owner_id = :guest_id
+       AND NOT EXISTS (SELECT FROM idempotency_keys o
+                        WHERE o.screening_id = CAST(:screening_id AS bigint) AND o.owner_id = :account_id
+                          AND o.key = k.key)
+""")
+_TELL = text("""
     INSERT INTO seat_events (screening_id, version, seat_id, at, from_status, to_status, user_id, previous_user_id,
                              expires_at, cause, actor_id, request_id)
-    SELECT s.screening_id, c.version, s.seat_id, statement_timestamp(), seen.status, seen.status,
-           CASE WHEN s.is_live THEN CAST(:account_id AS bigint) END,
-           CASE WHEN s.is_live AND s.status = 'held' THEN CAST(:guest_id AS bigint) END,
-           CASE WHEN s.is_live THEN s.expires_at END, 'api', :account_id, :request_id
-      FROM claims s JOIN changed c ON c.id = s.screening_id, LATERAL (
-           SELECT CASE WHEN NOT s.is_live THEN 'available' WHEN s.status = 'held' THEN 'reserved' ELSE s.status END
-               AS status) seen
-    RETURNING *)
-SELECT c.id, c.version, c.map_version,
-       ARRAY(SELECT ROW({CHANGE}) FROM events e WHERE e.screening_id = c.id ORDER BY e.seat_id) AS changes
-  FROM changed c ORDER BY c.id
-""")  # noqa: S608 - our own names
+    SELECT s.screening_id, CAST(:version AS bigint), w.seat_id, CAST(:now AS timestamptz), w.status, w.status,
+           w.user_id, w.previous_user_id, w.expires_at, 'api', CAST(:account_id AS bigint), CAST(:request_id AS text)
+      FROM screening_states s,
+           unnest(CAST(:seat_ids AS bigint[]), CAST(:statuses AS text[]), CAST(:user_ids AS bigint[]),
+                  CAST(:previous_user_ids AS bigint[]), CAST(:ends AS timestamptz[]))
+               AS w(seat_id, status, user_id, previous_user_id, expires_at)
+     WHERE s.screening_id = CAST(:screening_id AS bigint)
+""")
 
 # Again, when the first answer was lost: then the tokens are over already.
 _JOIN = text("""
@@ -81,7 +83,8 @@ class Moved:
 
 async def screenings_of(connection: AsyncConnection, guest_id: int) -> list[int]:
     """The screenings in which this guest has, or had, anything."""
-    return list(await connection.scalars(_SCREENINGS, {"guest_id": guest_id}))
+    given = {"guest_id": guest_id}
+    return sorted({*await connection.scalars(_HELD_IN, given), *await connection.scalars(_BOOKED_IN, given)})
 
 
 async def move(
@@ -89,12 +92,51 @@ async def move(
 ) -> list[Moved]:
     """Make the account's what the guest has in these screenings, and return those in which it shows.
 
-    They stay locked until the transaction ends.
+    They are locked as a batch of the box office locks them, in the order of the ids, and stay so until the transaction
+    ends: whoever decides about these seats waits for us, or finds that what they read is not so any more.
     """
-    given = {"guest_id": guest_id, "account_id": account_id, "ids": list(screening_ids), "request_id": request_id}
-    await connection.execute(_LOCK, {"ids": list(screening_ids)})
-    rows = await connection.execute(_MOVE, given)
-    return [Moved(row.id, row.version, row.map_version, tuple(map(seat_change, row.changes))) for row in rows]
+    await states.lock_all(connection, screening_ids)
+    moved = [await _move(connection, each, guest_id, account_id, request_id) for each in sorted(screening_ids)]
+    return [each for each in moved if each is not None]
+
+
+async def _move(
+    connection: AsyncConnection, screening_id: int, guest_id: int, account_id: int, request_id: str | None
+) -> Moved | None:
+    given: dict[str, object] = {"screening_id": screening_id, "guest_id": guest_id, "account_id": account_id}
+    claims = (await connection.execute(_CLAIMS, {"screening_id": screening_id, "guest_id": guest_id})).all()
+    version: int | None = None
+    moved: Moved | None = None
+    if claims:
+        await connection.execute(_CHANGE_CLAIMS, given)
+        version, map_version = (await connection.execute(_MOVE_VERSION, {"screening_id": screening_id})).one()
+        changes = tuple(_change(version, claim, guest_id, account_id) for claim in claims)
+        moved = Moved(screening_id, version, map_version, changes)
+        told = {
+            "screening_id": screening_id,
+            "account_id": account_id,
+            "version": version,
+            "now": claims[0].now,
+            "request_id": request_id,
+            "seat_ids": [each.seat_id for each in changes],
+            "statuses": [each.status for each in changes],
+            "user_ids": [each.user_id for each in changes],
+            "previous_user_ids": [each.previous_user_id for each in changes],
+            "ends": [each.expires_at for each in changes],
+        }
+        await connection.execute(_TELL, told)
+    for statement in (_CHANGE_RESERVATIONS, _CHANGE_BOOKINGS):
+        await connection.execute(statement, {**given, "version": version})
+    await connection.execute(_CHANGE_KEYS, given)
+    return moved
+
+
+def _change(version: int, claim: Row[Any], guest_id: int, account_id: int) -> SeatChange:
+    if not claim.is_live:
+        return SeatChange(version, claim.seat_id, SeatStatus.AVAILABLE, None, None, None)
+    status = SEEN_AS[ClaimStatus(claim.status)]
+    was_held_by = guest_id if claim.status == ClaimStatus.HELD else None
+    return SeatChange(version, claim.seat_id, status, claim.expires_at, account_id, was_held_by)
 
 
 async def join(connection: AsyncConnection, guest_id: int, account_id: int) -> Era | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.cluster.asking import ask_all, question_to_all
 from app.db.people import emails
 from app.db.people.user_ids import new_id
 
@@ -40,32 +41,34 @@ _INSERT_GUESTS = text(
 )
 
 # Together with their email: see emails.change.
-_FORGET_GUEST = text("""
-    DELETE FROM users u
-     WHERE u.id = :id AND u.is_guest
-       AND NOT EXISTS (SELECT FROM reservations r WHERE r.user_id = u.id)
-       AND NOT EXISTS (SELECT FROM bookings b WHERE b.user_id = u.id)
-""")
+_FORGET_GUEST = text("DELETE FROM users WHERE id = :id AND is_guest")
+_HAS_HELD = text("SELECT EXISTS (SELECT FROM reservations WHERE user_id = :id)")
+_HAS_BOOKED = text("SELECT EXISTS (SELECT FROM bookings WHERE user_id = :id)")
 
 _CHANGE_EMAIL = text("UPDATE users SET email = :email WHERE id = :id AND deleted_at IS NULL")
 
-# A hold that ran out is none, swept or not.
 _ACCOUNT = text("""
-    SELECT u.id, u.username, u.email, u.role, u.is_guest,
-           (SELECT count(*) FROM reservations r
-             WHERE r.user_id = u.id AND r.status IN ('held', 'paying')
-               AND r.expires_at > statement_timestamp()) AS active_reservations,
-           statement_timestamp() AS now
+    SELECT u.id, u.username, u.email, u.role, u.is_guest, statement_timestamp() AS now
       FROM users u
      WHERE u.id = :id AND u.deleted_at IS NULL
 """)
 
+# A hold that ran out is none, swept or not.
+_HOLDS = question_to_all("""
+    SELECT count(*) AS holds FROM reservations s
+     WHERE {of_them} AND s.user_id = :user_id AND s.status IN ('held', 'paying')
+       AND s.expires_at > statement_timestamp()
+""")
+
 # A day of any time zone is over within two of ours.
-_RECENT_BOOKINGS = text("""
-    SELECT b.created_at, t.timezone
-      FROM bookings b JOIN screenings s ON s.id = b.screening_id JOIN theaters t ON t.id = s.theater_id
-     WHERE b.user_id = ANY(:ids) AND b.status = 'confirmed'
-       AND b.created_at > CAST(:now AS timestamptz) - interval '2 days'
+_RECENT_BOOKINGS = question_to_all("""
+    SELECT s.created_at, s.screening_id FROM bookings s
+     WHERE {of_them} AND s.user_id = ANY(CAST(:user_ids AS bigint[])) AND s.status = 'confirmed'
+       AND s.created_at > CAST(:now AS timestamptz) - interval '2 days'
+""")
+_TIMEZONES = text("""
+    SELECT s.id, t.timezone FROM screenings s JOIN theaters t ON t.id = s.theater_id
+     WHERE s.id = ANY(CAST(:ids AS bigint[]))
 """)
 
 
@@ -84,7 +87,9 @@ async def insert_guests(connection: AsyncConnection, user_ids: Collection[int]) 
 
 async def forget_guest(connection: AsyncConnection, user_id: int) -> None:
     """Delete a guest who never had anything."""
-    await connection.execute(_FORGET_GUEST, {"id": user_id})
+    given = {"id": user_id}
+    if not (await connection.scalar(_HAS_HELD, given) or await connection.scalar(_HAS_BOOKED, given)):
+        await connection.execute(_FORGET_GUEST, given)
 
 
 async def change_email(connection: AsyncConnection, user_id: int, email: str) -> None:
@@ -94,12 +99,23 @@ async def change_email(connection: AsyncConnection, user_id: int, email: str) ->
 
 
 async def account(connection: AsyncConnection, user_id: int) -> Account | None:
-    """The user as they are now; None if there is none with this id."""
+    """The user as they are now; None if there is none with this id. The connection must be in AUTOCOMMIT."""
     row = (await connection.execute(_ACCOUNT, {"id": user_id})).one_or_none()
-    return Account(*row) if row else None
+    if row is None:
+        return None
+    counted = await ask_all(connection, _HOLDS, {"user_id": user_id})
+    holds = sum(each.holds for each in counted)
+    return Account(row.id, row.username, row.email, row.role, row.is_guest, holds, row.now)
 
 
 async def recent_bookings(connection: AsyncConnection, user_ids: Collection[int], now: datetime) -> list[RecentBooking]:
-    """The confirmed bookings of these users, of the two days before `now`: those of today in any time zone."""
-    rows = await connection.execute(_RECENT_BOOKINGS, {"ids": list(user_ids), "now": now})
-    return [RecentBooking(*row) for row in rows]
+    """The confirmed bookings of these users, of the two days before `now`: those of today in any time zone.
+
+    The connection must be in AUTOCOMMIT.
+    """
+    found = await ask_all(connection, _RECENT_BOOKINGS, {"user_ids": list(user_ids), "now": now})
+    if not found:
+        return []
+    rows = await connection.execute(_TIMEZONES, {"ids": list({each.screening_id for each in found})})
+    timezones = {row.id: row.timezone for row in rows}
+    return [RecentBooking(each.created_at, timezones[each.screening_id]) for each in found]

@@ -6,36 +6,37 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.cluster.asking import ask, question
 from app.db.screenings import prices_of
 from app.db.seat_maps.seat_events import CHANGE, SeatChange, seat_change
 from app.domain.claims import SEEN_AS, ClaimStatus
 from app.domain.seat_maps.occupancy import Occupancy, Taken
 
-# Columns as arrays: a house of 40,000 seats is four values, not 40,000 rows.
+# Columns as arrays: a house of 40,000 seats is four values, not 40,000 rows. Each table is asked for the one screening
+# by its parameter (docs/architecture.md, past one machine).
 _OCCUPANCY = text("""
-SELECT s.id, s.theater_id, s.layout_revision, s.revision, s.version, s.prices, clock_timestamp() AS at,
+SELECT s.screening_id, s.theater_id, s.layout_revision, s.revision, s.version, s.prices, clock_timestamp() AS at,
        c.seat_ids, c.statuses, c.ends, c.user_ids
-  FROM screenings s, LATERAL (
+  FROM screening_states s, (
        SELECT array_agg(i.seat_id) AS seat_ids, array_agg(i.status) AS statuses, array_agg(i.expires_at) AS ends,
               array_agg(i.user_id) AS user_ids
-         FROM seat_claims i WHERE i.screening_id = s.id) c
- WHERE s.id = :screening_id
+         FROM seat_claims i WHERE i.screening_id = CAST(:screening_id AS bigint)) c
+ WHERE s.screening_id = CAST(:screening_id AS bigint)
 """)
 
 # Young events only: one that is about to be deleted for its age is not counted on.
 _CHANGED = text(f"""
 SELECT s.version + s.revision + s.layout_revision AS map_version, s.version,
-       ARRAY(SELECT ROW({CHANGE})
+       ARRAY(SELECT {CHANGE}
                FROM seat_events e
-              WHERE e.screening_id = s.id AND e.version > :after
+              WHERE e.screening_id = CAST(:screening_id AS bigint) AND e.version > :after
                 AND e.at > clock_timestamp() - interval '30 minutes'
               ORDER BY e.version, e.seat_id LIMIT :at_most) AS changes
-  FROM screenings s WHERE s.id = :screening_id
+  FROM screening_states s WHERE s.screening_id = CAST(:screening_id AS bigint)
 """)  # noqa: S608 - our own names
 
-_STATES = text("""
-SELECT s.id, s.version + s.revision + s.layout_revision
-  FROM screenings s WHERE s.id = ANY(CAST(:ids AS int[]))
+_STATES = question("""
+SELECT s.screening_id, s.version + s.revision + s.layout_revision FROM screening_states s WHERE {of_them}
 """)
 
 
@@ -50,7 +51,7 @@ async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupanc
         for seat_id, status, end, user_id in zip(*columns, strict=True)
     )
     occupancy = Occupancy(
-        screening_id=row.id,
+        screening_id=row.screening_id,
         theater_id=row.theater_id,
         layout_revision=row.layout_revision,
         map_version=row.version + row.revision + row.layout_revision,
@@ -63,8 +64,16 @@ async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupanc
 
 async def map_versions(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, int]:
     """The map version of each of these screenings that exists."""
-    rows = await connection.execute(_STATES, {"ids": list(screening_ids)})
+    rows = await connection.execute(_STATES.of_many, {"ids": list(screening_ids)})
     return {row[0]: row[1] for row in rows}
+
+
+async def reachable_map_versions(
+    connection: AsyncConnection, screening_ids: Sequence[int]
+) -> tuple[dict[int, int], frozenset[int]]:
+    """As `map_versions`; and which of them are on a node that is away, so that nothing is known of them."""
+    answers = await ask(connection, _STATES, screening_ids)
+    return {row[0]: row[1] for row in answers.rows}, frozenset(answers.unknown)
 
 
 async def changed(

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.cluster.asking import ask, question
 from app.db.rows import columns, maker
 
 
@@ -26,16 +27,16 @@ class SeatChange(NamedTuple):
         return self._replace(version=self.version + shift)
 
 
-CHANGE: Final = columns(SeatChange, "e", status="e.to_status")
-"""Those of SeatChange, from `seat_events e`."""
+CHANGE: Final = f"ROW({columns(SeatChange, 'e', status='e.to_status')})::usher_seat_change"
+"""A SeatChange as one value, from `seat_events e`."""
 
 _RAN_OUT = columns(
     SeatChange,
     "e",
-    status="'available'",
-    expires_at="NULL::timestamptz",
-    user_id="NULL::bigint",
-    previous_user_id="e.user_id",
+    status="CASE WHEN e.is_over THEN 'available' ELSE e.to_status END",
+    expires_at="CASE WHEN e.is_over THEN NULL ELSE e.expires_at END",
+    user_id="CASE WHEN e.is_over THEN NULL ELSE e.user_id END",
+    previous_user_id="CASE WHEN e.is_over THEN e.user_id ELSE e.previous_user_id END",
 )
 
 seat_change = maker(SeatChange)
@@ -45,41 +46,42 @@ seat_change = maker(SeatChange)
 # order, and only so many are ever looked at.
 _SINCE = text(f"""
 WITH newest AS MATERIALIZED (
-     SELECT i.* FROM seat_events i WHERE i.screening_id = :screening_id AND i.version > :since
+     SELECT i.*, i.expires_at <= statement_timestamp() AS is_over FROM seat_events i
+      WHERE i.screening_id = CAST(:screening_id AS bigint) AND i.version > :since
       ORDER BY i.version DESC, i.seat_id DESC LIMIT :at_most + 1),
 counted AS MATERIALIZED (SELECT count(*) > :at_most AS too_many, min(version) AS earliest FROM newest)
 SELECT s.version, s.theater_id, s.layout_revision, c.too_many, c.earliest,
-       (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,
-       ARRAY(SELECT CASE WHEN e.expires_at <= clock_timestamp() THEN ROW({_RAN_OUT}) ELSE ROW({CHANGE}) END
+       (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = CAST(:screening_id AS bigint)) AS oldest,
+       ARRAY(SELECT ROW({_RAN_OUT})::usher_seat_change
                FROM (SELECT DISTINCT ON (n.seat_id) n.* FROM newest n
                       WHERE NOT c.too_many ORDER BY n.seat_id, n.version DESC) e
               ORDER BY e.version, e.seat_id) AS events
-  FROM screenings s, counted c WHERE s.id = :screening_id
+  FROM screening_states s, counted c WHERE s.screening_id = CAST(:screening_id AS bigint)
 """)  # noqa: S608 - our own names
 
 # Version by version, for whoever passes each of them on.
 _AFTER = text(f"""
 SELECT s.version, s.theater_id, s.layout_revision,
-       (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = s.id) AS oldest,
-       ARRAY(SELECT ROW({CHANGE})
-               FROM seat_events e WHERE e.screening_id = s.id AND e.version > :after
+       (SELECT min(o.version) FROM seat_events o WHERE o.screening_id = CAST(:screening_id AS bigint)) AS oldest,
+       ARRAY(SELECT {CHANGE}
+               FROM seat_events e WHERE e.screening_id = CAST(:screening_id AS bigint) AND e.version > :after
               ORDER BY e.version, e.seat_id LIMIT :at_most) AS changes
-  FROM screenings s WHERE s.id = :screening_id
+  FROM screening_states s WHERE s.screening_id = CAST(:screening_id AS bigint)
 """)  # noqa: S608
 
-_POSITIONS = text("""
-SELECT s.id, s.version, s.theater_id, s.layout_revision, s.revision
-  FROM screenings s WHERE s.id = ANY(CAST(:ids AS int[]))
+_POSITIONS = question("""
+SELECT s.screening_id, s.version, s.theater_id, s.layout_revision, s.revision FROM screening_states s WHERE {of_them}
 """)
 
 # Only seats that they ever held: whoever held none here is told so without a look at the events.
 _LOST = text("""
 WITH theirs AS MATERIALIZED (
      SELECT DISTINCT h.seat_id FROM reservations r
-       JOIN reservation_seats h ON h.screening_id = r.screening_id AND h.reservation_id = r.id
-      WHERE r.user_id = :user_id AND r.screening_id = :screening_id),
+       JOIN reservation_seats h ON h.screening_id = CAST(:screening_id AS bigint) AND h.reservation_id = r.id
+      WHERE r.user_id = :user_id AND r.screening_id = CAST(:screening_id AS bigint)),
 newest AS MATERIALIZED (
-     SELECT i.* FROM seat_events i WHERE i.screening_id = :screening_id AND EXISTS (SELECT FROM theirs)
+     SELECT i.* FROM seat_events i
+      WHERE i.screening_id = CAST(:screening_id AS bigint) AND EXISTS (SELECT FROM theirs)
       ORDER BY i.version DESC, i.seat_id DESC LIMIT :at_most)
 SELECT e.seat_id
   FROM (SELECT DISTINCT ON (n.seat_id) n.* FROM newest n
@@ -156,9 +158,23 @@ async def after(
 
 
 async def positions(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, Position]:
-    """How far each of these screenings is, as far as they exist."""
-    rows = await connection.execute(_POSITIONS, {"ids": list(screening_ids)})
-    return {row.id: Position(*row) for row in rows}
+    """How far each of these screenings is, as far as they exist, and their nodes can be reached.
+
+    The connection must be in AUTOCOMMIT, because a question that fails ends a transaction.
+    """
+    answers = await ask(connection, _POSITIONS, screening_ids)
+    return {row.screening_id: Position(*row) for row in answers.rows}
+
+
+async def position(connection: AsyncConnection, screening_id: int) -> Position | None:
+    """How far this screening is; None if it does not exist."""
+    row = (await connection.execute(_POSITIONS.of_one, {"id": screening_id})).one_or_none()
+    return None if row is None else Position(*row)
+
+
+async def present(connection: AsyncConnection, screening_id: int) -> Position:
+    """As `position`, of a screening that there is."""
+    return Position(*(await connection.execute(_POSITIONS.of_one, {"id": screening_id})).one())
 
 
 async def lost_by(connection: AsyncConnection, screening_id: int, user_id: int) -> frozenset[int]:

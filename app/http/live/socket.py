@@ -21,7 +21,7 @@ from app.logs import request_id_of_this_task
 from app.resources import Resources
 from app.schemas.format import strict
 from app.schemas.format.faults import Malformed, UnsupportedMediaType
-from app.schemas.format.ids import LARGEST_BIGINT, LARGEST_INTEGER
+from app.schemas.format.ids import LARGEST_BIGINT
 from app.schemas.live import PONG, misunderstood_json
 from app.services.live.broadcast import Broadcast
 from app.services.live.listeners import Ending, Message
@@ -175,7 +175,7 @@ class _Visit:
         if self._resources.rates is not None:
             await self._resources.rates.admit(Bucket.READING, address, None)
         query = _query(self._wire.query)
-        screening_id = _number(self._scope["path_params"]["screening_id"], LARGEST_INTEGER)
+        screening_id = _number(self._scope["path_params"]["screening_id"], LARGEST_BIGINT)
         if not screening_id:
             raise NotFound("screening")
         since = _number(query["since"], LARGEST_BIGINT) if "since" in query else None

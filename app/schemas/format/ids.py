@@ -8,7 +8,7 @@ from pydantic import Field
 LARGEST_INTEGER: Final = 2**31 - 1
 LARGEST_BIGINT: Final = 2**63 - 1
 
-_Id = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
+_Id = Annotated[int, Field(ge=1, le=LARGEST_BIGINT)]
 
 TheaterId = Annotated[_Id, Field(description="A theater, as `GET /theaters` lists them.", examples=[1])]
 ScreeningId = Annotated[_Id, Field(description="A screening, as `GET /screenings` lists them.", examples=[1])]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from app.domain.texts import one_line
-from app.schemas.format.ids import LARGEST_INTEGER
+from app.schemas.format.ids import LARGEST_BIGINT
 
 
 class Strict(BaseModel):
@@ -68,7 +68,7 @@ def _not_null(described: dict[str, Any]) -> dict[str, Any]:
     return {**kind, **{name: value for name, value in described.items() if name not in ("anyOf", "default")}}
 
 
-Id = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
+Id = Annotated[int, Field(ge=1, le=LARGEST_BIGINT)]
 """An integer id in a body."""
 
 Uuid = Annotated[UUID, Field(strict=False)]

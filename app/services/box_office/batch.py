@@ -46,11 +46,11 @@ async def serve(connection: OfficeConnection, batch: list[Pending], opening: Ope
     """
     await connection.execute("BEGIN")
     try:
-        books = Books(opening)
+        books = Books(opening, batch)
         batch += latecomers(await books.open_locked(connection, batch))
         decided = _Decided(batch, books, await books.look(connection, batch))
         for writes in decided.writes().by_statement():
-            await writing.write(connection, writes)
+            await writing.write(connection, writes, of=books.of)
     except asyncpg.UniqueViolationError as quicker:
         await roll_back(connection)
         raise Overtaken from quicker
@@ -69,14 +69,14 @@ async def serve_unlocked(connection: OfficeConnection, batch: Sequence[Pending],
 
     Raises Overtaken or NeedsLock if the batch must be served with a lock instead.
     """
-    books = Books(opening)
+    books = Books(opening, batch)
     decided = _Decided(batch, books, await books.look_unlocked(connection, batch))
     match decided.writes().by_statement():
         case []:
             return decided.served()
         case [writes]:
             try:
-                shifts = await asyncio.shield(writing.write(connection, writes))
+                shifts = await asyncio.shield(writing.write(connection, writes, of=books.of))
             except LOST as lost:
                 raise decided.commit_broke() from lost
             except asyncpg.IntegrityConstraintViolationError as overtaken:

@@ -84,7 +84,9 @@ class NeedsLock(Exception):
 class Books:
     """The ledgers of the batch's screenings, and what is stored under its keys."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, batch: Sequence[Pending]) -> None:
+        self.of = batch[0].screening_id if opening.per_screening else None
+        """The one screening of the batch, if PostgreSQL is to be told: then nothing is asked of another one."""
         self.ledgers: dict[int, Ledger] = {}
         self.keys = Keys()
         self._opening = opening
@@ -102,12 +104,12 @@ class Books:
         asked = _asked(batch, {each: (state.screening, state.layout) for each, state in states.items()})
         await self._opening.floors.want(asked, named)
         buyers = await self._lock_buyers(connection, batch, named)
-        found = await db.read(connection, named)
+        found = await db.read(connection, named, of=self.of)
         self._take_in(found)
         leads = self._leads_of(found, batch)
         leads.taken = await self._floors_lost(asked, found)
         if leads:
-            more = await db.read(connection, leads)
+            more = await db.read(connection, leads, of=self.of)
             self._take_in(more)
             if leads.taken:
                 await self._floors_lost(asked, more)
@@ -130,7 +132,7 @@ class Books:
         asked = _asked(batch, known)
         if asked:
             await self._opening.floors.want(asked, named)
-        found = await db.read(connection, named, screening_ids)
+        found = await db.read(connection, named, screening_ids, of=self.of)
         for row in found.screenings:
             screening_id = row.facts.id
             ledger = self.ledgers[screening_id] = await self._opening.open(row)
@@ -144,7 +146,7 @@ class Books:
         if asked:
             leads.taken = await self._floors_lost(asked, found)
         if leads:
-            more = await db.read(connection, leads, screening_ids)
+            more = await db.read(connection, leads, screening_ids, of=self.of)
             if more.screenings != found.screenings:
                 raise Overtaken
             self._take_in(more)
@@ -187,14 +189,19 @@ class Books:
         return buyers.same
 
     async def _count(self, connection: OfficeConnection, buyers: dict[int, frozenset[int]]) -> None:
-        """Read what the buyers have in all screenings. Users who are one buyer share one count."""
+        """Read what the buyers have in all screenings, as far as a limit counts it. Users who are one buyer share one
+        count.
+        """
+        limits_here = [ledger.screening_state.screening.limits for ledger in self.ledgers.values()]
         members = {member for group in buyers.values() for member in group}
         counts = {group: Usage() for group in buyers.values()}
         usage = {member: count for group, count in counts.items() for member in group}
-        for hold in await limits.holds_of(connection, members):
-            usage[hold.user_id].holds[hold.id] = hold.expires_at
-        for booking in await limits.bookings_of(connection, members):
-            usage[booking.user_id].bookings[booking.id] = booking.created_at
+        if any(each.max_active_reservations_per_user is not None for each in limits_here):
+            for hold in await limits.holds_of(connection, members):
+                usage[hold.user_id].holds[hold.id] = hold.expires_at
+        if any(each.bookings_per_user_per_day is not None for each in limits_here):
+            for booking in await limits.bookings_of(connection, members):
+                usage[booking.user_id].bookings[booking.id] = booking.created_at
         for ledger in self.ledgers.values():
             ledger.screening_state.usage = usage
             ledger.screening_state.same_buyer = buyers

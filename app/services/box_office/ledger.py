@@ -105,7 +105,7 @@ class Ledger:
         moved.append(
             {
                 "ordinal": ordinal,
-                "id": screening_id,
+                "screening_id": screening_id,
                 "version_before": self.version_before,
                 "moves": state.version - self.version_before,
                 "edits": self.edits,

@@ -5,7 +5,6 @@ commit, as databases do with their log. No request waits longer than its deadlin
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -14,24 +13,20 @@ from typing import Final
 
 import asyncpg
 
-from app.db.connections import LOST, SATURATED, OfficeConnection
+from app.db.connections import OfficeConnection
 from app.domain.box_office.commands import Command
 from app.domain.idempotency import SAME_KEY_WAITS_SECONDS, Key
 from app.domain.refusals import Busy, KeyInUse, Unauthenticated
 from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
-from app.services.box_office.batch import serve, serve_unlocked
-from app.services.box_office.books import NeedsLock, Overtaken
-from app.services.box_office.commits import CommitBroke, Served, happened
+from app.services.box_office.clerk import Clerk, Rivals
 from app.services.box_office.opening import Opening
-from app.services.box_office.pending import Latecomers, Pending
+from app.services.box_office.pending import Pending
 from app.services.box_office.queue import Queue
 from app.services.news import News
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS: Final = 3
-LOCKS_FIRST: Final = 32
 _SOMEBODYS: Final = ("reservations_user_id_fkey", "bookings_user_id_fkey")
 
 Announce = Callable[[Mapping[int, int], Callable[[], None], Mapping[int, News]], None]
@@ -52,10 +47,11 @@ class BoxOffice:
         deadline_seconds: float,
         one_screening_a_batch: bool = False,
         linger_seconds: float = 0.0,
+        clerks: int = 1,
     ) -> None:
-        self._connect = connect
-        self._opening = opening
+        """`clerks`: so many batches are served side by side. More than one only if each batch is of one screening."""
         self._announce = announce
+        self._floors = opening.floors
         self._queue = Queue(
             batch_max=batch_max,
             queue_max=queue_max,
@@ -63,10 +59,8 @@ class BoxOffice:
             one_screening_a_batch=one_screening_a_batch,
             linger_seconds=linger_seconds,
         )
-        self.locks_first = 0
-        """So many batches are served with a lock: somebody else wants the same seats."""
-        self._counter = contextlib.AsyncExitStack()
-        self._connection: OfficeConnection | None = None
+        self._rivals = Rivals()
+        self.clerks = [Clerk(connect, opening, self._rivals) for _ in range(clerks)]
 
     async def ask(
         self, screening_id: int, command: Command, *, key: Key | None = None, request_id: str | None = None
@@ -92,120 +86,79 @@ class BoxOffice:
         """Whether commands are waiting for the next batch."""
         return len(self._queue) > 0
 
+    @property
+    def locks_first(self) -> int:
+        """So many batches are served with a lock: somebody else wants the same seats."""
+        return self._rivals.locks_first
+
+    @locks_first.setter
+    def locks_first(self, batches: int) -> None:
+        self._rivals.locks_first = batches
+
     async def run(self) -> None:
         """Serve the queue, batch by batch, until cancelled. Commands that still wait then get a Busy."""
         try:
+            async with asyncio.TaskGroup() as group:
+                for clerk in self.clerks:
+                    group.create_task(self._work(clerk))
+        finally:
+            self._queue.send_away(Busy(reasons.STOPPING))
+
+    async def _work(self, clerk: Clerk) -> None:
+        """One clerk serves batch by batch."""
+        try:
             while True:
                 batch = await self._queue.next_batch()
+                went_well = False
                 try:
-                    await self._serve(batch)
+                    went_well = await self._serve(clerk, batch)
                 except Exception:  # a mistake of ours must not leave anybody without an answer
                     log.exception("unhandled exception while a batch was served")
                     self._queue.settle_all(batch, [Busy(outcome_unknown=True)] * len(batch))
-                self._queue.has_served(len(batch))
+                self._queue.has_served(batch, went_well=went_well)
         finally:
-            self._queue.send_away(Busy(reasons.STOPPING))
-            await self._hang_up()
+            await clerk.hang_up()
 
-    async def _serve(self, batch: list[Pending], *, may_grow: bool = True) -> None:
-        """Serve a batch, and give each of its commands an answer, whatever happens."""
+    async def _serve(self, clerk: Clerk, batch: list[Pending], *, may_grow: bool = True) -> bool:
+        """Serve a batch, and give each of its commands an answer, whatever happens. Whether PostgreSQL served it."""
         if not batch:
-            return
+            return True
         latecomers = partial(self._queue.latecomers, len(batch)) if may_grow else _nobody
         try:
-            served = await self._transact(batch, latecomers)
+            served = await clerk.transact(batch, latecomers)
         except Busy as busy:
             self._queue.settle_all(batch, [busy] * len(batch))
+            return False
         except asyncpg.LockNotAvailableError:
-            await self._serve_apart(batch, by=lambda pending: pending.screening_id)
+            return await self._serve_apart(clerk, batch, by=lambda pending: pending.screening_id)
         except asyncio.CancelledError:
             self._queue.settle_all(batch, [Busy(reasons.STOPPING, outcome_unknown=True)] * len(batch))
             raise
         except Exception as failed:  # the write failed: served one by one, only the guilty command fails
             if len(batch) > 1:
-                await self._serve_apart(batch, by=id)
-            elif _is_of_nobody(failed):
+                return await self._serve_apart(clerk, batch, by=id)
+            if _is_of_nobody(failed):
                 self._queue.settle(batch[0], Unauthenticated(reasons.USER_GONE))
             else:
                 log.exception("unhandled exception in a command", extra={"request_id": batch[0].request_id})
                 self._queue.settle(batch[0], failed)
         else:
-            self._opening.floors.follow(served.news)
+            self._floors.follow(served.news)
             self._announce(served.map_versions, lambda: self._queue.settle_all(batch, served.answers), served.news)
+        return True
 
-    async def _serve_apart(self, batch: list[Pending], by: Callable[[Pending], int]) -> None:
+    async def _serve_apart(self, clerk: Clerk, batch: list[Pending], by: Callable[[Pending], int]) -> bool:
         """Serve the parts of a batch that has failed as a whole, each in a transaction of its own."""
         parts: dict[int, list[Pending]] = {}
         for pending in batch:
             parts.setdefault(by(pending), []).append(pending)
         if len(parts) == 1:
             self._queue.settle_all(batch, [Busy(reasons.SCREENING_LOCKED)] * len(batch))
-            return
+            return False
+        went_well = True
         for part in parts.values():
-            await self._serve(self._queue.still_in_time(part), may_grow=False)
-
-    async def _transact(self, batch: list[Pending], latecomers: Latecomers) -> Served:
-        """Serve in one transaction. Retries after a serialization failure or a deadlock, after a lost connection, and
-        when a rival was quicker.
-
-        Raises Busy if PostgreSQL is not reachable or overloaded, or if it is unknown whether the transaction happened.
-        Raises Overtaken if something is in the way each time: that is a mistake of ours, because the next attempt sees
-        what rivals have written.
-        """
-        broke: CommitBroke | None = None
-        times_overtaken = 0
-        for _ in range(ATTEMPTS):
-            try:
-                connection = await self._connected()
-                if broke and (served := await happened(connection, broke)):
-                    return served
-                broke = None
-                return await self._attempt(connection, batch, latecomers)
-            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
-                continue
-            except Overtaken:
-                times_overtaken += 1
-                if times_overtaken == ATTEMPTS:
-                    raise
-            except CommitBroke as unknown:
-                broke = unknown
-                await self._hang_up()
-            except LOST as lost:
-                had_connection = self._connection is not None
-                await self._hang_up()
-                if not had_connection:
-                    raise Busy(reasons.DATABASE_NOT_REACHABLE, outcome_unknown=broke is not None) from lost
-            except SATURATED as saturated:
-                await self._hang_up()
-                raise Busy(reasons.DATABASE_OVERLOADED, outcome_unknown=broke is not None) from saturated
-            except Exception as unforeseen:
-                if broke:  # what may have happened is not done again before it is known
-                    raise Busy(outcome_unknown=True) from unforeseen
-                raise
-        raise Busy(outcome_unknown=broke is not None)
-
-    async def _attempt(self, connection: OfficeConnection, batch: list[Pending], latecomers: Latecomers) -> Served:
-        """Serve without a lock, unless other processes have changed the same seats lately."""
-        if self.locks_first > 0:
-            self.locks_first -= 1
-        else:
-            try:
-                return await serve_unlocked(connection, batch, self._opening)
-            except Overtaken:
-                self.locks_first = LOCKS_FIRST
-            except NeedsLock:
-                pass
-        return await serve(connection, batch, self._opening, latecomers)
-
-    async def _connected(self) -> OfficeConnection:
-        if self._connection is None or self._connection.is_closed():
-            await self._hang_up()
-            self._connection = await self._counter.enter_async_context(self._connect())
-        return self._connection
-
-    async def _hang_up(self) -> None:
-        self._connection = None
-        await self._counter.aclose()
+            went_well &= await self._serve(clerk, self._queue.still_in_time(part), may_grow=False)
+        return went_well
 
 
 def _is_of_nobody(failed: Exception) -> bool:

@@ -35,8 +35,12 @@ class _Known:
 class Opening:
     """One per process."""
 
-    def __init__(self, layouts: Layouts, defaults: Defaults, pictures: Pictures | None = None) -> None:
+    def __init__(
+        self, layouts: Layouts, defaults: Defaults, pictures: Pictures | None = None, *, per_screening: bool = False
+    ) -> None:
+        """`per_screening`: a batch is of one screening, and PostgreSQL is told which (BATCH_PER_SCREENING)."""
         self.floors = Floors(pictures or Pictures())
+        self.per_screening = per_screening
         self.limits_need_email = defaults.limits_need_email
         self._layouts = layouts
         self._defaults = defaults

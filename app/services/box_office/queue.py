@@ -11,6 +11,7 @@ from app.domain.refusals import Busy
 from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
 from app.services.box_office.pending import Pending
+from app.services.box_office.waiting import LineForEach, OneLine, WaitingRoom
 
 CROWD: Final = 8
 LINGER_SECONDS: Final = 0.0015
@@ -37,10 +38,10 @@ class Queue:
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._deadline_seconds = deadline_seconds
-        self._one_screening_a_batch = one_screening_a_batch
         self._linger_seconds = linger_seconds
-        self._waiting: deque[Pending] = deque()
-        self._arrival = asyncio.Event()
+        self._waiting: WaitingRoom = LineForEach() if one_screening_a_batch else OneLine()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        """Clerks who wait for a batch."""
         self._crowd = 0
         """So many were served or waited a moment ago; most of them, it may be hoped, come again."""
         self._enough: asyncio.Future[None] | None = None
@@ -63,8 +64,9 @@ class Queue:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         pending = Pending(screening_id, command, key, request_id, loop.time() + self._deadline_seconds, answer)
-        self._waiting.append(pending)
-        self._arrival.set()
+        self._waiting.add(pending)
+        if self._idle:
+            self._call()
         if self._enough and len(self._waiting) >= self._crowd:
             self._let_in()
         if self._alarm is None:
@@ -74,32 +76,27 @@ class Queue:
         return answer
 
     async def next_batch(self) -> list[Pending]:
-        """The next batch, in order of arrival. Waits until there is a command."""
-        await self._arrival.wait()
-        await self._linger()
-        count = min(len(self._waiting), self._batch_max)
-        batch = [self._waiting.popleft() for _ in range(count)]
-        if self._one_screening_a_batch and batch:
-            first = batch[0].screening_id
-            self._waiting.extendleft(reversed([pending for pending in batch if pending.screening_id != first]))
-            batch = [pending for pending in batch if pending.screening_id == first]
-        return self.still_in_time(batch)
+        """The next batch, in order of arrival. Waits until there is a command. Each clerk asks for batches of its own.
+
+        Say `has_served` when it is served: until then its screenings are in no other batch.
+        """
+        while True:
+            while not self._waiting.is_ready:
+                await self._somebody()
+            await self._linger()
+            batch = self._waiting.take(self._batch_max)
+            if in_time := self.still_in_time(batch):
+                return in_time
+            self._free(batch, went_well=None)
 
     def latecomers(self, count: int, screening_ids: Collection[int]) -> list[Pending]:
         """Commands for these screenings that still fit into a batch of `count`."""
-        joining: list[Pending] = []
-        staying: deque[Pending] = deque()
-        for pending in self._waiting:
-            fits = pending.screening_id in screening_ids and count + len(joining) < self._batch_max
-            (joining if fits else staying).append(pending)
-        self._waiting = staying
-        return self.still_in_time(joining)
+        return self.still_in_time(self._waiting.take_of(screening_ids, self._batch_max - count))
 
-    def has_served(self, count: int) -> None:
-        """Note that a batch of this size was served."""
-        self._crowd = min(count + len(self._waiting), self._batch_max)
-        if not self._waiting:
-            self._arrival.clear()
+    def has_served(self, batch: Sequence[Pending], *, went_well: bool = True) -> None:
+        """Note that a batch was served: well, or not at all."""
+        self._crowd = min(len(batch) + len(self._waiting), self._batch_max)
+        self._free(batch, went_well=went_well)
 
     def still_in_time(self, waiting: Iterable[Pending]) -> list[Pending]:
         """Those whose deadline has not passed. The others get a Busy (timeout)."""
@@ -132,8 +129,32 @@ class Queue:
 
     def send_away(self, busy: Busy) -> None:
         """Answer all waiting commands with this Busy."""
-        while self._waiting:
-            self.settle(self._waiting.popleft(), busy)
+        for pending in self._waiting.take_all():
+            self.settle(pending, busy)
+
+    async def _somebody(self) -> None:
+        """Wait until somebody may be waiting for a clerk."""
+        called = asyncio.get_running_loop().create_future()
+        self._idle.append(called)
+        try:
+            await called
+        finally:
+            if called in self._idle:
+                self._idle.remove(called)
+
+    def _call(self) -> None:
+        """One more clerk is needed, if there is a batch to be taken."""
+        if not self._waiting.is_ready:
+            return
+        while self._idle:
+            called = self._idle.popleft()
+            if not called.done():
+                called.set_result(None)
+                return
+
+    def _free(self, batch: Sequence[Pending], *, went_well: bool | None) -> None:
+        self._waiting.free({pending.screening_id for pending in batch}, went_well=went_well)
+        self._call()
 
     async def _linger(self) -> None:
         """Wait a moment for more commands, if there were many a moment ago."""
@@ -154,6 +175,8 @@ class Queue:
 
     def _ring(self) -> None:
         """Answer commands whose deadline has passed at that moment, even while a batch takes long."""
-        self._waiting = deque(self.still_in_time(self._waiting))
         loop = asyncio.get_running_loop()
-        self._alarm = loop.call_at(self._waiting[0].deadline, self._ring) if self._waiting else None
+        for pending in self._waiting.take_late(loop.time()):
+            self.settle(pending, Busy(reasons.QUEUE_TIMEOUT))
+        next_deadline = self._waiting.next_deadline
+        self._alarm = None if next_deadline is None else loop.call_at(next_deadline, self._ring)

@@ -77,6 +77,8 @@ class Organizing:
             changed = edit.onto(theater.name, theater.timezone)
             if changed != (theater.name, theater.timezone):
                 await theaters.change(connection, theater_id, *changed)
+            if changed[1] != theater.timezone:
+                await planning.move_timezone(connection, theater_id, changed[1])
         _note(f"theater {theater_id} was changed", by)
         return await self._catalogue.theater(theater_id)
 
@@ -170,7 +172,7 @@ class Organizing:
                 plan.must_make_sense(categories, self._defaults.hold_seconds)
                 if await planning.was_ever_taken(connection, screening_id):
                     plan.must_keep_currency(standing.plan)
-                await planning.change(connection, screening_id, plan, layout_revision)
+                await planning.change(connection, screening_id, plan, layout_revision, theater.timezone)
                 map_versions = await occupancy.map_versions(connection, [screening_id])
         await self._announcer.tell(map_versions)
         _note(f"screening {screening_id} was changed", by)

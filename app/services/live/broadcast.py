@@ -155,7 +155,7 @@ class Broadcast:
         self._target = self._known  # once for each sign that something is missing
         async with self._reading, self._engine.connect() as connection:
             found = await seat_events.after(connection, self.screening_id, self._known, MOST_MISSED)
-            position = (await seat_events.positions(connection, [self.screening_id]))[self.screening_id]
+            position = await seat_events.present(connection, self.screening_id)
         if found is None:
             self._give_up(position.version)
         else:
@@ -221,7 +221,7 @@ class Broadcast:
         """The newest layout, because a seat is not in the known one."""
         try:
             async with self._engine.connect() as connection:
-                position = (await seat_events.positions(connection, [self.screening_id]))[self.screening_id]
+                position = await seat_events.present(connection, self.screening_id)
             return await self._layouts.at(position.theater_id, position.layout_revision)
         except (SQLAlchemyError, OSError):
             return self._layout

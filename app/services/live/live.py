@@ -119,7 +119,7 @@ class Live:
 
     async def _open(self, screening_id: int) -> Broadcast:
         async with self._engine.connect() as connection:
-            position = (await seat_events.positions(connection, [screening_id])).get(screening_id)
+            position = await seat_events.position(connection, screening_id)
         if position is None:
             raise NotFound("screening")
         layout = await self._layouts.at(position.theater_id, position.layout_revision)

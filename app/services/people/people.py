@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import screenings, theaters
+from app.db.errors import is_of_a_node
 from app.db.people import emails, users
 from app.db.people.users import Account
 from app.db.screenings import Defaults
@@ -39,6 +41,8 @@ class People:
     ) -> None:
         """`guests_first`: guests are written before what they take, in a transaction of their own."""
         self._engine = engine
+        # What is read need not be of one moment, and one question that fails must not end the others.
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._defaults = defaults
         self._sessions = sessions
         self._guests = Guests(engine)
@@ -65,9 +69,13 @@ class People:
             return Person(await users.insert_guest(connection, email), is_guest=True)
 
     async def forget(self, guest: Person) -> None:
-        """Delete a guest who got nothing. One who has, or had, anything stays."""
-        async with self._engine.begin() as connection:
-            await users.forget_guest(connection, guest.id)
+        """Delete a guest who got nothing. One who has, or had, anything stays; while a node is away, so do all."""
+        try:
+            async with self._engine.begin() as connection:
+                await users.forget_guest(connection, guest.id)
+        except DBAPIError as error:
+            if not is_of_a_node(error):
+                raise
 
     async def change_email(self, person: Person, email: str) -> MeOut:
         """Give the caller another email, and return their account.
@@ -89,7 +97,7 @@ class People:
         """
         if person.id == NOBODYS_ID:
             raise NotFound("customer")
-        async with self._engine.connect() as connection:
+        async with self._reading.connect() as connection:
             account = await users.account(connection, person.id)
             if account is None:
                 raise Unauthenticated(reasons.USER_GONE)

@@ -57,7 +57,7 @@ class Reconciler:
         known = await self._cache.known_map_versions()
         doubts = self._cache.doubts()
         try:
-            is_mistrusted, actual = await self._ask_postgresql(list(known))
+            is_mistrusted, actual, unknown = await self._ask_postgresql(list(known))
         except Exception as error:
             if is_away(error):  # nobody sells anything now that Redis would have to be told
                 self._cache.go_on_trusting(until=began + self._believed_seconds)
@@ -67,7 +67,7 @@ class Reconciler:
             for screening_id, map_version in actual.items()
             if map_version > known[screening_id]
         }
-        gone = [screening_id for screening_id in known if screening_id not in actual]
+        gone = [screening_id for screening_id in known if screening_id not in actual and screening_id not in unknown]
         if stale:
             await self._cache.move(stale)
         if gone:
@@ -87,13 +87,16 @@ class Reconciler:
                 self._heard_at = time.monotonic() + self._believed_seconds
         await asyncio.sleep(self._heard_at - time.monotonic())
 
-    async def _ask_postgresql(self, screening_ids: Sequence[int]) -> tuple[bool, dict[int, int]]:
-        """Whether there is a warning, and the map versions, in this order: they have what a warning is about."""
+    async def _ask_postgresql(self, screening_ids: Sequence[int]) -> tuple[bool, dict[int, int], frozenset[int]]:
+        """Whether there is a warning, and the map versions, in this order: they have what a warning is about.
+
+        Last, the screenings of which nothing is known, because their node is away. Nobody sells them meanwhile.
+        """
         async with self._engine.connect() as connection:
             asked_at = time.monotonic()
             is_mistrusted, now = await mistrust.read(connection)
             self._clock.learn(now, asked_at)
-            return is_mistrusted, await occupancy.map_versions(connection, screening_ids)
+            return is_mistrusted, *await occupancy.reachable_map_versions(connection, screening_ids)
 
     async def _say_so(self) -> None:
         began = time.monotonic()

@@ -1,0 +1,988 @@
+-- What the box office says to PostgreSQL with BATCH_PER_SCREENING=on. `make statements` writes this file from the code;
+-- a test compares the two. Each batch is of one screening, which is a parameter in every table of every statement: $1
+-- in those that read, $2 in those that write, after the time of the batch. So a PostgreSQL of many nodes (Citus) knows
+-- the node. There each part of a statement that writes is carried out by itself, in this order.
+
+-- === hold ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
+    ) AS seats,
+    ARRAY(
+        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($3::bigint[], $4::bigint[]) AS n(user_id, seat_id) GROUP BY 1
+        ) w
+        JOIN (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.user_id = ANY($3::bigint[])
+                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                12, '0') || repeat('0', 20) AS uuid)
+        ) r ON r.user_id = w.user_id AND r.place <= 200
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+    ) AS lapses,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, $1::timestamptz), w.expires_at,
+        w.booking_id, w.version + v.shift, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($4::json) AS w(id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint)
+    WHERE s.screening_id = $2
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT s.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM screening_states s, json_to_recordset($5::json) AS w(seat_id bigint, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE s.screening_id = $2
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($6::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT s.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM screening_states s, json_to_recordset($7::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, released_at timestamptz)
+    WHERE s.screening_id = $2
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === hold, with a key ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at,
+            k.screening_id)::usher_key
+        FROM unnest($2::bigint[], $3::text[]) AS w(owner_id, key)
+        JOIN idempotency_keys k ON k.screening_id = $1 AND k.owner_id = w.owner_id AND k.key = w.key
+    ) AS keys,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.seat_id = ANY($4::bigint[])
+    ) AS seats,
+    ARRAY(
+        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($5::bigint[], $6::bigint[]) AS n(user_id, seat_id) GROUP BY 1
+        ) w
+        JOIN (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.user_id = ANY($5::bigint[])
+                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                12, '0') || repeat('0', 20) AS uuid)
+        ) r ON r.user_id = w.user_id AND r.place <= 200
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+    ) AS lapses,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, $1::timestamptz), w.expires_at,
+        w.booking_id, w.version + v.shift, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($4::json) AS w(id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint)
+    WHERE s.screening_id = $2
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT s.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM screening_states s, json_to_recordset($5::json) AS w(seat_id bigint, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE s.screening_id = $2
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($6::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+),
+keys_made AS (
+    INSERT INTO idempotency_keys (screening_id, owner_id, key, fingerprint, user_id, created, location, body,
+        created_at)
+    SELECT s.screening_id, w.owner_id, w.key, decode(w.fingerprint, 'hex'), w.user_id, w.created, w.location,
+        convert_to(concat(w.body, w.version + v.shift, w.tail), 'UTF8'), $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($7::json) AS w(owner_id bigint, key text,
+        fingerprint text, user_id bigint, created bool, location text, body text, version bigint, tail text)
+    WHERE s.screening_id = $2
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT s.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM screening_states s, json_to_recordset($8::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, released_at timestamptz)
+    WHERE s.screening_id = $2
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === replay: the same key again ===
+
+-- reads, as in "hold, with a key"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+keys_replayed AS (
+    UPDATE idempotency_keys t
+    SET replayed_at = w.replayed_at
+    FROM json_to_recordset($3::json) AS w(owner_id bigint, key text, replayed_at timestamptz)
+    WHERE t.screening_id = $2 AND t.owner_id = w.owner_id AND t.key = w.key
+)
+SELECT NULL::bigint[];
+
+-- === extend ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
+            r.booking_id, r.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)::usher_seat
+            FROM reservation_seats s
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id
+            ORDER BY s.seat_id
+        ))::usher_reservation, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM reservation_seats s
+            JOIN seat_claims c ON c.screening_id = $1 AND c.seat_id = s.seat_id
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id AND s.released_at IS NULL
+        ))::usher_found_reservation
+        FROM reservations r
+        WHERE r.screening_id = $1 AND r.id = ANY($2::uuid[])
+    ) AS reservations,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+claims_changed AS (
+    UPDATE seat_claims t
+    SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
+        expires_at = w.expires_at, reason = w.reason
+    FROM json_to_recordset($4::json) AS w(seat_id bigint, status text, user_id bigint, reservation_id uuid,
+        booking_id uuid, expires_at timestamptz, reason text)
+    WHERE t.screening_id = $2 AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($5::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = w.version + v.shift + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM versions_moved v, json_to_recordset($6::json) AS w(id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint)
+    WHERE t.screening_id = $2 AND t.id = w.id
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === release ===
+
+-- reads, as in "extend"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+claims_freed AS (
+    DELETE FROM seat_claims t
+    USING json_to_recordset($4::json) AS w(seat_id bigint)
+    WHERE t.screening_id = $2 AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($5::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = w.version + v.shift + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM versions_moved v, json_to_recordset($6::json) AS w(id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint)
+    WHERE t.screening_id = $2 AND t.id = w.id
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === toggle: one more seat ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.user_id = ANY($3::bigint[])
+    ) AS users,
+    ARRAY(
+        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($4::bigint[], $5::bigint[]) AS n(user_id, seat_id) GROUP BY 1
+        ) w
+        JOIN (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.user_id = ANY($4::bigint[])
+                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                12, '0') || repeat('0', 20) AS uuid)
+        ) r ON r.user_id = w.user_id AND r.place <= 200
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+    ) AS lapses,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- reads what that leads to, as in "extend"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+claims_changed AS (
+    UPDATE seat_claims t
+    SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
+        expires_at = w.expires_at, reason = w.reason
+    FROM json_to_recordset($4::json) AS w(seat_id bigint, status text, user_id bigint, reservation_id uuid,
+        booking_id uuid, expires_at timestamptz, reason text)
+    WHERE t.screening_id = $2 AND t.seat_id = w.seat_id
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT s.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM screening_states s, json_to_recordset($5::json) AS w(seat_id bigint, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE s.screening_id = $2
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($6::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT s.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM screening_states s, json_to_recordset($7::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, released_at timestamptz)
+    WHERE s.screening_id = $2
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = w.version + v.shift + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM versions_moved v, json_to_recordset($8::json) AS w(id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint)
+    WHERE t.screening_id = $2 AND t.id = w.id
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === toggle: one seat less ===
+
+-- reads, as in "toggle: one more seat"
+
+-- reads what that leads to, as in "extend"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+claims_freed AS (
+    DELETE FROM seat_claims t
+    USING json_to_recordset($4::json) AS w(seat_id bigint)
+    WHERE t.screening_id = $2 AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($5::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+),
+reservation_seats_changed AS (
+    UPDATE reservation_seats t
+    SET amount_minor = w.amount_minor, currency = w.currency, released_at = w.released_at
+    FROM json_to_recordset($6::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint, currency text,
+        released_at timestamptz)
+    WHERE t.screening_id = $2 AND t.reservation_id = w.reservation_id AND t.seat_id = w.seat_id
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = w.version + v.shift + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM versions_moved v, json_to_recordset($7::json) AS w(id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint)
+    WHERE t.screening_id = $2 AND t.id = w.id
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === release all ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.user_id = ANY($2::bigint[])
+    ) AS users,
+    ARRAY(
+        SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
+            r.booking_id, r.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)::usher_seat
+            FROM reservation_seats s
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id
+            ORDER BY s.seat_id
+        ))::usher_reservation, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM reservation_seats s
+            JOIN seat_claims c ON c.screening_id = $1 AND c.seat_id = s.seat_id
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id AND s.released_at IS NULL
+        ))::usher_found_reservation
+        FROM reservations r
+        WHERE r.screening_id = $1 AND r.user_id = ANY($3::bigint[])
+            AND r.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+            12, '0') || repeat('0', 20) AS uuid) AND r.status = 'expired'
+    ) AS run_out,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- reads what that leads to, as in "extend"
+
+-- writes, as in "release"
+
+-- === hold: a seat whose hold has run out ===
+
+-- reads, as in "hold"
+
+-- reads what that leads to, as in "extend"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, $1::timestamptz), w.expires_at,
+        w.booking_id, w.version + v.shift, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($4::json) AS w(id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint)
+    WHERE s.screening_id = $2
+),
+claims_changed AS (
+    UPDATE seat_claims t
+    SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
+        expires_at = w.expires_at, reason = w.reason
+    FROM json_to_recordset($5::json) AS w(seat_id bigint, status text, user_id bigint, reservation_id uuid,
+        booking_id uuid, expires_at timestamptz, reason text)
+    WHERE t.screening_id = $2 AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($6::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
+    SELECT s.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
+    FROM screening_states s, json_to_recordset($7::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, released_at timestamptz)
+    WHERE s.screening_id = $2
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = w.version + v.shift + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM versions_moved v, json_to_recordset($8::json) AS w(id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint)
+    WHERE t.screening_id = $2 AND t.id = w.id
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === expire: what the sweeper found ===
+
+-- reads, as in "extend"
+
+-- writes, as in "release"
+
+-- === block ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT s.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM screening_states s, json_to_recordset($4::json) AS w(seat_id bigint, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE s.screening_id = $2
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($5::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === unblock ===
+
+-- reads, as in "block"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+claims_freed AS (
+    DELETE FROM seat_claims t
+    USING json_to_recordset($4::json) AS w(seat_id bigint)
+    WHERE t.screening_id = $2 AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($5::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === confirm, with a key ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(k.owner_id, k.key, k.fingerprint, k.user_id, k.created, k.location, k.body, k.created_at,
+            k.screening_id)::usher_key
+        FROM unnest($2::bigint[], $3::text[]) AS w(owner_id, key)
+        JOIN idempotency_keys k ON k.screening_id = $1 AND k.owner_id = w.owner_id AND k.key = w.key
+    ) AS keys,
+    ARRAY(
+        SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
+            r.booking_id, r.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)::usher_seat
+            FROM reservation_seats s
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id
+            ORDER BY s.seat_id
+        ))::usher_reservation, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM reservation_seats s
+            JOIN seat_claims c ON c.screening_id = $1 AND c.seat_id = s.seat_id
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id AND s.released_at IS NULL
+        ))::usher_found_reservation
+        FROM reservations r
+        WHERE r.screening_id = $1 AND r.id = ANY($4::uuid[])
+    ) AS reservations,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+bookings_made AS (
+    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
+        cancelled_at, version, created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_status, w.payment_reference,
+        w.cancelled_at, w.version + v.shift, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($4::json) AS w(id uuid, user_id bigint,
+        reservation_id uuid, status text, payment_status text, payment_reference text, cancelled_at timestamptz,
+        version bigint)
+    WHERE s.screening_id = $2
+),
+booking_seats_made AS (
+    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+    SELECT s.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
+    FROM screening_states s, json_to_recordset($5::json) AS w(booking_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+    WHERE s.screening_id = $2
+),
+claims_changed AS (
+    UPDATE seat_claims t
+    SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
+        expires_at = w.expires_at, reason = w.reason
+    FROM json_to_recordset($6::json) AS w(seat_id bigint, status text, user_id bigint, reservation_id uuid,
+        booking_id uuid, expires_at timestamptz, reason text)
+    WHERE t.screening_id = $2 AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($7::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+),
+keys_made AS (
+    INSERT INTO idempotency_keys (screening_id, owner_id, key, fingerprint, user_id, created, location, body,
+        created_at)
+    SELECT s.screening_id, w.owner_id, w.key, decode(w.fingerprint, 'hex'), w.user_id, w.created, w.location,
+        convert_to(concat(w.body, w.version + v.shift, w.tail), 'UTF8'), $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($8::json) AS w(owner_id bigint, key text,
+        fingerprint text, user_id bigint, created bool, location text, body text, version bigint, tail text)
+    WHERE s.screening_id = $2
+),
+reservations_changed AS (
+    UPDATE reservations t
+    SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = w.version + v.shift + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM versions_moved v, json_to_recordset($9::json) AS w(id uuid, status text, expires_at timestamptz,
+        booking_id uuid, version_before bigint, version bigint)
+    WHERE t.screening_id = $2 AND t.id = w.id
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === cancel ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_status,
+            b.payment_reference, b.created_at, b.cancelled_at, b.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at)::usher_seat
+            FROM booking_seats s
+            WHERE s.screening_id = $1 AND s.booking_id = b.id
+            ORDER BY s.seat_id
+        ))::usher_booking, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM booking_seats s
+            JOIN seat_claims c ON c.screening_id = $1 AND c.seat_id = s.seat_id AND c.booking_id = s.booking_id
+            WHERE s.screening_id = $1 AND s.booking_id = b.id AND s.cancelled_at IS NULL
+        ))::usher_found_booking
+        FROM bookings b
+        WHERE b.screening_id = $1 AND b.id = ANY($2::uuid[])
+    ) AS bookings,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
+            s.revision)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+booking_seats_changed AS (
+    UPDATE booking_seats t
+    SET amount_minor = w.amount_minor, currency = w.currency, cancelled_at = w.cancelled_at
+    FROM json_to_recordset($4::json) AS w(booking_id uuid, seat_id bigint, amount_minor bigint, currency text,
+        cancelled_at timestamptz)
+    WHERE t.screening_id = $2 AND t.booking_id = w.booking_id AND t.seat_id = w.seat_id
+),
+bookings_changed AS (
+    UPDATE bookings t
+    SET status = w.status, payment_status = w.payment_status, cancelled_at = w.cancelled_at,
+        version = w.version + v.shift + CASE WHEN t.version = w.version_before THEN 0 END
+    FROM versions_moved v, json_to_recordset($5::json) AS w(id uuid, status text, payment_status text,
+        cancelled_at timestamptz, version_before bigint, version bigint)
+    WHERE t.screening_id = $2 AND t.id = w.id
+),
+claims_freed AS (
+    DELETE FROM seat_claims t
+    USING json_to_recordset($6::json) AS w(seat_id bigint)
+    WHERE t.screening_id = $2 AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($7::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === book: seats that nobody holds ===
+
+-- reads, as in "block"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+bookings_made AS (
+    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
+        cancelled_at, version, created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_status, w.payment_reference,
+        w.cancelled_at, w.version + v.shift, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($4::json) AS w(id uuid, user_id bigint,
+        reservation_id uuid, status text, payment_status text, payment_reference text, cancelled_at timestamptz,
+        version bigint)
+    WHERE s.screening_id = $2
+),
+booking_seats_made AS (
+    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+    SELECT s.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
+    FROM screening_states s, json_to_recordset($5::json) AS w(booking_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+    WHERE s.screening_id = $2
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT s.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM screening_states s, json_to_recordset($6::json) AS w(seat_id bigint, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE s.screening_id = $2
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($7::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+-- === close: what stands in a cancelled screening ===
+
+-- reads, as in "cancel"
+
+-- writes, as in "cancel"
+
+-- === hold, without a token ===
+
+-- reads, as in "hold"
+
+-- writes, as in "hold"
+
+-- === hold, after rivals were met ===
+
+BEGIN;
+
+-- locks the screening
+SELECT ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
+    s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
+    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision)::usher_screening_facts AS facts,
+    s.version
+FROM screening_states s
+WHERE s.screening_id = $1
+FOR NO KEY UPDATE;
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
+    ) AS seats,
+    ARRAY(
+        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
+            FROM unnest($3::bigint[], $4::bigint[]) AS n(user_id, seat_id) GROUP BY 1
+        ) w
+        JOIN (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.user_id = ANY($3::bigint[])
+                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                12, '0') || repeat('0', 20) AS uuid)
+        ) r ON r.user_id = w.user_id AND r.place <= 200
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+    ) AS lapses;
+
+-- writes, as in "hold"
+
+COMMIT;
+
+-- === hold, in a screening that limits each buyer ===
+
+BEGIN;
+
+-- locks the screening, as in "hold, after rivals were met"
+
+-- reads who is one buyer with whom
+WITH RECURSIVE buyers(user_id, member_id) AS (
+    SELECT id, id
+    FROM unnest($1::bigint[]) AS id UNION
+    SELECT buyers.user_id, theirs.user_id
+    FROM buyers
+    JOIN buyer_emails mine ON mine.user_id = buyers.member_id
+    JOIN buyer_emails theirs ON theirs.email_key = mine.email_key
+)
+SELECT user_id, member_id
+FROM buyers;
+
+-- locks the buyers
+SELECT id, is_guest AND email IS NULL AS is_nameless
+FROM users
+WHERE id = ANY($1::bigint[])
+ORDER BY id
+FOR NO KEY UPDATE;
+
+-- reads, as in "hold, after rivals were met"
+
+-- reads what they hold
+SELECT r.user_id, r.id, r.expires_at
+FROM reservations r
+WHERE r.user_id = ANY($1::bigint[]) AND r.status IN ('held', 'paying');
+
+-- writes, as in "hold"
+
+COMMIT;
+
+-- === the connection broke while a hold was written ===
+
+BEGIN;
+
+-- locks the screening, as in "hold, after rivals were met"
+
+-- was it written?
+SELECT min(e.version)
+FROM seat_events e
+WHERE e.screening_id = $1 AND e.version >= $2 AND e.seat_id = $3 AND e.at = $4;
+
+-- if not, it never will be
+UPDATE screening_states
+SET revision = revision + 1
+WHERE screening_id = $1;
+
+COMMIT;
