@@ -61,6 +61,7 @@ from app.services.health import Health
 from app.services.house.catalogue import Catalogue
 from app.services.house.history import History
 from app.services.house.importing import import_layout
+from app.services.house.layout_texts import LayoutTexts
 from app.services.house.organizing import Organizing
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
@@ -372,6 +373,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             partial(revision, engine), *await asyncio.to_thread(revisions), cache.ping, partial(_nodes, engine)
         ),
         layouts=layouts,
+        layout_texts=LayoutTexts(),
         catalogue=catalogue,
         cache=cache,
         availability=availability,

@@ -11,7 +11,7 @@ from app.domain.refusals import Busy, NotFound, Refusal, UnknownSeats
 from app.domain.seat_finding.wishes import Together, Wish
 from app.domain.seats import SeatStatus
 from app.domain.texts import same
-from app.http.answers import UNCHANGED, cacheable, tag_of, told
+from app.http.answers import UNCHANGED, cacheable, packable, tag_of, told
 from app.http.credentials import address_of_guest
 from app.http.declarations import ignores_unknown_parameters
 from app.http.idempotency import context_of
@@ -72,7 +72,7 @@ async def list_seats(
     """
     seat_map = await availability.of(screening_id)
     if status is None and section is None:
-        return cacheable(request, seat_map.full, seat_map.etag)
+        return await packable(request, seat_map.whole, seat_map.etag)
     return cacheable(request, lambda: seat_map.filtered(status, section), seat_map.etag)
 
 
@@ -111,7 +111,7 @@ async def show_availability(screening_id: ScreeningId, request: ApiRequest, avai
     For large houses: `taken` is a list of [seat_id, status, expires_at], and a seat that is not in it is available.
     """
     seat_map = await availability.of(screening_id)
-    return cacheable(request, seat_map.compact, seat_map.etag)
+    return await packable(request, seat_map.short, seat_map.etag)
 
 
 @router.get(
