@@ -17,14 +17,14 @@ from app.http.idempotency import call_context
 from app.http.request import ApiRequest
 from app.resources import Resources
 from app.services import bookings, closing, desk, health, reservations
-from app.services.house import catalogue, history, organizing
+from app.services.house import catalogue, history, layout_texts, organizing
 from app.services.live import changes
 from app.services.people import accounts, api_keys, people, sessions
 from app.services.seat_maps import availability
 
 __all__ = ["Caller", "SignedIn"]
 
-_REVISION: Final = re.compile(r'(?:W/)?"([1-9]\d{0,8})(?:-[0-9a-f]+)?"', re.ASCII)
+_REVISION: Final = re.compile(r'(?:W/)?"([1-9]\d{0,8})(?:-[0-9a-f]+|-gzip)?"', re.ASCII)
 _IF_MATCH: Final = (
     "Guards an edit: the `ETag` that was read, or the revision in it. With another revision, nothing is changed."
 )
@@ -79,6 +79,7 @@ Closing = Annotated[closing.Closing, resource("closing")]
 Desk = Annotated[desk.Desk, resource("desk")]
 Health = Annotated[health.Health, resource("health")]
 History = Annotated[history.History, resource("history")]
+LayoutTexts = Annotated[layout_texts.LayoutTexts, resource("layout_texts")]
 Organizing = Annotated[organizing.Organizing, resource("organizing")]
 People = Annotated[people.People, resource("people")]
 Reservations = Annotated[reservations.Reservations, resource("reservations")]

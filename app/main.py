@@ -62,6 +62,7 @@ from app.services.health import Health
 from app.services.house.catalogue import Catalogue
 from app.services.house.history import History
 from app.services.house.importing import import_layout
+from app.services.house.layout_texts import LayoutTexts
 from app.services.house.organizing import Organizing
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
@@ -78,6 +79,7 @@ from app.services.people.people import People
 from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions
 from app.services.people.tokens import Tokens
+from app.services.pictures import Pictures
 from app.services.rates import Rates
 from app.services.reservations import Reservations
 from app.services.seat_maps.announcer import Announcer
@@ -332,6 +334,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     sessions = Sessions(engine, tokens, revocations, settings.refresh_token_seconds)
     people = People(engine, sessions, defaults, guests_first=settings.batch_per_screening)
     layouts = Layouts(engine)
+    pictures = Pictures()
     catalogue = Catalogue(engine, layouts, defaults)
     clock = Clock()
     availability = Availability(engine, cache, layouts, clock)
@@ -339,7 +342,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     announcer = Announcer(cache, reconciler.warn, availability.take_in)
     box_office = BoxOffice(
         heartbeat.office_connection,
-        Opening(layouts, defaults, per_screening=settings.batch_per_screening),
+        Opening(layouts, defaults, pictures, per_screening=settings.batch_per_screening),
         announcer.announce,
         batch_max=settings.batch_max,
         queue_max=settings.queue_max,
@@ -372,6 +375,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             partial(revision, engine), *await asyncio.to_thread(revisions), cache.ping, partial(_nodes, engine)
         ),
         layouts=layouts,
+        layout_texts=LayoutTexts(),
         catalogue=catalogue,
         cache=cache,
         availability=availability,
@@ -382,7 +386,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         sweeper=Sweeper(
             engine, box_office, closing, settings.idempotency_hours, settings.event_hours, settings.reservation_timeout
         ),
-        desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments(), defaults),
+        desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments(), defaults, pictures),
         reservations=Reservations(engine, layouts, defaults),
         bookings=Bookings(engine, layouts, defaults),
         changes=ChangesFeed(engine, layouts),

@@ -15,6 +15,7 @@ from app.services.desk import Desk
 from app.services.health import Health
 from app.services.house.catalogue import Catalogue
 from app.services.house.history import History
+from app.services.house.layout_texts import LayoutTexts
 from app.services.house.organizing import Organizing
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
@@ -52,6 +53,7 @@ class Resources:
     customers: Customers
     health: Health
     layouts: Layouts
+    layout_texts: LayoutTexts
     catalogue: Catalogue
     cache: RedisCache
     availability: Availability

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Final
 
 from benchmarks import houses
+from benchmarks.houses import Sale
 from benchmarks.listening import Storm, told
-from benchmarks.load import CannotMeasure, Load, Measured, NotThere
-from benchmarks.past import give_past, let_run_out, not_swept
+from benchmarks.load import CannotMeasure, Load, Measured
+from benchmarks.past import give_past, let_run_out, not_swept, sell_pairs
 from benchmarks.stage import Stage, fetch
 
 ARENA: Final = 40_000
@@ -149,21 +150,31 @@ def toggle(stage: Stage) -> list[Side]:
     return _against_echo(stage, "toggle", "toggle", {"cycle": 5_000})
 
 
+_PAIR: Final = json.dumps({"best_available": {"count": 2}}, separators=(",", ":"))
+
+
 def best(stage: Stage) -> list[Side]:
-    """Two seats together, chosen by Usher."""
+    """Two seats together, chosen by Usher, next to one that is named: in two houses, empty and nearly full."""
     database = stage.database()
-    needed = houses.screenings_for(2 * stage.effort.holds, HALL, 20)
-    sale = stage.sale(stage.house(database, HALL, needed), 20, seats=HALL // 2)
-    echo, usher = stage.references(database), stage.usher(database)
-    body = {"best_available": {"count": 2}}
-    path = f"/api/v1/screenings/{sale.first_screening}/reservations"
-    if fetch(usher, path, body=body)[0] != 201:
-        raise NotThere("Usher does not choose seats yet.")
-    options: dict[str, str | int] = {"body": json.dumps(body, separators=(",", ":"))}
-    return [
-        Side(ECHO, stage.echo(echo, sale).run),
-        Side("best available, 20 screenings", Load(usher, "hold", options, sale).run, ECHO),
-    ]
+    sales: list[tuple[str, Sale, Sale]] = []
+    for name, seats in (("hall", HALL), ("stadium", ARENA)):
+        for state, left in (("empty", seats), ("95 % sold", seats // 20)):
+            places = left * 4 // 10  # pairs; some seats are left over
+            each = houses.screenings_for(stage.effort.holds // 2, places, 20)
+            house = stage.house(database, seats, 2 * each)
+            named = stage.sale(house, 20, screenings=each, skipped=seats - left, seats=left)
+            chosen = stage.sale(house, 20, after=each, screenings=each, seats=places)
+            if left < seats:
+                sell_pairs(house, each, left)
+            sales.append((f"{name}, {state}", named, chosen))
+    usher = stage.usher(database)
+    sides: list[Side] = []
+    for name, named, chosen in sales:
+        sides += [
+            Side(f"hold, {name}", Load(usher, "hold", sale=named).run),
+            Side(f"best available, {name}", Load(usher, "hold", {"body": _PAIR}, chosen).run, f"hold, {name}"),
+        ]
+    return sides
 
 
 def availability(seats: int, stage: Stage) -> list[Side]:
@@ -325,7 +336,17 @@ CASES: Final = (
     Case("rush", "20 buyers for each seat", rush, (Faster("losers of a rush", ECHO, 0.70),)),
     Case("replay", "the same holds with the same keys", replay, (Faster("replays", ECHO, 0.70),)),
     Case("toggle", "seats taken and given back by turns", toggle),
-    Case("best", "two seats together, chosen by Usher", best),
+    Case(
+        "best",
+        "two seats together, chosen by Usher, over 20 screenings",
+        best,
+        (
+            Faster("best available, hall, empty", "hold, hall, empty", 0.80),
+            Faster("best available, hall, 95 % sold", "hold, hall, 95 % sold", 0.80),
+            Faster("best available, stadium, empty", "hold, stadium, empty", 0.50),
+            Faster("best available, stadium, 95 % sold", "hold, stadium, 95 % sold", 0.50),
+        ),
+    ),
     _availability_case(STUDIO, has_bars=True),
     _availability_case(HALL, has_bars=True),
     _availability_case(ARENA, has_bars=False),

@@ -82,6 +82,33 @@ SELECT screening_id, seat_id, 'held', user_id, id, at FROM drawn
 """  # noqa: S608 - our own expression
 _NOT_SWEPT: Final = "SELECT count(*) FROM reservations WHERE status = 'held' AND expires_at <= now()"
 
+_FROM_THE_FRONT: Final = """
+INSERT INTO seat_claims (screening_id, seat_id, status)
+SELECT $1::int + n, $3::int + m, 'blocked'
+  FROM generate_series(0, $2::int - 1) AS n, generate_series(0, $4::int - 1) AS m
+"""
+_PAIRS: Final = """
+INSERT INTO seat_claims (screening_id, seat_id, status)
+SELECT $1::int + n, $3::int + m, 'blocked'
+  FROM generate_series(0, $2::int - 1) AS n, generate_series(0, $4::int - 1) AS m
+ WHERE hashint4(m / 2 * 7919 + n) & 1023 < $5::float8 * 1024
+"""
+
+
+def sell_pairs(house: House, screenings: int, left: int) -> None:
+    """Take all but so many seats off sale: in the first half of the screenings from the front, for who names seats; in
+    the others pairs of seats anywhere, for who names none. So many `screenings` are a half."""
+    sold = house.seats - left
+
+    async def make(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        await connection.execute(_FROM_THE_FRONT, house.first_screening, screenings, house.first_seat, sold)
+        await connection.execute(
+            _PAIRS, house.first_screening + screenings, screenings, house.first_seat, house.seats, sold / house.seats
+        )
+        await connection.execute("VACUUM ANALYZE seat_claims")
+
+    on_connection(house.database_url, make)
+
 
 def give_past(house: House, bookings: int) -> None:
     """Fill the first seats of every screening with bookings, the same number in each."""

@@ -13,10 +13,11 @@ from app.db.box_office.rows_read import ClaimRow, FoundBooking, FoundReservation
 from app.db.reservations import ReservationRow
 from app.db.screenings import Defaults, screening_of
 from app.domain.bookings import Booking
-from app.domain.box_office.screening_state import ScreeningState
+from app.domain.box_office.screening_state import Floor, ScreeningState
 from app.domain.money import Money
 from app.domain.reservations import Reservation
 from app.domain.screenings import Limits
+from app.domain.seat_finding.picture import Picture
 from app.domain.seats import Layout, Seat
 from app.services.layouts import Layouts
 
@@ -40,6 +41,8 @@ FACTS: Final = ScreeningFacts(
     max_active_reservations_per_user=None,
     bookings_per_user_per_day=None,
     revision=1,
+    orphan_rule="off",
+    reserved_places="kept",
 )
 
 _KINDS_READ: Final = re.compile(r"\) AS (?!now)(\w+)(?=,|$)")
@@ -70,7 +73,9 @@ class Played:
     """Is each batch of one screening, and PostgreSQL told which?"""
 
     def __post_init__(self) -> None:
+        picture = Picture(LAYOUT)
         self.state = ScreeningState(screening_of(self.facts._asdict(), DEFAULTS), LAYOUT, version=0)
+        self.state.floor = Floor(picture, picture.whole)
 
     @property
     def screening(self) -> ScreeningRow:
@@ -97,6 +102,11 @@ class Played:
         if self.per_screening and kinds:
             next(given)
         for kind in kinds:
+            if kind in ("taken", "due"):  # nobody has anything, nothing has run out
+                found[kind] = []
+                if not self.per_screening:
+                    next(given)
+                continue
             if kind == "keys" or not (self.per_screening or kind == "screenings"):
                 next(given)  # of which screening, or whose
             if kind == "screenings":

@@ -31,6 +31,7 @@ from app.domain.box_office.commands import (
 from app.domain.box_office.decide import decide
 from app.domain.idempotency import Key
 from app.domain.people import Person, Role
+from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames
 from app.services.box_office.answers import Answer
 from app.services.box_office.batch import serve, serve_unlocked
@@ -134,6 +135,7 @@ async def rehearse(*, per_screening: bool) -> dict[str, list[str]]:
     newcomer = Person(4, is_guest=True, is_new=not per_screening)
     await rehearsal.ask("hold, without a token", anew(), _hold(rehearsal, 1, newcomer))
     await rehearsal.ask("hold, after rivals were met", anew(), _hold(rehearsal, 1), with_lock=True)
+    await _best_seats(rehearsal, anew())
     limited = anew(facts=FACTS._replace(max_active_reservations_per_user=3))
     await rehearsal.ask("hold, in a screening that limits each buyer", limited, _hold(rehearsal, 1), with_lock=True)
     await rehearsal.broken("the connection broke while a hold was written", anew(), _hold(rehearsal, 1))
@@ -176,6 +178,16 @@ async def _holds(rehearsal: Rehearsal, played: Played) -> None:
     await ask("hold: a seat whose hold has run out", played, _hold(rehearsal, 2))
     played.now += timedelta(hours=1)
     await ask("expire: what the sweeper found", played, Expire(tuple(played.state.reservations)[-1:]))
+
+
+async def _best_seats(rehearsal: Rehearsal, played: Played) -> None:
+    """Once nothing is known of the screening, and once it is known how it was before."""
+
+    def best() -> Hold:
+        return Hold(_ANN, SeatNames(), rehearsal.new_id(), wish=Wish(2))
+
+    await rehearsal.ask("hold: the best available, in a screening where nobody looked before", played, best())
+    await rehearsal.ask("hold: the best available, where too much was missed", played, best())
 
 
 async def _seats_of_the_house(rehearsal: Rehearsal, played: Played) -> None:

@@ -1,37 +1,40 @@
 """The seats of a theater, as they stand and as they were: read whole, written a set at a time."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
-from sqlalchemy import TextClause, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.layouts import SeatDraft, categories_of
 from app.domain.rebuilding import Place, Rebuilding
-from app.domain.seats import Layout, Seat
+from app.domain.seats import Layout, Point, Seat
 
 # One statement, so that the revision and the seats are of one moment. A theater without seats gives one row.
 _LAYOUT = text("""
-    SELECT theaters.layout_revision,
+    SELECT theaters.layout_revision, theaters.focal_x, theaters.focal_y,
            seats.id, seats.label, seats.section, seats.row, seats.number, seats.category,
-           seats.accessible, seats.companion, seats.restricted_view, seats.x, seats.y, seats.removed_at
+           seats.accessible, seats.companion, seats.restricted_view, seats.x, seats.y, seats.aisle_after,
+           seats.removed_at
       FROM theaters LEFT JOIN seats ON seats.theater_id = theaters.id
      WHERE theaters.id = CAST(:theater_id AS bigint)
      ORDER BY seats.removed_at, seats.position
 """)
 
 _FORMER_LAYOUT = text("""
-    SELECT CAST(seats AS text) FROM former_layouts
+    SELECT CAST(seats AS text) AS seats, focal_x, focal_y FROM former_layouts
      WHERE theater_id = CAST(:theater_id AS bigint) AND revision = :revision
 """)
 # Under the lock of the theater, before the seats are changed: once, and only if somebody goes on standing on them.
 _KEEP_FORMER = text("""
-    INSERT INTO former_layouts (theater_id, revision, seats)
-    SELECT theaters.id, theaters.layout_revision,
+    INSERT INTO former_layouts (theater_id, revision, focal_x, focal_y, seats)
+    SELECT theaters.id, theaters.layout_revision, theaters.focal_x, theaters.focal_y,
            (SELECT coalesce(jsonb_agg(jsonb_build_object(
                        'id', seats.id, 'label', label, 'section', section, 'row', seats.row, 'number', number,
                        'category', category, 'accessible', accessible, 'companion', companion,
-                       'restricted_view', restricted_view, 'x', x, 'y', y) ORDER BY position), '[]')
+                       'restricted_view', restricted_view, 'x', x, 'y', y, 'aisle_after', aisle_after)
+                       ORDER BY position), '[]')
               FROM seats WHERE seats.theater_id = theaters.id AND seats.removed_at IS NULL)
       FROM theaters
      WHERE theaters.id = CAST(:theater_id AS bigint)
@@ -44,14 +47,15 @@ _KEEP_FORMER = text("""
 
 _ADD = """
     INSERT INTO seats (theater_id, position, {id} label, section, row, number, category,
-                       accessible, companion, restricted_view, x, y)
+                       accessible, companion, restricted_view, x, y, aisle_after)
     SELECT CAST(:theater_id AS bigint), draft.position, {draft_id} draft.label, draft.section, draft.row, draft.number,
-           draft.category, draft.accessible, draft.companion, draft.restricted_view, draft.x, draft.y
+           draft.category, draft.accessible, draft.companion, draft.restricted_view, draft.x, draft.y, draft.aisle_after
       FROM unnest(CAST(:label AS text[]), CAST(:section AS text[]), CAST(:row AS text[]), CAST(:number AS integer[]),
                   CAST(:category AS text[]), CAST(:accessible AS boolean[]), CAST(:companion AS boolean[]),
-                  CAST(:restricted_view AS boolean[]), CAST(:x AS double precision[]), CAST(:y AS double precision[]))
+                  CAST(:restricted_view AS boolean[]), CAST(:x AS double precision[]), CAST(:y AS double precision[]),
+                  CAST(:aisle_after AS boolean[]))
            WITH ORDINALITY AS draft (label, section, row, number, category, accessible, companion,
-                                     restricted_view, x, y, position)
+                                     restricted_view, x, y, aisle_after, position)
      ORDER BY draft.position
 """
 _ADD_WITH_NEXT_IDS = text(_ADD.format(id="", draft_id=""))
@@ -62,34 +66,37 @@ _ADD_WITH_IDS_FROM = text(
 )
 _COLUMNS = (
     "label", "section", "row", "number", "category", "accessible", "companion", "restricted_view", "x", "y",
+    "aisle_after",
 )  # fmt: skip
 
 _DRAFTS = """
     unnest(CAST(:id AS bigint[]), CAST(:position AS integer[]), CAST(:label AS text[]), CAST(:section AS text[]),
            CAST(:row AS text[]), CAST(:number AS integer[]), CAST(:category AS text[]), CAST(:accessible AS boolean[]),
            CAST(:companion AS boolean[]), CAST(:restricted_view AS boolean[]), CAST(:x AS double precision[]),
-           CAST(:y AS double precision[]))
-        AS draft (id, position, label, section, row, number, category, accessible, companion, restricted_view, x, y)
+           CAST(:y AS double precision[]), CAST(:aisle_after AS boolean[]))
+        AS draft (id, position, label, section, row, number, category, accessible, companion, restricted_view, x, y,
+                  aisle_after)
 """
 _KEEP = text(f"""
     UPDATE seats
        SET position = draft.position, label = draft.label, section = draft.section, row = draft.row,
            number = draft.number, category = draft.category, accessible = draft.accessible, companion = draft.companion,
-           restricted_view = draft.restricted_view, x = draft.x, y = draft.y, removed_at = NULL
+           restricted_view = draft.restricted_view, x = draft.x, y = draft.y, aisle_after = draft.aisle_after,
+           removed_at = NULL
       FROM {_DRAFTS}
      WHERE seats.id = draft.id
        AND (seats.removed_at IS NOT NULL OR
             (seats.position, seats.label, seats.section, seats.row, seats.number, seats.category, seats.accessible,
-             seats.companion, seats.restricted_view, seats.x, seats.y)
+             seats.companion, seats.restricted_view, seats.x, seats.y, seats.aisle_after)
             IS DISTINCT FROM
             (draft.position, draft.label, draft.section, draft.row, draft.number, draft.category, draft.accessible,
-             draft.companion, draft.restricted_view, draft.x, draft.y))
+             draft.companion, draft.restricted_view, draft.x, draft.y, draft.aisle_after))
 """)  # noqa: S608 - our own names
 _BUILD = text(f"""
     INSERT INTO seats (theater_id, position, label, section, row, number, category, accessible, companion,
-                       restricted_view, x, y)
+                       restricted_view, x, y, aisle_after)
     SELECT CAST(:theater_id AS bigint), draft.position, draft.label, draft.section, draft.row, draft.number,
-           draft.category, draft.accessible, draft.companion, draft.restricted_view, draft.x, draft.y
+           draft.category, draft.accessible, draft.companion, draft.restricted_view, draft.x, draft.y, draft.aisle_after
       FROM {_DRAFTS}
      ORDER BY draft.position
 """)  # noqa: S608 - our own names
@@ -120,8 +127,9 @@ async def read(connection: AsyncConnection, theater_id: int, revision: int | Non
     standing = Layout(
         theater_id,
         rows[0].layout_revision,
-        tuple(Seat(*row[1:-1]) for row in seats if row.removed_at is None),
+        tuple(Seat(*row[3:-1]) for row in seats if row.removed_at is None),
         {row.id: row.label for row in seats if row.removed_at is not None},
+        _point(rows[0]),
     )
     if revision is None or revision >= standing.revision:
         return standing
@@ -131,14 +139,19 @@ async def read(connection: AsyncConnection, theater_id: int, revision: int | Non
 async def _former(connection: AsyncConnection, standing: Layout, revision: int) -> Layout | None:
     """The layout as it was. Whoever is not in it, now or ever, has a label for old tickets."""
     given = {"theater_id": standing.theater_id, "revision": revision}
-    kept: str | None = (await connection.execute(_FORMER_LAYOUT, given)).scalar_one_or_none()
+    kept = (await connection.execute(_FORMER_LAYOUT, given)).one_or_none()
     if kept is None:
         return None
-    seats = tuple(Seat(**{**seat, "x": float(seat["x"]), "y": float(seat["y"])}) for seat in orjson.loads(kept))
+    seats = tuple(Seat(**{**seat, "x": float(seat["x"]), "y": float(seat["y"])}) for seat in orjson.loads(kept.seats))
     others = {**standing.former, **{seat.id: seat.label for seat in standing.seats}}
     for seat in seats:
         others.pop(seat.id, None)
-    return Layout(standing.theater_id, revision, seats, others)
+    return Layout(standing.theater_id, revision, seats, others, _point(kept))
+
+
+def _point(row: Row[Any]) -> Point | None:
+    """Where people look, from a row that says so."""
+    return None if row.focal_x is None else Point(row.focal_x, row.focal_y)
 
 
 async def keep_former(connection: AsyncConnection, theater_id: int, moving: Sequence[int]) -> None:

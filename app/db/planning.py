@@ -14,6 +14,8 @@ from app.db.screenings import UNLIMITED, Row, prices_of
 from app.domain.claims import ClaimStatus
 from app.domain.planning import PlannedScreening, ScreeningPlan, SeatInUse
 from app.domain.refusals import Candidate
+from app.domain.screenings import ReservedPlaces
+from app.domain.seat_finding.orphans import OrphanRule
 
 _LIMITS = (
     "max_seats_per_reservation",
@@ -179,7 +181,8 @@ def _plan(row: Row) -> ScreeningPlan:
         hold_seconds=row["hold_seconds"],
         max_hold_seconds=row["max_hold_seconds"],
         limits={limit: None if value == UNLIMITED else value for limit, value in own.items()},
-        orphan_rule=row["orphan_rule"],
+        orphan_rule=OrphanRule(row["orphan_rule"]),
+        reserved_places=ReservedPlaces(row["reserved_places"]),
     )
 
 
@@ -196,6 +199,7 @@ def _decisive(plan: ScreeningPlan) -> dict[str, Any]:
         "hold_seconds": plan.hold_seconds,
         "max_hold_seconds": plan.max_hold_seconds,
         "orphan_rule": plan.orphan_rule,
+        "reserved_places": plan.reserved_places,
         **{limit: _limit_column(plan, limit) for limit in _LIMITS},
     }
 

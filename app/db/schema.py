@@ -55,9 +55,13 @@ theaters = Table(
     Column("timezone", Text, nullable=False),
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("layout_revision", Integer, nullable=False, server_default="1"),
+    # Where people look, as its layout says. Not set: the middle of the front.
+    Column("focal_x", Double),
+    Column("focal_y", Double),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
     # A theater that was taken away keeps its row: past screenings and old bookings stay readable.
     Column("removed_at", MOMENT),
+    CheckConstraint("(focal_x IS NULL) = (focal_y IS NULL)", name="theaters_focal_point_is_whole"),
 )
 
 seats = Table(
@@ -76,6 +80,7 @@ seats = Table(
     Column("restricted_view", Boolean, nullable=False, server_default="false"),
     Column("x", Double, nullable=False),
     Column("y", Double, nullable=False),
+    Column("aisle_after", Boolean, nullable=False, server_default="false"),
     Column("removed_at", MOMENT),
     # A label names one seat of the house as it stands; a seat that was taken out keeps its label for old tickets.
     Index("seats_label_in_use", "theater_id", "label", unique=True, postgresql_where=text("removed_at IS NULL")),
@@ -90,7 +95,10 @@ former_layouts = Table(
     Column("revision", Integer, nullable=False),
     # The seats in their order, as they were: by the names of the columns. Only where a screening still stands on them.
     Column("seats", JSONB, nullable=False),
+    Column("focal_x", Double),
+    Column("focal_y", Double),
     PrimaryKeyConstraint("theater_id", "revision"),
+    CheckConstraint("(focal_x IS NULL) = (focal_y IS NULL)", name="former_layouts_focal_point_is_whole"),
 )
 
 
@@ -107,7 +115,8 @@ def _decides_about_sales() -> tuple[Column[Any], ...]:
         Column("max_seats_per_user", Integer),
         Column("max_active_reservations_per_user", Integer),
         Column("bookings_per_user_per_day", Integer),
-        Column("orphan_rule", Boolean, nullable=False, server_default="false"),
+        Column("orphan_rule", Text, nullable=False, server_default="off"),
+        Column("reserved_places", Text, nullable=False, server_default="kept"),
         Column("cancelled_at", MOMENT),
         # The theater's, written again for each screening: whoever waited for the lock of the state reads it anew with
         # it. A screening that has begun, or was cancelled, keeps the one that it has.
@@ -126,6 +135,8 @@ screenings = Table(
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("created_at", MOMENT, nullable=False, server_default=func.now()),
     CheckConstraint("hold_seconds > 0 AND max_hold_seconds > 0", name="screening_holds_take_time"),
+    CheckConstraint(_one_of("orphan_rule", "off", "lenient", "strict"), name="orphan_rule_is_known"),
+    CheckConstraint(_one_of("reserved_places", "kept", "released"), name="reserved_places_are_known"),
     # Not set is the default of the environment, and -1 no limit at all.
     *(
         CheckConstraint(f"{limit} > 0 OR {limit} = -1", name=f"{limit}_is_a_limit")

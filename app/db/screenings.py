@@ -16,7 +16,8 @@ from app.db.box_office import states
 from app.domain.catalogue import ListedScreening, ScreeningFilter
 from app.domain.money import Money
 from app.domain.refusals import Candidate
-from app.domain.screenings import Limits, Screening
+from app.domain.screenings import Limits, ReservedPlaces, Screening
+from app.domain.seat_finding.orphans import OrphanRule
 from app.settings import Settings
 
 UNLIMITED: Final = -1
@@ -97,6 +98,8 @@ def screening_of(row: Row, defaults: Defaults) -> Screening:
         prices=prices_of(row["prices"]),
         limits=_limits_of(row, defaults.limits),
         revision=row["revision"],
+        orphan_rule=OrphanRule(row["orphan_rule"]),
+        reserved_places=ReservedPlaces(row["reserved_places"]),
     )
 
 
@@ -106,7 +109,6 @@ def listed(row: Row, defaults: Defaults, version: int) -> ListedScreening:
     return ListedScreening(
         screening=screening,
         title=row["title"],
-        orphan_rule=row["orphan_rule"],
         layout_revision=row["layout_revision"],
         version=version,
         on_sale=screening.is_on_sale(row["at"]),

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import schema
 from app.domain.catalogue import Theater
+from app.domain.seats import Point
 
 # The seats are counted by the index seats_label_in_use alone.
 _THEATERS = """
@@ -38,7 +39,10 @@ _CHANGE = text("""
     UPDATE theaters SET name = :name, timezone = :timezone, revision = revision + 1 WHERE id = :theater_id
 """)
 _REMOVE = text("UPDATE theaters SET removed_at = now(), revision = revision + 1 WHERE id = :theater_id")
-_MOVE_LAYOUT = text("UPDATE theaters SET layout_revision = layout_revision + 1 WHERE id = :theater_id")
+_MOVE_LAYOUT = text("""
+    UPDATE theaters SET layout_revision = layout_revision + 1, focal_x = :focal_x, focal_y = :focal_y
+     WHERE id = :theater_id
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,17 @@ async def layout_revision(connection: AsyncConnection, theater_id: int) -> int |
     return revision
 
 
-async def add(connection: AsyncConnection, name: str, timezone: str, theater_id: int | None = None) -> int:
+async def add(
+    connection: AsyncConnection,
+    name: str,
+    timezone: str,
+    theater_id: int | None = None,
+    focal_point: Point | None = None,
+) -> int:
     """Insert a theater, with the given id or a new one, and return its id. `timezone` is like Europe/Berlin."""
-    values = {"name": name, "timezone": timezone} | ({} if theater_id is None else {"id": theater_id})
+    values: dict[str, object] = {"name": name, "timezone": timezone, **_columns_of(focal_point)}
+    if theater_id is not None:
+        values["id"] = theater_id
     added = await connection.execute(insert(schema.theaters).values(values).returning(schema.theaters.c.id))
     theater: int = added.scalar_one()
     return theater
@@ -103,6 +115,13 @@ async def remove(connection: AsyncConnection, theater_id: int) -> None:
     await connection.execute(_REMOVE, {"theater_id": theater_id})
 
 
-async def move_layout(connection: AsyncConnection, theater_id: int) -> None:
-    """Count a new revision of the theater's layout."""
-    await connection.execute(_MOVE_LAYOUT, {"theater_id": theater_id})
+async def move_layout(connection: AsyncConnection, theater_id: int, focal_point: Point | None) -> None:
+    """Count a new revision of the theater's layout, in which people look there."""
+    await connection.execute(_MOVE_LAYOUT, {"theater_id": theater_id, **_columns_of(focal_point)})
+
+
+def _columns_of(focal_point: Point | None) -> dict[str, float | None]:
+    return {
+        "focal_x": None if focal_point is None else focal_point.x,
+        "focal_y": None if focal_point is None else focal_point.y,
+    }

@@ -31,7 +31,6 @@ class ListedScreening:
 
     screening: Screening
     title: str
-    orphan_rule: bool
     layout_revision: int
     version: int
     on_sale: bool

@@ -8,6 +8,8 @@ from typing import Final
 from app.domain.claims import SEEN_AS, ClaimStatus
 from app.domain.money import Money
 from app.domain.refusals import Flaw, Flawed, SeatInTheWay
+from app.domain.screenings import ReservedPlaces
+from app.domain.seat_finding.orphans import OrphanRule
 from app.domain.seats import Seat
 
 MOST_PRICES: Final = 200
@@ -29,7 +31,8 @@ class ScreeningPlan:
     hold_seconds: int | None = None
     max_hold_seconds: int | None = None
     limits: Mapping[str, int | None] = field(default_factory=dict)
-    orphan_rule: bool = False
+    orphan_rule: OrphanRule = OrphanRule.OFF
+    reserved_places: ReservedPlaces = ReservedPlaces.KEPT
 
     def must_make_sense(self, categories: Iterable[str], usual_hold_seconds: int) -> None:
         """Raises Flawed with everything that is wrong: a category without a price, too many prices or several

@@ -41,13 +41,15 @@ class Candidate:
 class Flaw:
     """A mistake in what somebody asks for: the path to it, a code for programs, a sentence for people.
 
-    `place` is the part of the request that has it: "body" or "query".
+    `place` is the part of the request that has it: "body" or "query". `allowed` is all that could stand there, where
+    that is a list.
     """
 
     loc: tuple[str | int, ...]
     code: str
     message: str
     place: str = "body"
+    allowed: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -84,14 +86,18 @@ class SeatsUnavailable(Refusal):
     """All seats that cannot be taken, each with the reason.
 
     The box office adds the screening's map version after the batch; the desk the labels of free seats, nearest first,
-    and whether the buyer came without a token (they may hold the seats themselves, as the guest that they became).
+    blocks of seats that may be taken instead, and whether the buyer came without a token (they may hold the seats
+    themselves, as the guest that they became). `wanted` are all seats (ids) that were to be taken.
     """
 
     code: ClassVar[str] = "seats-unavailable"
     seats: tuple[SeatInTheWay, ...]
     available_seats: tuple[str, ...] = ()
+    suggestions: tuple[tuple[str, ...], ...] = ()
     map_version: int | None = field(default=None, repr=False)
     came_without_token: bool = field(default=False, repr=False)
+    wanted: tuple[int, ...] = field(default=(), repr=False)
+    releases_reserved_places: bool = field(default=False, repr=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -142,6 +148,25 @@ class LimitExceeded(Refusal):
     limit: str
     allowed: int
     current: int
+
+
+@dataclass(slots=True, eq=False)
+class LeavesSingleSeat(Refusal):
+    """The orphan rule: the labels of seats that would be left alone, and of blocks that may be taken instead."""
+
+    code: ClassVar[str] = "leaves-single-seat"
+    stranded: tuple[str, ...]
+    suggestions: tuple[tuple[str, ...], ...]
+
+
+@dataclass(slots=True, eq=False)
+class NotEnoughSeats(Refusal):
+    """Nothing fits the wish: how many seats of the kind are free, and how many of them at most are side by side."""
+
+    code: ClassVar[str] = "not-enough-seats"
+    requested: int
+    available: int
+    largest_block: int
 
 
 @dataclass(slots=True, eq=False)

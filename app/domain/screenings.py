@@ -3,9 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from app.domain.money import Money
 from app.domain.refusals import SalesClosed, ScreeningCancelled
+from app.domain.seat_finding.orphans import OrphanRule
+
+
+class ReservedPlaces(StrEnum):
+    """Whether places for wheelchair users and their companions are kept for them, or on sale as all others."""
+
+    KEPT = "kept"
+    RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,8 @@ class Screening:
     prices: Mapping[str, Money]
     limits: Limits
     revision: int = 1
+    orphan_rule: OrphanRule = OrphanRule.OFF
+    reserved_places: ReservedPlaces = ReservedPlaces.KEPT
     # What follows from the above, worked out once: every decision asks for it.
     counts_buyers: bool = field(init=False, repr=False, compare=False)
     """Has it a limit that asks what a buyer has here or elsewhere?"""
@@ -45,6 +56,11 @@ class Screening:
         object.__setattr__(self, "counts_buyers", any(limit is not None for limit in counted))
         object.__setattr__(self, "hold_time", timedelta(seconds=self.hold_seconds))
         object.__setattr__(self, "longest_hold", timedelta(seconds=max(self.max_hold_seconds, self.hold_seconds)))
+
+    @property
+    def releases_reserved_places(self) -> bool:
+        """Are places for wheelchair users and their companions on sale as all others?"""
+        return self.reserved_places is ReservedPlaces.RELEASED
 
     @property
     def closes_at(self) -> datetime:

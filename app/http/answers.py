@@ -7,15 +7,18 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Query
 
-from app.http.replies import ALWAYS_ASKED, Header, Reply, matches, unchanged
+from app.http.replies import ALWAYS_ASKED, Header, Reply, accepts, matches, unchanged
 from app.http.request import ApiRequest
 from app.schemas.format.moments import encoded
 from app.schemas.reservations import Json
 from app.services.box_office.answers import Answer
 from app.services.house.creating import Created
+from app.services.seat_maps.packed import Packed
 
 FIRST_REVISION: Final = 1
 """What was never edited has this revision."""
+
+_VARIES: Final[Header] = (b"vary", b"accept-encoding")
 
 _REPLAYED: Final[Header] = (b"idempotent-replayed", b"true")
 
@@ -36,6 +39,29 @@ def cacheable(
         return unchanged(tag)
     made = body if isinstance(body, bytes) else body()
     return Reply(made, headers=[(b"etag", tag), *headers], cache=ALWAYS_ASKED)
+
+
+async def packable(request: ApiRequest, make: Callable[[], Packed], etag: str) -> Reply:
+    """As `cacheable`, for bytes that are sent packed to whoever can unpack them (Accept-Encoding).
+
+    Plain and packed are two representations: each has its own ETag, and either may be named in If-None-Match.
+    """
+    headers = request.headers_once
+    plain_tag, packed_tag = etag.encode("ascii"), f'{etag[:-1]}-gzip"'.encode("ascii")
+    named = headers.get(b"if-none-match")
+    wants_gzip = accepts(headers.get(b"accept-encoding"), b"gzip")
+    if named is not None and named.strip() != b"*":
+        for tag in (packed_tag, plain_tag):
+            if matches(tag, named):
+                return unchanged(tag, vary=_VARIES)
+    made = make()
+    is_packed = wants_gzip and made.is_worth_it
+    if named is not None and named.strip() == b"*":
+        return unchanged(packed_tag if is_packed else plain_tag, vary=_VARIES)
+    if is_packed:
+        packed = ((b"etag", packed_tag), (b"content-encoding", b"gzip"), _VARIES)
+        return Reply(await made.gzip(), headers=packed, cache=ALWAYS_ASKED)
+    return Reply(made.plain, headers=((b"etag", plain_tag), _VARIES), cache=ALWAYS_ASKED)
 
 
 def created(body: bytes, location: str, headers: Iterable[Header] = ()) -> Reply:

@@ -35,6 +35,8 @@ _NOT_MEMBERS: Final = {
     "standing",
     "map_version",
     "came_without_token",
+    "wanted",
+    "releases_reserved_places",
 }
 
 
@@ -62,7 +64,10 @@ def mistakes(errors: Sequence[Mapping[str, Any]]) -> list[Mistake]:
 
 
 def _mistake(flaw: refusals.Flaw) -> Mistake:
-    return Mistake(loc=[flaw.place, *map(_short, flaw.loc)], code=flaw.code, message=flaw.message)
+    told = Mistake(loc=[flaw.place, *map(_short, flaw.loc)], code=flaw.code, message=flaw.message)
+    if flaw.allowed is not None:
+        told["allowed"] = flaw.allowed
+    return told
 
 
 def _short(part: str | int) -> str | int:

@@ -94,6 +94,18 @@ def matches(etag: bytes, if_none_match: bytes | None) -> bool:
     return any(one.strip().removeprefix(b"W/") == etag.removeprefix(b"W/") for one in if_none_match.split(b","))
 
 
-def unchanged(etag: bytes, cache: bytes = ALWAYS_ASKED) -> Reply:
+def accepts(accept_encoding: bytes | None, coding: bytes) -> bool:
+    """Whether Accept-Encoding says that the caller can unpack this coding (RFC 9110)."""
+    if accept_encoding is None:
+        return False
+    weights: dict[bytes, bool] = {}
+    for one in accept_encoding.lower().split(b","):
+        name, _, parameter = one.partition(b";")
+        weight = parameter.replace(b" ", b"").removeprefix(b"q=")
+        weights[name.strip()] = not weight or weight.strip(b"0.") != b""
+    return weights.get(coding, weights.get(b"*", False))
+
+
+def unchanged(etag: bytes, cache: bytes = ALWAYS_ASKED, vary: Header | None = None) -> Reply:
     """304: what the caller has is current."""
-    return Reply(status=304, headers=[(b"etag", etag)], cache=cache)
+    return Reply(status=304, headers=[(b"etag", etag), *((vary,) if vary else ())], cache=cache)

@@ -41,6 +41,8 @@ router = api_router("bookings")
         "sales-closed",
         "screening-required",
         "payment-declined",
+        "leaves-single-seat",
+        "not-enough-seats",
     ),
 )
 @api_key_scope(KeyScope.SELL)
@@ -58,7 +60,7 @@ async def book_seats(wanted: BookingIn, request: ApiRequest, buyer: Buyer, desk:
         return told(await desk.confirm(person, wanted.reservation_id, call, payment.method, payment.token))
     call = context_of(request, buyer.person, wanted.booking_id)
     meant = Meant(wanted.screening_id, wanted.theater_id)
-    return told(await desk.book(meant, wanted.names(), buyer, call, payment.method, payment.token))
+    return told(await desk.book(meant, wanted.names(), buyer, call, payment.method, payment.token, wanted.wish()))
 
 
 @router.get("/bookings", response_model=BookingsOut, response_description="A page of bookings.", responses=UNCHANGED)

@@ -15,6 +15,7 @@ from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.bookings import BookingOut, ConfirmIn, PaymentIn
+from app.schemas.finding.wishes import SeatsOrWish
 from app.schemas.format.ids import ReservationId, ScreeningId, SeatId, UserId
 from app.schemas.format.moments import encoded
 from app.schemas.format.pages import Limit, UuidCursor, page_json
@@ -24,7 +25,15 @@ from app.services.desk import Meant
 
 router = api_router("reservations")
 
-_TAKING = ("not-found", "unknown-seats", "seats-unavailable", "limit-exceeded", "extension-limit", "sales-closed")
+_TAKING = (
+    "not-found",
+    "unknown-seats",
+    "seats-unavailable",
+    "limit-exceeded",
+    "extension-limit",
+    "sales-closed",
+    "leaves-single-seat",
+)
 _MINE = ("not-found", "reservation-ended")
 
 
@@ -33,16 +42,17 @@ _MINE = ("not-found", "reservation-ended")
     status_code=201,
     response_model=ReservationOut,
     response_description="The hold.",
-    responses=problems(*_TAKING),
+    responses=problems(*_TAKING, "not-enough-seats"),
 )
 @api_key_scope(KeyScope.SELL)
-async def hold_seats(screening_id: ScreeningId, wanted: SeatsWanted, buyer: Buyer, call: Call, desk: Desk) -> Reply:
+async def hold_seats(screening_id: ScreeningId, wanted: SeatsOrWish, buyer: Buyer, call: Call, desk: Desk) -> Reply:
     """Hold seats for five minutes.
 
-    All of them, or none. Without a token you become a guest: `guest_token` in the answer is your token for what comes
-    next. Holding exactly the seats that you already hold together gives that reservation, with 200 and not renewed.
+    All of them, or none. Named, or the best available: then `adjacent` says whether they are one block. Without a token
+    you become a guest: `guest_token` in the answer is your token for what comes next. Holding exactly the seats that
+    you already hold together gives that reservation, with 200 and not renewed.
     """
-    return told(await desk.hold(Meant(screening_id), wanted.names(), buyer, call))
+    return told(await desk.hold(Meant(screening_id), wanted.names(), buyer, call, wish=wanted.wish()))
 
 
 @router.post(

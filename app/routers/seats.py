@@ -7,30 +7,37 @@ from pydantic import AfterValidator
 
 from app.dependencies import Availability, Buyer, Call, Caller, Catalogue, Changes, Desk, SignedIn
 from app.domain.people import KeyScope
+from app.domain.refusals import Busy, NotFound, Refusal, UnknownSeats
+from app.domain.seat_finding.wishes import Together, Wish
 from app.domain.seats import SeatStatus
 from app.domain.texts import same
-from app.http.answers import UNCHANGED, cacheable, tag_of, told
+from app.http.answers import UNCHANGED, cacheable, packable, tag_of, told
+from app.http.credentials import address_of_guest
 from app.http.declarations import ignores_unknown_parameters
 from app.http.idempotency import context_of
 from app.http.openapi import problems
+from app.http.problems import problem
 from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.availability import CompactMapOut, SeatMapOut
 from app.schemas.bookings import BookingOut
-from app.schemas.format.ids import ScreeningId, Since, TheaterId
+from app.schemas.finding.answers import BestAvailableOut, CheckedOut, checked_json
+from app.schemas.finding.wishes import ABOVE_COUNT, CATEGORY, SECTION, TOGETHER, Accessible, Count, TheaterSeatsIn
+from app.schemas.format.faults import mistake
+from app.schemas.format.ids import LARGEST_INTEGER, ScreeningId, Since, TheaterId
 from app.schemas.live import ChangesOut
 from app.schemas.reservations import ReservationOut
-from app.schemas.seats import TheaterSeatsIn
+from app.schemas.seats import SeatsWanted
 from app.services.desk import Meant
+from app.services.people.people import Buyer as Asker
 
 router = api_router("seats")
 
 Status = Annotated[SeatStatus | None, Query(description="Only seats in this status.")]
-Section = Annotated[
-    Annotated[str, AfterValidator(same)] | None, Query(max_length=64, description="Only seats of this section.")
-]
+Name = Annotated[str, AfterValidator(same)]
+Section = Annotated[Name | None, Query(max_length=64, description="Only seats of this section.")]
 
 _TAKING = (
     "not-found",
@@ -40,6 +47,8 @@ _TAKING = (
     "extension-limit",
     "sales-closed",
     "screening-required",
+    "leaves-single-seat",
+    "not-enough-seats",
 )
 
 
@@ -63,7 +72,7 @@ async def list_seats(
     """
     seat_map = await availability.of(screening_id)
     if status is None and section is None:
-        return cacheable(request, seat_map.full, seat_map.etag)
+        return await packable(request, seat_map.whole, seat_map.etag)
     return cacheable(request, lambda: seat_map.filtered(status, section), seat_map.etag)
 
 
@@ -102,7 +111,7 @@ async def show_availability(screening_id: ScreeningId, request: ApiRequest, avai
     For large houses: `taken` is a list of [seat_id, status, expires_at], and a seat that is not in it is available.
     """
     seat_map = await availability.of(screening_id)
-    return cacheable(request, seat_map.compact, seat_map.etag)
+    return await packable(request, seat_map.short, seat_map.etag)
 
 
 @router.get(
@@ -126,6 +135,60 @@ async def list_changes(
     """
     body = await changes.since(screening_id, since, caller.id if caller else None)
     return cacheable(request, body, tag_of(body))
+
+
+@router.get(
+    "/screenings/{screening_id}/best-available",
+    response_model=BestAvailableOut,
+    response_description="The seats that would be chosen.",
+    responses=UNCHANGED | problems("not-found", "limit-exceeded", "sales-closed", "not-enough-seats"),
+)
+async def find_seats(
+    screening_id: ScreeningId,
+    request: ApiRequest,
+    desk: Desk,
+    count: Annotated[Count, Query()],
+    section: Annotated[Name | None, Query(max_length=64, description=SECTION)] = None,
+    category: Annotated[Name | None, Query(max_length=64, description=CATEGORY)] = None,
+    max_price_minor: Annotated[
+        int | None, Query(ge=0, le=LARGEST_INTEGER, description="What one seat may cost, in minor units.")
+    ] = None,
+    accessible: Annotated[Accessible, Query()] = 0,
+    together: Annotated[Together, Query(description=TOGETHER)] = Together.PREFERRED,
+) -> Reply:
+    """Find the best seats available.
+
+    Those that holding them would take now. They are nobody's yet: send the same as `best_available` to take them.
+    """
+    if accessible > count:
+        raise mistake(["query", "accessible"], *ABOVE_COUNT)
+    wish = Wish(count, section, category, None, accessible, together)
+    answer = await desk.best_available(screening_id, wish, max_price_minor, request.request_id)
+    return cacheable(request, answer.body, tag_of(answer.body))
+
+
+@router.post(
+    "/screenings/{screening_id}/check-selection",
+    response_model=CheckedOut,
+    response_description="Whether these seats could be held.",
+    responses=problems("not-found", "unknown-seats"),
+)
+@api_key_scope(KeyScope.READ)
+async def check_selection(
+    screening_id: ScreeningId, wanted: SeatsWanted, request: ApiRequest, caller: Caller, desk: Desk
+) -> Reply:
+    """Check a selection of seats.
+
+    `problem` is what holding them would be refused with. It takes nothing, and promises nothing.
+    """
+    who = Asker(caller, address_of_guest(request, caller))
+    try:
+        return told(await desk.check(screening_id, wanted.names(), who, request.request_id))
+    except (Busy, NotFound, UnknownSeats):
+        raise
+    except Refusal as refusal:
+        refused = problem(refusal, request.path, request.request_id)
+        return Reply(checked_json(await desk.cost(screening_id, wanted.names()), bytes(refused.body)))
 
 
 @router.get(
@@ -168,7 +231,7 @@ async def hold_seats_of_theater(
     The screening need not be named while only one is on sale there. Otherwise as holding seats of a screening.
     """
     meant = Meant(wanted.screening_id, theater_id)
-    return told(await desk.hold(meant, wanted.names(), buyer, call))
+    return told(await desk.hold(meant, wanted.names(), buyer, call, wish=wanted.wish()))
 
 
 @router.post(
@@ -188,4 +251,5 @@ async def book_seats_of_theater(
     Directly, without holding them first. The screening need not be named while only one is on sale there.
     """
     call = context_of(request, buyer.person, wanted.booking_id)
-    return told(await desk.book(Meant(wanted.screening_id, theater_id), wanted.names(), buyer, call))
+    meant = Meant(wanted.screening_id, theater_id)
+    return told(await desk.book(meant, wanted.names(), buyer, call, wish=wanted.wish()))

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Final
 
-from app.dependencies import Call, Catalogue, IfMatch, Organizer, Organizing
+from app.dependencies import Call, Catalogue, IfMatch, LayoutTexts, Organizer, Organizing
 from app.domain.catalogue import Theater
 from app.domain.people import KeyScope
-from app.http.answers import CURSOR, UNCHANGED, cacheable, created_once, edited, page, tag_of_revision
+from app.http.answers import CURSOR, UNCHANGED, cacheable, created_once, edited, packable, page, tag_of_revision
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
@@ -13,7 +13,7 @@ from app.http.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.format.ids import TheaterId
 from app.schemas.format.pages import IdCursor, Limit, MomentCursor
-from app.schemas.layouts import LayoutIn, LayoutOut, layout_json
+from app.schemas.layouts import LayoutIn, LayoutOut
 from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, screenings_json
 from app.schemas.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
 
@@ -112,13 +112,13 @@ async def remove_theater(theater_id: TheaterId, person: Organizer, revision: IfM
     response_description="Its sections and seats.",
     responses=UNCHANGED | problems("not-found", "validation"),
 )
-async def show_layout(request: ApiRequest, catalogue: Catalogue, theater_id: TheaterId) -> Reply:
+async def show_layout(request: ApiRequest, catalogue: Catalogue, texts: LayoutTexts, theater_id: TheaterId) -> Reply:
     """Every seat, and where it stands.
 
     The ETag is the revision of the layout: ask again with `If-None-Match`, and it is sent only when it was edited.
     """
     layout = await catalogue.layout(theater_id)
-    return cacheable(request, lambda: layout_json(layout), f'"{layout.revision}"')
+    return await packable(request, lambda: texts.of(layout), f'"{layout.revision}"')
 
 
 @router.put(
@@ -130,7 +130,12 @@ async def show_layout(request: ApiRequest, catalogue: Catalogue, theater_id: The
 )
 @api_key_scope(KeyScope.HOUSE)
 async def replace_layout(
-    theater_id: TheaterId, layout: LayoutIn, person: Organizer, revision: IfMatch, organizing: Organizing
+    theater_id: TheaterId,
+    layout: LayoutIn,
+    person: Organizer,
+    revision: IfMatch,
+    organizing: Organizing,
+    texts: LayoutTexts,
 ) -> Reply:
     """Replace the seats of a theater.
 
@@ -139,7 +144,7 @@ async def replace_layout(
     category needs a price in all of these screenings first.
     """
     standing = await organizing.rebuild(theater_id, layout, person, revision)
-    return edited(layout_json(standing), f'"{standing.revision}"')
+    return edited(texts.of(standing).plain, f'"{standing.revision}"')
 
 
 @router.get(

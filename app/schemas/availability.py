@@ -46,6 +46,7 @@ class MapSeat(NamedSeat):
     number: int
     category: str
     accessible: bool
+    companion: bool
     price: Money | None
     status: SeatStatus
     is_mine: bool
@@ -76,6 +77,7 @@ class SeatMapOut(BaseModel):
                             "number": 1,
                             "category": "premium",
                             "accessible": False,
+                            "companion": False,
                             "price": {"amount_minor": 4500, "currency": "EUR"},
                             "status": "reserved",
                             "is_mine": False,
@@ -103,6 +105,8 @@ class CompactMapOut(BaseModel):
     version: int
     counts: Counts
     sections: list[SectionLeftOut]
+    accessible: list[int] = Field(description="The seats for wheelchair users, free or not.")
+    companion: list[int] = Field(description="The seats for their companions, free or not.")
     taken: list[Annotated[tuple[int, SeatStatus, MomentOut | None], Field(json_schema_extra={"items": {}})]]
 
     model_config = ConfigDict(
@@ -113,6 +117,8 @@ class CompactMapOut(BaseModel):
                     "version": 1,
                     "counts": _COUNTS,
                     "sections": [{"name": "A", "available": 19, "largest_block": 19}],
+                    "accessible": [20],
+                    "companion": [19],
                     "taken": [[1, "reserved", "2026-11-20T11:58:28.235Z"]],
                 }
             ]
@@ -129,6 +135,10 @@ class SeatTexts:
         self.sections = tuple(dict.fromkeys(seat.section for seat in layout.seats))
         self.position = {seat.id: position for position, seat in enumerate(layout.seats)}
         self.runs = Runs(layout)
+        self.reserved_places: dict[str, object] = {
+            "accessible": _ids(seat for seat in layout.seats if seat.accessible),
+            "companion": _ids(seat for seat in layout.seats if seat.companion),
+        }
         self._ids = [seat.id for seat in layout.seats]
         self._facts = [orjson.dumps(_seat_out(seat, prices))[:-1] for seat in layout.seats]
         self._available = [facts + _ending(SeatStatus.AVAILABLE, None, is_mine=False) for facts in self._facts]
@@ -184,11 +194,16 @@ def full_json(screening_id: int, version: int, counts: Mapping[str, int], seats:
 
 
 def compact_json(
-    screening_id: int, version: int, counts: Mapping[str, int], left: Iterable[SectionLeft], taken: Iterable[bytes]
+    screening_id: int,
+    version: int,
+    counts: Mapping[str, int],
+    left: Iterable[SectionLeft],
+    taken: Iterable[bytes],
+    reserved_places: Mapping[str, object],
 ) -> bytes:
     """The compact form of the map: a seat that is not listed in `taken` is available."""
     sections = [{"name": one.name, "available": one.available, "largest_block": one.largest_block} for one in left]
-    head = {"screening_id": screening_id, "version": version, "counts": counts, "sections": sections}
+    head = {"screening_id": screening_id, "version": version, "counts": counts, "sections": sections, **reserved_places}
     return _map_json(head, b"taken", taken)
 
 
@@ -210,6 +225,10 @@ def _map_json(head: Mapping[str, object], name: bytes, texts: Iterable[bytes]) -
     return b",".join(parts)
 
 
+def _ids(seats: Iterable[Seat]) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps([seat.id for seat in seats]))
+
+
 def _seat_out(seat: Seat, prices: Mapping[str, Amount]) -> dict[str, object]:
     price = prices.get(seat.category)
     return {
@@ -220,6 +239,7 @@ def _seat_out(seat: Seat, prices: Mapping[str, Amount]) -> dict[str, object]:
         "number": seat.number,
         "category": seat.category,
         "accessible": seat.accessible,
+        "companion": seat.companion,
         "price": money_json(price) if price else None,
     }
 

@@ -10,13 +10,14 @@ from app.domain.bookings import Booking, BookingStatus, PaymentStatus
 from app.domain.money import total
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
+from app.schemas.finding.wishes import MayNameNoSeats
 from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.format.money import Money, money_json
 from app.schemas.format.requests import BookingKey, Email, Id, Line, Strict, Uuid
 from app.schemas.format.versions import around_version
-from app.schemas.reservations import RESERVATION_EXAMPLE
-from app.schemas.seats import NamesSeats, PricedSeat, priced_seats_out
+from app.schemas.reservations import ADJACENT, RESERVATION_EXAMPLE
+from app.schemas.seats import PricedSeat, priced_seats_out
 
 _EXAMPLE: Final[dict[str, Any]] = {
     "id": "01a1f8cd-efb9-721d-b606-2f010a4ca70b",
@@ -50,8 +51,8 @@ class ConfirmIn(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"payment": {"method": "card", "token": "tok_visa"}}]})
 
 
-class BookingIn(NamesSeats, Strict):
-    """What to book: a reservation, or seats directly."""
+class BookingIn(MayNameNoSeats, Strict):
+    """What to book: a reservation, or seats directly, or the best available."""
 
     NEEDS_SEATS: ClassVar[bool] = False
     OTHER_WAYS: ClassVar = {"reservation_id": ("screening_id", "theater_id")}
@@ -67,7 +68,13 @@ class BookingIn(NamesSeats, Strict):
     payment: PaymentIn | None = None
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"screening_id": 1, "seats": ["C3", "C4"]}, {"screening_id": 1, "seat_id": 43}]}
+        json_schema_extra={
+            "examples": [
+                {"screening_id": 1, "seats": ["C3", "C4"]},
+                {"screening_id": 1, "seat_id": 43},
+                {"screening_id": 1, "best_available": {"count": 2}},
+            ]
+        }
     )
 
     @model_validator(mode="after")
@@ -114,6 +121,7 @@ class BookingOut(BaseModel):
     created_at: MomentOut
     cancelled_at: MomentOut | None
     version: int
+    adjacent: bool | None = Field(None, description=ADJACENT)
     guest_token: str | None = None
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -128,12 +136,17 @@ class BookingsOut(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE], "next_cursor": None}]})
 
 
-def booking_json(booking: Booking, screening: Screening, layout: Layout) -> tuple[bytes, bytes]:
+def booking_json(
+    booking: Booking, screening: Screening, layout: Layout, adjacent: bool | None = None
+) -> tuple[bytes, bytes]:
     """A booking: what comes before its version, and what comes after it.
 
-    After a partial cancellation, its seats and total are what is left.
+    After a partial cancellation, its seats and total are what is left. `adjacent` is told unless it is None.
     """
-    return around_version(booking_out(booking, screening, layout))
+    out = booking_out(booking, screening, layout)
+    if adjacent is not None:
+        out["adjacent"] = adjacent
+    return around_version(out)
 
 
 def booking_out(booking: Booking, screening: Screening, layout: Layout) -> dict[str, Any]:

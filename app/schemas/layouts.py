@@ -1,17 +1,22 @@
 """Layouts in JSON: the plan that an organizer sends, and the layout that everybody reads."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from dataclasses import fields
+from typing import Annotated, Any, Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from app.domain.layouts import MAX_SEATS, RowPlan, SeatPlan, SectionPlan
-from app.domain.seats import Layout, Seat
+from app.domain.seat_finding.picture import middle_of_the_front
+from app.domain.seat_maps.runs import neighbours_of
+from app.domain.seats import Layout, Point, Seat
 from app.schemas.format.requests import Line, Strict
 
 Name = Annotated[Line, Field(max_length=64)]
 """The name of a section, a row or a category, or the label of a seat."""
+
+_FACTS: Final = [field.name for field in fields(Seat)]
 
 # Further out no map can be drawn.
 Coordinate = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
@@ -28,6 +33,9 @@ class SeatIn(Strict):
     restricted_view: bool = False
     x: Coordinate | None = Field(None, description="In seat widths, from left to right.")
     y: Coordinate | None = Field(None, description="In seat widths, away from the stage.")
+    aisle_after: bool = Field(
+        False, description="Is there an aisle between it and the next seat of its row, whatever their places say?"
+    )
 
 
 def _count_or_list(seats: Any) -> str:
@@ -60,6 +68,13 @@ class SectionIn(Strict):
     category: Name | None = Field(None, examples=["standard"])
 
 
+class PointIn(Strict):
+    """A place in a house."""
+
+    x: Coordinate = Field(description="In seat widths, from left to right.", examples=[0.0])
+    y: Coordinate = Field(description="In seat widths, away from the stage.", examples=[-2.0])
+
+
 class LayoutIn(Strict):
     """The whole layout of a theater."""
 
@@ -79,6 +94,7 @@ class LayoutIn(Strict):
     )
 
     sections: list[SectionIn] = Field(min_length=1, max_length=MAX_SEATS)
+    focal_point: PointIn | None = Field(None, description="Where people look; null: the middle of the front.")
 
     @model_validator(mode="after")
     def _not_too_large(self) -> "LayoutIn":
@@ -86,6 +102,10 @@ class LayoutIn(Strict):
         if size > MAX_SEATS:
             raise ValueError(f"The layout has {size} seats; at most {MAX_SEATS} are allowed.")
         return self
+
+    def looks_at(self) -> Point | None:
+        """The focal point; None if the layout does not say."""
+        return None if self.focal_point is None else Point(self.focal_point.x, self.focal_point.y)
 
     def plan(self) -> tuple[SectionPlan, ...]:
         """The layout as the rules in `domain/layouts.py` take it."""
@@ -115,6 +135,15 @@ class SeatOut(BaseModel):
     x: float = Field(description="In seat widths, from left to right.")
     y: float = Field(description="In seat widths, away from the stage.")
     aisle_after: bool = Field(description="Whether an aisle follows where the coordinates do not show it.")
+    left: int | None = Field(description="The id of its left neighbour; null at an aisle or the end of the row.")
+    right: int | None = Field(description="The id of its right neighbour; null at an aisle or the end of the row.")
+
+
+class PointOut(BaseModel):
+    """A place in a house, in seat widths."""
+
+    x: float
+    y: float
 
 
 class SectionOut(BaseModel):
@@ -149,8 +178,11 @@ class LayoutOut(BaseModel):
                             "x": -9.5,
                             "y": 0.0,
                             "aisle_after": False,
+                            "left": None,
+                            "right": 2,
                         }
                     ],
+                    "focal_point": {"x": 0.0, "y": 0.0},
                 }
             ]
         }
@@ -159,13 +191,26 @@ class LayoutOut(BaseModel):
     theater_id: int
     sections: list[SectionOut]
     seats: list[SeatOut]
+    focal_point: PointOut = Field(description="Where people look: best seats are near to it.")
 
 
 def layout_json(layout: Layout) -> bytes:
     """A layout, as everybody reads it."""
     return orjson.dumps(
-        {"theater_id": layout.theater_id, "sections": _sections(layout.seats), "seats": layout.seats},
+        {
+            "theater_id": layout.theater_id,
+            "sections": _sections(layout.seats),
+            "seats": [
+                {**_facts(seat), "left": left, "right": right}
+                for seat, (left, right) in zip(layout.seats, neighbours_of(layout), strict=True)
+            ],
+            "focal_point": layout.focal_point or middle_of_the_front(layout),
+        },
     )
+
+
+def _facts(seat: Seat) -> dict[str, object]:
+    return {name: getattr(seat, name) for name in _FACTS}
 
 
 def _sections(seats: Iterable[Seat]) -> list[dict[str, object]]:

@@ -40,6 +40,9 @@ RESERVATION_EXAMPLE: Final[Json] = {
 }
 
 
+ADJACENT: Final = "Only there for the best available seats: whether they are one block of neighbours."
+
+
 class NothingIn(Strict):
     """An empty object. The body may be left out; members are refused, so that nobody thinks they had an effect."""
 
@@ -62,6 +65,7 @@ class ReservationOut(BaseModel):
     extensions_left: int = Field(description="How many more extensions by a full hold time are possible now.")
     booking_id: UUID | None
     version: int
+    adjacent: bool | None = Field(None, description=ADJACENT)
     guest_token: str | None = None
 
     model_config = ConfigDict(json_schema_extra={"examples": [RESERVATION_EXAMPLE]})
@@ -111,10 +115,16 @@ class ReleasedOut(BaseModel):
 
 
 def reservation_json(
-    reservation: Reservation, screening: Screening, layout: Layout, now: datetime
+    reservation: Reservation, screening: Screening, layout: Layout, now: datetime, adjacent: bool | None = None
 ) -> tuple[bytes, bytes]:
-    """A reservation as it is at this moment (UTC): what comes before its version, and what comes after it."""
-    return around_version(reservation_out(reservation, screening, layout, now))
+    """A reservation as it is at this moment (UTC): what comes before its version, and what comes after it.
+
+    `adjacent` is told unless it is None.
+    """
+    out = reservation_out(reservation, screening, layout, now)
+    if adjacent is not None:
+        out["adjacent"] = adjacent
+    return around_version(out)
 
 
 def reservation_out(reservation: Reservation, screening: Screening, layout: Layout, now: datetime) -> Json:

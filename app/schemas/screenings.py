@@ -11,7 +11,8 @@ from pydantic_core import PydanticCustomError
 from app.domain.catalogue import ListedScreening
 from app.domain.money import CURRENCIES, Money
 from app.domain.planning import MOST_PRICES, ScreeningPlan
-from app.domain.screenings import Limits
+from app.domain.screenings import Limits, ReservedPlaces
+from app.domain.seat_finding.orphans import OrphanRule
 from app.schemas.format.moments import MomentIn, MomentOut, moment, moment_or_none
 from app.schemas.format.money import money_json
 from app.schemas.format.pages import Page, page_json
@@ -37,7 +38,8 @@ _EXAMPLE: JsonDict = {
         "max_active_reservations_per_user": None,
         "bookings_per_user_per_day": None,
     },
-    "orphan_rule": False,
+    "orphan_rule": "off",
+    "reserved_places": "kept",
     "on_sale": True,
     "cancelled_at": None,
     "revision": 1,
@@ -75,15 +77,13 @@ class LimitsIn(Strict):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-def _off(orphan_rule: bool) -> bool:
-    if orphan_rule:
-        message = "The orphan rule is not available in this version: send false, or leave it out."
-        raise PydanticCustomError("not_available", message)
-    return orphan_rule
-
-
-_OFF = "The orphan rule is not available in this version: only false."
-OrphanRule = Annotated[bool, AfterValidator(_off), Field(description=_OFF, json_schema_extra={"const": False})]
+_ORPHANS = (
+    "May whoever names seats leave a single one behind? `off`: yes. `lenient`: not if as many could be had in the same "
+    "run of free seats without, and the end of a row may be left. `strict`: not if as many could be had anywhere."
+)
+_PLACES = "`released`: places for wheelchair users and their companions are on sale as all others."
+OrphanRuleIn = Annotated[OrphanRule, Field(description=_ORPHANS)]
+ReservedPlacesIn = Annotated[ReservedPlaces, Field(description=_PLACES)]
 
 Title = Annotated[Line, Field(max_length=200, examples=["Matinee"])]
 HoldSeconds = Annotated[int, Field(ge=1, le=86_400)]
@@ -124,7 +124,8 @@ class ScreeningIn(Strict):
     max_hold_seconds: MaxHoldSeconds | None = Field(None, description=_CAP)
     prices: Annotated[dict[Name, MoneyIn], Field(max_length=MOST_PRICES)] = Field(description="By category.")
     limits: LimitsIn = Field(default_factory=LimitsIn)
-    orphan_rule: OrphanRule = False
+    orphan_rule: OrphanRuleIn = OrphanRule.OFF
+    reserved_places: ReservedPlacesIn = ReservedPlaces.KEPT
 
     def plan(self) -> ScreeningPlan:
         """The screening as the rules in `domain/planning.py` take it."""
@@ -138,6 +139,7 @@ class ScreeningIn(Strict):
             max_hold_seconds=self.max_hold_seconds,
             limits=self.limits.sent(),
             orphan_rule=self.orphan_rule,
+            reserved_places=self.reserved_places,
         )
 
 
@@ -171,7 +173,8 @@ class ScreeningPatch(Strict):
         default_factory=dict, description="By category; null removes the price of a category that no seat has."
     )
     limits: LimitsIn = Field(default_factory=LimitsIn)
-    orphan_rule: OrphanRule = Field(default_factory=bool)
+    orphan_rule: OrphanRuleIn = Field(default_factory=_not_sent)
+    reserved_places: ReservedPlacesIn = Field(default_factory=_not_sent)
 
     def onto(self, plan: ScreeningPlan) -> ScreeningPlan:
         """The plan after the changes."""
@@ -213,7 +216,8 @@ class ScreeningOut(BaseModel):
     max_hold_seconds: int = Field(description="How long a hold lasts at most with extensions, in seconds.")
     prices: dict[str, MoneyOut] = Field(description="By the category of a seat.")
     limits: LimitsOut
-    orphan_rule: bool = Field(description="What is stored. The orphan rule is not available in this version.")
+    orphan_rule: OrphanRule = Field(description=_ORPHANS)
+    reserved_places: ReservedPlaces = Field(description=_PLACES)
     on_sale: bool = Field(description="Could seats be taken when this was read?")
     cancelled_at: MomentOut | None
     revision: int = Field(description="Counts the organizer's edits.")
@@ -252,7 +256,8 @@ def _screening(listed: ListedScreening) -> dict[str, Any]:
         "max_hold_seconds": screening.max_hold_seconds,
         "prices": {category: money_json(price) for category, price in screening.prices.items()},
         "limits": _limits(screening.limits),
-        "orphan_rule": listed.orphan_rule,
+        "orphan_rule": screening.orphan_rule,
+        "reserved_places": screening.reserved_places,
         "on_sale": listed.on_sale,
         "cancelled_at": moment_or_none(screening.cancelled_at),
         "revision": screening.revision,

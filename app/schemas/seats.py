@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from app.domain.money import Money as Amount
 from app.domain.seats import Layout, SeatNames
 from app.schemas.format.money import Money, money_json
-from app.schemas.format.requests import BookingKey, Id, Label, Lenient, Strict, exactly_one_of
+from app.schemas.format.requests import Id, Label, Strict, exactly_one_of
 
 MOST_SEATS = 500
 """As many as `max_seats_per_reservation` may allow."""
@@ -25,6 +25,8 @@ class NamesSeats(BaseModel):
     NEEDS_SEATS: ClassVar[bool] = True
     OTHER_WAYS: ClassVar[Mapping[str, Collection[str]]] = {}
     """What may stand in the place of seats, and the members that must not come with it."""
+    MORE_WAYS: ClassVar[tuple[str, ...]] = ()
+    """More members that say which seats."""
 
     seat_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
         None, description="Seats by id.", examples=[[41, 42]]
@@ -42,8 +44,11 @@ class NamesSeats(BaseModel):
         if len(given) > 1 or (self.NEEDS_SEATS and not given):
             raise PydanticCustomError(
                 "seats_named",
-                "Name seats in exactly one of these ways: seat_ids, seats, seat_id, seat, seat_number{given}.",
-                {"given": f" (here: {', '.join(given)})" if given else ""},
+                "Name seats in exactly one of these ways: {ways}{given}.",
+                {
+                    "ways": ", ".join((*_WAYS, *self.MORE_WAYS)),
+                    "given": f" (here: {', '.join(given)})" if given else "",
+                },
             )
         if twice := _twice(self.seat_ids or self.seats or ()):
             raise PydanticCustomError("seat_twice", "The same seat is named more than once: {twice}.", {"twice": twice})
@@ -52,12 +57,14 @@ class NamesSeats(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         schema = handler(core_schema)
-        exactly_one_of(handler.resolve_ref_schema(schema), {**cls.OTHER_WAYS, **dict.fromkeys(_WAYS, ())})
+        exactly_one_of(
+            handler.resolve_ref_schema(schema), {**cls.OTHER_WAYS, **dict.fromkeys((*_WAYS, *cls.MORE_WAYS), ())}
+        )
         return schema
 
     @property
     def names_any_seats(self) -> bool:
-        """Whether the body names seats. Always true, unless `NEEDS_SEATS` is off."""
+        """Whether the body names seats, or says in another way which. Always true, unless `NEEDS_SEATS` is off."""
         return bool(self._given())
 
     def names(self) -> SeatNames:
@@ -72,7 +79,7 @@ class NamesSeats(BaseModel):
         return SeatNames(labels=(label,) if label else ())
 
     def _given(self) -> list[str]:
-        return [name for name in _WAYS if getattr(self, name) is not None]
+        return [name for name in (*_WAYS, *self.MORE_WAYS) if getattr(self, name) is not None]
 
 
 class SeatsWanted(NamesSeats, Strict):
@@ -81,17 +88,6 @@ class SeatsWanted(NamesSeats, Strict):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"seats": ["C1", "C2"]}, {"seat_ids": [41, 42]}, {"seat": "C1"}]}
     )
-
-
-class TheaterSeatsIn(NamesSeats, Lenient):
-    """Seats of a theater. `screening_id` is not needed while exactly one screening is on sale there."""
-
-    screening_id: Id | None = Field(None, description="One of the theater's screenings.")
-    booking_id: BookingKey | None = Field(
-        None, description="Used as the idempotency key of a booking if the header is not sent."
-    )
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"seats": ["C5", "C6"]}, {"seat": "C5"}]})
 
 
 class NamedSeat(BaseModel):

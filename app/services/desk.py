@@ -5,6 +5,7 @@ paid, which seats are free.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -21,9 +22,11 @@ from app.domain.box_office.commands import (
     Block,
     Book,
     Cancel,
+    Check,
     Command,
     Confirm,
     Extend,
+    Find,
     Hold,
     Release,
     ReleaseAll,
@@ -31,16 +34,20 @@ from app.domain.box_office.commands import (
     Unblock,
 )
 from app.domain.idempotency import Key
+from app.domain.money import Money, total
 from app.domain.people import Person
-from app.domain.refusals import Busy, NotFound, Refusal, ScreeningRequired, SeatsUnavailable, UnknownSeats
+from app.domain.refusals import Busy, Flawed, NotFound, Refusal, ScreeningRequired, SeatsUnavailable, UnknownSeats
+from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
 from app.services.house.catalogue import CANDIDATES, Catalogue
 from app.services.people.people import Buyer, People
 from app.services.people.tokens import Tokens
+from app.services.pictures import Pictures
 from app.services.ports import PaymentProvider
 from app.services.seat_maps.availability import Availability
+from app.services.seat_maps.seat_map import SeatMap
 
 PLACES_KEPT: Final = 100_000
 
@@ -72,6 +79,7 @@ class Desk:
         tokens: Tokens,
         payments: PaymentProvider,
         defaults: Defaults,
+        pictures: Pictures,
     ) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._box_office = box_office
@@ -81,13 +89,21 @@ class Desk:
         self._tokens = tokens
         self._payments = payments
         self._defaults = defaults
+        self._pictures = pictures
         # By number: the hash of a UUID is made in Python, and a cache asks for it often (*measured*: 0.6 µs of a hold).
         self._places: FIFOCache[int, int] = FIFOCache(PLACES_KEPT)
 
     async def hold(
-        self, meant: Meant, seats: SeatNames, buyer: Buyer, call: CallContext, email: str | None = None
+        self,
+        meant: Meant,
+        seats: SeatNames,
+        buyer: Buyer,
+        call: CallContext,
+        email: str | None = None,
+        wish: Wish | None = None,
     ) -> Answer:
-        """Hold seats for a few minutes: all of them, or none. A caller without a token becomes a guest.
+        """Hold seats for a few minutes: all of them, or none; those that are named, or the best for a wish. A caller
+        without a token becomes a guest.
 
         Raises what domain.holding.hold raises, NotFound, ScreeningRequired and Busy.
         """
@@ -96,7 +112,8 @@ class Desk:
         screening_id = await self._screening(meant, seats, call)
         person = buyer.person or await self._people.guest_for(buyer)
         reservation_id = uuid_utils.uuid7()
-        answer = await self._take(screening_id, Hold(person, seats, reservation_id, buyer.address), call, buyer)
+        command = Hold(person, seats, reservation_id, buyer.address, wish)
+        answer = await self._take(screening_id, command, call, buyer)
         self._places[reservation_id.int] = screening_id
         return self._for_guest(answer, buyer)
 
@@ -189,16 +206,38 @@ class Desk:
         call: CallContext,
         method: str | None = None,
         token: str | None = None,
+        wish: Wish | None = None,
     ) -> Answer:
         """Pay and book seats directly, held by the buyer or by nobody. Raises as `hold` and `confirm` do."""
         screening_id = await self._screening(meant, seats, call)
         person = await self._people.guest_for(buyer)
 
         def book(booking_id: UUID, reference: str) -> Command:
-            return Book(person, seats, booking_id, reference)
+            return Book(person, seats, booking_id, reference, wish)
 
         answer = await self._pay_and_book(screening_id, book, call, method, token, buyer)
         return self._for_guest(answer, buyer)
+
+    async def best_available(
+        self, screening_id: int, wish: Wish, max_price_minor: int | None, request_id: str | None
+    ) -> Answer:
+        """What a hold with this wish would take now. Raises what that would raise."""
+        try:
+            return await self._ask(screening_id, Find(wish, max_price_minor), CallContext(None, request_id))
+        except Flawed as flawed:
+            errors = (replace(flaw, loc=flaw.loc[1:2], place="query") for flaw in flawed.errors)
+            raise Flawed(tuple(errors)) from None
+
+    async def check(self, screening_id: int, seats: SeatNames, buyer: Buyer, request_id: str | None) -> Answer:
+        """Whether these seats could be held, and what they cost. Raises what holding them would raise."""
+        command = Check(buyer.person, seats, buyer.address)
+        return await self._take_seats(screening_id, command, CallContext(None, request_id), buyer)
+
+    async def cost(self, screening_id: int, seats: SeatNames) -> Money:
+        """What these seats cost now. Raises NotFound and UnknownSeats."""
+        screening, layout = await self._catalogue.standing(screening_id)
+        prices = (screening.price_of(seat.category) for seat in layout.find(seats))
+        return total(prices, screening.currency)
 
     async def cancel(self, person: Person, booking_id: UUID, call: CallContext, seat_id: int | None = None) -> Answer:
         """Cancel a booking, or one seat of it. Organizers may cancel everybody's."""
@@ -274,7 +313,12 @@ class Desk:
         except SeatsUnavailable as refusal:
             refusal.came_without_token = buyer is not None and buyer.person is None
             taken = {seat.label for seat in refusal.seats}
-            free = await self._free_labels(screening_id, refusal.seats[0].seat_id, refusal.map_version)
+            seat_map = await self._map(screening_id, refusal.map_version)
+            free = seat_map.free_labels(refusal.seats[0].seat_id)
+            if refusal.wanted:
+                picture = await self._pictures.of(seat_map.texts.layout)
+                released = refusal.releases_reserved_places
+                refusal.suggestions = seat_map.suggestions(picture, refusal.wanted, released=released)
             refusal.available_seats = (
                 free if taken.isdisjoint(free) else tuple(each for each in free if each not in taken)
             )
@@ -290,11 +334,13 @@ class Desk:
         self, screening_id: int, near: int | None, map_version: int | None = None
     ) -> tuple[str, ...]:
         """What is free in a map version that is known, or in a later one; otherwise what is free now."""
+        return (await self._map(screening_id, map_version)).free_labels(near)
+
+    async def _map(self, screening_id: int, map_version: int | None) -> SeatMap:
+        """The map in a version that is known, or in a later one; otherwise of now."""
         if map_version is None:
-            seat_map = await self._availability.of(screening_id)
-        else:
-            seat_map = await self._availability.at_least(screening_id, map_version)
-        return seat_map.free_labels(near)
+            return await self._availability.of(screening_id)
+        return await self._availability.at_least(screening_id, map_version)
 
     async def _free_labels_anywhere(self) -> tuple[str, ...]:
         """What GET /seats lists: seats of the next screening on sale, if there is one."""

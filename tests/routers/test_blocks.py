@@ -55,7 +55,7 @@ async def test_it_is_blocked_when_it_is_released_in_any_process(
     assert await ada.taken() == {"A1": "blocked"}
     assert await last_of(boss, 1) == ("reserved", "blocked", "api")
     answer = await bob.post("/screenings/1/reservations", {"seats": ["A1"]})
-    refused(answer, 409, "seats-unavailable", "seats", "available_seats")
+    refused(answer, 409, "seats-unavailable", "seats", "available_seats", "suggestions")
 
 
 async def test_it_is_blocked_when_its_hold_runs_out(
@@ -66,7 +66,7 @@ async def test_it_is_blocked_when_its_hold_runs_out(
     await time_passes(database, hers, 301)
 
     answer = await bob.post("/screenings/1/reservations", {"seats": ["A1"]})
-    problem = refused(answer, 409, "seats-unavailable", "seats", "available_seats")
+    problem = refused(answer, 409, "seats-unavailable", "seats", "available_seats", "suggestions")
     assert problem["seats"][0]["status"] == "blocked"
     await resources_of(client).sweeper.sweep()
 

@@ -76,7 +76,7 @@ async def test_a_toggle_does_not_release_what_another_customer_holds(first: Cust
 
     answer = await second.post("/screenings/1/reservations/toggle", {"seats": ["A1"]})
 
-    refused(answer, 409, "seats-unavailable", "seats", "available_seats")
+    refused(answer, 409, "seats-unavailable", "seats", "available_seats", "suggestions")
     assert labels((await first.toggle("A1"))["released"]) == ["A1"]
 
 

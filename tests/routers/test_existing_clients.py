@@ -245,10 +245,20 @@ async def test_who_holds_a_seat_and_forgot_the_token_is_told_what_proves_it(nobo
     held = told(await nobody.post("/reserve", wanted), 201)
 
     forgotten = refused(
-        await nobody.post("/theaters/1/book", {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats"
+        await nobody.post("/theaters/1/book", {"seat": "A1"}),
+        409,
+        "seats-unavailable",
+        "seats",
+        "available_seats",
+        "suggestions",
     )
     another = refused(
-        await ada.post("/theaters/1/book", {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats"
+        await ada.post("/theaters/1/book", {"seat": "A1"}),
+        409,
+        "seats-unavailable",
+        "seats",
+        "available_seats",
+        "suggestions",
     )
     booked = await Visitor(nobody.client, held["guest_token"]).post("/theaters/1/book", {"seat": "A1"})
 

@@ -62,7 +62,9 @@ async def test_who_has_a_token_gets_no_other(ada: Visitor) -> None:
 async def test_without_the_token_a_guest_is_somebody_new(nobody: Visitor) -> None:
     held = told(await nobody.post(HOLD, {"seat": "A1"}), 201)
 
-    refused(await nobody.post(HOLD, {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats")
+    refused(
+        await nobody.post(HOLD, {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats", "suggestions"
+    )
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/extend"), ("POST", "/confirm")):
         refused(await nobody.ask(method, f"/reservations/{held['id']}{path}"), 401, "unauthenticated")
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from app.schemas import availability, bookings, layouts, live, reservations, screenings, seats, theaters
 from app.schemas import people as people_schemas
+from app.schemas.finding import answers as finding
 from app.schemas.format import money
 from app.settings import read_settings
 from tests.organizers import token_of
@@ -40,7 +41,8 @@ async def filled_in(path: str, ada: Visitor) -> str:
         ids["reservation_id"] = (await ada.hold("D20"))["id"]
     if "{booking_id}" in path:
         ids["booking_id"] = (await ada.book("D20"))["id"]
-    return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path)
+    asked = "?count=2" if path.endswith("/best-available") else ""
+    return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path) + asked
 
 
 def ends(operation: Json) -> bool:
@@ -104,8 +106,9 @@ async def test_every_call_without_a_body_works_against_the_demo_data(ada: Visito
 
 
 def members(model: type[BaseModel]) -> set[str]:
-    """The members of a documented answer, but for the token that only newcomers get."""
-    return set(model.model_fields) - {"guest_token"}
+    """The members of a documented answer, but for the token that only newcomers get, and what only best seats have."""
+    only_best = {"adjacent"} if "id" in model.model_fields else set()
+    return set(model.model_fields) - {"guest_token"} - only_best
 
 
 async def test_answers_have_just_the_members_that_are_documented(ada: Visitor) -> None:
@@ -137,6 +140,8 @@ async def test_answers_have_just_the_members_that_are_documented(ada: Visitor) -
         (await ada.read("/screenings"), screenings.ScreeningsOut),
         (await ada.read("/screenings/1"), screenings.ScreeningOut),
         (await ada.read("/me"), people_schemas.MeOut),
+        (await ada.read("/screenings/1/best-available?count=2"), finding.BestAvailableOut),
+        (told(await ada.post("/screenings/1/check-selection", {"seats": ["A9"]}), 200), finding.CheckedOut),
     ]
 
     for answer, model in said:

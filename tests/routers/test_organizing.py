@@ -226,7 +226,7 @@ async def test_a_balcony_with_a_row_of_the_same_name_changes_no_other_seat(olga:
     assert await olga.taken() == {"A3": "blocked", "B1": "reserved"}
     in_the_way = refused(
         await ada.post("/screenings/1/reservations", {"seats": ["A3"]}), 409, "seats-unavailable",
-        "seats", "available_seats",
+        "seats", "available_seats", "suggestions",
     )  # fmt: skip
     assert in_the_way["seats"][0]["status"] == "blocked"
 
@@ -592,7 +592,8 @@ async def test_a_screening_needs_title_start_and_prices(olga: Visitor) -> None:
             "max_active_reservations_per_user": None,
             "bookings_per_user_per_day": None,
         },
-        "orphan_rule": False,
+        "orphan_rule": "off",
+        "reserved_places": "kept",
         "on_sale": False,
         "cancelled_at": None,
         "revision": 1,
@@ -602,11 +603,11 @@ async def test_a_screening_needs_title_start_and_prices(olga: Visitor) -> None:
 
 
 async def test_a_screening_without_a_sales_window_is_on_sale_at_once(olga: Visitor, ada: Visitor) -> None:
-    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": PRICES, "orphan_rule": False}
+    new = {"title": "Now", "starts_at": LATER["starts_at"], "prices": PRICES, "orphan_rule": "strict"}
 
     screening = told(await olga.post("/theaters/1/screenings", new), 201)
 
-    assert (screening["on_sale"], screening["orphan_rule"]) == (True, False)
+    assert (screening["on_sale"], screening["orphan_rule"]) == (True, "strict")
     held = await ada.hold("A1", screening=screening["id"])
     assert held["total"] == PRICES["premium"]
 
@@ -660,9 +661,11 @@ async def test_a_screening_of_a_rebuilt_house_knows_its_seats(olga: Visitor, ada
         ({"limits": {"max_seats_per_user": -1}}, [("body.limits.max_seats_per_user", "greater_than_equal")]),
         ({"limits": {"max_seats": 5}}, [("body.limits.max_seats", "extra_forbidden")]),
         ({"limits": None}, [("body.limits", "model_type")]),
-        ({"orphan_rule": "yes"}, [("body.orphan_rule", "bool_type")]),
-        ({"orphan_rule": 0}, [("body.orphan_rule", "bool_type")]),
-        ({"orphan_rule": True}, [("body.orphan_rule", "not_available")]),
+        ({"orphan_rule": "yes"}, [("body.orphan_rule", "enum")]),
+        ({"orphan_rule": 0}, [("body.orphan_rule", "enum")]),
+        ({"orphan_rule": True}, [("body.orphan_rule", "enum")]),
+        ({"orphan_rule": False}, [("body.orphan_rule", "enum")]),
+        ({"reserved_places": "sold"}, [("body.reserved_places", "enum")]),
         ({"theater_id": 2}, [("body.theater_id", "extra_forbidden")]),
         ({"revision": 7}, [("body.revision", "extra_forbidden")]),
     ],
@@ -768,6 +771,8 @@ async def test_sales_can_be_stopped_and_hold_times_changed(olga: Visitor, ada: V
         {"limits": None},
         {"orphan_rule": None},
         {"orphan_rule": True},
+        {"orphan_rule": False},
+        {"reserved_places": None},
         {"version": 5},
         {"cancelled_at": None},
         {"theater_id": 2},
@@ -784,19 +789,14 @@ async def test_an_edit_that_makes_no_sense_changes_nothing(olga: Visitor, body: 
     assert await olga.read("/screenings/1") == before
 
 
-async def test_an_orphan_rule_that_nobody_enforces_is_refused_in_words(olga: Visitor) -> None:
-    problem = refused(await olga.ask("PATCH", "/screenings/1", {"orphan_rule": True}), 422, "validation", "errors")
+async def test_the_rules_about_single_seats_and_reserved_places_are_told_and_changed(olga: Visitor) -> None:
+    said = await olga.read("/screenings/1")
+    assert (said["orphan_rule"], said["reserved_places"]) == ("off", "kept")
 
-    assert "orphan rule is not available in this version" in problem["errors"][0]["message"]
-    assert (await patch(olga, "/screenings/1", {"orphan_rule": False}))["revision"] == 1
-
-
-async def test_an_orphan_rule_that_was_stored_is_told_and_can_be_taken_back(olga: Visitor, database: Database) -> None:
-    await edit(database, "orphan_rule = true", "id = 1")
-
-    assert (await olga.read("/screenings/1"))["orphan_rule"] is True
-    assert (await patch(olga, "/screenings/1", {"title": "The Storm"}))["orphan_rule"] is True
-    assert (await patch(olga, "/screenings/1", {"orphan_rule": False}))["orphan_rule"] is False
+    assert (await patch(olga, "/screenings/1", {"orphan_rule": "lenient"}))["orphan_rule"] == "lenient"
+    changed = await patch(olga, "/screenings/1", {"reserved_places": "released"})
+    assert (changed["orphan_rule"], changed["reserved_places"], changed["revision"]) == ("lenient", "released", 3)
+    assert (await patch(olga, "/screenings/1", {"title": "The Storm"}))["orphan_rule"] == "lenient"
 
 
 async def test_a_cancelled_screening_stays_readable_and_its_bookings_are_refunded(

@@ -29,7 +29,19 @@ A1_OUT = {"seat_id": 1, "label": "A1", "status": "booked", "reason": "Somebody e
 EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (refusals.NotFound("reservation"), 404, {}, {}),
     (refusals.UnknownSeats(("Z9", 99), ("A1",)), 404, {"unknown": ["Z9", 99], "available_seats": ["A1"]}, {}),
-    (refusals.SeatsUnavailable((A1,), ("A2",)), 409, {"seats": [A1_OUT], "available_seats": ["A2"]}, {}),
+    (
+        refusals.SeatsUnavailable((A1,), ("A2",), (("A2",),)),
+        409,
+        {"seats": [A1_OUT], "available_seats": ["A2"], "suggestions": [["A2"]]},
+        {},
+    ),
+    (
+        refusals.LeavesSingleSeat(("A3",), (("A1", "A2"), ("A4", "A5"))),
+        409,
+        {"stranded": ["A3"], "suggestions": [["A1", "A2"], ["A4", "A5"]]},
+        {},
+    ),
+    (refusals.NotEnoughSeats(4, 3, 2), 409, {"requested": 4, "available": 3, "largest_block": 2}, {}),
     (refusals.ReservationExpired(AT, (A1,)), 409, {"expired_at": "2026-11-20T19:30:00.123Z", "seats": [A1_OUT]}, {}),
     (refusals.ReservationEnded("released"), 409, {"reservation_status": "released"}, {}),
     (
@@ -77,6 +89,12 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
         refusals.Flawed((refusals.Flaw(("rows", 0), "flaw", "Not so."),)),
         422,
         {"errors": [{"loc": ["body", "rows", 0], "code": "flaw", "message": "Not so."}]},
+        {},
+    ),
+    (
+        refusals.Flawed((refusals.Flaw(("section",), "flaw", "Not so.", "query", ("Stalls",)),)),
+        422,
+        {"errors": [{"loc": ["query", "section"], "code": "flaw", "message": "Not so.", "allowed": ["Stalls"]}]},
         {},
     ),
     (refusals.Unauthenticated("Send a token."), 401, {}, {b"www-authenticate": b"Bearer"}),

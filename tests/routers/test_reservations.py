@@ -114,7 +114,12 @@ async def test_every_seat_that_stands_in_the_way_is_named_with_a_reason(ada: Vis
     before = await ada.version()
 
     problem = refused(
-        await ada.post(HOLD, {"seats": ["A4", "A3", "A2"]}), 409, "seats-unavailable", "seats", "available_seats"
+        await ada.post(HOLD, {"seats": ["A4", "A3", "A2"]}),
+        409,
+        "seats-unavailable",
+        "seats",
+        "available_seats",
+        "suggestions",
     )
 
     assert [(seat["seat_id"], seat["label"], seat["status"]) for seat in problem["seats"]] == [
@@ -132,7 +137,10 @@ async def test_every_seat_that_stands_in_the_way_is_named_with_a_reason(ada: Vis
 async def test_free_seats_are_offered_the_nearest_first_and_not_too_many(ada: Visitor, bob: Visitor) -> None:
     await bob.book("B10")
 
-    problem = refused(await ada.post(HOLD, {"seat": "B10"}), 409, "seats-unavailable", "seats", "available_seats")
+    problem = refused(
+        await ada.post(HOLD, {"seat": "B10"}),
+        *(409, "seats-unavailable", "seats", "available_seats", "suggestions"),
+    )
 
     assert set(problem["available_seats"][:2]) == {"B9", "B11"}
     assert "D1" not in problem["available_seats"]
@@ -142,7 +150,10 @@ async def test_free_seats_are_offered_the_nearest_first_and_not_too_many(ada: Vi
 async def test_a_blocked_seat_stands_in_the_way_too(ada: Visitor, database: Database) -> None:
     await database.execute("INSERT INTO seat_claims (screening_id, seat_id, status) VALUES (1, 1, 'blocked')")
 
-    problem = refused(await ada.post(HOLD, {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats")
+    problem = refused(
+        await ada.post(HOLD, {"seat": "A1"}),
+        *(409, "seats-unavailable", "seats", "available_seats", "suggestions"),
+    )
 
     assert problem["seats"][0]["status"] == "blocked"
 
@@ -331,6 +342,7 @@ async def test_toggling_somebody_elses_seat_changes_nothing(ada: Visitor, bob: V
         "seats-unavailable",
         "seats",
         "available_seats",
+        "suggestions",
     )
 
     assert labels(problem["seats"]) == ["A2"]
@@ -342,7 +354,12 @@ async def test_a_seat_that_i_booked_is_not_toggled(ada: Visitor) -> None:
     await ada.book("A1")
 
     problem = refused(
-        await ada.post(f"{HOLD}/toggle", {"seat": "A1"}), 409, "seats-unavailable", "seats", "available_seats"
+        await ada.post(f"{HOLD}/toggle", {"seat": "A1"}),
+        409,
+        "seats-unavailable",
+        "seats",
+        "available_seats",
+        "suggestions",
     )
 
     assert problem["seats"][0]["status"] == "booked"

@@ -53,7 +53,7 @@ async def test_the_map_has_every_seat_with_what_it_costs_and_what_it_is(
         list(each)
         == [
             *("seat_id", "label", "section", "row", "number", "category"),
-            *("accessible", "price", "status", "is_mine", "expires_at"),
+            *("accessible", "companion", "price", "status", "is_mine", "expires_at"),
         ]
         for each in found["seats"]
     )
@@ -65,6 +65,7 @@ async def test_the_map_has_every_seat_with_what_it_costs_and_what_it_is(
         "number": 2,
         "category": "standard",
         "accessible": False,
+        "companion": False,
         "price": {"amount_minor": 2500, "currency": "EUR"},
         "status": "available",
         "is_mine": False,
@@ -116,7 +117,7 @@ async def test_the_map_in_short_lists_what_is_taken(
 
     found = await nobody.read("/screenings/1/availability")
 
-    assert list(found) == ["screening_id", "version", "counts", "sections", "taken"]
+    assert list(found) == ["screening_id", "version", "counts", "sections", "accessible", "companion", "taken"]
     assert found["counts"] == {"available": 76, "reserved": 2, "booked": 1, "blocked": 1}
     assert found["sections"] == [
         {"name": "A", "available": 18, "largest_block": 18},

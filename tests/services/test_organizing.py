@@ -15,6 +15,8 @@ from app.domain.people import Person, Role
 from app.domain.planning import ScreeningPlan, SeatInUse
 from app.domain.rebuilding import Rebuilding, must_leave_alone, rebuild
 from app.domain.refusals import Flawed, LayoutInUse, UnknownSeats
+from app.domain.screenings import ReservedPlaces
+from app.domain.seat_finding.orphans import OrphanRule
 from app.domain.seats import Layout, Seat, SeatNames
 from app.resources import Resources
 from app.schemas.layouts import LayoutIn
@@ -136,7 +138,8 @@ async def test_a_plan_is_read_as_it_was_written(demo_engine: AsyncEngine) -> Non
         hold_seconds=60,
         max_hold_seconds=120,
         limits={"max_seats_per_user": None, "bookings_per_user_per_day": 1},
-        orphan_rule=True,
+        orphan_rule=OrphanRule.STRICT,
+        reserved_places=ReservedPlaces.RELEASED,
     )
 
     async with demo_engine.begin() as connection:

@@ -12,6 +12,7 @@ from itertools import count
 from typing import Final
 
 from app.db import bookings, reservations
+from app.db.box_office import taken
 from app.db.box_office.rows_read import FACTS, ClaimRow, KeyRow
 from app.db.rows import columns
 
@@ -160,6 +161,9 @@ _PARTS: Final[Mapping[str, _Part]] = {
         " AND r.status IN ('held', 'paying')"
         " WHERE a.screening_id = $1 AND a.network_key = ANY({0}::bytea[])",
     ),
+    "taken": _Part(taken.TAKEN, taken.TAKEN_OF_MANY, taken.TAKEN_OF_ONE, ("screening_id",)),
+    "missed": _Part(taken.MISSED, taken.MISSED_OF_MANY, taken.MISSED_OF_ONE, ("screening_id", "since")),
+    "due": _Part(_RESERVATION, taken.DUE_OF_MANY, taken.DUE_OF_ONE, ("screening_id",)),
     "later_reservations": _later(
         f"ROW({{reservation}}, {_NO_CLAIMS})::usher_found_reservation",
         "reservations",

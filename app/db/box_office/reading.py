@@ -28,6 +28,7 @@ from app.db.box_office.rows_read import (
     lapse_row,
     screening_row,
 )
+from app.db.box_office.taken import MissedRow, TakenRow, missed_row, taken_row
 from app.db.connections import OfficeConnection
 
 _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
@@ -39,6 +40,9 @@ _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "run_out": found_reservation,
     "lapses": lapse_row,
     "held_from": found_held_from,
+    "taken": taken_row,
+    "missed": missed_row,
+    "due": found_reservation,
     "later_reservations": found_reservation,
     "later_bookings": found_booking,
     "screenings": screening_row,
@@ -60,6 +64,12 @@ class Wanted:
     """Screening, user and seat: whether they held that seat before is read."""
     held_from: set[tuple[int, bytes]] = field(default_factory=set)
     """Networks: what is held from there by callers without an account is read."""
+    taken: set[tuple[int]] = field(default_factory=set)
+    """Screenings of which all that is taken is read."""
+    missed: set[tuple[int, int]] = field(default_factory=set)
+    """Screenings and versions: what changed since is read."""
+    due: set[tuple[int]] = field(default_factory=set)
+    """Screenings of which the holds are read that have run out and were not swept."""
     late: set[tuple[int, UUID]] = field(default_factory=set)
     """Holds that are to be taken again: what their owners held or booked since is read."""
 
@@ -77,6 +87,9 @@ class Wanted:
             "run_out": self.run_out,
             "lapses": self.lapses,
             "held_from": self.held_from,
+            "taken": self.taken,
+            "missed": self.missed,
+            "due": self.due,
             "later_reservations": self.late,
             "later_bookings": self.late,
         }
@@ -95,6 +108,9 @@ class Found:
     run_out: list[FoundReservation] = field(default_factory=list)
     lapses: list[LapseRow] = field(default_factory=list)
     held_from: list[FoundHeldFrom] = field(default_factory=list)
+    taken: list[TakenRow] = field(default_factory=list)
+    missed: list[MissedRow] = field(default_factory=list)
+    due: list[FoundReservation] = field(default_factory=list)
     later_reservations: list[FoundReservation] = field(default_factory=list)
     later_bookings: list[FoundBooking] = field(default_factory=list)
     screenings: list[ScreeningRow] = field(default_factory=list)

@@ -33,6 +33,8 @@ class ScreeningFacts(NamedTuple):
     max_active_reservations_per_user: int | None
     bookings_per_user_per_day: int | None
     revision: int
+    orphan_rule: str
+    reserved_places: str
 
 
 FACTS = f"ROW({columns(ScreeningFacts, 's', id='s.screening_id')})::usher_screening_facts"

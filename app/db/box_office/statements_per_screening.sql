@@ -36,8 +36,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
-            s.revision)::usher_screening_facts, s.version)::usher_screening
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -127,8 +127,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
-            s.revision)::usher_screening_facts, s.version)::usher_screening
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -226,8 +226,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
-            s.revision)::usher_screening_facts, s.version)::usher_screening
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -350,8 +350,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
-            s.revision)::usher_screening_facts, s.version)::usher_screening
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -492,8 +492,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
-            s.revision)::usher_screening_facts, s.version)::usher_screening
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -582,8 +582,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
-            s.revision)::usher_screening_facts, s.version)::usher_screening
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -680,8 +680,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
-            s.revision)::usher_screening_facts, s.version)::usher_screening
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -775,8 +775,8 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
-            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day,
-            s.revision)::usher_screening_facts, s.version)::usher_screening
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -894,8 +894,8 @@ BEGIN;
 -- locks the screening
 SELECT ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
     s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
-    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision)::usher_screening_facts AS facts,
-    s.version
+    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule,
+    s.reserved_places)::usher_screening_facts AS facts, s.version
 FROM screening_states s
 WHERE s.screening_id = $1
 FOR NO KEY UPDATE;
@@ -932,6 +932,114 @@ SELECT clock_timestamp() AS now,
 -- writes, as in "hold"
 
 COMMIT;
+
+-- === hold: the best available, in a screening where nobody looked before ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, array_agg(c.seat_id))::usher_taken
+        FROM seat_claims c
+        WHERE c.screening_id = $1 GROUP BY c.screening_id
+    ) AS taken,
+    ARRAY(
+        SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
+            r.booking_id, r.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)::usher_seat
+            FROM reservation_seats s
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id
+            ORDER BY s.seat_id
+        ))::usher_reservation, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM reservation_seats s
+            JOIN seat_claims c ON c.screening_id = $1 AND c.seat_id = s.seat_id
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id AND s.released_at IS NULL
+        ))::usher_found_reservation
+        FROM (
+            SELECT *
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.status IN ('held', 'paying')
+                AND i.expires_at <= statement_timestamp() + interval '1 second'
+            ORDER BY i.expires_at
+            LIMIT 1000
+        ) r
+    ) AS due,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- writes, as in "hold"
+
+-- === hold: the best available, where too much was missed ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(e.screening_id, e.version, e.seat_id, e.to_status <> 'available')::usher_missed
+        FROM (
+            SELECT *
+            FROM seat_events i
+            WHERE i.screening_id = $1 AND i.version > ($2::bigint[])[1]
+                AND i.at > statement_timestamp() - interval '30 minutes'
+            ORDER BY i.screening_id, i.version
+            LIMIT 1001
+        ) e
+    ) AS missed,
+    ARRAY(
+        SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
+            r.booking_id, r.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)::usher_seat
+            FROM reservation_seats s
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id
+            ORDER BY s.seat_id
+        ))::usher_reservation, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM reservation_seats s
+            JOIN seat_claims c ON c.screening_id = $1 AND c.seat_id = s.seat_id
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id AND s.released_at IS NULL
+        ))::usher_found_reservation
+        FROM (
+            SELECT *
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.status IN ('held', 'paying')
+                AND i.expires_at <= statement_timestamp() + interval '1 second'
+            ORDER BY i.expires_at
+            LIMIT 1000
+        ) r
+    ) AS due,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- reads what that leads to
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, array_agg(c.seat_id))::usher_taken
+        FROM seat_claims c
+        WHERE c.screening_id = $1 GROUP BY c.screening_id
+    ) AS taken,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- writes, as in "hold"
 
 -- === hold, in a screening that limits each buyer ===
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus, Payment, PaymentStatus
 from app.domain.box_office.commands import Book, Cancel, Confirm
+from app.domain.box_office.finding import find, is_bound, must_leave_no_single
 from app.domain.box_office.limits import within_daily_limit, within_reservation_limit, within_user_limit
 from app.domain.box_office.outcomes import Booked, Cancelled
 from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
@@ -57,22 +58,26 @@ def confirm(state: ScreeningState, command: Confirm, now: datetime) -> Decision:
 def book(state: ScreeningState, command: Book, now: datetime) -> Decision:
     """Book seats directly. If the buyer has booked exactly these together already: that booking.
 
-    Seats that the buyer holds leave the hold, and keep its prices. Raises SeatsUnavailable, UnknownSeats, LimitExceeded
-    and SalesClosed.
+    Seats that the buyer holds leave the hold, and keep its prices. Raises SeatsUnavailable, UnknownSeats,
+    LimitExceeded, SalesClosed and LeavesSingleSeat; and what `find` raises, where no seats are named.
     """
     user_id = command.buyer.id
-    seats = state.layout.find(command.seats)
+    found = None if command.wish is None else find(state, command.wish, now)
+    seats = state.layout.find(command.seats) if found is None else found.seats
     taking = look_around(state, seats, user_id, now)
     if already := _booked_together(state, seats, user_id):
         return Decision(Booked(already, created=False))
     state.screening.must_be_on_sale(now)
     within_reservation_limit(state, len(seats))
     if taking.in_the_way:
-        raise SeatsUnavailable(tuple(taking.in_the_way))
+        raise SeatsUnavailable(tuple(taking.in_the_way), wanted=tuple(seat.id for seat in seats))
     within_user_limit(state, seats, user_id, now)
     within_daily_limit(state, user_id, now)
+    if rule_binds := found is None and is_bound(state, command.buyer):
+        must_leave_no_single(state, seats)
     booking = _direct_booking(state, command, seats, taking, now)
-    decision = Decision(Booked(booking))
+    decision = Decision(Booked(booking, adjacent=None if found is None else found.adjacent))
+    decision.looked_further = rule_binds or found is not None
     make_way(state, taking, decision)
     _sell(booking, decision)
     return decision

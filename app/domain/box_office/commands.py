@@ -8,17 +8,19 @@ from uuid import UUID
 
 from app.domain.box_office.addresses import Address
 from app.domain.people import Person
+from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Hold these seats in a new reservation with this id (docs/api.md, section 7)."""
+    """Hold these seats, or the best available, in a new reservation with this id (docs/api.md, section 7)."""
 
     buyer: Person
     seats: SeatNames
     reservation_id: UUID
     address: Address | None = None
+    wish: Wish | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,33 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Book seats directly. `payment_reference` is the provider's, for a payment that was made."""
+    """Book these seats, or the best available, directly.
+
+    `payment_reference` is the provider's, for a payment that was made.
+    """
 
     buyer: Person
     seats: SeatNames
     booking_id: UUID
     payment_reference: str
+    wish: Wish | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Which seats would be the best available? `max_price_minor` is what one may cost, in minor units."""
+
+    wish: Wish
+    max_price_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Could these seats be held? `buyer` None: by somebody whom nobody knows."""
+
+    buyer: Person | None
+    seats: SeatNames
+    address: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +145,19 @@ class Close:
     booking_ids: tuple[UUID, ...]
 
 
-Command = Hold | Toggle | Release | ReleaseAll | Extend | Confirm | Book | Cancel | Expire | Block | Unblock | Close
+Command = (
+    Find
+    | Check
+    | Hold
+    | Toggle
+    | Release
+    | ReleaseAll
+    | Extend
+    | Confirm
+    | Book
+    | Cancel
+    | Expire
+    | Block
+    | Unblock
+    | Close
+)

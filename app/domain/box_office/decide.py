@@ -10,18 +10,21 @@ from app.domain.box_office.commands import (
     Block,
     Book,
     Cancel,
+    Check,
     Close,
     Command,
     Confirm,
     Expire,
     Extend,
+    Find,
     Hold,
     Release,
     ReleaseAll,
     Toggle,
     Unblock,
 )
-from app.domain.box_office.holding import extend, hold, toggle
+from app.domain.box_office.finding import choose
+from app.domain.box_office.holding import check, extend, hold, toggle
 from app.domain.box_office.releasing import expire, release, release_all
 from app.domain.box_office.screening_state import Decision, ScreeningState
 
@@ -36,6 +39,10 @@ def decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
 
 def _decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
     match command:
+        case Find():
+            return choose(state, command, now)
+        case Check():
+            return check(state, command, now)
         case Hold():
             return hold(state, command, now)
         case Toggle():

@@ -7,21 +7,25 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.box_office.addresses import Address, HeldFrom
-from app.domain.box_office.commands import Extend, Hold, Toggle
+from app.domain.box_office.commands import Check, Extend, Hold, Toggle
+from app.domain.box_office.finding import find, is_bound, must_leave_no_single
 from app.domain.box_office.limits import (
     within_active_limit,
     within_address_limit,
     within_reservation_limit,
     within_user_limit,
 )
-from app.domain.box_office.outcomes import Held, Kept, Toggled
+from app.domain.box_office.outcomes import Checked, Held, Kept, Toggled
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.box_office.taking import Taking, ends_with, held_first_at, look_around, make_way, prices_for, take
 from app.domain.box_office.taking_again import seats_left, take_again
 from app.domain.claims import Claim, ClaimStatus
+from app.domain.people import Person
 from app.domain.refusals import ExtensionLimit, ReservationBooked, ReservationEnded, SeatsUnavailable
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import Seat
+
+_NOBODY: Final = 0
 
 SHORTEST: Final = timedelta(seconds=10)
 """Nobody can do anything with a seat that is theirs for less, unless holds are so short here."""
@@ -31,29 +35,42 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
     """Hold all of the seats for the screening's hold time, or none.
 
     If the buyer holds exactly these together already: that reservation, unchanged and not extended. Raises
-    SeatsUnavailable, UnknownSeats, LimitExceeded, SalesClosed; ExtensionLimit if the cap leaves next to no time.
+    SeatsUnavailable, UnknownSeats, LimitExceeded, SalesClosed; ExtensionLimit if the cap leaves next to no time;
+    LeavesSingleSeat; and what `find` raises, where no seats are named.
     """
     user_id = command.buyer.id
-    seats = state.layout.find(command.seats)
+    found = None if command.wish is None else find(state, command.wish, now)
+    seats = state.layout.find(command.seats) if found is None else found.seats
     taking = look_around(state, seats, user_id, now)
     if already := _held_together(state, seats, taking):
         return Decision(Held(already, created=False))
     state.screening.must_be_on_sale(now)
     within_reservation_limit(state, len(seats))
     if taking.in_the_way:
-        raise SeatsUnavailable(tuple(taking.in_the_way))
+        raise SeatsUnavailable(tuple(taking.in_the_way), wanted=tuple(seat.id for seat in seats))
     within_user_limit(state, seats, user_id, now)
     within_active_limit(state, user_id, now, ends_with(state, taking))
     within_address_limit(state, command.address, seats, now)
+    if rule_binds := found is None and is_bound(state, command.buyer):
+        must_leave_no_single(state, seats)
     reservation = _new_reservation(state, command.reservation_id, user_id, seats, taking, now)
     if reservation.first_held_at < now:
         mine = {seat_id for seat_ids in taking.mine.values() for seat_id in seat_ids}
         _must_be_worth_it(state, reservation, now)
         _must_not_outlive(state, [seat for seat in seats if seat.id not in mine], taking, reservation, now)
-    decision = Decision(Held(reservation))
+    decision = Decision(Held(reservation, adjacent=None if found is None else found.adjacent))
+    decision.looked_further = rule_binds or found is not None
     make_way(state, taking, decision)
     _keep(reservation, decision, command.address)
     return decision
+
+
+def check(state: ScreeningState, command: Check, now: datetime) -> Decision:
+    """Could the seats be held? Nothing changes. Raises what `hold` raises."""
+    buyer = command.buyer or Person(_NOBODY)
+    held = hold(state, Hold(buyer, command.seats, UUID(int=0), command.address), now).outcome
+    assert isinstance(held, Held)  # noqa: S101 (as `hold` says)
+    return Decision(Checked(held.reservation.prices))
 
 
 def toggle(state: ScreeningState, command: Toggle, now: datetime) -> Decision:
@@ -76,6 +93,8 @@ def toggle(state: ScreeningState, command: Toggle, now: datetime) -> Decision:
         state.screening.must_be_on_sale(now)
         # What is given back is no part of what is taken, but what ran out may be.
         _join(state, command, added, given_back, decision, newest, Taking(run_out=taking.run_out), now)
+        if is_bound(state, command.buyer):
+            must_leave_no_single(state, added)
     after = {each.id: each for each in state.held_by(user_id, now)} | decision.reservations
     mine = [each for each in after.values() if each.user_id == user_id and each.is_holding(now)]
     decision.outcome = Toggled(

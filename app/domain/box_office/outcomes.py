@@ -1,17 +1,24 @@
 """The outcome of a command: what its answer is made from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.domain.bookings import Booking
+from app.domain.money import Money
 from app.domain.reservations import Reservation
+from app.domain.seats import Seat
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Seats are held. `created` is False if they were already."""
+    """Seats are held. `created` is False if they were already.
+
+    `adjacent`: whether seats that nobody had named are one block.
+    """
 
     reservation: Reservation
     created: bool = True
+    adjacent: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +46,26 @@ class ReleasedAll:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """Seats are booked. `created` is False if they were already."""
+    """Seats are booked. `created` is False if they were already. `adjacent` as in `Held`."""
 
     booking: Booking
     created: bool = True
+    adjacent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The best seats available, and whether they are one block."""
+
+    seats: tuple[Seat, ...]
+    adjacent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Seats could be held, at these prices by seat id."""
+
+    prices: Mapping[int, Money]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +97,4 @@ class Closed:
     count: int
 
 
-Outcome = Held | Toggled | Kept | ReleasedAll | Booked | Cancelled | Expired | Blocked | Closed
+Outcome = Chosen | Checked | Held | Toggled | Kept | ReleasedAll | Booked | Cancelled | Expired | Blocked | Closed

@@ -16,6 +16,7 @@ from app.domain.claims import Claim
 from app.domain.refusals import NotFound
 from app.domain.reservations import HOLDING, Reservation
 from app.domain.screenings import Screening
+from app.domain.seat_finding.picture import Picture
 from app.domain.seats import Layout
 
 
@@ -64,6 +65,21 @@ class Usage:
 
 
 @dataclass(slots=True)
+class Floor:
+    """Which seats of a house are free, as one number: a mask of its picture."""
+
+    picture: Picture
+    free: int
+
+    def mark(self, seat_id: int, is_free: bool) -> None:
+        """This seat is free from now on, or is not. One of another house is ignored."""
+        place = self.picture.place.get(seat_id)
+        if place is not None:
+            seat = 1 << place
+            self.free = self.free | seat if is_free else self.free & ~seat
+
+
+@dataclass(slots=True)
 class ScreeningState:
     """One screening, as the current batch knows it."""
 
@@ -78,6 +94,8 @@ class ScreeningState:
     """By user and seat: their holds that ended, as far as the batch's commands name the two."""
     held_from: dict[UUID, HeldFrom] = field(default_factory=dict)
     """By reservation: from where callers without an account hold it, as far as the batch's commands ask."""
+    floor: Floor | None = None
+    """What is free in the whole house, if a command of the batch asks."""
     # Shared with the other houses of a batch: a buyer's holds and bookings are counted over all screenings.
     usage: Mapping[int, Usage] = field(default_factory=dict)
     same_buyer: Mapping[int, frozenset[int]] = field(default_factory=dict)
@@ -124,6 +142,9 @@ class ScreeningState:
                 self.claims.pop(seat_id, None)
             else:
                 self.claims[seat_id] = claim
+        if self.floor is not None:
+            for seat_id, claim in decision.claims.items():
+                self.floor.mark(seat_id, claim is None)
         self.reservations.update(decision.reservations)
         self.bookings.update(decision.bookings)
         if decision.held_from:

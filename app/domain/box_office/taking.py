@@ -49,7 +49,8 @@ def take(state: ScreeningState, seats: Iterable[Seat], user_id: int, now: dateti
     """As `look_around`. Raises SeatsUnavailable with every seat that the user cannot have."""
     taking = look_around(state, seats, user_id, now)
     if taking.in_the_way:
-        raise SeatsUnavailable(tuple(taking.in_the_way))
+        mine = {seat_id for seat_ids in taking.mine.values() for seat_id in seat_ids}
+        raise SeatsUnavailable(tuple(taking.in_the_way), wanted=tuple(seat.id for seat in seats if seat.id not in mine))
     return taking
 
 

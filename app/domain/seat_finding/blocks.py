@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from app.domain.seat_finding.picture import Picture, ones
+from app.domain.seat_finding.picture import Picture, Slope, ones
 
 
 def starts_of(free: int, size: int) -> int:
@@ -71,23 +71,39 @@ def nearest(picture: Picture, starts: int, size: int) -> int | None:
     """The first place of the block that is nearest to the focal point, of equals the one with the lowest positions.
 
     `starts` are the blocks that are possible. Few are compared one by one; else runs are looked at in the order of how
-    near a block in them could be.
+    near a block in them could be, and in each only the blocks on either side of its nearest one.
     """
-    if starts.bit_count() <= len(picture.runs):
+    if starts.bit_count() ** 2 <= 4 * len(picture.runs):
         return nearest_of(picture, ones(starts), size)
     found: list[int] = []
     farthest: float = inf
-    data, runs = starts.to_bytes(picture.length, "little"), picture.runs
-    for least, number in picture.least(size):
-        if least > farthest:
+    data, sums = starts.to_bytes(picture.length, "little"), picture.far_sums
+    for slope in picture.slopes(size):
+        if slope.least > farthest:
             break
-        run = runs[number]
-        for offset in ones(int.from_bytes(data[run.bytes], "little")):
-            reach = picture.reach(run.start + offset, size)
+        if not (some := int.from_bytes(data[slope.bytes], "little")):
+            continue
+        for offset in _nearest_in(slope, some):
+            at = slope.start + offset
+            reach = sums[at + size] - sums[at]
             if reach <= farthest:
                 farthest = reach
-                found.append(run.start + offset)
+                found.append(at)
     return nearest_of(picture, found, size)
+
+
+def _nearest_in(slope: Slope, starts: int) -> Sequence[int]:
+    """Those of these blocks of a run that may be its nearest ones."""
+    if slope.first is None:
+        return ones(starts)
+    if middle := starts >> slope.first & slope.middle:
+        return [slope.first + offset for offset in ones(middle)]
+    found: list[int] = []
+    if before := starts & (1 << slope.first) - 1:
+        found.append(before.bit_length() - 1)
+    if after := starts >> slope.first:
+        found.append(slope.first + (after & -after).bit_length() - 1)
+    return found
 
 
 def nearest_of(picture: Picture, starts: Sequence[int], size: int) -> int | None:

@@ -7,12 +7,12 @@ all seats is a few operations on whole numbers. Any set of seats is such a numbe
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import frexp, hypot
 from re import finditer
-from typing import Final
+from typing import Final, NamedTuple
 
-from app.domain.seat_maps.runs import rows_of, runs_in
+from app.domain.seat_maps.runs import neighbours_of, rows_of, runs_in
 from app.domain.seats import Layout, Point, Seat
 
 _FINENESS: Final = 36
@@ -38,6 +38,20 @@ class Run:
     def bytes(self) -> slice:
         """Where its bits are in the bytes of a mask."""
         return slice(self.start // 8, (self.start + self.size) // 8 + 1)
+
+
+class Slope(NamedTuple):
+    """How far the blocks of one size in a run are from the focal point: at least so far.
+
+    The nearest ones begin at the offset `first`, and so many more as `middle` has ones; from there on to either side
+    each is farther than the one before. None: that is not so in this run.
+    """
+
+    least: int
+    start: int
+    bytes: slice
+    first: int | None
+    middle: int
 
 
 class Picture:
@@ -74,6 +88,7 @@ class Picture:
         """Of each place, the number of its category."""
         self._least: dict[int, list[tuple[int, int]]] = {}
         self._around: dict[int, list[tuple[int, int]]] = {}
+        self._slopes: dict[int, list[Slope]] = {}
 
     def mask(self, seat_ids: Iterable[int]) -> int:
         """These seats as a mask. Ids of other theaters are ignored."""
@@ -150,15 +165,19 @@ class Picture:
             self._least[size] = known
         return known
 
+    def slopes(self, size: int) -> Sequence[Slope]:
+        """As `least`, and where in each run the nearest blocks are."""
+        known = self._slopes.get(size)
+        if known is None:
+            known = [self._slope(size, least, self.runs[number]) for least, number in self.least(size)]
+            if len(self._slopes) >= _SIZES_KEPT:
+                del self._slopes[next(iter(self._slopes))]
+            self._slopes[size] = known
+        return known
+
     def neighbours(self) -> tuple[tuple[int | None, int | None], ...]:
         """Of each seat, in the order of the layout, its left and right neighbours' ids; None at an aisle or end."""
-        found: list[tuple[int | None, int | None]] = [(None, None)] * len(self.layout.seats)
-        for place, seat in enumerate(self._by_place):
-            if seat:
-                left = self._by_place[place - 1] if place else None
-                right = self._by_place[place + 1]
-                found[self.position[place]] = (left.id if left else None, right.id if right else None)
-        return tuple(found)
+        return neighbours_of(self.layout)
 
     def _lay_out(self) -> None:
         section_before: str | None = None
@@ -205,6 +224,18 @@ class Picture:
 
     def _ends(self) -> int:
         return self.whole & ~((self.whole << 1) & (self.whole >> 1))
+
+    def _slope(self, size: int, least: int, run: Run) -> Slope:
+        sums = self.far_sums
+        far = [sums[at + size] - sums[at] for at in range(run.start, run.start + run.size - size + 1)]
+        first = far.index(least)
+        last = len(far) - 1 - far[::-1].index(least)
+        is_one_valley = (
+            all(before > after for before, after in pairwise(far[: first + 1]))
+            and all(each == least for each in far[first : last + 1])
+            and all(before < after for before, after in pairwise(far[last:]))
+        )
+        return Slope(least, run.start, run.bytes, first if is_one_valley else None, (1 << last - first + 1) - 1)
 
     def _least_of(self, size: int) -> list[tuple[int, int]]:
         sums, found = self.far_sums, []

@@ -1,7 +1,7 @@
 """What somebody may take instead of the seats that they cannot have."""
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Final, TypeAlias
 
@@ -27,7 +27,7 @@ def suggestions(
     `free` is a mask of the picture, without what the caller holds. There are no reserved places among them, unless they
     are `released`. Blocks may overlap.
     """
-    places = ones(picture.mask(wanted))
+    places = sorted(picture.place[seat_id] for seat_id in set(wanted) if seat_id in picture.place)
     size = len(places)
     if not size:
         return ()
@@ -56,25 +56,29 @@ def _nearest(picture: Picture, starts: int, places: list[int], kinds: Kinds, at_
         run = picture.runs[number]
         some = int.from_bytes(data[run.bytes], "little")
         farthest = found[-1][0] if len(found) == at_most else inf
-        for candidate in _in_run(picture, run.start, some, here, size, farthest):
-            if kinds.has(candidate[-1]):
-                insort(found, candidate)
-                del found[at_most:]
+        for candidate in _in_run(picture, run.start, some, here, kinds, farthest):
+            insort(found, candidate)
+            del found[at_most:]
     return [start for _, _, start in found]
 
 
 def _in_run(
-    picture: Picture, first: int, starts: int, here: tuple[int, int], size: int, at_most: float
-) -> Iterator[_Candidate]:
-    """The blocks of a run that are at most so far from the centre of other seats, of which `here` are the sums.
-    Distances are times the size."""
-    x_sums, y_sums, (x, y) = picture.x_sums, picture.y_sums, here
+    picture: Picture, first: int, starts: int, here: tuple[int, int], kinds: Kinds, at_most: float
+) -> Sequence[_Candidate]:
+    """The blocks of a run that are nearest to the centre of other seats, of which `here` are the sums, and at most so
+    far. Distances are times the size."""
+    x_sums, y_sums, (x, y), size = picture.x_sums, picture.y_sums, here, kinds.size
+    near: list[tuple[int, int]] = []
     for offset in ones(starts):
         start = first + offset
         end = start + size
         away = whole_distance(x_sums[end] - x_sums[start] - x, y_sums[end] - y_sums[start] - y)
-        if away <= at_most:
-            yield away, picture.positions(range(start, end)), start
+        if away <= at_most and kinds.has(start):
+            near.append((away, start))
+    if len(near) > _AT_MOST:
+        farthest = sorted(near)[_AT_MOST - 1][0]
+        near = [each for each in near if each[0] <= farthest]
+    return [(away, picture.positions(range(start, start + size)), start) for away, start in near]
 
 
 def _runs(picture: Picture, data: bytes, places: list[int]) -> Sequence[tuple[int, int]]:

@@ -59,6 +59,15 @@ def runs_of(layout: Layout) -> tuple[tuple[Seat, ...], ...]:
     return tuple(run for row in rows_of(layout) for run in runs_in(row))
 
 
+def neighbours_of(layout: Layout) -> tuple[tuple[int | None, int | None], ...]:
+    """Of each seat, in the order of the layout, its left and right neighbours' ids; None at an aisle or end."""
+    found: dict[int, tuple[int | None, int | None]] = {}
+    for run in runs_of(layout):
+        ids = [None, *(seat.id for seat in run), None]
+        found.update((seat.id, (ids[at], ids[at + 2])) for at, seat in enumerate(run))
+    return tuple(found[seat.id] for seat in layout.seats)
+
+
 class Runs:
     """The runs of one layout, for counting them again and again. Build it once per layout."""
 

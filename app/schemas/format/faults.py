@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypedDict
+from typing import ClassVar, NotRequired, TypedDict
 
 
 class Mistake(TypedDict):
-    """One mistake in a body, a path or a query: its place, a stable code, and a sentence."""
+    """One mistake in a body, a path or a query: its place, a stable code, and a sentence.
+
+    `allowed`: all that could stand there, where that is a list.
+    """
 
     loc: list[str | int]
     code: str
     message: str
+    allowed: NotRequired[Sequence[str]]
 
 
 class Fault(Exception):

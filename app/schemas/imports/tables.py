@@ -50,6 +50,7 @@ _COLUMNS: Final[dict[str, Callable[[str], Any]]] = {
     "restricted_view": _yes_or_no,
     "x": _decimal,
     "y": _decimal,
+    "aisle_after": _yes_or_no,
 }
 
 

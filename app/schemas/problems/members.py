@@ -25,6 +25,9 @@ class MistakeOut(BaseModel):
     loc: list[str | int] = Field(description="Where it is: `body`, `path`, `query` or `header`, then the way to it.")
     code: str = Field(description="The kind of mistake, for programs.")
     message: str = Field(description="A sentence for people.")
+    allowed: list[str] = Field(
+        default_factory=list, description="Only there where a name was unknown: all names that there are."
+    )
 
 
 class SeatInTheWayOut(NamedSeat):
@@ -55,11 +58,15 @@ class _UnknownSeats(Problem):
     available_seats: list[str] = Field(description="Up to 50 labels of free seats.", examples=[["A1", "A2"]])
 
 
+_INSTEAD: Final = "Up to 3 blocks of as many free seats, by their labels: those that leave no single seat first."
+
+
 class _SeatsUnavailable(Problem):
     seats: list[SeatInTheWayOut] = Field(description="All that stood in the way.", examples=[[_SEAT]])
     available_seats: list[str] = Field(
         description="Up to 50 labels of free seats, the nearest first.", examples=[["A2", "A3"]]
     )
+    suggestions: list[list[str]] = Field(description=_INSTEAD, examples=[[["A2"], ["A3"]]])
 
 
 class _ReservationExpired(Problem):
@@ -96,6 +103,7 @@ class _LimitExceeded(Problem):
 
 class _LeavesSingleSeat(Problem):
     stranded: list[str] = Field(description="Labels of seats that would be left alone.", examples=[["A3"]])
+    suggestions: list[list[str]] = Field(description=_INSTEAD, examples=[[["A2", "A3"]]])
 
 
 class _NotEnoughSeats(Problem):

@@ -73,6 +73,20 @@ def _seats_unavailable(error: refusals.SeatsUnavailable) -> str:
     return f"{said} No other seat is free now. Try again later, or choose another screening."
 
 
+@_says(refusals.LeavesSingleSeat)
+def _leaves_single_seat(error: refusals.LeavesSingleSeat) -> str:
+    said = f"{_some(error.stranded)} would be left alone. Nothing was changed."
+    if error.suggestions:
+        return f"{said} Choose seats that leave no single one, for example {', '.join(error.suggestions[0])}."
+    return f"{said} Move your choice by one seat, or take the single seat too."
+
+
+@_says(refusals.NotEnoughSeats)
+def _not_enough_seats(error: refusals.NotEnoughSeats) -> str:
+    free = f"{error.available} seats of that kind are free, at most {error.largest_block} of them side by side"
+    return f"You asked for {error.requested}: {free}. Ask for fewer, in another section or category, or not together."
+
+
 @_says(refusals.ReservationExpired)
 def _reservation_expired(error: refusals.ReservationExpired) -> str:
     since = f"The hold expired at {moment(error.expired_at)}"

@@ -9,6 +9,8 @@ from app.domain.box_office.outcomes import (
     Blocked,
     Booked,
     Cancelled,
+    Checked,
+    Chosen,
     Closed,
     Expired,
     Held,
@@ -18,8 +20,10 @@ from app.domain.box_office.outcomes import (
     Toggled,
 )
 from app.domain.box_office.screening_state import ScreeningState
+from app.domain.money import total
 from app.schemas.blocks import blocked_json
 from app.schemas.bookings import booking_json
+from app.schemas.finding.answers import checked_json, chosen_json
 from app.schemas.reservations import released_json, reservation_json, toggled_json
 
 
@@ -73,9 +77,13 @@ def answer(outcome: Outcome, screening_state: ScreeningState, user_id: int, now:
     """The answer to a command, from the screening's state after its decision."""
     screening, layout = screening_state.screening, screening_state.layout
     match outcome:
-        case Held(reservation, created):
+        case Chosen(seats, adjacent):
+            return Answer(chosen_json(seats, adjacent, screening_state), user_id, now)
+        case Checked(prices):
+            return Answer(checked_json(total(prices.values(), screening.currency)), user_id, now)
+        case Held(reservation, created, adjacent):
             location = f"/api/v1/reservations/{reservation.id}" if created else None
-            head, tail = reservation_json(reservation, screening, layout, now)
+            head, tail = reservation_json(reservation, screening, layout, now, adjacent)
             return Answer(head, user_id, now, created, location, reservation.version, tail)
         case Kept(reservation):
             head, tail = reservation_json(reservation, screening, layout, now)
@@ -84,9 +92,9 @@ def answer(outcome: Outcome, screening_state: ScreeningState, user_id: int, now:
             return Answer(toggled_json(outcome, screening_state, now), user_id, now)
         case ReleasedAll(seat_ids):
             return Answer(released_json(seat_ids, screening_state), user_id, now)
-        case Booked(booking, created):
+        case Booked(booking, created, adjacent):
             location = f"/api/v1/bookings/{booking.id}" if created else None
-            head, tail = booking_json(booking, screening, layout)
+            head, tail = booking_json(booking, screening, layout, adjacent)
             return Answer(head, user_id, now, created, location, booking.version, tail)
         case Cancelled(booking):
             head, tail = booking_json(booking, screening, layout)

@@ -156,7 +156,10 @@ class _Decided:
             if isinstance(told, Answer):
                 served.map_versions[pending.screening_id] = self._ledgers[pending.screening_id].map_version
             elif isinstance(told, _TELLS_MAP_VERSION):
-                told.map_version = self._ledgers[pending.screening_id].map_version
+                ledger = self._ledgers[pending.screening_id]
+                told.map_version = ledger.map_version
+                if isinstance(told, SeatsUnavailable):
+                    told.releases_reserved_places = ledger.screening_state.screening.releases_reserved_places
         for screening_id in served.map_versions:
             if (ledger := self._ledgers[screening_id]).has_changed:
                 served.news[screening_id] = ledger.news()

@@ -1,6 +1,6 @@
 """What a batch knows: its screenings and keys as they were read, and the changes of its own decisions."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -21,7 +21,10 @@ from app.domain.claims import ClaimStatus
 from app.domain.idempotency import Key
 from app.domain.refusals import KeyReused
 from app.domain.reservations import ReservationStatus
+from app.domain.screenings import Screening
+from app.domain.seats import Layout
 from app.services.box_office.answers import Answer
+from app.services.box_office.floors import asks
 from app.services.box_office.ledger import Ledger
 from app.services.box_office.opening import Opening
 from app.services.box_office.pending import Pending, screenings_of, wanted
@@ -96,12 +99,21 @@ class Books:
 
     async def look(self, connection: OfficeConnection, batch: Sequence[Pending]) -> datetime:
         """Read the rows that the batch names, then those that they lead to. Returns the time of all decisions (UTC)."""
-        named = wanted(batch, {each: ledger.screening_state.layout for each, ledger in self.ledgers.items()})
+        states = {each: ledger.screening_state for each, ledger in self.ledgers.items()}
+        named = wanted(batch, {each: state.layout for each, state in states.items()})
+        asked = _asked(batch, {each: (state.screening, state.layout) for each, state in states.items()})
+        await self._opening.floors.want(asked, named)
         buyers = await self._lock_buyers(connection, batch, named)
         found = await db.read(connection, named, of=self.of)
         self._take_in(found)
-        if leads := self._leads_of(found, batch):
-            self._take_in(await db.read(connection, leads, of=self.of))
+        leads = self._leads_of(found, batch)
+        leads.taken = await self._floors_lost(asked, found)
+        if leads:
+            more = await db.read(connection, leads, of=self.of)
+            self._take_in(more)
+            if leads.taken:
+                await self._floors_lost(asked, more)
+        self._lay_floors(asked, found.now)
         if buyers:
             await self._count(connection, buyers)
         return found.now
@@ -115,20 +127,46 @@ class Books:
         layouts = {each: layout for each in screening_ids if (layout := self._opening.layout_without_lock(each))}
         if len(layouts) < len(screening_ids):
             raise NeedsLock
-        found = await db.read(connection, wanted(batch, layouts), screening_ids, of=self.of)
+        named = wanted(batch, layouts)
+        known = {each: (screening, layouts[each]) for each in layouts if (screening := self._opening.known(each))}
+        asked = _asked(batch, known)
+        if asked:
+            await self._opening.floors.want(asked, named)
+        found = await db.read(connection, named, screening_ids, of=self.of)
         for row in found.screenings:
             screening_id = row.facts.id
             ledger = self.ledgers[screening_id] = await self._opening.open(row)
             screening_state = ledger.screening_state
             if screening_state.layout is not layouts[screening_id] or screening_state.screening.counts_buyers:
                 raise NeedsLock
+            if screening_state.screening.orphan_rule is not known[screening_id][0].orphan_rule:
+                raise NeedsLock
         self._take_in(found)
-        if leads := self._leads_of(found, batch):
+        leads = self._leads_of(found, batch)
+        if asked:
+            leads.taken = await self._floors_lost(asked, found)
+        if leads:
             more = await db.read(connection, leads, screening_ids, of=self.of)
             if more.screenings != found.screenings:
                 raise Overtaken
             self._take_in(more)
+            if leads.taken:
+                await self._floors_lost(asked, more)
+        if asked:
+            self._lay_floors(asked, found.now)
         return found.now
+
+    async def _floors_lost(self, asked: Mapping[int, Layout], found: Found) -> set[tuple[int]]:
+        """Take in what is taken in the screenings that are asked for. Returns those of which all has to be read."""
+        states = {each: self.ledgers[each].screening_state for each in asked if each in self.ledgers}
+        return {(each,) for each in await self._opening.floors.take_in(states, asked, found)}
+
+    def _lay_floors(self, asked: Mapping[int, Layout], now: datetime) -> None:
+        for screening_id in asked:
+            if ledger := self.ledgers.get(screening_id):
+                if ledger.screening_state.floor is None:
+                    raise Overtaken
+                self._opening.floors.lay(ledger.screening_state, now)
 
     async def _lock_buyers(
         self, connection: OfficeConnection, batch: Sequence[Pending], named: Wanted
@@ -172,7 +210,7 @@ class Books:
         for row in found.keys:
             told = Answer(row.body, row.user_id, row.created_at, row.created, row.location)
             self.keys.add(row.owner_id, row.key, KnownKey(row.screening_id, row.fingerprint, told))
-        for reservation, claims in (*found.reservations, *found.run_out, *found.later_reservations):
+        for reservation, claims in (*found.reservations, *found.run_out, *found.due, *found.later_reservations):
             state = self.ledgers[reservation.screening_id].screening_state
             state.reservations[reservation.id] = reservation_of(reservation)
             self._take_in_claims(claims)
@@ -231,3 +269,12 @@ class Books:
 
     def _is_known(self, key: Key | None) -> bool:
         return key is not None and key in self.keys
+
+
+def _asked(batch: Sequence[Pending], known: Mapping[int, tuple[Screening, Layout]]) -> dict[int, Layout]:
+    """The screenings of which a command of the batch asks what is free in the whole house, with their layouts."""
+    return {
+        pending.screening_id: known[pending.screening_id][1]
+        for pending in batch
+        if pending.screening_id in known and asks(pending, known[pending.screening_id][0])
+    }

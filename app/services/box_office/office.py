@@ -51,6 +51,7 @@ class BoxOffice:
     ) -> None:
         """`clerks`: so many batches are served side by side. More than one only if each batch is of one screening."""
         self._announce = announce
+        self._floors = opening.floors
         self._queue = Queue(
             batch_max=batch_max,
             queue_max=queue_max,
@@ -142,6 +143,7 @@ class BoxOffice:
                 log.exception("unhandled exception in a command", extra={"request_id": batch[0].request_id})
                 self._queue.settle(batch[0], failed)
         else:
+            self._floors.follow(served.news)
             self._announce(served.map_versions, lambda: self._queue.settle_all(batch, served.answers), served.news)
         return True
 

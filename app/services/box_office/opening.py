@@ -15,8 +15,10 @@ from app.db.screenings import Defaults, screening_of
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
+from app.services.box_office.floors import Floors
 from app.services.box_office.ledger import Ledger
 from app.services.layouts import Layouts
+from app.services.pictures import Pictures
 
 SCREENINGS_KEPT: Final = 10_000
 
@@ -33,8 +35,11 @@ class _Known:
 class Opening:
     """One per process."""
 
-    def __init__(self, layouts: Layouts, defaults: Defaults, *, per_screening: bool = False) -> None:
+    def __init__(
+        self, layouts: Layouts, defaults: Defaults, pictures: Pictures | None = None, *, per_screening: bool = False
+    ) -> None:
         """`per_screening`: a batch is of one screening, and PostgreSQL is told which (BATCH_PER_SCREENING)."""
+        self.floors = Floors(pictures or Pictures())
         self.per_screening = per_screening
         self.limits_need_email = defaults.limits_need_email
         self._layouts = layouts
@@ -51,6 +56,11 @@ class Opening:
         layout = self._layouts.at_hand(*meant) or await self._layouts.at(*meant)
         screening_state = ScreeningState(known.screening, layout, row.version, known.timezone)
         return Ledger(screening_state, facts.revision + facts.layout_revision)
+
+    def known(self, screening_id: int) -> Screening | None:
+        """The screening as it was last seen; None: it was not."""
+        known = self._known.get(screening_id)
+        return None if known is None else known.screening
 
     def layout_without_lock(self, screening_id: int) -> Layout | None:
         """The layout, as last seen, of a screening that can be served without a lock.

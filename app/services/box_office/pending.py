@@ -9,11 +9,13 @@ from app.domain.box_office.commands import (
     Block,
     Book,
     Cancel,
+    Check,
     Close,
     Command,
     Confirm,
     Expire,
     Extend,
+    Find,
     Hold,
     Release,
     ReleaseAll,
@@ -43,8 +45,10 @@ class Pending:
 
     def __post_init__(self) -> None:
         command = self.command
-        if isinstance(command, Expire):
+        if isinstance(command, Expire | Find):
             self.asker_id = None
+        elif isinstance(command, Check):
+            self.asker_id = command.buyer.id if command.buyer else None
         elif isinstance(command, Block | Unblock | Close):
             self.asker_id = command.by.id if command.by else None
         else:
@@ -73,15 +77,22 @@ def wanted(batch: Sequence[Pending], layouts: Mapping[int, Layout]) -> Wanted:
 
 
 def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) -> None:
-    if isinstance(command, Hold | Toggle | Extend) and command.address is not None:
+    if isinstance(command, Hold | Toggle | Extend | Check) and command.address is not None:
         named.held_from.add((screening_id, command.address.network))
     match command:
-        case Hold(seats=seats) | Book(seats=seats) | Toggle(seats=seats) | Block(seats=seats) | Unblock(seats=seats):
+        case (
+            Hold(seats=seats)
+            | Book(seats=seats)
+            | Toggle(seats=seats)
+            | Check(seats=seats)
+            | Block(seats=seats)
+            | Unblock(seats=seats)
+        ):
             try:
                 named.seats.update((screening_id, seat.id) for seat in layout.find(seats))
             except UnknownSeats:
                 return
-            if isinstance(command, Hold | Toggle) and not command.buyer.is_new:
+            if isinstance(command, Hold | Toggle | Check) and command.buyer and not command.buyer.is_new:
                 named.lapses.update((screening_id, command.buyer.id, seat.id) for seat in layout.find(seats))
             if isinstance(command, Toggle):
                 named.users.add((screening_id, command.buyer.id))

@@ -6,6 +6,7 @@ from app.db import layouts, screenings, theaters
 from app.db.screenings import Defaults, MeantScreening
 from app.domain.catalogue import ListedScreening, ScreeningFilter, Theater
 from app.domain.refusals import NotFound, ScreeningRequired, UnknownSeats
+from app.domain.screenings import Screening
 from app.domain.seats import Layout, SeatNames
 from app.schemas.format.pages import Page, after_id, after_moment, id_cursor, moment_cursor, page_of
 from app.services.layouts import Layouts
@@ -67,6 +68,11 @@ class Catalogue:
         if screening is None:
             raise NotFound("screening")
         return screening
+
+    async def standing(self, screening_id: int) -> tuple[Screening, Layout]:
+        """A screening, and the seats that it stands on. Raises NotFound."""
+        listed = await self.screening(screening_id)
+        return listed.screening, await self._layouts.at(listed.screening.theater_id, listed.layout_revision)
 
     async def for_write(self, theater_id: int) -> int:
         """The screening that a write means which names only a theater: the only one on sale there.

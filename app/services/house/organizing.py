@@ -124,7 +124,7 @@ class Organizing:
             must_leave_alone(rebuilding.gone, await planning.in_use(connection, moving, gone))
             await layouts.keep_former(connection, theater_id, moving)
             await layouts.rebuild(connection, theater_id, rebuilding)
-            await theaters.move_layout(connection, theater_id)
+            await theaters.move_layout(connection, theater_id, layout.looks_at())
             await planning.move_layouts(connection, moving, theater.layout_revision + 1)
             map_versions = await occupancy.map_versions(connection, moving)
         await self._announcer.tell(map_versions)
@@ -185,7 +185,8 @@ async def _drafts_of(wanted: TheaterIn) -> Sequence[SeatDraft]:
 
 
 async def _add_theater(connection: AsyncConnection, wanted: TheaterIn, drafts: Sequence[SeatDraft]) -> Theater:
-    theater_id = await theaters.add(connection, wanted.name, wanted.timezone)
+    focal_point = None if wanted.layout is None else wanted.layout.looks_at()
+    theater_id = await theaters.add(connection, wanted.name, wanted.timezone, focal_point=focal_point)
     if drafts:
         await layouts.add(connection, theater_id, drafts)
     theater = await theaters.one(connection, theater_id)

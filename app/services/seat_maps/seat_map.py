@@ -7,7 +7,10 @@ from collections.abc import Collection
 from datetime import datetime
 from itertools import islice
 
+from app.domain.box_office.screening_state import Floor
 from app.domain.refusals import Flaw, Flawed
+from app.domain.seat_finding.picture import Picture
+from app.domain.seat_finding.suggestions import suggestions
 from app.domain.seat_maps.nearness import Free
 from app.domain.seat_maps.occupancy import Occupancy, Seating, Taken
 from app.domain.seat_maps.runs import Left
@@ -15,6 +18,7 @@ from app.domain.seats import SeatStatus
 from app.schemas.availability import Pieces, SeatTexts, compact_json, counts_of, full_json, status_for
 from app.schemas.existing_clients import bare_list_json, personal_list_json
 from app.services.news import News
+from app.services.seat_maps.packed import Packed
 
 
 class SeatMap:
@@ -31,9 +35,11 @@ class SeatMap:
         self._short_texts: Pieces | None = None
         self._left: Left | None = None
         self._free: Free | None = None
-        self._full: bytes | None = None
-        self._compact: bytes | None = None
+        self._whole: Packed | None = None
+        self._short: Packed | None = None
         self._free_labels: dict[int | None, tuple[str, ...]] = {}
+        self._floor: Floor | None = None
+        self._suggestions: dict[tuple[tuple[int, ...], bool], tuple[tuple[str, ...], ...]] = {}
 
     def as_of(self, now: datetime) -> "SeatMap":
         """This map at `now` (UTC)."""
@@ -79,23 +85,32 @@ class SeatMap:
 
     def full(self) -> bytes:
         """The full form."""
-        if self._full is None:
-            if self._texts is None:
-                texts, taken = self.texts, self._seating.taken
-                self._texts = Pieces(len(texts.layout.seats), lambda among: texts.of(taken, among=among))
-            self._full = full_json(self.screening_id, self.version, self._counts, self._texts.blocks())
-        return self._full
+        return self.whole().plain
 
     def compact(self) -> bytes:
         """The compact form."""
-        if self._compact is None:
+        return self.short().plain
+
+    def whole(self) -> Packed:
+        """The full form, to be sent plain or packed."""
+        if self._whole is None:
+            if self._texts is None:
+                texts, taken = self.texts, self._seating.taken
+                self._texts = Pieces(len(texts.layout.seats), lambda among: texts.of(taken, among=among))
+            self._whole = Packed(full_json(self.screening_id, self.version, self._counts, self._texts.blocks()))
+        return self._whole
+
+    def short(self) -> Packed:
+        """The compact form, to be sent plain or packed."""
+        if self._short is None:
             texts, taken = self.texts, self._seating.taken
             if self._left is None or self._short_texts is None:
                 self._left = texts.runs.left(taken)
                 self._short_texts = Pieces(len(texts.layout.seats), lambda among: texts.taken_of(taken, among))
             short, left = self._short_texts.blocks(), self._left.sections()
-            self._compact = compact_json(self.screening_id, self.version, self._counts, left, short)
-        return self._compact
+            head = texts.reserved_places
+            self._short = Packed(compact_json(self.screening_id, self.version, self._counts, left, short, head))
+        return self._short
 
     def filtered(self, status: SeatStatus | None, section: str | None) -> bytes:
         """The full form with only the seats of this status, this section, or both. Counts are of the whole theater.
@@ -126,6 +141,20 @@ class SeatMap:
             self._free_labels[near] = self._find_free(near, at_most)
         return self._free_labels[near]
 
+    def suggestions(self, picture: Picture, wanted: tuple[int, ...], *, released: bool) -> tuple[tuple[str, ...], ...]:
+        """The labels of up to three blocks that may be taken instead of these seats (ids), by this picture of the rows.
+
+        `released`: reserved places are on sale as all others.
+        """
+        known = self._suggestions.get((wanted, released))
+        if known is None:
+            if self._floor is None or self._floor.picture is not picture:
+                self._floor = Floor(picture, picture.free(self._seating.taken))
+            blocks = suggestions(picture, self._floor.free, wanted, released=released)
+            known = tuple(tuple(seat.label for seat in block) for block in blocks)
+            self._suggestions[wanted, released] = known
+        return known
+
     def _change(self, seat_id: int, claim: Taken | None) -> None:
         before = self._seating.taken.get(seat_id)
         self._seating.change(seat_id, claim)
@@ -147,10 +176,13 @@ class SeatMap:
             self._left.mark(seat_id, is_free)
         if self._free is not None:
             self._free.mark(position, is_free)
+        if self._floor is not None:
+            self._floor.mark(seat_id, is_free)
 
     def _forget_bytes(self) -> None:
-        self._full = self._compact = None
+        self._whole = self._short = None
         self._free_labels = {}
+        self._suggestions = {}
 
     def _written(self, status: SeatStatus | None, section: str | None, me: int | None) -> bytes:
         if section is not None and section not in self.texts.sections:

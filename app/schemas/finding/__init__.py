@@ -1,0 +1,1 @@
+"""Finding seats: wishes and what comes of them."""
