@@ -88,6 +88,9 @@ def nothing_is_forgotten(before: ScreeningState, command: Command, after: Screen
     for reservation_id, old in before.reservations.items():
         new = after.reservations[reservation_id]
         assert _lasting(new) == _lasting(old)
+        assert new.first_held_at == old.first_held_at or (
+            isinstance(command, Toggle) and new.first_held_at < old.first_held_at  # a seat joined whose cap counts
+        )
         assert old.prices.keys() | old.left.keys() <= new.prices.keys() | new.left.keys()
         assert new.expires_at >= old.expires_at
         if old.status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED):
@@ -216,14 +219,14 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
             assert latest <= max(now, reservation.expires_at)
         case ExtensionLimit(), Hold(buyer, seats) | Toggle(buyer, seats):
             holding = state.held_by(buyer.id, now)
-            joined = (
-                holding[-1:]
-                if isinstance(command, Toggle)
-                else [each for each in holding if set(seats.ids) & {*each.prices}]
+            theirs = [each for each in state.reservations.values() if each.user_id == buyer.id]
+            had = [each for each in theirs if set(seats.ids) & {*each.prices, *each.left}]
+            joined = holding[-1:] if isinstance(command, Toggle) else []
+            caps = [state.screening.latest_end(each.first_held_at) for each in (*had, *joined)]
+            assert refusal.latest_expires_at >= min(caps)
+            assert refusal.latest_expires_at - now < timedelta(seconds=10) or any(
+                each.expires_at > refusal.latest_expires_at for each in holding
             )
-            latest = state.screening.latest_end(min(each.first_held_at for each in joined))
-            assert refusal.latest_expires_at >= latest
-            assert refusal.latest_expires_at - now < timedelta(seconds=10)
         case NotFound(), Confirm() | Extend() | Release():
             theirs = state.reservations.get(command.reservation_id)
             assert theirs is None or theirs.user_id != command.buyer.id
@@ -369,7 +372,7 @@ def _asker_of(command: Command) -> int | None:
 
 
 def _lasting(reservation: Reservation) -> tuple[object, ...]:
-    return reservation.id, reservation.user_id, reservation.created_at, reservation.first_held_at
+    return reservation.id, reservation.user_id, reservation.created_at
 
 
 def _only_paper(state: ScreeningState, seat_ids: Iterable[int], status: ClaimStatus) -> Reservation | Booking:

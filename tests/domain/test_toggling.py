@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.box_office.commands import Hold, Toggle
 from app.domain.refusals import ExtensionLimit, LimitExceeded, SalesClosed, SeatsUnavailable
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.screenings import Limits
-from tests.domain.states import ANN, BOB, BOX, CAP, DEARER, HOLD, NOON, STANDARD, Evening, labels
+from tests.domain.states import ANN, BOB, BOX, CAP, DEARER, HOLD, NOON, STANDARD, Evening, labels, named
 
 
 def test_free_seats_become_mine() -> None:
@@ -219,6 +220,24 @@ def test_a_renewal_never_shortens_a_hold_when_the_organizer_has_shortened_them_m
     evening.toggle(ANN, "A2")
 
     assert evening.reservation(hold).expires_at == hold.expires_at
+
+
+def test_a_seat_whose_cap_counts_joins_no_hold_that_ends_after_that() -> None:
+    evening = Evening()
+    evening.change_screening(max_hold_seconds=360)
+    first = evening.hold(ANN, "A1")
+    evening.now += HOLD - timedelta(seconds=1)
+    evening.hold(ANN, "A2")
+    evening.now += timedelta(seconds=1)
+
+    for command in (
+        Toggle(ANN, named("A1"), evening.new_id()),
+        Hold(ANN, named("A1", "A2"), evening.new_id()),
+    ):
+        with pytest.raises(ExtensionLimit) as refusal:
+            evening.ask(command)
+        assert refusal.value.latest_expires_at == first.created_at + timedelta(seconds=360)
+    assert evening.held_by(ANN) == {"A2"}
 
 
 def _nine_seconds_before_the_cap(evening: Evening) -> Reservation:

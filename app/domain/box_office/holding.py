@@ -47,7 +47,9 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
     within_address_limit(state, command.address, seats, now)
     reservation = _new_reservation(state, command.reservation_id, user_id, seats, taking, now)
     if reservation.first_held_at < now:
+        mine = {seat_id for seat_ids in taking.mine.values() for seat_id in seat_ids}
         _must_be_worth_it(state, reservation, now)
+        _must_not_outlive(state, [seat for seat in seats if seat.id not in mine], taking, reservation, now)
     decision = Decision(Held(reservation))
     make_way(state, taking, decision)
     _keep(reservation, decision, command.address)
@@ -176,6 +178,7 @@ def _join(
         version=state.next_version,
     )
     _must_be_worth_it(state, joined, now)
+    _must_not_outlive(state, added, taking, joined, now)
     _keep(joined, decision, command.address)
 
 
@@ -184,6 +187,16 @@ def _must_be_worth_it(state: ScreeningState, reservation: Reservation, now: date
     if reservation.expires_at - now < min(SHORTEST, state.screening.hold_time):
         latest = state.screening.latest_end(reservation.first_held_at)
         raise ExtensionLimit(max(latest, reservation.expires_at) if reservation.expires_at > now else latest)
+
+
+def _must_not_outlive(
+    state: ScreeningState, added: Iterable[Seat], taking: Taking, reservation: Reservation, now: datetime
+) -> None:
+    """Raises ExtensionLimit if seats whose own cap still counts would join what ends after that."""
+    first_held_at = held_first_at(state, added, reservation.user_id, Taking(run_out=taking.run_out), now)
+    latest = state.screening.latest_end(first_held_at)
+    if first_held_at < now and latest < reservation.expires_at:
+        raise ExtensionLimit(latest)
 
 
 def _keep(reservation: Reservation, decision: Decision, address: Address | None) -> None:

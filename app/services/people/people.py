@@ -1,13 +1,13 @@
 """The stories of people: become a guest, and who am I."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import screenings, theaters
-from app.db.errors import is_of_a_node
 from app.db.people import emails, users
 from app.db.people.users import Account
 from app.db.screenings import Defaults
@@ -69,13 +69,10 @@ class People:
             return Person(await users.insert_guest(connection, email), is_guest=True)
 
     async def forget(self, guest: Person) -> None:
-        """Delete a guest who got nothing. One who has, or had, anything stays; while a node is away, so do all."""
-        try:
+        """Delete a guest who was made for one call, and got nothing by it. One who has anything all the same stays."""
+        with suppress(IntegrityError):
             async with self._engine.begin() as connection:
                 await users.forget_guest(connection, guest.id)
-        except DBAPIError as error:
-            if not is_of_a_node(error):
-                raise
 
     async def change_email(self, person: Person, email: str) -> MeOut:
         """Give the caller another email, and return their account.
