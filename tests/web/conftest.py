@@ -16,11 +16,11 @@ import pytest
 from httpx import AsyncClient
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from app.adapters.embedded import EmbeddedServers
 from app.domain.people import Role
-from tests.conftest import DEMO, JWT_SECRET, _connect, _execute, _url_of
+from tests.conftest import DEMO, JWT_SECRET, _connect, _execute
 from tests.order import Connection
 from tests.organizers import token_of
+from tests.places import Place
 from tests.races.conftest import Served, start_process
 from tests.web.houses import Organizer, Show
 
@@ -68,14 +68,14 @@ def free_port() -> int:
         return port
 
 
-async def serve(servers: EmbeddedServers, database: str, port: int, **settings: str) -> Served:
+async def serve(place: Place, database: str, port: int, **settings: str) -> Served:
     """`usher serve` on this database, until it is ready."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app", "serve"),
         env=os.environ
         | {
-            "DATABASE_URL": _url_of(servers, database),
-            "REDIS_URL": servers.redis_url or "",
+            "DATABASE_URL": place.url_of(database),
+            "REDIS_URL": place.redis_url,
             "JWT_SECRET": JWT_SECRET,
             "RATE_LIMITS": "off",
             "POSTGRESQL_SILENCE_SECONDS": "30",
@@ -93,8 +93,10 @@ async def serve(servers: EmbeddedServers, database: str, port: int, **settings: 
 
 
 @pytest.fixture(scope="session")
-async def house_database(templates: EmbeddedServers) -> AsyncIterator[str]:
+async def house_database(templates: Place) -> AsyncIterator[str]:
     """One demo database for all tests of pages; each has a screening of its own in it."""
+    if templates.given is not None:
+        pytest.skip("needs a database beside that of a test, and TEST_DATABASE_URL gives one")
     name = f"test_{secrets.token_hex(6)}"
     await _execute(templates, f"CREATE DATABASE {name} TEMPLATE {DEMO}")
     yield name
@@ -102,7 +104,7 @@ async def house_database(templates: EmbeddedServers) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def usher(templates: EmbeddedServers, house_database: str) -> AsyncIterator[Served]:
+async def usher(templates: Place, house_database: str) -> AsyncIterator[Served]:
     """One server for all tests of pages."""
     served = await serve(templates, house_database, 0, FRAME_ANCESTORS="http://localhost:*")
     yield served
@@ -111,9 +113,9 @@ async def usher(templates: EmbeddedServers, house_database: str) -> AsyncIterato
 
 
 @pytest.fixture
-async def seats(templates: EmbeddedServers, house_database: str) -> AsyncIterator[Connection]:
+async def seats(templates: Place, house_database: str) -> AsyncIterator[Connection]:
     """A connection to the database of the pages, to move times back."""
-    connection: Connection = await _connect(_url_of(templates, house_database))
+    connection: Connection = await _connect(templates.url_of(house_database))
     yield connection
     await connection.close()
 

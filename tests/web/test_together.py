@@ -4,7 +4,7 @@ import asyncio
 
 from playwright.async_api import Page, Request, Route, WebSocketRoute, expect
 
-from app.adapters.embedded import EmbeddedServers
+from tests.places import Place
 from tests.web.conftest import Visitors, free_port, serve
 from tests.web.houses import Organizer, Show
 from tests.web.seeing import is_free, is_mine, on_map, pay
@@ -199,7 +199,7 @@ async def test_without_a_feed_the_page_asks(visitors: Visitors, show: Show) -> N
 
 
 async def test_a_process_is_killed_in_the_middle(
-    templates: EmbeddedServers, house_database: str, visitors: Visitors, organizer: Organizer
+    templates: Place, house_database: str, visitors: Visitors, organizer: Organizer
 ) -> None:
     show = await organizer.screening()
     port = free_port()

@@ -21,6 +21,8 @@ BOOKINGS_PAGE: Final = "/pages/bookings"
 """Where the edge leads browsers that ask for `/bookings`, which is also a call of the API."""
 
 
+# These ask for the seats while the others still arrive.
+_FIRST: Final = ("api.js", "modules/client.js", "modules/clock.js", "modules/load.js")
 _VARIES: Final = (b"vary", b"accept")
 
 
@@ -90,7 +92,7 @@ def _document(features: str) -> WebFile:
     """The one document of all pages: which files it loads, and which parts of the API there are."""
     modules = "\n".join(
         f'<link rel="modulepreload" href="/assets/{version()}/{path}">'
-        for path in assets()
+        for path in sorted(assets(), key=lambda path: path not in _FIRST)
         if path.endswith(".js") and (not path.startswith("words/") or path == "words/en.js")
     )
     html = (WEB / "pages" / "index.html").read_text()

@@ -10,10 +10,11 @@ import { startTelling, tell, tellSelection } from "./embed.js";
 import { House } from "./geometry.js";
 import { SeatList } from "./list.js";
 import { Live } from "./live.js";
+import { load, ofMine } from "./load.js";
 import { SeatMap, sectionLabel } from "./map.js";
 import { moment, sum } from "./money.js";
 import { Notices, named } from "./notices.js";
-import { failure, header, isEmbedded, isSignedIn, link, signIn, usher } from "./session.js";
+import { failure, header, isEmbedded, link, signIn, usher } from "./session.js";
 import { Store } from "./store.js";
 import { Sync } from "./sync.js";
 import { Telling } from "./telling.js";
@@ -38,40 +39,6 @@ export async function bookPage(root, screeningId) {
 
 function skeleton() {
   return el("main", { class: "book skeleton", "aria-busy": "true" }, el("div", { class: "choose" }, el("h1", {}, " "), el("div", { class: "stage" })), el("aside", { class: "basket wide" }));
-}
-
-/** First the screening, then everything else together. */
-async function load(screeningId) {
-  const { body: screening } = await usher.screening(screeningId);
-  const [theater, layout, availability, mine] = await Promise.all([
-    usher.theater(screening.theater_id),
-    usher.layout(screening.theater_id),
-    usher.availability(screeningId),
-    ofMine(screeningId),
-  ]);
-  learn(availability);
-  return { screening, theater: theater.body, layout: layout.body, availability: availability.body, mine };
-}
-
-/** My holds and bookings here; null while nobody is signed in. */
-async function ofMine(screeningId) {
-  if (!usher.token) return null;
-  try {
-    const sentAt = performance.now();
-    const query = { screening_id: screeningId };
-    const [me, held, paying, booked] = await Promise.all([
-      isSignedIn() ? usher.me().then(({ body }) => body.id) : null,
-      usher.all(usher.reservations, { ...query, status: "held" }),
-      usher.all(usher.reservations, { ...query, status: "paying" }),
-      usher.all(usher.bookings, { ...query, status: "confirmed" }),
-    ]);
-    // Staff are shown everybody's: here they are one buyer among others.
-    const own = (list) => list.filter((each) => me === null || each.user_id === me);
-    return { held: own([...held, ...paying]), booked: own(booked), sentAt };
-  } catch (error) {
-    if (error.status === 401) return null;
-    throw error;
-  }
 }
 
 class BookPage {

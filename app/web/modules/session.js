@@ -1,27 +1,16 @@
 // Who is asking: a guest who need not know it, or somebody signed in. And the frame of every page: header and links.
 
-import { Problem, StoredTokens, Usher } from "../api.js";
+import { Problem } from "../api.js";
+import { isSignedIn, usher } from "./client.js";
 import { el } from "./dom.js";
 import { sentence } from "./notices.js";
 import { choose, language, t } from "./words.js";
 
+export { isSignedIn, usher };
+
 const KEPT = ["lang", "theme", "embed"];
 
-export const usher = new Usher({ tokens: new StoredTokens(storage()) });
-
-function storage() {
-  try {
-    return localStorage;
-  } catch {
-    return null;
-  }
-}
-
 export const isEmbedded = new URLSearchParams(location.search).get("embed") === "1";
-
-export function isSignedIn() {
-  return Boolean(usher.tokens.read().refresh);
-}
 
 /** An address of ours, in the same language, theme and frame. */
 export function link(path) {
