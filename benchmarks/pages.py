@@ -58,7 +58,7 @@ def blocks(sections: int, rows: int, seats: int) -> list[dict[str, Any]]:
                         {
                             "number": seat + 1,
                             "x": number % 5 * (seats + 5) + seat,
-                            "y": number // 5 * (rows + 5) + row,
+                            "y": number // 5 * (rows + 4) + row,
                         }
                         for seat in range(seats)
                     ],

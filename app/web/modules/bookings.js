@@ -79,14 +79,15 @@ class Card {
     const seat = (each) =>
       el("li", {}, el("span", {}, this.#name(each)), el("span", {}, money(each.price)), this.#isOpen && booking.seats.length > 1 && el("button", { type: "button", class: "button button-small", testid: "cancel-seat", "aria-label": t("cancelSeatNamed", { seat: this.#name(each) }), on: { click: () => this.#ask(each) } }, t("cancelSeat")));
     this.question = el("div", { class: "question", hidden: true });
-    this.node.replaceChildren(
+    const parts = [
       el("div", { class: "booking-head" }, el("div", {}, el("h2", {}, about.screening.title), el("p", { class: "muted" }, moment(about.screening.starts_at, about.theater.timezone), " · ", about.theater.name)), el("p", { class: isCancelled ? "status muted" : "status good" }, t(isCancelled ? "statusCancelled" : "statusConfirmed"))),
       el("ul", { class: "booking-seats" }, booking.seats.map(seat)),
       el("p", { class: "total" }, el("span", {}, t("total")), el("span", {}, money(booking.total))),
       said && el("p", { class: "good", role: "status" }, said),
       el("div", { class: "does" }, !isCancelled && el("a", { class: "button", href: link(`/book/${booking.screening_id}#tickets/${booking.id}`) }, t("tickets")), this.#isOpen && el("button", { type: "button", class: "button", testid: "cancel-booking", on: { click: () => this.#ask(null) } }, t("cancelAll"))),
       this.question,
-    );
+    ];
+    this.node.replaceChildren(...parts.filter(Boolean));
   }
 
   /** In place: what would be cancelled, and two buttons. */

@@ -128,7 +128,8 @@ export class SeatMap {
       const path = svg("path", { class: section.block ? "block" : "block is-hull", d: this.#blockPath(section) });
       const name = svg("text", { class: "block-name" });
       const free = svg("text", { class: "block-free" });
-      const group = { section, path, name, free };
+      const from = svg("text", { class: "block-free" });
+      const group = { section, path, name, free, from };
       this.#groups.set(section.name, group);
       if (this.sectionsFirst) {
         set(path, "role", "button");
@@ -136,8 +137,7 @@ export class SeatMap {
         path.dataset.testid = "section";
         path.dataset.section = section.name;
         this.sections.append(path);
-        this.#placeName(group, (section.box.left + section.box.right) / 2, (section.box.top + section.box.bottom) / 2, 1);
-        this.names.append(name, free);
+        this.names.append(name, free, from);
       } else {
         this.ground.append(path);
         if (section.block && section.name !== section.rows[0].name) this.#nameBeside(group);
@@ -145,12 +145,20 @@ export class SeatMap {
     }
   }
 
-  #placeName({ name, free, section }, x, y, lines) {
-    const size = this.sectionsFirst ? Math.min(3, Math.max(0.9, (section.box.right - section.box.left) / 9)) : 1.5;
-    for (const [node, dy] of [[name, lines ? -0.55 : 0], [free, lines ? 0.65 : 0]]) {
-      set(node, "x", x);
-      set(node, "y", y + dy * size);
-      set(node, "font-size", node === free ? size * 0.9 : size);
+  /** Name, free seats and price in a section: the lines that fit, in the middle. */
+  #linesWithin({ section, name, free, from }, k) {
+    const size = readable(0, k);
+    const { left, right, top, bottom } = section.box;
+    const fits = (line) => line.textContent && line.textContent.length * 0.62 * size < right - left + 1;
+    const room = Math.max(1, Math.floor((bottom - top + 1) / (size * 1.2)));
+    const lines = [name, free, from].filter(fits).slice(0, room);
+    for (const line of [name, free, from]) {
+      const at = lines.indexOf(line);
+      set(line, "visibility", at < 0 ? "hidden" : null);
+      set(line, "font-size", size);
+      set(line, "x", (left + right) / 2);
+      set(line, "y", (top + bottom) / 2 + (at - (lines.length - 1) / 2) * size * 1.2);
+      set(line, "dominant-baseline", "central");
     }
   }
 
@@ -173,22 +181,27 @@ export class SeatMap {
   /** Words are readable at every size of the house. */
   #sizeWords() {
     const { k } = this.view.at;
-    for (const { section, name, down, isBeside } of this.#groups.values()) {
+    for (const group of this.#groups.values()) {
+      const { section, name, down, isBeside } = group;
+      if (this.sectionsFirst) this.#linesWithin(group, k);
       if (!isBeside) continue;
       const size = readable(1.3, k);
       const { y, height } = section.block;
       set(name, "font-size", size);
       set(name, "y", down ? y + height + size * 1.05 : y - size * 0.4);
     }
-    this.names.classList.toggle("is-far", k < 7);
+    this.names.classList.toggle("is-far", k < 7 && !this.sectionsFirst);
     const { y, height } = this.house.stage;
     const size = readable(1.1, k);
-    const room = this.house.stage.isBefore ? Math.max(Math.min(height, 40 / k), size * 1.5) : height;
-    set(this.stageBar, "y", y + height - room);
+    const deep = this.house.focus.depth ? Math.max(height, Math.min(size * 1.3, this.house.focus.depth * 0.7)) : height;
+    const room = this.house.stage.isBefore ? Math.max(Math.min(height, 40 / k), size * 1.5) : deep;
+    const from = this.house.stage.isBefore ? y + height - room : y + (height - room) / 2;
+    set(this.stageBar, "y", from);
     set(this.stageBar, "height", room);
     set(this.stageBar, "rx", room / 2);
-    set(this.stageWord, "y", y + height - room / 2);
-    set(this.stageWord, "font-size", Math.min(size, room * 0.8));
+    set(this.stageWord, "y", from + room / 2);
+    set(this.stageWord, "font-size", size);
+    set(this.stageWord, "visibility", room < size ? "hidden" : null);
   }
 
   #rows(section) {
@@ -244,7 +257,8 @@ export class SeatMap {
       const words = t("free", { n: seats });
       if (this.sectionsFirst) {
         group.name.textContent = section.name;
-        group.free.textContent = from ? `${words} · ${t("from", { price: money(from) })}` : words;
+        group.free.textContent = words;
+        group.from.textContent = from ? t("from", { price: money(from) }) : "";
         set(group.path, "aria-label", sectionLabel(section.name, seats, from));
       } else {
         group.name.replaceChildren(section.name, svg("tspan", { class: "block-free", dx: ".5" }, words));
@@ -428,8 +442,9 @@ export class SeatMap {
     const { k } = this.view.at;
     this.element?.classList.toggle("is-near", k >= TOUCH_FROM);
     this.element?.classList.toggle("is-home", this.view.isHome);
-    if (!this.view.isHome && k >= TOUCH_FROM) this.element?.closest(".book")?.classList.add("near");
-    if (this.view.isHome) this.element?.closest(".book")?.classList.remove("near");
+    const book = this.element?.closest(".book");
+    if (this.opened || (!this.view.isHome && k >= TOUCH_FROM)) book?.classList.add("near");
+    else if (this.view.isHome) book?.classList.remove("near");
     this.names.classList.toggle("is-near", k >= ROWS_FROM);
     this.#sizeWords();
     this.#numbers();
@@ -487,7 +502,7 @@ export class SeatMap {
     if (!this.view) return;
     const { x, y } = this.view.at;
     const near = this.view.at.k >= TOUCH_FROM && !this.view.isHome;
-    const section = near && this.house.sections.find(({ box }) => x >= box.left - 1 && x <= box.right + 1 && y >= box.top - 1 && y <= box.bottom + 1);
+    const section = this.opened ? this.opened : near && this.house.sections.find(({ box }) => x >= box.left - 1 && x <= box.right + 1 && y >= box.top - 1 && y <= box.bottom + 1);
     if (!section) return this.where.replaceChildren(near ? "" : this.sectionsFirst || this.house.sections.length > 1 ? t("tapASection") : t("tapToComeCloser"));
     const arrow = this.house.stage.y + this.house.stage.height / 2 < section.box.top ? "↑" : "↓";
     return this.where.replaceChildren(el("b", {}, section.name), ` ${t("free", { n: this.free.get(section.name).seats })} · ${t("stage")} ${arrow}`);
