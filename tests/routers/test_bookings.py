@@ -224,6 +224,7 @@ async def test_nobody_can_book_twice(ada: Visitor, bob: Visitor) -> None:
         "seats-unavailable",
         "seats",
         "available_seats",
+        "suggestions",
     )
 
     assert [(seat["label"], seat["status"]) for seat in problem["seats"]] == [
@@ -255,6 +256,7 @@ async def test_booking_a_part_of_what_i_booked_is_refused(ada: Visitor) -> None:
             "seats-unavailable",
             "seats",
             "available_seats",
+            "suggestions",
         )
 
 

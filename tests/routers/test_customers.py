@@ -64,6 +64,7 @@ async def test_two_customers_do_not_get_each_others_reservation(first: Customer,
         "seats-unavailable",
         "seats",
         "available_seats",
+        "suggestions",
     )
 
     assert problem["seats"][0]["reason"] == "Somebody else is holding this seat."

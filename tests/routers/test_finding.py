@@ -274,3 +274,69 @@ async def test_a_check_of_what_is_no_selection(ada: Visitor) -> None:
     )
     refused(await ada.post("/screenings/1/check-selection", {"seats": ["A1", "A1"]}), 422, "validation", "errors")
     refused(await ada.post("/screenings/1/check-selection", best(1)), 422, "validation", "errors")
+
+
+# --- reserved places -------------------------------------------------------------------------------------------------
+
+
+async def test_reserved_places_are_for_who_asks_unless_the_house_releases_them(ada: Visitor, olga: Visitor) -> None:
+    flags = {1: {"accessible": True}, 2: {"companion": True}, 3: {"accessible": True}}
+    seats = [{"number": number, **flags.get(number, {})} for number in range(1, 6)]
+    rows = [{"name": "S", "rows": [{"row": "A", "seats": seats}]}]
+    theater = told(await olga.post("/theaters", {"name": "H", "timezone": "UTC", "layout": {"sections": rows}}), 201)
+    price = {"standard": {"amount_minor": 100, "currency": "EUR"}}
+    new = {"title": "E", "starts_at": "2099-01-01T00:00:00Z", "prices": price}
+    screening = told(await olga.post(f"/theaters/{theater['id']}/screenings", new), 201)["id"]
+
+    async def chosen(query: str) -> list[str]:
+        return labels((await ada.read(f"/screenings/{screening}/best-available?{query}"))["seats"])
+
+    assert await chosen("count=2") == ["A4", "A5"]
+    refused(
+        await ada.get(f"/screenings/{screening}/best-available?count=3"),
+        *(409, "not-enough-seats", "requested", "available", "largest_block"),
+    )
+    assert await chosen("count=2&accessible=1") in (["A1", "A2"], ["A2", "A3"])
+    assert await chosen("count=2&accessible=2") == ["A1", "A3"]
+    told(await olga.ask("PATCH", f"/screenings/{screening}", {"reserved_places": "released"}), 200)
+    assert await chosen("count=3") == ["A1", "A2", "A3"]
+    short = await ada.read(f"/screenings/{screening}/availability")
+    by_label = {seat["label"]: seat for seat in (await ada.read(f"/screenings/{screening}/seats"))["seats"]}
+    assert short["accessible"] == [by_label["A1"]["seat_id"], by_label["A3"]["seat_id"]]
+    assert short["companion"] == [by_label["A2"]["seat_id"]]
+    assert [label for label, seat in by_label.items() if seat["companion"]] == ["A2"]
+    await ada.hold("A1", screening=screening)
+
+
+async def test_a_focal_point_and_aisles_come_back_and_count(ada: Visitor, olga: Visitor) -> None:
+    row = {"row": "A", "seats": [{"number": number, "aisle_after": number == 2} for number in range(1, 6)]}
+    layout: Json = {"sections": [{"name": "S", "rows": [row]}], "focal_point": {"x": -2, "y": 0}}
+    theater = told(await olga.post("/theaters", {"name": "H", "timezone": "UTC", "layout": layout}), 201)["id"]
+    new = {
+        "title": "E",
+        "starts_at": "2099-01-01T00:00:00Z",
+        "prices": {"standard": {"amount_minor": 1, "currency": "EUR"}},
+    }
+    screening = told(await olga.post(f"/theaters/{theater}/screenings", new), 201)["id"]
+
+    said = await ada.read(f"/theaters/{theater}/layout")
+    ids = [seat["id"] for seat in said["seats"]]
+    assert said["focal_point"] == {"x": -2.0, "y": 0.0}
+    assert [seat["aisle_after"] for seat in said["seats"]] == [False, True, False, False, False]
+    assert [seat["right"] for seat in said["seats"]] == [ids[1], None, ids[3], ids[4], None]
+    assert [seat["left"] for seat in said["seats"]] == [None, ids[0], None, ids[2], ids[3]]
+    found = await ada.read(f"/screenings/{screening}/best-available?count=3")
+    assert labels(found["seats"]) == ["A3", "A4", "A5"]
+    del layout["focal_point"]
+    changed = told(await olga.ask("PUT", f"/theaters/{theater}/layout", layout), 200)
+    assert changed["focal_point"] == {"x": 0.0, "y": 0.0}
+
+
+@pytest.mark.parametrize(
+    "point", ['{"x": NaN, "y": 0}', '{"x": 1}', '{"x": 1e9, "y": 0}', '{"x": "1", "y": 0}', "[1, 2]"]
+)
+async def test_a_focal_point_that_is_none_is_refused(olga: Visitor, point: str) -> None:
+    body = '{"sections": [{"name": "S", "rows": [{"row": "A", "seats": 3}]}], "focal_point": ' + point + "}"
+    headers = {"authorization": f"Bearer {olga.token}", "content-type": "application/json"}
+    answer = await olga.client.put("/theaters/1/layout", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation")
