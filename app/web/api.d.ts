@@ -14,7 +14,7 @@ export interface Screening {
     max_seats_per_reservation: number; max_seats_per_user: number | null;
     max_active_reservations_per_user: number | null; bookings_per_user_per_day: number | null;
   };
-  orphan_rule: "off" | "lenient" | "strict" | boolean;
+  orphan_rule: "off" | "lenient" | "strict";
   on_sale: boolean; cancelled_at: string | null; revision: number; version: number;
 }
 export interface Theater { id: number; name: string; timezone: string; seat_count: number; screenings_count: number }
