@@ -21,7 +21,7 @@ from app.db import bookings, reservations
 from app.db.screenings import Defaults, screening_of
 from app.domain.box_office.commands import Block, Close, Command, Expire, ReleaseAll, Unblock
 from app.domain.box_office.decide import decide
-from app.domain.box_office.screening_state import ScreeningState, Usage
+from app.domain.box_office.screening_state import Lapse, ScreeningState, Usage
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.people import Person
 from app.domain.refusals import Refusal
@@ -68,6 +68,11 @@ UPDATE reservations SET created_at = created_at - $2::interval, first_held_at = 
  WHERE screening_id = $1
 """
 _CLAIMS_BACK = "UPDATE seat_claims SET expires_at = expires_at - $2::interval WHERE screening_id = $1"
+_SEATS_BACK = """
+UPDATE reservation_seats SET released_at = released_at - $2::interval
+ WHERE screening_id = $1 AND released_at IS NOT NULL
+"""
+_EVENTS_BACK = "UPDATE seat_events SET at = at - $2::interval WHERE screening_id = $1"
 _RESERVATIONS = f"SELECT {reservations.row_of('$1')} FROM reservations r WHERE r.screening_id = $1"  # noqa: S608
 _BOOKINGS = f"SELECT {bookings.row_of('$1')} FROM bookings b WHERE b.screening_id = $1"  # noqa: S608
 
@@ -143,8 +148,11 @@ class History:
     async def move_back(self, time: timedelta) -> None:
         """So much time passes: for the tables by moving their times back, and for the model likewise."""
         await self.database.execute(_HOLDS_BACK, self.screening_id, time)
-        await self.database.execute(_CLAIMS_BACK, self.screening_id, time)
+        for back in (_CLAIMS_BACK, _SEATS_BACK, _EVENTS_BACK):
+            await self.database.execute(back, self.screening_id, time)
         model = self.model
+        for who, lapses in model.lapses.items():
+            model.lapses[who] = [Lapse(each.first_held_at - time, each.ended_at - time) for each in lapses]
         for each in list(model.reservations.values()):
             model.reservations[each.id] = _moved_back(each, time)
         for claim in list(model.claims.values()):
