@@ -88,7 +88,7 @@ def templates(place: Place) -> Place:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heard() -> Iterator[Heard]:
+def statements_heard() -> Iterator[Heard]:
     """What the program says to PostgreSQL, from the first test to the last."""
     heard = Heard()
     with pytest.MonkeyPatch.context() as patched:
@@ -97,10 +97,10 @@ def heard() -> Iterator[Heard]:
 
 
 @pytest.fixture(autouse=True)
-def many_nodes_would_serve_it(heard: Heard) -> Iterator[None]:
+def many_nodes_would_serve_it(statements_heard: Heard) -> Iterator[None]:
     """Whatever the program said in a test keeps the rules for a PostgreSQL of many nodes (tests/citus/rules.py)."""
     yield
-    if complaints := heard.complaints():
+    if complaints := statements_heard.complaints():
         pytest.fail("\n\n".join(complaints), pytrace=False)
 
 

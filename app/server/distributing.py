@@ -27,7 +27,7 @@ def report(url: str, settings: Settings, *, apply: bool) -> int:
 
 async def _look(url: str, *, apply: bool) -> distribution.Cluster:
     # What a role is given holds from its next connection on, so each is new.
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     if apply:
         async with engine.begin() as connection:
             await distribution.distribute(connection)

@@ -15,6 +15,7 @@ from app.db.box_office.rows_read import (
     ScreeningFacts,
     ScreeningRow,
 )
+from app.db.box_office.taken import MissedRow, TakenRow
 from app.db.reservations import ReservationRow, ReservationSeatRow
 from app.db.seat_maps.seat_events import SeatChange
 from tests.order import Connection
@@ -30,6 +31,8 @@ TYPES: dict[str, type[NamedTuple]] = {
     "usher_found_booking": FoundBooking,
     "usher_lapse": LapseRow,
     "usher_held_from": FoundHeldFrom,
+    "usher_taken": TakenRow,
+    "usher_missed": MissedRow,
     "usher_seat_change": SeatChange,
 }
 

@@ -13,7 +13,7 @@ from app.domain.seat_finding.picture import Picture
 from app.domain.seat_finding.wishes import Found, Wish
 from app.domain.seats import Layout, Seat
 from app.services.box_office import batch
-from tests.order import Connection, locked, until_waiting
+from tests.order import Connection, edit, locked, until_waiting
 from tests.races.buyers import Buyer, codes, sent, somebody
 from tests.races.test_real_processes import StartServer, start_server
 
@@ -143,7 +143,7 @@ async def test_two_who_name_seats_do_not_strand_one_together(
     client: AsyncClient, other: AsyncClient, database: Connection
 ) -> None:
     """Neither choice leaves a single seat alone; both would."""
-    await database.execute("UPDATE screenings SET orphan_rule = 'strict', revision = revision + 1 WHERE id = 1")
+    await edit(database, "orphan_rule = 'strict', revision = revision + 1", "id = 1")
     first, second = await somebody(client), await somebody(other)
     await asyncio.gather(first.hold("D1"), second.hold("D20"))
 

@@ -84,6 +84,7 @@ class World:
         content = await body(self, who) if body else None
         path = path.partition(" ")[0].removeprefix("/api/v1").format(**self.ids)
         path = path if path.startswith("/health") else base + path
+        path += "?count=2" if path.endswith("/best-available") else ""
         sent = {} if content is None else {"json": content}
         token = self.people[who].token
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
@@ -203,6 +204,8 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     "GET /api/v1/screenings/{screening_id}/availability": (ANYBODY, None),
     "GET /api/v1/screenings/{screening_id}/changes": (ANYBODY, None),
     "GET /api/v1/screenings/{screening_id}/live": (ANYBODY, None),
+    "GET /api/v1/screenings/{screening_id}/best-available": (ANYBODY, None),
+    "POST /api/v1/screenings/{screening_id}/check-selection": (ANYBODY, just_seat),
     # Reservations and bookings
     "POST /api/v1/screenings/{screening_id}/reservations": (ANYBODY, just_seat),
     "POST /api/v1/screenings/{screening_id}/reservations/toggle": (ANYBODY, just_seat),
