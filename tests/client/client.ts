@@ -48,6 +48,10 @@ export function afterConflict(problem: HoldConflict, retryAfter: number): string
     }
     case "extension-limit":
       return problem.latest_expires_at;
+    case "leaves-single-seat":
+      return `${problem.stranded.join(", ")} would be left alone; rather: ${problem.suggestions.map((seats) => seats.join(" ")).join(" or ")}`;
+    case "not-enough-seats":
+      return `${problem.requested} wanted, ${problem.available} free, ${problem.largest_block} side by side`;
     case "sales-closed":
       return `${problem.opens_at ?? "at once"} to ${problem.closes_at}`;
     case "idempotency-key-in-use":
@@ -68,6 +72,7 @@ export const ways: Body<"holdSeats">[] = [
   { seat: "A1" },
   { seat_id: 1 },
   { seat_number: "A1" },
+  { best_available: { count: 2 } },
 ];
 export const bookings: Body<"bookSeats">[] = [
   { reservation_id: "01a1f8cd-ef9f-7096-b2d5-e6959f6f9f16" },
