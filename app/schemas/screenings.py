@@ -82,8 +82,8 @@ _ORPHANS = (
     "run of free seats without, and the end of a row may be left. `strict`: not if as many could be had anywhere."
 )
 _PLACES = "`released`: places for wheelchair users and their companions are on sale as all others."
-OrphanRuleIn = Annotated[OrphanRule, Field(description=_ORPHANS)]
-ReservedPlacesIn = Annotated[ReservedPlaces, Field(description=_PLACES)]
+OrphanRuleIn = Annotated[OrphanRule, Field(strict=False, description=_ORPHANS)]
+ReservedPlacesIn = Annotated[ReservedPlaces, Field(strict=False, description=_PLACES)]
 
 Title = Annotated[Line, Field(max_length=200, examples=["Matinee"])]
 HoldSeconds = Annotated[int, Field(ge=1, le=86_400)]

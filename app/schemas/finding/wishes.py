@@ -38,7 +38,7 @@ class BestAvailableIn(Strict):
     category: Name | None = Field(None, description=CATEGORY, examples=["standard"])
     max_price: MoneyIn | None = Field(None, description="What one seat may cost, in the screening's currency.")
     accessible: Accessible = 0
-    together: Together = Field(Together.PREFERRED, description=TOGETHER)
+    together: Together = Field(Together.PREFERRED, strict=False, description=TOGETHER)
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"count": 4}, {"count": 2, "category": "standard"}]})
 
