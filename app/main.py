@@ -50,6 +50,7 @@ from app.routers import (
 )
 from app.routers.pages import buyers
 from app.schemas.imports import LayoutFile
+from app.schemas.layout_files import LayoutFormat
 from app.services.bookings import Bookings
 from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
@@ -62,7 +63,7 @@ from app.services.health import Health
 from app.services.house.catalogue import Catalogue
 from app.services.house.history import History
 from app.services.house.importing import import_layout
-from app.services.house.layout_texts import LayoutTexts
+from app.services.house.layout_texts import LayoutTexts, layout_file
 from app.services.house.organizing import Organizing
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
@@ -248,8 +249,17 @@ async def import_once(
     async with AsyncExitStack() as stack:
         resources = await _open(settings, stack)
         async with running([resources.announcer.run()]):
-            imported = await import_layout(resources.organizing, file, theater_id, name, timezone)
+            what = (theater_id, name, timezone)
+            imported = await import_layout(resources.organizing, resources.catalogue, file, *what)
     return imported
+
+
+async def export_once(settings: Settings, theater_id: int, file_format: LayoutFormat) -> bytes:
+    """The layout of a theater as a file. Raises NotFound."""
+    async with AsyncExitStack() as stack:
+        catalogue = (await _open(settings, stack)).catalogue
+        theater, layout = await catalogue.theater(theater_id), await catalogue.layout(theater_id)
+    return layout_file(layout, file_format, theater.name).content
 
 
 def _loops(resources: Resources) -> Sequence[Loop]:

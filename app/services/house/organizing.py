@@ -21,7 +21,7 @@ from app.domain.idempotency import Key
 from app.domain.layouts import LayoutRefused, SeatDraft, SectionPlan, categories_of, draw, lay_out
 from app.domain.people import Person
 from app.domain.planning import PlannedScreening, ScreeningPlan, must_have_prices
-from app.domain.rebuilding import must_leave_alone, rebuild
+from app.domain.rebuilding import Rebuilding, must_leave_alone, rebuild
 from app.domain.refusals import Flaw, NotFound, PreconditionFailed, TheaterInUse
 from app.domain.seats import Layout
 from app.schemas.layouts import LayoutIn
@@ -109,11 +109,7 @@ class Organizing:
         async with self._engine.begin() as connection:
             theater = await _locked(connection, theater_id)
             _must_be(revision, theater.layout_revision)
-            standing = await layouts.read(connection, theater_id)
-            if standing is None:
-                raise NotFound("theater")
-            former = await layouts.former_places(connection, theater_id)
-            rebuilding = await asyncio.to_thread(rebuild, standing, drafts, former)
+            rebuilding = await _rebuilding(connection, theater_id, drafts)
             # What takes long comes before the lock that buyers wait for; whoever begins meanwhile is seen after it.
             expected = await planning.to_come(connection, theater_id)
             await layouts.keep_former(connection, theater_id, [each.id for each in expected])
@@ -130,6 +126,21 @@ class Organizing:
         await self._announcer.tell(map_versions)
         _note(f"the layout of theater {theater_id} was changed", by)
         return await self._catalogue.layout(theater_id)
+
+    async def rehearse(self, theater_id: int, layout: LayoutIn, revision: int | None = None) -> Rebuilding:
+        """What `rebuild` would do now. Nothing is changed. Raises what it raises."""
+        drafts = await _seats_of(draw, layout)
+        async with self._engine.connect() as connection:
+            theater = await theaters.one(connection, theater_id)
+            if theater is None:
+                raise NotFound("theater")
+            rebuilding = await _rebuilding(connection, theater_id, drafts)
+            _must_be(revision, rebuilding.of_revision)
+            to_come = await planning.to_come(connection, theater_id)
+            must_have_prices(categories_of(drafts), to_come)
+            gone = [seat.id for seat in rebuilding.gone]
+            must_leave_alone(rebuilding.gone, await planning.in_use(connection, [each.id for each in to_come], gone))
+        return rebuilding
 
     async def put_on(self, theater_id: int, wanted: ScreeningIn, by: Person, key: Key | None) -> Created:
         """Create a screening; once for each key.
@@ -205,6 +216,15 @@ async def _seats_of(
             raise
         flaws = (Flaw((within, *flaw.loc), flaw.code, flaw.message) for flaw in refused.errors)
         raise LayoutRefused(tuple(flaws)) from None
+
+
+async def _rebuilding(connection: AsyncConnection, theater_id: int, drafts: Sequence[SeatDraft]) -> Rebuilding:
+    """What becomes of the seats of a theater. Raises NotFound, and LayoutRefused when labels clash."""
+    standing = await layouts.read(connection, theater_id)
+    if standing is None:
+        raise NotFound("theater")
+    former = await layouts.former_places(connection, theater_id)
+    return await asyncio.to_thread(rebuild, standing, drafts, former)
 
 
 async def _locked(connection: AsyncConnection, theater_id: int) -> LockedTheater:
