@@ -299,6 +299,12 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="The most connections of one client address to a worker, live or not, while RATE_LIMITS is on.",
     )
+    keep_alive_seconds: int = Field(
+        75,
+        ge=1,
+        le=3_600,
+        description="How long a connection waits for its next request, in seconds; longer than a proxy in front of it.",
+    )
     connections_per_process: int = Field(
         25_000, ge=1, le=1_000_000, description="The most connections of one worker, live or not. Beyond that: 503."
     )

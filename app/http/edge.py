@@ -6,10 +6,8 @@ body, and turns whatever was raised into a problem.
 
 import inspect
 import logging
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from random import getrandbits
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -29,7 +27,7 @@ from app.http.credentials import bearer_token, known_person
 from app.http.operations import Operation
 from app.http.problems import problem
 from app.http.replies import Header, Reply, rate_headers
-from app.http.request import ApiRequest
+from app.http.request import ApiRequest, request_id
 from app.http.routes import BASE
 from app.http.scopes import Guard, guard_of, scope_of
 from app.http.table import Table
@@ -48,7 +46,6 @@ AT_THE_ROOT: Final = frozenset(
 )
 # Calls at the root that browsers get a page for: they ask for HTML, programs do not.
 PAGES: Final = {"/bookings": "/pages/bookings"}
-_REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
 _LAST: Final = (413, 501)
 """After these answers the connection is closed: nobody reads the body that follows."""
@@ -113,7 +110,7 @@ class Edge:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = ApiRequest(scope, receive)
-        name = request.request_id = _request_id(request.headers_once.get(b"x-request-id"))
+        name = request.request_id = request_id(request.headers_once.get(b"x-request-id"))
         request_id_of_this_task.set(name)
         signed = _Signed(send, [(b"x-request-id", name.encode())], with_body=scope["method"] != "HEAD")
         sent_path = scope["path"]
@@ -309,13 +306,6 @@ def _meant(method: str, known: Collection[str]) -> str:
     if meant not in known:
         raise MethodNotAllowed(sorted({*known, "HEAD"} if "GET" in known else known))
     return meant
-
-
-def _request_id(sent: bytes | None) -> str:
-    """The caller's own, if it is 1 to 128 visible ASCII characters; else a new one."""
-    if sent is not None and _REQUEST_ID.fullmatch(sent):
-        return sent.decode()
-    return f"{getrandbits(128):032x}"  # nobody gains anything by guessing it
 
 
 def _instance(scope: Scope, path: str) -> str:

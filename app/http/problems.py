@@ -107,6 +107,8 @@ def _headers(error: refusals.Refusal | faults.Fault) -> Sequence[Header]:
             return [(b"retry-after", b"%d" % seconds)]
         case refusals.RateLimited(standing=standing):
             return [(b"retry-after", b"%d" % standing.reset_seconds), *rate_headers(standing)]
+        case faults.UpgradeRequired():
+            return [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
         case faults.MethodNotAllowed(methods=methods):
             return [(b"allow", ", ".join(methods).encode())]
         case _:

@@ -33,6 +33,23 @@ UPGRADE_HEADERS_MAX: Final = 100
 _VERSIONS: Final = ("1.1", "1.0")
 
 
+class _UntilItCloses(int):
+    """The length of an answer that ends with its connection, as HTTP/1.0 has it: there are always more bytes to come,
+    and none is missing at the end.
+    """
+
+    def __lt__(self, other: int) -> bool:
+        return False
+
+    def __sub__(self, other: int) -> "_UntilItCloses":
+        return self
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
+
+
 class _Flow(FlowControl):
     """Reading goes on only when nothing that was read waits."""
 
@@ -164,6 +181,8 @@ class BoundedHttp(HttpToolsProtocol):
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # one of our own
         super().on_headers_complete()
         if not is_socket:
+            if version == "1.0":  # it has no chunks
+                self.cycle.chunked_encoding, self.cycle.expected_content_length = False, _UntilItCloses()
             if not self.pipeline:
                 self._running = self.cycle
             # An answer that comes before the end of the body is the last one.

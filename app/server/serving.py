@@ -185,6 +185,7 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
         proxy_headers=False,  # X-Forwarded-For is read at the edge, from TRUSTED_PROXIES alone
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=2048,
+        timeout_keep_alive=settings.keep_alive_seconds,
     )
     if settings.web_concurrency > 1:
         workers = _ManyWorkers(config, [for_workers(listener)], banner)

@@ -10,13 +10,18 @@ import random
 import socket
 from asyncio import BaseTransport, TimerHandle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
+from websockets.typing import StatusLike
 
+from app.http.request import request_id
+from app.schemas.problems.documented import MEDIA_TYPE as PROBLEM
+from app.server import rejections
 from app.server.turns import turn_of
 
 _log = logging.getLogger(__name__)
@@ -54,6 +59,8 @@ class LiveSocket(WebSocketsSansIOProtocol):
         self._credited_at = self.loop.time()
         self.logger = self.conn.logger = _log
         self.conn.debug = False  # it would write whole headers and frames into the log
+        self._reject_plainly = self.conn.reject
+        self.conn.reject = self._reject  # type: ignore[method-assign]  # its refusals become problems
 
     @property
     def unsent(self) -> int:
@@ -114,7 +121,8 @@ class LiveSocket(WebSocketsSansIOProtocol):
     def _open(self, data: bytes) -> None:
         super().data_received(data)
         if not self.handshake_initiated:  # the library did not like it, and would leave it without an answer
-            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.conn.data_to_send()
+            self.transport.write(rejections.INVALID.answer())
             self.transport.close()
             self._cut_soon()
 
@@ -170,6 +178,17 @@ class LiveSocket(WebSocketsSansIOProtocol):
         if hasattr(self, "scope"):
             self.query, self.scope["query_string"] = self.scope["query_string"], b""
             self.scope["extensions"]["usher.wire"] = self  # type: ignore[assignment]  # our own
+
+    def _reject(self, status: StatusLike, text: str) -> Response:
+        """The answer to a handshake that opens no socket."""
+        sent = self.request.headers.get("X-Request-ID") if hasattr(self, "request") else None
+        name = request_id(None if sent is None else sent.encode("latin-1", "replace"))
+        rejection = rejections.of_handshake(int(status), text)
+        response = self._reject_plainly(rejection.status, "")
+        body = rejection.problem(name)
+        del response.headers["Content-Length"], response.headers["Content-Type"]
+        response.headers.update({"Content-Length": str(len(body)), "Content-Type": PROBLEM, "X-Request-ID": name})
+        return replace(response, body=body)
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= FRAGMENTS_MAX:

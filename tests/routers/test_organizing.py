@@ -838,7 +838,7 @@ async def test_an_edit_of_what_was_read_is_made(olga: Visitor, method: str, path
 
 
 @pytest.mark.parametrize(("method", "path", "body"), GUARDED)
-@pytest.mark.parametrize("tag", ['"2"', '"2-0123abcd"', "1", '"one"', '"01"', '"1" "2"', '""', '"0"', '"99999999999"'])
+@pytest.mark.parametrize("tag", ['"2"', '"2-0123abcd"', '"one"', '"01"', '"2", "3"', '""', '"0"', '"99999999999"'])
 async def test_an_edit_of_something_else_is_refused(
     olga: Visitor, method: str, path: str, body: Json | None, tag: str
 ) -> None:
@@ -908,3 +908,19 @@ async def test_a_name_in_two_spellings_is_one_name(olga: Visitor, nobody: Visito
 
     assert [seat["label"] for seat in seats] == ["\u00c91", "\u00c92"]
     assert {seat["section"] for seat in seats} == {"Caf\u00e9"}
+
+
+async def test_one_of_several_tags_is_enough(olga: Visitor) -> None:
+    theirs = '"77", W/"1-0a", "nothing-of-ours"'
+
+    assert (await patch(olga, "/screenings/2", {"title": "Mine"}, if_match=theirs))["revision"] == 2
+    refused(await olga.ask("PATCH", "/screenings/2", {"title": "M"}, if_match=theirs), 412, "precondition-failed")
+
+
+@pytest.mark.parametrize("tag", ["1", "'1'", '"1', '"1" "2"', "", '*, "1"'])
+async def test_what_is_no_list_of_tags_is_told_so(olga: Visitor, tag: str) -> None:
+    problem = refused(
+        await olga.ask("PATCH", "/screenings/2", {"title": "Mine"}, if_match=tag), 422, "validation", "errors"
+    )
+
+    assert [error["loc"] for error in problem["errors"]] == [["header", "If-Match"]]

@@ -104,6 +104,7 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (faults.BadRequest("No Host."), 400, {}, {}),
     (faults.NoSuchPath(), 404, {}, {}),
     (faults.MethodNotAllowed(["GET", "HEAD"]), 405, {}, {b"allow": b"GET, HEAD"}),
+    (faults.UpgradeRequired(), 426, {}, {b"upgrade": b"websocket", b"connection": b"upgrade"}),
     (faults.PayloadTooLarge(65536), 413, {}, {}),
     (faults.HeadersTooLarge(32768), 431, {}, {}),
     (faults.UnknownCoding(), 501, {}, {}),

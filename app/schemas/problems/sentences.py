@@ -259,6 +259,11 @@ def _headers_too_large(error: faults.HeadersTooLarge) -> str:
     return f"The request line and the headers together may have up to {most} KiB. Send smaller headers."
 
 
+@_says(faults.UpgradeRequired)
+def _upgrade_required(_: faults.UpgradeRequired) -> str:
+    return KINDS["upgrade-required"].advice
+
+
 @_says(faults.MethodNotAllowed)
 def _method_not_allowed(error: faults.MethodNotAllowed) -> str:
     return f"This path does not allow the method. Use one that it allows: {', '.join(error.methods)}."

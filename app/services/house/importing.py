@@ -14,7 +14,7 @@ from app.schemas.layout_files import layout_import_json
 from app.schemas.layouts import LayoutIn, PointIn
 from app.schemas.theaters import TheaterIn
 from app.services.house.catalogue import Catalogue
-from app.services.house.organizing import Organizing
+from app.services.house.organizing import Organizing, Revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ async def replace_layout(
     file: LayoutFile,
     theater_id: int,
     by: Person | None,
-    revision: int | None = None,
+    revisions: Revisions = None,
 ) -> Imported:
     """Give a theater the seats of a file. Raises FileWrong, and NotFound, LayoutInUse and PreconditionFailed as
     `Organizing.rebuild` does.
     """
     before = await catalogue.layout(theater_id)
     try:
-        after = await organizing.rebuild(theater_id, _layout_of(file, before.focal_point), by, revision)
+        after = await organizing.rebuild(theater_id, _layout_of(file, before.focal_point), by, revisions)
     except Flawed as flawed:
         raise file.wrong(flawed.errors) from None
     kept = len(before.by_id.keys() & after.by_id.keys())
@@ -76,12 +76,12 @@ async def replace_layout(
 
 
 async def rehearse(
-    organizing: Organizing, catalogue: Catalogue, file: LayoutFile, theater_id: int, revision: int | None = None
+    organizing: Organizing, catalogue: Catalogue, file: LayoutFile, theater_id: int, revisions: Revisions = None
 ) -> Imported:
     """What `replace_layout` would do. Nothing is changed. Raises what it raises."""
     before = await catalogue.layout(theater_id)
     try:
-        planned = await organizing.rehearse(theater_id, _layout_of(file, before.focal_point), revision)
+        planned = await organizing.rehearse(theater_id, _layout_of(file, before.focal_point), revisions)
     except Flawed as flawed:
         raise file.wrong(flawed.errors) from None
     kept = sum(seat_id in before.by_id for _, seat_id in planned.seats)
