@@ -8,6 +8,7 @@ import inspect
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -22,7 +23,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.domain.people import KeyScope
 from app.domain.rates import Bucket
 from app.domain.refusals import RateLimited, Refusal
-from app.http.bodies import LARGEST_BODY, Gone, announces_body, bounded, is_printable, must_be_sound, whole_body
+from app.http.bodies import (
+    LARGEST_BODY,
+    USUAL_BODY,
+    Gone,
+    announces_body,
+    bounded,
+    has_usual_head,
+    in_its_turn,
+    is_printable,
+    must_be_sound,
+    whole_body,
+)
 from app.http.credentials import bearer_token, known_person
 from app.http.operations import Operation
 from app.http.problems import problem
@@ -32,6 +44,7 @@ from app.http.routes import BASE
 from app.http.scopes import Guard, guard_of, scope_of
 from app.http.table import Table
 from app.logs import request_id_of_this_task
+from app.schemas.format import strict
 from app.schemas.format.faults import Fault, MethodNotAllowed, NoSuchPath
 from app.services.rates import Rates
 
@@ -98,7 +111,10 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._serve(scope, receive, send)
+            if has_usual_head(scope):
+                await self._serve(scope, receive, send)
+            else:
+                await in_its_turn(scope, partial(self._serve, scope, receive, send))
             return
         if scope["type"] == "websocket":
             if not is_printable(scope["path"]):
@@ -106,6 +122,12 @@ class Edge:
                 return
             scope["path"] = canonical(scope["path"])
             scope["usher.translate"] = self._translate
+            await in_its_turn(scope, partial(self._visit, scope, receive, send))
+            return
+        await self._inner(scope, receive, send)
+
+    async def _visit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A socket, from its handshake to its end."""
         await self._inner(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -156,10 +178,19 @@ class Edge:
             if entry.guard is not None:
                 await entry.guard(request)
             request.raw_body = await whole_body(request.receive, largest)
+        if len(request.raw_body) <= USUAL_BODY:
+            return await self._run(request, entry, found.parameters, signed)
+        if largest == LARGEST_BODY:
+            strict.must_be_simple(request.raw_body)
+        return await in_its_turn(request.scope, partial(self._run, request, entry, found.parameters, signed))
+
+    async def _run(
+        self, request: ApiRequest, entry: _Entry, parameters: Sequence[str], signed: "_Signed"
+    ) -> Response | None:
         if entry.operation is None or self._overrides:
             await self._run_by_fastapi(request, signed)
             return None
-        return await entry.operation.reply(request, found.parameters)
+        return await entry.operation.reply(request, parameters)
 
     async def _run_by_fastapi(self, request: ApiRequest, signed: "_Signed") -> None:
         """The same operation by FastAPI's own routing and handler (`routes.ApiRoute`)."""

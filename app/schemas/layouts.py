@@ -43,7 +43,8 @@ def _count_or_list(seats: Any) -> str:
 
 
 Count = Annotated[int, Field(ge=1, le=MAX_SEATS)]
-Seats = Annotated[list[SeatIn], Field(min_length=1, max_length=MAX_SEATS)]
+# The first mistake of a list is told, and no other: it may have tens of thousands.
+Seats = Annotated[list[SeatIn], Field(min_length=1, max_length=MAX_SEATS, fail_fast=True)]
 
 
 class RowIn(Strict):
@@ -64,7 +65,7 @@ class SectionIn(Strict):
     """A section of the theater and its rows."""
 
     name: Name = Field(examples=["Stalls"])
-    rows: list[RowIn] = Field(min_length=1, max_length=MAX_SEATS)
+    rows: list[RowIn] = Field(min_length=1, max_length=MAX_SEATS, fail_fast=True)
     category: Name | None = Field(None, examples=["standard"])
 
 
@@ -93,7 +94,7 @@ class LayoutIn(Strict):
         }
     )
 
-    sections: list[SectionIn] = Field(min_length=1, max_length=MAX_SEATS)
+    sections: list[SectionIn] = Field(min_length=1, max_length=MAX_SEATS, fail_fast=True)
     focal_point: PointIn | None = Field(None, description="Where people look; null: the middle of the front.")
 
     @model_validator(mode="after")

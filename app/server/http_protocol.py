@@ -7,6 +7,7 @@ nobody reads. The application has smaller limits and explains them; these limit 
 
 import socket
 from asyncio import BaseTransport, TimerHandle, Transport
+from time import perf_counter
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
@@ -139,10 +140,10 @@ class BoundedHttp(HttpToolsProtocol):
             if self._turn.is_over:
                 self.loop.call_soon(self._read_on)
                 break
-            begun = self.loop.time()
+            begun = perf_counter()
             self._read(kept[at : at + PORTION])
             at += PORTION
-            self._turn.spend(self.loop.time() - begun)
+            self._turn.spend(perf_counter() - begun)
         if self._is_socket or self._is_ending:
             return
         self._kept = kept[at:] + self._kept

@@ -11,6 +11,7 @@ import socket
 from asyncio import BaseTransport, TimerHandle
 from collections.abc import Callable
 from dataclasses import replace
+from time import perf_counter
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -119,7 +120,9 @@ class LiveSocket(WebSocketsSansIOProtocol):
         return self.disconnected or (self.close_sent and (self.conn.parser_exc is not None or self._credit < 0))
 
     def _open(self, data: bytes) -> None:
+        begun = perf_counter()
         super().data_received(data)
+        self._turn.spend(perf_counter() - begun)
         if not self.handshake_initiated:  # the library did not like it, and would leave it without an answer
             self.conn.data_to_send()
             self.transport.write(rejections.INVALID.answer())
@@ -139,12 +142,12 @@ class LiveSocket(WebSocketsSansIOProtocol):
                 self._kept = kept[at:]
                 self._read_later()
                 return
-            begun = self.loop.time()
+            begun = perf_counter()
             portion = kept[at : at + PORTION]
             self._pay(len(portion) / _KIB)
             super().data_received(portion)
             at += PORTION
-            self._turn.spend(self.loop.time() - begun)
+            self._turn.spend(perf_counter() - begun)
 
     def _read_later(self) -> None:
         """In the next turn. Nothing more is read meanwhile."""

@@ -1,10 +1,12 @@
 """What organizers do over HTTP: theaters, layouts and screenings (docs/api.md, sections 4 and 5)."""
 
+import threading
 from typing import Any
 
 import pytest
 
 from app.domain.people import Role
+from app.http import operations
 from tests.order import edit
 from tests.organizers import token_of
 from tests.routers.visitors import BASES, Database, Visitor, labels, refused, time_passes, told
@@ -555,6 +557,27 @@ async def test_a_layout_that_is_none_is_refused(olga: Visitor, seats: Any, where
 
     assert wrong(problem) == [(where, code)]
     assert len((await olga.read("/theaters/1/layout"))["seats"]) == 80
+
+
+async def test_a_large_body_is_read_beside_the_event_loop(olga: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"row": f"R{row}", "seats": [{"number": number} for number in range(100)]} for row in range(50)]
+    threads: list[threading.Thread] = []
+    read = operations._arguments
+
+    def noted(*given: Any) -> dict[str, Any]:
+        threads.append(threading.current_thread())
+        return read(*given)
+
+    monkeypatch.setattr(operations, "_arguments", noted)
+    wanted = {"name": "Large", "timezone": "UTC", "layout": {"sections": [{"name": "S", "rows": rows}]}}
+
+    told(await olga.post("/theaters", wanted), 201)
+    many = {f"member{number}": 0 for number in range(10_000)}
+    problem = refused(await olga.post("/theaters", many), 422, "validation", "errors")
+
+    assert threads
+    assert threading.main_thread() not in threads
+    assert [error["code"] for error in problem["errors"]] == ["json_too_large"]
 
 
 async def test_the_largest_house_is_built_and_built_again(olga: Visitor) -> None:

@@ -1,11 +1,12 @@
 """Seats that nobody has named, and single seats that nobody may leave behind (docs/api.md, section 12)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import Find
-from app.domain.box_office.limits import within_reservation_limit
+from app.domain.box_office.limits import paused, within_reservation_limit
 from app.domain.box_office.outcomes import Chosen
 from app.domain.box_office.screening_state import Decision, Floor, ScreeningState
 from app.domain.money import Money
@@ -18,8 +19,8 @@ from app.domain.seat_finding.wishes import Found, NotEnough, Wish
 from app.domain.seats import Seat
 
 
-def find(state: ScreeningState, wish: Wish, now: datetime) -> Found:
-    """The best seats of those that are free.
+def find(state: ScreeningState, wish: Wish, now: datetime, but: Collection[int] = ()) -> Found:
+    """The best seats of those that are free, without the seats `but` (ids).
 
     Raises Flawed if the house or the screening knows nothing of the kind, SalesClosed, LimitExceeded, NotEnoughSeats.
     """
@@ -29,10 +30,21 @@ def find(state: ScreeningState, wish: Wish, now: datetime) -> Found:
     screening.must_be_on_sale(now)
     within_reservation_limit(state, wish.count)
     released = screening.releases_reserved_places
-    found = best_available(floor.picture, floor.free, wish, screening.prices, released=released)
+    free = floor.free & ~floor.picture.mask(but) if but else floor.free
+    found = best_available(floor.picture, free, wish, screening.prices, released=released)
     if isinstance(found, NotEnough):
         raise NotEnoughSeats(wish.count, found.available, found.largest_block)
     return found
+
+
+def find_for(state: ScreeningState, wish: Wish, address: Address | None, now: datetime) -> Found:
+    """The best seats that do not pause for this address. Only if there are none, the best of all, which do."""
+    if pausing := paused(state, address, now):
+        try:
+            return find(state, wish, now, but=pausing)
+        except NotEnoughSeats:
+            return find(state, wish, now)
+    return find(state, wish, now)
 
 
 def choose(state: ScreeningState, command: Find, now: datetime) -> Decision:

@@ -79,6 +79,8 @@ def wanted(batch: Sequence[Pending], layouts: Mapping[int, Layout]) -> Wanted:
 def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) -> None:
     if isinstance(command, Hold | Toggle | Extend | Check) and command.address is not None:
         named.held_from.add((screening_id, command.address.network))
+        if isinstance(command, Hold) and command.wish is not None:
+            named.kept_there.add((screening_id, command.address.address))
     match command:
         case (
             Hold(seats=seats)
@@ -89,11 +91,15 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
             | Unblock(seats=seats)
         ):
             try:
-                named.seats.update((screening_id, seat.id) for seat in layout.find(seats))
+                found = layout.find(seats)
             except UnknownSeats:
                 return
-            if isinstance(command, Hold | Toggle | Check) and command.buyer and not command.buyer.is_new:
-                named.lapses.update((screening_id, command.buyer.id, seat.id) for seat in layout.find(seats))
+            named.seats.update((screening_id, seat.id) for seat in found)
+            if isinstance(command, Hold | Toggle | Check):
+                if command.buyer and not command.buyer.is_new:
+                    named.lapses.update((screening_id, command.buyer.id, seat.id) for seat in found)
+                if (where := command.address) is not None:
+                    named.kept_seats.update((screening_id, where.address, seat.id) for seat in found)
             if isinstance(command, Toggle):
                 named.users.add((screening_id, command.buyer.id))
         case ReleaseAll(buyer=buyer):
