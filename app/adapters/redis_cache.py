@@ -54,14 +54,17 @@ return redis.call('GET', KEYS[2])
 
 # A mark of another life says nothing of this one. Arguments: who asks, and for how many ms they would compare.
 _SHARED_LOOK: Final = """
-local life, left, ours = redis.call('GET', KEYS[1]), 0, 0
-if life and redis.call('GET', KEYS[2]) == life then left = redis.call('PTTL', KEYS[2]) end
+local life, mark, ago, ours = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), false, 0
+if life and mark and string.sub(mark, 1, #life + 1) == life .. ' ' then
+  local now = redis.call('TIME')
+  ago = math.ceil(now[1] * 1000 + now[2] / 1000 - string.sub(mark, #life + 2))
+end
 local comparer = redis.call('GET', KEYS[3])
 if not comparer or comparer == ARGV[1] then
   redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
   ours = 1
 end
-return {life, left, ours}
+return {life, ago, ours}
 """
 
 
@@ -160,18 +163,19 @@ class RedisCache:
         seconds, microseconds = await self._ask(cast(Awaitable[Any], self._redis.time()))
         return float(seconds) + float(microseconds) / 1_000_000
 
-    async def say_compared(self, until: float | None) -> None:
-        if until is None:
-            await self._ask(cast(Awaitable[Any], self._redis.delete(_COMPARED)))
-        else:
-            await self._ask(self._redis.set(_COMPARED, self._life, pxat=int(until * _MS)))
+    async def say_compared(self, began: float, seconds: float) -> None:
+        mark = b"%b %d" % (self._life, int(began * _MS))
+        await self._ask(self._redis.set(_COMPARED, mark, pxat=int((began + seconds) * _MS)))
+
+    async def say_doubtful(self) -> None:
+        await self._ask(cast(Awaitable[Any], self._redis.delete(_COMPARED)))
 
     async def shared_look(self, who: str, seconds: float) -> SharedLook:
         asked = self._shared_look(keys=[_LIFE, _COMPARED, _COMPARER], args=[who, int(seconds * _MS)])
-        life, left, is_ours = await self._ask(asked)
+        life, ago, is_ours = await self._ask(asked)
         if life is not None:
             self._begin(life)
-        return SharedLook(bool(is_ours), max(left, 0) / _MS)
+        return SharedLook(bool(is_ours), None if ago is None else max(ago, 0) / _MS)
 
     async def ping(self) -> bool:
         try:

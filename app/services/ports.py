@@ -18,11 +18,11 @@ class SharedLook:
 
     Attributes:
         is_ours: it is for this process to compare it next.
-        seconds: for so long the last comparison counts yet, whoever made it.
+        seconds_ago: when the last comparison that still counts began, whoever made it; None: there is none.
     """
 
     is_ours: bool
-    seconds: float
+    seconds_ago: float | None
 
 
 class AvailabilityCache(Protocol):
@@ -86,8 +86,12 @@ class AvailabilityCache(Protocol):
         """Its own time, in seconds."""
         ...
 
-    async def say_compared(self, until: float | None) -> None:
-        """Tell all processes that it was compared and may be trusted until then, by its own time; None: it may not."""
+    async def say_compared(self, began: float, seconds: float) -> None:
+        """Tell all processes that a comparison that began then, by its own time, counts for so many seconds."""
+        ...
+
+    async def say_doubtful(self) -> None:
+        """Tell all processes that no comparison counts."""
         ...
 
     async def shared_look(self, who: str, seconds: float) -> SharedLook:

@@ -293,6 +293,22 @@ async def test_without_a_mark_everybody_looks(
     assert len(looks) == 1
 
 
+async def test_nobody_believes_a_look_for_longer_than_one_of_their_own(
+    make_process: MakeProcess, looks: list[object], settings: Settings
+) -> None:
+    """RECONCILE_SECONDS may not be the same everywhere."""
+    first, other = await make_process(), await make_process()
+    await first.reconciler.look_together()
+    looks.clear()
+    with redis.Redis.from_url(settings.redis_url or "") as asked:
+        life, _, began = asked.get("usher:compared").partition(b" ")
+        asked.set("usher:compared", b"%b %d" % (life, int(began) - int(1000 * EVERY) - 501))
+
+    await other.reconciler.look_together()
+
+    assert len(looks) == 1
+
+
 async def test_whoever_was_failed_by_redis_looks_by_themselves(make_process: MakeProcess, looks: list[object]) -> None:
     first, failed = await make_process(), await make_process()
     with pytest.raises(Away):
@@ -329,8 +345,8 @@ async def test_a_mark_of_another_life_is_none(make_process: MakeProcess, setting
 
     after = await other.cache.shared_look("other", 1.0)
 
-    assert (before.is_ours, before.seconds > 0) == (False, True)
-    assert after == SharedLook(is_ours=False, seconds=0.0)
+    assert (before.is_ours, before.seconds_ago is None) == (False, False)
+    assert after == SharedLook(is_ours=False, seconds_ago=None)
     assert not await other.believes()
 
 

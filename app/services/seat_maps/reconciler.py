@@ -37,10 +37,10 @@ LEASE_SECONDS: Final = 0.2
 """How much later than it should the process that looks for all may look again. After that another one does."""
 
 EARLY_SECONDS: Final = 0.25
-"""So long before the mark ends the others ask again: more than the lease lasts then, so that nobody is without one."""
+"""So long before the look counts no more the others ask again: the lease is over by then, should nobody have looked."""
 
 LATE_SECONDS: Final = 0.1
-"""With less of the mark left, everybody looks."""
+"""With less time left, everybody looks."""
 
 SHORTEST_SECONDS: Final = 0.02
 
@@ -80,10 +80,11 @@ class Reconciler:
         asked_at, doubts = time.monotonic(), self._cache.doubts()
         if doubts == self._settled and not self._missed:
             shared = await self._cache.shared_look(self._me, self._every_seconds + LEASE_SECONDS)
-            if not shared.is_ours and shared.seconds >= LATE_SECONDS:
-                self._cache.trust(doubts, until=asked_at + min(shared.seconds, self._believed_seconds))
+            left = 0.0 if shared.seconds_ago is None else self._believed_seconds - shared.seconds_ago
+            if not shared.is_ours and left >= LATE_SECONDS:
+                self._cache.trust(doubts, until=asked_at + left)
                 await self._know_time()
-                return max(min(self._every_seconds, shared.seconds - EARLY_SECONDS), SHORTEST_SECONDS)
+                return max(min(self._every_seconds, left - EARLY_SECONDS), SHORTEST_SECONDS)
         await self.look()
         return max(asked_at + self._every_seconds - time.monotonic(), SHORTEST_SECONDS)
 
@@ -119,7 +120,10 @@ class Reconciler:
         self._cache.trust(doubts, until=0.0 if is_mistrusted else began + self._believed_seconds)
         if doubts == self._cache.doubts():
             self._settled = doubts
-            await self._cache.say_compared(None if is_mistrusted else began_there + self._believed_seconds)
+            if is_mistrusted:
+                await self._cache.say_doubtful()
+            else:
+                await self._cache.say_compared(began_there, self._believed_seconds)
 
     async def warn(self) -> None:
         """Warn all processes that Redis has missed a change. Returns when none of them trusts it any more."""
