@@ -73,7 +73,7 @@ def templates(place: Place) -> Place:
     """The two databases that all others are copied from: one with the schema alone, one with the demo houses."""
 
     async def demo() -> None:
-        settings = _settings(place, DEMO)
+        settings = _settings(place, DEMO, database_url=place.url_of(DEMO))  # a pooler would keep a session in it
         engine = open_engine(settings)
         await load_demo(engine, datetime.now(UTC), settings, with_people=True)
         await engine.dispose()
