@@ -5,6 +5,7 @@ With USHER_TEST_POOLER=1 the program speaks through one in all tests, which look
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -17,6 +18,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from app.adapters.embedded.account import server_account
+from app.adapters.embedded.process import start
 
 IN_ALL_TESTS: Final = os.environ.get("USHER_TEST_POOLER") == "1"
 PROGRAM: Final = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -30,8 +32,6 @@ class Pooler:
 
     user: str
     port: int
-    said: Path
-    """Its log."""
 
     def url_of(self, database: str) -> str:
         """The way to a database through it."""
@@ -48,9 +48,6 @@ def pooler_to(database_url: str, sessions: int = SESSIONS) -> Iterator[Pooler]:
     with TemporaryDirectory(prefix="usher pooler ") as name:
         directory = Path(name)
         directory.chmod(0o755)
-        said = directory / "log"
-        said.touch(mode=0o666)
-        said.chmod(0o666)
         port = _free_port()
         configuration = directory / "pgbouncer.ini"
         configuration.write_text(f"""
@@ -64,12 +61,17 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = {sessions}
 max_client_conn = 1000
-logfile = {said}
 """)
-        process = subprocess.Popen([PROGRAM, "-q", str(configuration)], cwd="/", **account.as_child())
+        process = start(
+            [PROGRAM, str(configuration)],
+            account=account,
+            directory=directory,
+            log=directory / "log",
+            death_signal=signal.SIGKILL,
+        )
         try:
             _wait_for(port, process)
-            yield Pooler(user, port, said)
+            yield Pooler(user, port)
         finally:
             process.kill()
             process.wait()
