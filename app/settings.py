@@ -217,6 +217,12 @@ class Settings(BaseSettings):
         repr=False,
         description="PostgreSQL: postgresql://user:password@host/database. Not set: Usher starts its own.",
     )
+    migrations_database_url: Annotated[str, AfterValidator(_postgresql)] | None = Field(
+        None,
+        repr=False,
+        description="The same database for migrations, by another way: around a connection pooler, or as another role. "
+        "Not set: DATABASE_URL.",
+    )
     redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(
         None, repr=False, description="Valkey or Redis: redis://host:6379/0. Not set: Usher starts its own."
     )
@@ -397,7 +403,8 @@ class Settings(BaseSettings):
         100,
         ge=0,
         le=10_000,
-        description="Prepared statements per connection. 0: for a connection pooler in transaction mode.",
+        description="Prepared statements per connection. 0: for a connection pooler in transaction mode. Then nothing "
+        "is set for a session, and each transaction has its own timeouts.",
     )
     statement_timeout_ms: int = Field(
         5_000, ge=100, le=600_000, description="PostgreSQL's statement_timeout, in milliseconds."
@@ -454,6 +461,8 @@ class Settings(BaseSettings):
                 f"MAX_HOLD_SECONDS={self.max_hold_seconds} is not allowed: "
                 f"at least RESERVATION_TIMEOUT, which is {self.reservation_timeout}"
             )
+        if self.migrations_database_url is not None and self.database_url is None:
+            raise ValueError("MIGRATIONS_DATABASE_URL is not allowed without DATABASE_URL: it is the same database")
         if self.database_url is not None and self.jwt_secret is None:
             raise ValueError(
                 "JWT_SECRET is not set but required with DATABASE_URL; make one with: openssl rand -hex 32"

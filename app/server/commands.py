@@ -12,11 +12,10 @@ from typing import Final
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, running_process, urls_of
 from app.db import distribution
-from app.db.connections import NotDurable
+from app.db.connections import NotDurable, open_for_command
 from app.db.distribution import NoCluster
 from app.db.migrations import CannotMigrate, current_and_head, downgrade, upgrade
 from app.domain.people import Role
@@ -108,7 +107,7 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
-    url = _database_url(settings)
+    url = settings.migrations_database_url or _database_url(settings)
     going_down = arguments.to == "base" or arguments.to.startswith("-")
     asyncio.run(downgrade(url, arguments.to) if going_down else upgrade(url, arguments.to))
     print(f"The database schema is at revision {asyncio.run(current_and_head(url))[0] or 'base'}.")
@@ -119,7 +118,7 @@ def _demo(settings: Settings, _: argparse.Namespace) -> int:
     from app.services.house.demo import load_demo
 
     async def load() -> None:
-        engine = create_async_engine(_database_url(settings), hide_parameters=True)
+        engine = open_for_command(_database_url(settings))
         try:
             await load_demo(engine, datetime.now(UTC), settings, with_people=settings.is_embedded)
         finally:
