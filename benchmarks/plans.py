@@ -10,7 +10,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -26,11 +26,13 @@ from app.db.connections import OfficeConnection, office_connection, open_engine
 from app.db.people import users
 from app.db.screenings import Defaults
 from app.db.seat_maps import occupancy, seat_events
+from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
 from app.domain.idempotency import Key
 from app.domain.people import Person
 from app.domain.reservations import ReservationStatus
 from app.domain.screenings import Limits
+from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames
 from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
@@ -184,6 +186,10 @@ async def _explain_batches(
     booked = [Confirm(each.buyer, each.reservation_id, uuid_utils.uuid7(), "paid") for each in held]
     await ask("confirmed", booked)
     await ask("cancelled", [Cancel(each.buyer, each.booking_id) for each in booked])
+    nearby = Address(b"address", b"network", len(held) ** 2)
+    await ask("holds from one address", [replace(each, address=nearby) for each in holds()])
+    for about in ("holds of the best available", "holds of the best available, again"):
+        await ask(about, [Hold(buyer, SeatNames(), uuid_utils.uuid7(), wish=Wish(2)) for buyer in people])
     held = holds()
     await ask("holds once more", held)
     await ask("released", [Release(each.buyer, each.reservation_id) for each in held])

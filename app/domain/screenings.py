@@ -49,6 +49,10 @@ class Screening:
     """Has it a limit that asks what a buyer has here or elsewhere?"""
     hold_time: timedelta = field(init=False, repr=False, compare=False)
     longest_hold: timedelta = field(init=False, repr=False, compare=False)
+    closes_at: datetime = field(init=False, repr=False, compare=False)
+    """When sales end: as the organizer says, else when the screening starts."""
+    currency: str = field(init=False, repr=False, compare=False)
+    """The currency of its prices; euros if it has none."""
 
     def __post_init__(self) -> None:
         limits = self.limits
@@ -56,21 +60,14 @@ class Screening:
         object.__setattr__(self, "counts_buyers", any(limit is not None for limit in counted))
         object.__setattr__(self, "hold_time", timedelta(seconds=self.hold_seconds))
         object.__setattr__(self, "longest_hold", timedelta(seconds=max(self.max_hold_seconds, self.hold_seconds)))
+        object.__setattr__(self, "closes_at", self.sales_close_at or self.starts_at)
+        currencies = (price.currency for price in self.prices.values())
+        object.__setattr__(self, "currency", next(currencies, "EUR"))
 
     @property
     def releases_reserved_places(self) -> bool:
         """Are places for wheelchair users and their companions on sale as all others?"""
         return self.reserved_places is ReservedPlaces.RELEASED
-
-    @property
-    def closes_at(self) -> datetime:
-        """When sales end: as the organizer says, else when the screening starts."""
-        return self.sales_close_at or self.starts_at
-
-    @property
-    def currency(self) -> str:
-        """The currency of its prices; euros if it has none."""
-        return next((price.currency for price in self.prices.values()), "EUR")
 
     def is_on_sale(self, now: datetime) -> bool:
         """Whether seats can be taken at `now`."""

@@ -1,6 +1,6 @@
 """Seats and layouts. A seat is a place in a theater; who has it for a screening is a claim."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -86,24 +86,14 @@ class Layout:
 
         Raises UnknownSeats with all names that this theater does not have, as they were given.
         """
-        found: list[Seat] = []
-        unknown: list[int | str] = []
-        for wanted, seat in self._look_up(names):
-            if seat is None:
-                unknown.append(wanted)
-            else:
-                found.append(seat)
-        if unknown:
-            raise UnknownSeats(tuple(unknown))
-        return tuple(found)
+        found = (*map(self.by_id.get, names.ids), *map(self.by_label.get, names.labels))
+        seats = tuple(filter(None, found))
+        if len(seats) < len(found):
+            named: tuple[int | str, ...] = (*names.ids, *names.labels)
+            raise UnknownSeats(tuple(each for each, seat in zip(named, found, strict=True) if seat is None))
+        return seats
 
     def label_of(self, seat_id: int) -> str:
         """The label of a seat, even of one that was removed."""
         seat = self.by_id.get(seat_id)
         return seat.label if seat else self.former.get(seat_id, str(seat_id))
-
-    def _look_up(self, names: SeatNames) -> Iterable[tuple[int | str, Seat | None]]:
-        for seat_id in names.ids:
-            yield seat_id, self.by_id.get(seat_id)
-        for label in names.labels:
-            yield label, self.by_label.get(label)

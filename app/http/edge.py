@@ -63,6 +63,8 @@ PAGES: Final = {"/bookings": "/pages/bookings"}
 _LAST: Final = (413, 501)
 """After these answers the connection is closed: nobody reads the body that follows."""
 
+_NO_EXTENSIONS: Final[Mapping[str, Any]] = {}
+
 _SHOWING_SECRETS: Final = frozenset(f"{BASE}/auth/{what}" for what in ("login", "refresh", "logout"))
 
 Translate = Callable[[BaseException], Exception | None]
@@ -134,7 +136,7 @@ class Edge:
         request = ApiRequest(scope, receive)
         name = request.request_id = request_id(request.headers_once.get(b"x-request-id"))
         request_id_of_this_task.set(name)
-        signed = _Signed(send, [(b"x-request-id", name.encode())], with_body=scope["method"] != "HEAD")
+        signed = _Signed(scope, send, [(b"x-request-id", name.encode())])
         sent_path = scope["path"]
         reply: Response | None
         try:
@@ -233,12 +235,14 @@ class Edge:
 class _Signed:
     """The way out: every answer carries `headers`, the request id first. `status` is 0 until an answer has begun."""
 
-    __slots__ = ("_send", "_with_body", "headers", "status")
+    __slots__ = ("_send", "_whole", "_with_body", "headers", "status")
 
-    def __init__(self, send: Send, headers: list[Header], *, with_body: bool) -> None:
-        """A HEAD gets what a GET would, but for the body: then not `with_body`."""
+    def __init__(self, scope: Scope, send: Send, headers: list[Header]) -> None:
         self._send = send
-        self._with_body = with_body
+        self._with_body = scope["method"] != "HEAD"
+        """A HEAD gets what a GET would, but for the body."""
+        self._whole = scope.get("extensions", _NO_EXTENSIONS).get("usher.whole")
+        """Our own server takes a reply as a whole, if it can."""
         self.headers = headers
         self.status = 0
 
@@ -255,6 +259,8 @@ class _Signed:
         """All of a reply."""
         self.status = reply.status_code
         headers = [*reply.raw_headers, *self.headers]
+        if self._whole is not None and self._with_body and self._whole(reply.status_code, headers, reply.body):
+            return
         await self._send({"type": "http.response.start", "status": reply.status_code, "headers": headers})
         await self._send({"type": "http.response.body", "body": reply.body if self._with_body else b""})
 

@@ -6,6 +6,7 @@ Status codes, titles and advice are in `schemas/problems/kinds.py`, the sentence
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
@@ -96,8 +97,13 @@ def _told(error: Exception) -> tuple[Kind, str, Mapping[str, Any], Sequence[Head
 
 def _members(error: refusals.Refusal | faults.Fault) -> dict[str, Any]:
     """The fields of a refusal are the members of its problem."""
-    names = [field.name for field in fields(error) if field.name not in _NOT_MEMBERS]  # type: ignore[arg-type]
-    return {name: getattr(error, name) for name in names}
+    kind: Any = type(error)
+    return {name: getattr(error, name) for name in _names_of(kind)}
+
+
+@cache
+def _names_of(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name not in _NOT_MEMBERS)
 
 
 def _headers(error: refusals.Refusal | faults.Fault) -> Sequence[Header]:

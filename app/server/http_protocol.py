@@ -7,6 +7,7 @@ nobody reads. The application has smaller limits and explains them; these limit 
 
 import socket
 from asyncio import BaseTransport, TimerHandle, Transport
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -17,6 +18,7 @@ from app.server import rejections
 from app.server.in_one_piece import InOnePiece
 from app.server.rejections import Rejection
 from app.server.turns import turn_of
+from app.server.whole_replies import Header, write_whole
 from app.services.connections import Connections
 
 HEAD_MAX: Final = 64 * 1024
@@ -94,7 +96,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.flow = _Flow(self._plain, self)
         if (connected := self._plain.get_extra_info("socket")) is not None and self.client is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
-        self._extensions = {"usher.abort": self._plain.abort}
+        self._extensions: dict[str, Any] = {"usher.abort": self._plain.abort, "usher.whole": self._write_whole}
         self._wait_for("head", HEAD_SECONDS)
         self._enter()
 
@@ -106,6 +108,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._look_no_more()
+        self._extensions.pop("usher.whole", None)  # it leads here, and from here to itself: a circle to collect
         self._is_ending = True
         self._kept = b""
         for cycle in (self._running, *(cycle for cycle, _ in self.pipeline)):
@@ -179,7 +182,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = False
         self._only_head = False
         self._head_size = 0
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # one of our own
+        self.scope["extensions"] = self._extensions
         super().on_headers_complete()
         if not is_socket:
             if version == "1.0":  # it has no chunks
@@ -223,6 +226,12 @@ class BoundedHttp(HttpToolsProtocol):
         super().handle_websocket_upgrade()
         opened: Any = self._plain.get_protocol()
         opened.lost = self._leave
+
+    def _write_whole(self, status: int, headers: Sequence[Header], body: bytes) -> bool:
+        """Answer the request whose turn it is. False: nothing was done."""
+        if self._running is None or self._is_ending or self._is_socket:
+            return False
+        return write_whole(self._running, cast(InOnePiece, self.transport), status, headers, body)
 
     def send_400_response(self, msg: str) -> None:
         self._reject(self._rejection)

@@ -36,6 +36,13 @@ class InOnePiece:
             return
         self._write(data)
 
+    def write_whole(self, data: bytes) -> None:
+        """Send a whole response at once."""
+        self.written += len(data)
+        if self._head:
+            data, self._head = self._head + data, b""
+        self._write(data)
+
     def flush(self) -> None:
         """Send what is held back."""
         if self._head and not self._transport.is_closing():

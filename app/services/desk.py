@@ -316,9 +316,7 @@ class Desk:
             seat_map = await self._map(screening_id, refusal.map_version)
             free = seat_map.free_labels(refusal.seats[0].seat_id)
             if refusal.wanted:
-                picture = await self._pictures.of(seat_map.texts.layout)
-                released = refusal.releases_reserved_places
-                refusal.suggestions = seat_map.suggestions(picture, refusal.wanted, released=released)
+                refusal.suggestions = await self._suggestions(seat_map, refusal)
             refusal.available_seats = (
                 free if taken.isdisjoint(free) else tuple(each for each in free if each not in taken)
             )
@@ -326,6 +324,14 @@ class Desk:
         except UnknownSeats as refusal:
             refusal.available_seats = await self._free_labels(screening_id, None, refusal.map_version)
             raise
+
+    async def _suggestions(self, seat_map: SeatMap, refusal: SeatsUnavailable) -> tuple[tuple[str, ...], ...]:
+        wanted, released = refusal.wanted, refusal.releases_reserved_places
+        known = seat_map.known_suggestions(wanted, released=released)
+        if known is not None:
+            return known
+        picture = await self._pictures.of(seat_map.texts.layout)
+        return seat_map.suggestions(picture, wanted, released=released)
 
     async def _ask(self, screening_id: int, command: Command, call: CallContext) -> Answer:
         return await self._box_office.ask(screening_id, command, key=call.key, request_id=call.request_id)

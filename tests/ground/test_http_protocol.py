@@ -49,7 +49,15 @@ async def serving(app: ASGIApp, connections: Connections | None = None) -> Async
         await send({"type": "lifespan.shutdown.complete"})
 
     config = Config(
-        with_state, port=0, loop="none", http=BoundedHttp, ws=LiveSocket, lifespan="on", log_config=None, backlog=512
+        with_state,
+        port=0,
+        loop="none",
+        http=BoundedHttp,
+        ws=LiveSocket,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        backlog=512,
     )
     server = Server(config)
     task = asyncio.create_task(server.serve())
@@ -510,3 +518,65 @@ async def test_a_head_is_sent_before_the_end() -> None:
 
     assert packets.sent == [b"HTTP/1.1 400 Bad Request\r\n\r\n"]
     assert packets.is_closed
+
+
+def whole(status: int, headers: list[tuple[bytes, bytes]], body: bytes, told: list[bool]) -> ASGIApp:
+    """Answers with a whole response, else message by message, as the edge does; notes which way it went."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        told.append(scope["extensions"]["usher.whole"](status, headers, body))
+        if not told[-1]:
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+    return answer
+
+
+async def answers_of(app: ASGIApp, *requests: bytes) -> bytes:
+    """What the server says to these requests on one connection, without the dates."""
+    async with serving(app) as server:
+        said = await say(port_of(server), *requests)
+    return b"\r\n".join(line for line in said.split(b"\r\n") if not line.startswith((b"date: ", b"server: ")))
+
+
+STAYING = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+LAST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (201, [(b"content-length", b"4"), (b"location", b"/seats/1")], b"body"),
+        (404, [(b"content-length", b"0")], b""),
+        (304, [(b"etag", b'"1"')], b""),
+        (204, [], b""),
+    ],
+)
+async def test_a_whole_response_is_what_uvicorn_sends_message_by_message(
+    status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> None:
+    told: list[bool] = []
+    said = await answers_of(whole(status, headers, body, told), STAYING + STAYING + LAST)
+
+    assert told == [True, True, False]  # the last one ends the connection: that is left to uvicorn
+    first, second, last = (b"HTTP/1.1 " + each for each in said.split(b"HTTP/1.1 ")[1:])
+    assert first == second == last.replace(b"connection: close\r\n", b"")
+
+
+@pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\nb", b"a\rb", b"a\0b"])
+async def test_no_header_of_a_whole_response_can_be_broken_off(value: bytes) -> None:
+    told: list[bool] = []
+    said = await answers_of(whole(200, [(b"content-length", b"0"), (b"etag", value)], b"", told), STAYING)
+
+    assert told == [False]
+    assert not said  # uvicorn refuses it, too, and hangs up
+
+
+async def test_a_whole_response_that_ends_the_connection_ends_it() -> None:
+    told: list[bool] = []
+    said = await answers_of(whole(413, [(b"content-length", b"0"), (b"connection", b"close")], b"", told), STAYING)
+
+    assert told == [False]
+    assert said.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in said

@@ -19,7 +19,8 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from uvicorn import Config, Server
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
@@ -49,6 +50,10 @@ OF_A_FIELD = "name alias validation_alias field_info get_default _type_adapter"
 OF_HTTP = (
     "connection_made connection_lost data_received on_message_begin on_headers_complete on_message_complete shutdown "
     "handle_websocket_upgrade send_400_response scope url headers transport loop app_state"
+)
+OF_A_CYCLE = (
+    "response_started response_complete disconnected keep_alive access_log default_headers waiting_for_100_continue "
+    "message_event on_response flow body more_body"
 )
 OF_SOCKETS = (
     "connection_made connection_lost data_received shutdown handle_connect handle_cont handle_ping schedule_ping "
@@ -99,6 +104,8 @@ def test_what_is_read_of_a_route_is_there() -> None:
     ("owner", "names", "see"),
     [
         (HttpToolsProtocol, OF_HTTP, "app/server/http_protocol.py"),
+        (RequestResponseCycle, OF_A_CYCLE, "app/server/whole_replies.py"),
+        (httptools_impl, "STATUS_LINE", "app/server/whole_replies.py"),
         (WebSocketsSansIOProtocol, OF_SOCKETS, "app/server/websocket_protocol.py"),
         (Multiprocess, OF_A_SUPERVISOR, "app/server/serving.py"),
         (Process, "wait_until_ready exitcode", "app/server/serving.py"),

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from httpx import AsyncClient
@@ -306,3 +307,17 @@ async def test_what_is_no_address_is_refused(client: AsyncClient, sent: Json) ->
     refused(await guest.ask("PATCH", "/me", sent), 422, "validation", "errors")
 
     assert (await guest.read("/me"))["email"] is None
+
+
+async def test_a_cap_that_still_counts_comes_along(client: AsyncClient, database: Database) -> None:
+    await register(Visitor(client))
+    held, guest = await passer_by(client, "A1")
+    await time_passes(database, held, 200)
+    await guest.delete(f"/reservations/{held['id']}")
+    ada = await sign_in(client, guest)
+
+    again = await ada.hold("A1")
+
+    since = "SELECT first_held_at FROM reservations WHERE id = $1"
+    began = [await database.fetchval(since, UUID(each["id"])) for each in (held, again)]
+    assert began[0] == began[1]

@@ -100,7 +100,7 @@ def _later(select: str, table: str, name: str, seats: str, link: str) -> _Part:
     )
 
 
-# One buyer's newest reservations, so many at most: whoever makes more of them within a hold time keeps nothing by it.
+# One buyer's newest reservations of a seat, so many at most: whoever makes more within a hold time keeps nothing by it.
 _LAPSES_AT_MOST: Final = 200
 
 # When a seat of reservation r ceased, or will cease, to be held by it. A reservation's last version is that of the
@@ -155,23 +155,19 @@ _PARTS: Final[Mapping[str, _Part]] = {
     "run_out": _look_up(
         _RESERVATION, "reservations", "r", "user_id", "bigint", f"{{row}}.id > {_LATELY} AND {{row}}.status = 'expired'"
     ),
-    # The order leaves it no other index than that of the user.
     "lapses": _Part(
-        "ROW({its}, w.user_id, s.seat_id, r.first_held_at, {ended})::usher_lapse",
-        "FROM (SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids"
-        " FROM unnest({0}::bigint[], {1}::bigint[], {2}::bigint[]) AS n(screening_id, user_id, seat_id)"
-        " GROUP BY 1, 2) w, LATERAL ("
-        "SELECT * FROM (SELECT * FROM reservations i"
-        f" WHERE i.user_id = w.user_id AND i.id > {_LATELY} ORDER BY i.id DESC OFFSET 0) i"
-        f" WHERE i.screening_id = w.screening_id LIMIT {_LAPSES_AT_MOST}) r, LATERAL ("
-        "SELECT * FROM reservation_seats i WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id"
-        " AND i.seat_id = ANY(w.seat_ids) OFFSET 0) s",
-        "FROM (SELECT n.user_id, array_agg(n.seat_id) AS seat_ids"
-        " FROM unnest({0}::bigint[], {1}::bigint[]) AS n(user_id, seat_id) GROUP BY 1) w"
-        " JOIN (SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place"
-        f" FROM reservations i WHERE i.screening_id = $1 AND i.user_id = ANY({{0}}::bigint[]) AND i.id > {_LATELY}) r"
-        f" ON r.user_id = w.user_id AND r.place <= {_LAPSES_AT_MOST}"
-        " JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)",
+        "ROW({its}, r.user_id, s.seat_id, r.first_held_at, {ended})::usher_lapse",
+        "FROM unnest({0}::bigint[], {1}::bigint[], {2}::bigint[]) AS w(screening_id, user_id, seat_id), LATERAL ("
+        "SELECT * FROM reservation_seats i"
+        " WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id"
+        f" AND i.reservation_id > (SELECT {_LATELY}) ORDER BY i.reservation_id DESC LIMIT {_LAPSES_AT_MOST}) s, LATERAL"
+        " (SELECT * FROM reservations i WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id OFFSET 0) r",
+        "FROM (SELECT i.*,"
+        " row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place"
+        " FROM unnest({0}::bigint[], {1}::bigint[]) AS w(user_id, seat_id)"
+        " JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id"
+        f" AND i.reservation_id > (SELECT {_LATELY})) s"
+        f" JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id WHERE s.place <= {_LAPSES_AT_MOST}",
         ("screening_id", "user_id", "seat_id"),
     ),
     "held_from": _Part(

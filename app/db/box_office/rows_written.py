@@ -121,11 +121,12 @@ class ReservationBackdated(ReservationChanged):
 
 
 class ReservationSeat(TypedDict):
-    """A seat of a reservation, or one that it had until it was released."""
+    """A seat of a reservation, or one that it had until it was released; and whose the reservation is."""
 
     screening_id: BigInt
     reservation_id: Uuid
     seat_id: BigInt
+    user_id: BigInt
     amount_minor: BigInt
     currency: Text
     released_at: Moment | None

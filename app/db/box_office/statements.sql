@@ -20,36 +20,30 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
-        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+        SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
-        FROM (
-            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
-        ) w,
-            LATERAL (
-                SELECT *
-                FROM (
-                    SELECT *
-                    FROM reservations i
-                    WHERE i.user_id = w.user_id
-                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                    ORDER BY i.id DESC
-                    OFFSET 0
-                ) i
-                WHERE i.screening_id = w.screening_id
-                LIMIT 200
-            ) r,
+        FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS w(screening_id, user_id, seat_id),
             LATERAL (
                 SELECT *
                 FROM reservation_seats i
-                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                    AND i.reservation_id > (
+                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                )
+                ORDER BY i.reservation_id DESC
+                LIMIT 200
+            ) s,
+            LATERAL (
+                SELECT *
+                FROM reservations i
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
                 OFFSET 0
-            ) s
+            ) r
     ) AS lapses,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
@@ -100,10 +94,10 @@ events_made AS (
         request_id text, ordinal int)
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($6::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
 )
 SELECT shifts
 FROM shifts;
@@ -135,36 +129,30 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
-        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+        SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
-        FROM (
-            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
-        ) w,
-            LATERAL (
-                SELECT *
-                FROM (
-                    SELECT *
-                    FROM reservations i
-                    WHERE i.user_id = w.user_id
-                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                    ORDER BY i.id DESC
-                    OFFSET 0
-                ) i
-                WHERE i.screening_id = w.screening_id
-                LIMIT 200
-            ) r,
+        FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS w(screening_id, user_id, seat_id),
             LATERAL (
                 SELECT *
                 FROM reservation_seats i
-                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                    AND i.reservation_id > (
+                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                )
+                ORDER BY i.reservation_id DESC
+                LIMIT 200
+            ) s,
+            LATERAL (
+                SELECT *
+                FROM reservations i
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
                 OFFSET 0
-            ) s
+            ) r
     ) AS lapses,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
@@ -224,10 +212,10 @@ keys_made AS (
         user_id bigint, created bool, location text, body text, version bigint, tail text, ordinal int)
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($7::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
 )
 SELECT shifts
 FROM shifts;
@@ -403,36 +391,30 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS users,
     ARRAY(
-        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+        SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
-        FROM (
-            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
-        ) w,
-            LATERAL (
-                SELECT *
-                FROM (
-                    SELECT *
-                    FROM reservations i
-                    WHERE i.user_id = w.user_id
-                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                    ORDER BY i.id DESC
-                    OFFSET 0
-                ) i
-                WHERE i.screening_id = w.screening_id
-                LIMIT 200
-            ) r,
+        FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS w(screening_id, user_id, seat_id),
             LATERAL (
                 SELECT *
                 FROM reservation_seats i
-                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                    AND i.reservation_id > (
+                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                )
+                ORDER BY i.reservation_id DESC
+                LIMIT 200
+            ) s,
+            LATERAL (
+                SELECT *
+                FROM reservations i
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
                 OFFSET 0
-            ) s
+            ) r
     ) AS lapses,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
@@ -485,10 +467,10 @@ events_made AS (
         request_id text, ordinal int)
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($6::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
 ),
 reservations_changed AS (
     UPDATE reservations t
@@ -539,9 +521,9 @@ events_made AS (
 ),
 reservation_seats_changed AS (
     UPDATE reservation_seats t
-    SET amount_minor = w.amount_minor, currency = w.currency, released_at = w.released_at
-    FROM json_to_recordset($5::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    SET user_id = w.user_id, amount_minor = w.amount_minor, currency = w.currency, released_at = w.released_at
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
     WHERE t.screening_id = w.screening_id AND t.reservation_id = w.reservation_id AND t.seat_id = w.seat_id
 ),
 reservations_changed AS (
@@ -661,10 +643,10 @@ events_made AS (
         request_id text, ordinal int)
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($6::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
 ),
 reservations_changed AS (
     UPDATE reservations t
@@ -1091,10 +1073,10 @@ guests_made AS (
     FROM json_to_recordset($6::json) AS w(id bigint)
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($7::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
 )
 SELECT shifts
 FROM shifts;
@@ -1236,10 +1218,10 @@ held_from AS (
     SET address_key = excluded.address_key, network_key = excluded.network_key
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT w.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM json_to_recordset($8::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($8::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
 ),
 seats_kept AS (
     INSERT INTO kept_seats (screening_id, address_key, seat_id, reservation_id, counted_ms, began_at, forget_at)
@@ -1281,36 +1263,30 @@ SELECT clock_timestamp() AS now,
             ) c
     ) AS seats,
     ARRAY(
-        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+        SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
-        FROM (
-            SELECT n.screening_id, n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS n(screening_id, user_id, seat_id) GROUP BY 1, 2
-        ) w,
-            LATERAL (
-                SELECT *
-                FROM (
-                    SELECT *
-                    FROM reservations i
-                    WHERE i.user_id = w.user_id
-                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                    ORDER BY i.id DESC
-                    OFFSET 0
-                ) i
-                WHERE i.screening_id = w.screening_id
-                LIMIT 200
-            ) r,
+        FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS w(screening_id, user_id, seat_id),
             LATERAL (
                 SELECT *
                 FROM reservation_seats i
-                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id AND i.seat_id = ANY(w.seat_ids)
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                    AND i.reservation_id > (
+                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                )
+                ORDER BY i.reservation_id DESC
+                LIMIT 200
+            ) s,
+            LATERAL (
+                SELECT *
+                FROM reservations i
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
                 OFFSET 0
-            ) s
+            ) r
     ) AS lapses;
 
 -- writes, as in "hold"

@@ -14,24 +14,23 @@ SELECT clock_timestamp() AS now,
         WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
     ) AS seats,
     ARRAY(
-        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+        SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
-            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($3::bigint[], $4::bigint[]) AS n(user_id, seat_id) GROUP BY 1
-        ) w
-        JOIN (
-            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
-            FROM reservations i
-            WHERE i.screening_id = $1 AND i.user_id = ANY($3::bigint[])
-                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                12, '0') || repeat('0', 20) AS uuid)
-        ) r ON r.user_id = w.user_id AND r.place <= 200
-        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
+            FROM unnest($3::bigint[], $4::bigint[]) AS w(user_id, seat_id)
+            JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                AND i.reservation_id > (
+                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                    12, '0') || repeat('0', 20) AS uuid)
+            )
+        ) s
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
@@ -79,10 +78,10 @@ events_made AS (
     WHERE s.screening_id = $2
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT s.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM screening_states s, json_to_recordset($7::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT s.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM screening_states s, json_to_recordset($7::json) AS w(reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
     WHERE s.screening_id = $2
 )
 SELECT ARRAY[shift]
@@ -105,24 +104,23 @@ SELECT clock_timestamp() AS now,
         WHERE c.screening_id = $1 AND c.seat_id = ANY($4::bigint[])
     ) AS seats,
     ARRAY(
-        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+        SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
-            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($5::bigint[], $6::bigint[]) AS n(user_id, seat_id) GROUP BY 1
-        ) w
-        JOIN (
-            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
-            FROM reservations i
-            WHERE i.screening_id = $1 AND i.user_id = ANY($5::bigint[])
-                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                12, '0') || repeat('0', 20) AS uuid)
-        ) r ON r.user_id = w.user_id AND r.place <= 200
-        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
+            FROM unnest($5::bigint[], $6::bigint[]) AS w(user_id, seat_id)
+            JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                AND i.reservation_id > (
+                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                    12, '0') || repeat('0', 20) AS uuid)
+            )
+        ) s
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
@@ -179,10 +177,10 @@ keys_made AS (
     WHERE s.screening_id = $2
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT s.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM screening_states s, json_to_recordset($8::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT s.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM screening_states s, json_to_recordset($8::json) AS w(reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
     WHERE s.screening_id = $2
 )
 SELECT ARRAY[shift]
@@ -328,24 +326,23 @@ SELECT clock_timestamp() AS now,
         WHERE c.screening_id = $1 AND c.user_id = ANY($3::bigint[])
     ) AS users,
     ARRAY(
-        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+        SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
-            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($4::bigint[], $5::bigint[]) AS n(user_id, seat_id) GROUP BY 1
-        ) w
-        JOIN (
-            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
-            FROM reservations i
-            WHERE i.screening_id = $1 AND i.user_id = ANY($4::bigint[])
-                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                12, '0') || repeat('0', 20) AS uuid)
-        ) r ON r.user_id = w.user_id AND r.place <= 200
-        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
+            FROM unnest($4::bigint[], $5::bigint[]) AS w(user_id, seat_id)
+            JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                AND i.reservation_id > (
+                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                    12, '0') || repeat('0', 20) AS uuid)
+            )
+        ) s
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
@@ -394,10 +391,10 @@ events_made AS (
     WHERE s.screening_id = $2
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT s.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM screening_states s, json_to_recordset($7::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT s.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM screening_states s, json_to_recordset($7::json) AS w(reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
     WHERE s.screening_id = $2
 ),
 reservations_changed AS (
@@ -444,9 +441,9 @@ events_made AS (
 ),
 reservation_seats_changed AS (
     UPDATE reservation_seats t
-    SET amount_minor = w.amount_minor, currency = w.currency, released_at = w.released_at
-    FROM json_to_recordset($6::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint, currency text,
-        released_at timestamptz)
+    SET user_id = w.user_id, amount_minor = w.amount_minor, currency = w.currency, released_at = w.released_at
+    FROM json_to_recordset($6::json) AS w(reservation_id uuid, seat_id bigint, user_id bigint, amount_minor bigint,
+        currency text, released_at timestamptz)
     WHERE t.screening_id = $2 AND t.reservation_id = w.reservation_id AND t.seat_id = w.seat_id
 ),
 reservations_changed AS (
@@ -546,10 +543,10 @@ events_made AS (
     WHERE s.screening_id = $2
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT s.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM screening_states s, json_to_recordset($7::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT s.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM screening_states s, json_to_recordset($7::json) AS w(reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
     WHERE s.screening_id = $2
 ),
 reservations_changed AS (
@@ -898,24 +895,23 @@ SELECT clock_timestamp() AS now,
         WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
     ) AS seats,
     ARRAY(
-        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+        SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
-            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($3::bigint[], $4::bigint[]) AS n(user_id, seat_id) GROUP BY 1
-        ) w
-        JOIN (
-            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
-            FROM reservations i
-            WHERE i.screening_id = $1 AND i.user_id = ANY($3::bigint[])
-                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                12, '0') || repeat('0', 20) AS uuid)
-        ) r ON r.user_id = w.user_id AND r.place <= 200
-        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
+            FROM unnest($3::bigint[], $4::bigint[]) AS w(user_id, seat_id)
+            JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                AND i.reservation_id > (
+                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                    12, '0') || repeat('0', 20) AS uuid)
+            )
+        ) s
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
         SELECT ROW(a.address_key, a.network_key, ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at,
@@ -1002,10 +998,10 @@ held_from AS (
     SET address_key = excluded.address_key, network_key = excluded.network_key
 ),
 reservation_seats_made AS (
-    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, amount_minor, currency, released_at)
-    SELECT s.screening_id, w.reservation_id, w.seat_id, w.amount_minor, w.currency, w.released_at
-    FROM screening_states s, json_to_recordset($8::json) AS w(reservation_id uuid, seat_id bigint, amount_minor bigint,
-        currency text, released_at timestamptz)
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT s.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM screening_states s, json_to_recordset($8::json) AS w(reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
     WHERE s.screening_id = $2
 ),
 seats_kept AS (
@@ -1043,24 +1039,23 @@ SELECT clock_timestamp() AS now,
         WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
     ) AS seats,
     ARRAY(
-        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+        SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
-            SELECT n.user_id, array_agg(n.seat_id) AS seat_ids
-            FROM unnest($3::bigint[], $4::bigint[]) AS n(user_id, seat_id) GROUP BY 1
-        ) w
-        JOIN (
-            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
-            FROM reservations i
-            WHERE i.screening_id = $1 AND i.user_id = ANY($3::bigint[])
-                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                12, '0') || repeat('0', 20) AS uuid)
-        ) r ON r.user_id = w.user_id AND r.place <= 200
-        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id AND s.seat_id = ANY(w.seat_ids)
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
+            FROM unnest($3::bigint[], $4::bigint[]) AS w(user_id, seat_id)
+            JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                AND i.reservation_id > (
+                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                    12, '0') || repeat('0', 20) AS uuid)
+            )
+        ) s
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        WHERE s.place <= 200
     ) AS lapses;
 
 -- writes, as in "hold"

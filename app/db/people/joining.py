@@ -37,6 +37,11 @@ _CHANGE_RESERVATIONS = text("""
     UPDATE reservations SET user_id = :account_id, version = coalesce(CAST(:version AS bigint), version)
      WHERE screening_id = CAST(:screening_id AS bigint) AND user_id = :guest_id
 """)
+_CHANGE_SEATS = text("""
+    UPDATE reservation_seats s SET user_id = :account_id FROM reservations r
+     WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.user_id = :guest_id
+       AND s.screening_id = CAST(:screening_id AS bigint) AND s.reservation_id = r.id
+""")
 _CHANGE_BOOKINGS = text("""
     UPDATE bookings SET user_id = :account_id, version = coalesce(CAST(:version AS bigint), version)
      WHERE screening_id = CAST(:screening_id AS bigint) AND user_id = :guest_id
@@ -129,6 +134,7 @@ async def _move(
             "ends": [each.expires_at for each in changes],
         }
         await connection.execute(_TELL, told)
+    await connection.execute(_CHANGE_SEATS, given)
     for statement in (_CHANGE_RESERVATIONS, _CHANGE_BOOKINGS):
         await connection.execute(statement, {**given, "version": version})
     await connection.execute(_TAKE_KEYS, given)

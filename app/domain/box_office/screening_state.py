@@ -139,7 +139,8 @@ class ScreeningState:
         if not decision.changes_something:
             return
         self.version += 1
-        self._remember(decision, now)
+        if self.reservations:
+            self._remember(decision, now)
         for seat_id, claim in decision.claims.items():
             if claim is None:
                 self.claims.pop(seat_id, None)
@@ -153,7 +154,8 @@ class ScreeningState:
         if decision.held_from:
             self.held_from.update(decision.held_from)
             self.kept_seats.update(decision.kept_seats)
-        self._count(decision)
+        if self.usage:
+            self._count(decision)
 
     def _remember(self, decision: Decision, now: datetime) -> None:
         """Note which holds of which seats end by the decision: their cap goes on counting."""

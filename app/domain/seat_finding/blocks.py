@@ -78,7 +78,7 @@ def nearest(picture: Picture, starts: int, size: int) -> int | None:
     found: list[int] = []
     farthest: float = inf
     data, sums = starts.to_bytes(picture.length, "little"), picture.far_sums
-    for slope in picture.slopes(size):
+    for slope in _slopes(picture, data, size):
         if slope.least > farthest:
             break
         if not (some := int.from_bytes(data[slope.bytes], "little")):
@@ -90,6 +90,14 @@ def nearest(picture: Picture, starts: int, size: int) -> int | None:
                 farthest = reach
                 found.append(at)
     return nearest_of(picture, found, size)
+
+
+def _slopes(picture: Picture, data: bytes, size: int) -> Iterable[Slope]:
+    """The runs that may have some of these blocks, the nearest first. If most have none, only those that have any."""
+    slopes = picture.slopes(size)
+    if 2 * (len(data) - data.count(0)) > len(picture.runs):
+        return slopes.values()
+    return sorted(slopes[number] for number in picture.runs_in(data))
 
 
 def _nearest_in(slope: Slope, starts: int) -> Sequence[int]:

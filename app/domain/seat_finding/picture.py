@@ -5,7 +5,7 @@ empty bit behind it; so two seats are neighbours if, and only if, their places f
 all seats is a few operations on whole numbers. Any set of seats is such a number: a *mask*.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import frexp, hypot
@@ -88,7 +88,7 @@ class Picture:
         """Of each place, the number of its category."""
         self._least: dict[int, list[tuple[int, int]]] = {}
         self._around: dict[int, list[tuple[int, int]]] = {}
-        self._slopes: dict[int, list[Slope]] = {}
+        self._slopes: dict[int, dict[int, Slope]] = {}
 
     def mask(self, seat_ids: Iterable[int]) -> int:
         """These seats as a mask. Ids of other theaters are ignored."""
@@ -165,11 +165,11 @@ class Picture:
             self._least[size] = known
         return known
 
-    def slopes(self, size: int) -> Sequence[Slope]:
-        """As `least`, and where in each run the nearest blocks are."""
+    def slopes(self, size: int) -> Mapping[int, Slope]:
+        """As `least`, by the number of the run, and where in each run the nearest blocks are."""
         known = self._slopes.get(size)
         if known is None:
-            known = [self._slope(size, least, self.runs[number]) for least, number in self.least(size)]
+            known = {number: self._slope(size, least, self.runs[number]) for least, number in self.least(size)}
             if len(self._slopes) >= _SIZES_KEPT:
                 del self._slopes[next(iter(self._slopes))]
             self._slopes[size] = known

@@ -11,6 +11,8 @@ from app.domain.seat_finding.picture import Picture, ones, whole_distance
 from app.domain.seats import Seat
 
 _AT_MOST: Final = 3
+_FEW: Final = 16
+"""So many blocks are looked at one by one."""
 
 _Candidate: TypeAlias = tuple[int, list[int], int]
 """How far a block is, its positions, its first place."""
@@ -48,7 +50,7 @@ def _nearest(picture: Picture, starts: int, places: list[int], kinds: Kinds, at_
     data = starts.to_bytes(picture.length, "little")
     here = sum(picture.xs[place] for place in places), sum(picture.ys[place] for place in places)
     found: list[_Candidate] = []
-    is_one_by_one = starts.bit_count() <= len(picture.runs)
+    is_one_by_one = starts.bit_count() <= _FEW
     runs = [(0, number) for number in picture.runs_in(data)] if is_one_by_one else _runs(picture, data, places)
     for least, number in runs:
         if len(found) == at_most and least * size > found[-1][0]:
@@ -84,7 +86,7 @@ def _in_run(
 def _runs(picture: Picture, data: bytes, places: list[int]) -> Sequence[tuple[int, int]]:
     """How far a block of a run is from these seats at least, and the number of the run; the nearest first."""
     numbers = {picture.run_of(place) for place in places}
-    if len(numbers) == 1:
+    if len(numbers) == 1 and 4 * (len(data) - data.count(0)) > len(picture.runs):
         return picture.around(numbers.pop())
     x = sum(picture.xs[place] for place in places) // len(places)
     y = sum(picture.ys[place] for place in places) // len(places)

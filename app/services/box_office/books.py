@@ -278,8 +278,8 @@ class Books:
 
 def _asked(batch: Sequence[Pending], known: Mapping[int, tuple[Screening, Layout]]) -> dict[int, Layout]:
     """The screenings of which a command of the batch asks what is free in the whole house, with their layouts."""
-    return {
-        pending.screening_id: known[pending.screening_id][1]
-        for pending in batch
-        if pending.screening_id in known and asks(pending, known[pending.screening_id][0])
-    }
+    asked: dict[int, Layout] = {}
+    for pending in batch:
+        if (its := known.get(pending.screening_id)) and asks(pending.command, its[0]):
+            asked[pending.screening_id] = its[1]
+    return asked

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from app.db.box_office import rows_written as table
+from app.db.box_office.parts import Part
 from app.db.box_office.rows_written import BookingSeat, Claimed, ReservationChanged, ReservationSeat
 from app.db.box_office.writing import Writes
 from app.domain.bookings import Booking
@@ -15,13 +16,16 @@ from app.domain.reservations import Reservation
 
 Seat = TypeVar("Seat", ReservationSeat, BookingSeat)
 
+_RESERVATION_SEATS: Final = (table.RESERVATION_SEATS_MADE, table.RESERVATION_SEATS_CHANGED)
+_BOOKING_SEATS: Final = (table.BOOKING_SEATS_MADE, table.BOOKING_SEATS_CHANGED)
+
 
 def write_claim(writes: Writes, screening_id: int, seat_id: int, before: Claim | None, after: Claim | None) -> None:
     """None: nobody has the seat."""
     if after is None:
         if before is not None:
             writes.rows(table.CLAIMS_FREED).append({"screening_id": screening_id, "seat_id": seat_id})
-    elif after != before:
+    elif before is None or after != before:
         row: Claimed = {
             "screening_id": screening_id,
             "seat_id": seat_id,
@@ -68,9 +72,8 @@ def write_reservation(
             writes.rows(table.RESERVATIONS_CHANGED).append(row)
         else:
             writes.rows(table.RESERVATIONS_BACKDATED).append({**row, "first_held_at": after.first_held_at})
-    made, changed = writes.rows(table.RESERVATION_SEATS_MADE), writes.rows(table.RESERVATION_SEATS_CHANGED)
-    seat = _seat_of_reservation(screening_id, after.id)
-    _write_seats(made, changed, seat, before, after, None, writes.at)
+    seat = _seat_of_reservation(screening_id, after.id, after.user_id)
+    _write_seats(writes, _RESERVATION_SEATS, seat, before, after, None)
 
 
 def write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booking | None, after: Booking) -> None:
@@ -103,18 +106,18 @@ def write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booki
                 "ordinal": ordinal,
             }
         )
-    made, changed = writes.rows(table.BOOKING_SEATS_MADE), writes.rows(table.BOOKING_SEATS_CHANGED)
     seat = _seat_of_booking(screening_id, after.id)
-    _write_seats(made, changed, seat, before, after, after.cancelled_at, writes.at)
+    _write_seats(writes, _BOOKING_SEATS, seat, before, after, after.cancelled_at)
 
 
 def _seat_of_reservation(
-    screening_id: int, reservation_id: UUID
+    screening_id: int, reservation_id: UUID, user_id: int
 ) -> Callable[[int, Money, datetime | None], ReservationSeat]:
     return lambda seat_id, price, released_at: {
         "screening_id": screening_id,
         "reservation_id": reservation_id,
         "seat_id": seat_id,
+        "user_id": user_id,
         "amount_minor": price.amount_minor,
         "currency": price.currency,
         "released_at": released_at,
@@ -133,25 +136,29 @@ def _seat_of_booking(screening_id: int, booking_id: UUID) -> Callable[[int, Mone
 
 
 def _write_seats(
-    made: list[Seat],
-    changed: list[Seat],
+    writes: Writes,
+    parts: tuple[Part[Seat], Part[Seat]],
     seat: Callable[[int, Money, datetime | None], Seat],
     before: Reservation | Booking | None,
     after: Reservation | Booking,
     ended_at: datetime | None,
-    now: datetime,
 ) -> None:
-    """Its seats, and those that left it. `ended_at`: when its seats, too, ceased to be taken (a cancelled booking)."""
+    """Its seats, and those that left it, made or changed. `ended_at`: when its seats, too, ceased to be taken (a
+    cancelled booking).
+    """
+    made, changed = parts
     prices_before, left_before = (before.prices, before.left) if before else ({}, {})
     for seat_id, price in after.prices.items():
         if seat_id not in prices_before and seat_id not in left_before:
-            made.append(seat(seat_id, price, ended_at))
+            writes.rows(made).append(seat(seat_id, price, ended_at))
         elif ended_at is not None or prices_before.get(seat_id) != price:
-            changed.append(seat(seat_id, price, ended_at))
+            writes.rows(changed).append(seat(seat_id, price, ended_at))
+    if not after.left:
+        return
     # What left in the same batch left before the rest ended: the times tell the two apart (db.bookings.booking_of).
-    left_at = now - timedelta.resolution if ended_at == now else now
+    left_at = writes.at - timedelta.resolution if ended_at == writes.at else writes.at
     for seat_id, price in after.left.items():
         if seat_id not in prices_before and seat_id not in left_before:
-            made.append(seat(seat_id, price, left_at))
+            writes.rows(made).append(seat(seat_id, price, left_at))
         elif left_before.get(seat_id) != price:
-            changed.append(seat(seat_id, price, left_at))
+            writes.rows(changed).append(seat(seat_id, price, left_at))

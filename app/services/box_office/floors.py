@@ -14,18 +14,20 @@ from cachetools import LRUCache
 
 from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.taken import MISSED_AT_MOST, MissedRow
-from app.domain.box_office.commands import Book, Check, Find, Hold, Toggle
+from app.domain.box_office.commands import Book, Check, Command, Find, Hold, Toggle
 from app.domain.box_office.screening_state import Floor, ScreeningState
 from app.domain.claims import ClaimStatus
 from app.domain.screenings import Screening
 from app.domain.seat_finding.orphans import OrphanRule
 from app.domain.seat_finding.picture import Picture
 from app.domain.seats import Layout, SeatStatus
-from app.services.box_office.pending import Pending
 from app.services.news import News
 from app.services.pictures import Pictures
 
 KEPT: Final = 1_000
+
+_MAY_WISH: Final = (Hold, Book)
+_BOUND: Final = (Hold, Book, Toggle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +113,18 @@ class Floors:
                 self._known[screening_id] = known.after(one.version, changes)
 
 
-def asks(pending: Pending, screening: Screening) -> bool:
+def asks(command: Command, screening: Screening) -> bool:
     """Is this command decided by all that is free in its screening?"""
-    command = pending.command
-    if isinstance(command, Find):
-        return True
-    if isinstance(command, Hold | Book) and command.wish is not None:
+    if isinstance(command, _MAY_WISH):
+        if command.wish is not None:
+            return True
+    elif isinstance(command, Find):
         return True
     if screening.orphan_rule is OrphanRule.OFF:
         return False
     if isinstance(command, Check):
         return True
-    return isinstance(command, Hold | Book | Toggle) and not command.buyer.runs_the_house
+    return isinstance(command, _BOUND) and not command.buyer.runs_the_house
 
 
 def _caught_up(known: _Known, version: int, missed: Sequence[MissedRow]) -> _Known | None:

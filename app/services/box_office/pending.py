@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from app.db.box_office.reading import Wanted
 from app.domain.box_office.commands import (
@@ -27,6 +28,12 @@ from app.domain.refusals import UnknownSeats
 from app.domain.seats import Layout
 from app.services.box_office.answers import Answer
 
+_OF_NOBODY: Final = (Expire, Find)
+_OF_THE_HOUSE: Final = (Block, Unblock, Close)
+_FROM_SOMEWHERE: Final = (Hold, Toggle, Extend, Check)
+_TAKE_OVER: Final = (Hold, Toggle, Check)
+"""Whoever had a seat before takes over how long."""
+
 
 @dataclass(slots=True, eq=False)
 class Pending:
@@ -45,11 +52,11 @@ class Pending:
 
     def __post_init__(self) -> None:
         command = self.command
-        if isinstance(command, Expire | Find):
+        if isinstance(command, _OF_NOBODY):
             self.asker_id = None
         elif isinstance(command, Check):
             self.asker_id = command.buyer.id if command.buyer else None
-        elif isinstance(command, Block | Unblock | Close):
+        elif isinstance(command, _OF_THE_HOUSE):
             self.asker_id = command.by.id if command.by else None
         else:
             self.asker_id = command.buyer.id
@@ -77,29 +84,24 @@ def wanted(batch: Sequence[Pending], layouts: Mapping[int, Layout]) -> Wanted:
 
 
 def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) -> None:
-    if isinstance(command, Hold | Toggle | Extend | Check) and command.address is not None:
+    if isinstance(command, _FROM_SOMEWHERE) and command.address is not None:
         named.held_from.add((screening_id, command.address.network))
         if isinstance(command, Hold) and command.wish is not None:
             named.kept_there.add((screening_id, command.address.address))
     match command:
-        case (
-            Hold(seats=seats)
-            | Book(seats=seats)
-            | Toggle(seats=seats)
-            | Check(seats=seats)
-            | Block(seats=seats)
-            | Unblock(seats=seats)
-        ):
+        case Hold() | Book() | Toggle() | Check() | Block() | Unblock():
             try:
-                found = layout.find(seats)
+                seats = layout.find(command.seats)
             except UnknownSeats:
                 return
-            named.seats.update((screening_id, seat.id) for seat in found)
-            if isinstance(command, Hold | Toggle | Check):
-                if command.buyer and not command.buyer.is_new:
-                    named.lapses.update((screening_id, command.buyer.id, seat.id) for seat in found)
+            for seat in seats:
+                named.seats.add((screening_id, seat.id))
+            if isinstance(command, _TAKE_OVER):
+                if (buyer := command.buyer) is not None and not buyer.is_new:
+                    for seat in seats:
+                        named.lapses.add((screening_id, buyer.id, seat.id))
                 if (where := command.address) is not None:
-                    named.kept_seats.update((screening_id, where.address, seat.id) for seat in found)
+                    named.kept_seats.update((screening_id, where.address, seat.id) for seat in seats)
             if isinstance(command, Toggle):
                 named.users.add((screening_id, command.buyer.id))
         case ReleaseAll(buyer=buyer):

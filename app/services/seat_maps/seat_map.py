@@ -141,6 +141,10 @@ class SeatMap:
             self._free_labels[near] = self._find_free(near, at_most)
         return self._free_labels[near]
 
+    def known_suggestions(self, wanted: tuple[int, ...], *, released: bool) -> tuple[tuple[str, ...], ...] | None:
+        """As `suggestions`, if somebody asked for the same since the last change: many want the same seats."""
+        return self._suggestions.get((wanted, released))
+
     def suggestions(self, picture: Picture, wanted: tuple[int, ...], *, released: bool) -> tuple[tuple[str, ...], ...]:
         """The labels of up to three blocks that may be taken instead of these seats (ids), by this picture of the rows.
 

@@ -1,0 +1,58 @@
+"""What a batch reads of earlier holds of a seat by the same buyer: only those, whatever else there is."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.db.box_office import questions
+from tests.routers.visitors import Database
+
+Node = dict[str, Any]
+
+MANY = 3_000
+
+# Reservations of one buyer, each of one seat: of the same, or of others.
+_PAST = """
+WITH made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, created_at, first_held_at, expires_at, version)
+    SELECT 1, uuidv7(), $1, 'expired', now(), now(), now() + interval '1 second', n
+      FROM generate_series(1, $2::int) n
+    RETURNING screening_id, id, user_id, version
+)
+INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+SELECT screening_id, id, CASE WHEN $3 THEN 1 ELSE 1 + version END, user_id, 0, 'EUR', now() FROM made
+"""
+
+
+def nodes(plan: Node) -> Iterator[Node]:
+    """A node of a plan, and all below it."""
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+async def rows_looked_at(database: Database, *values: str, is_one: bool) -> float:
+    """How many rows of any table are looked at to know what a buyer had of a seat before."""
+    statement = questions.reading(("lapses",), is_one=is_one)
+    for number, value in enumerate(values, 1):
+        statement = statement.replace(f"${number}", value)
+    [plan] = json.loads(await database.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"))
+    scans = [node for node in nodes(plan["Plan"]) if "Relation Name" in node]
+    assert scans
+    seen = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
+    return sum(node["Actual Loops"] * sum(node.get(each, 0) for each in seen) for node in scans)
+
+
+@pytest.mark.parametrize("is_one", [False, True], ids=["many screenings", "one screening"])
+async def test_neither_other_seats_nor_other_buyers_make_a_hold_dearer(database: Database, is_one: bool) -> None:
+    await database.execute("INSERT INTO users (id) OVERRIDING SYSTEM VALUE VALUES (901), (902)")
+    await database.execute(_PAST, 901, MANY, False)
+    await database.execute(_PAST, 902, MANY, True)
+    await database.execute("ANALYZE reservations")
+    await database.execute("ANALYZE reservation_seats")
+    screening = "1" if is_one else "'{1}'"
+
+    assert await rows_looked_at(database, screening, "'{901}'", "'{1}'", is_one=is_one) == 0
+    assert await rows_looked_at(database, screening, "'{901}'", "'{2}'", is_one=is_one) <= 3
