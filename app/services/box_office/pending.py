@@ -94,6 +94,8 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
                 return
             if isinstance(command, Hold | Toggle | Check) and command.buyer and not command.buyer.is_new:
                 named.lapses.update((screening_id, command.buyer.id, seat.id) for seat in layout.find(seats))
+                if isinstance(command, Hold) and command.wish is not None:
+                    named.all_lapses.add((screening_id, command.buyer.id))
             if isinstance(command, Toggle):
                 named.users.add((screening_id, command.buyer.id))
         case ReleaseAll(buyer=buyer):
