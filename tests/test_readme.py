@@ -198,6 +198,23 @@ def test_the_tour_lets_an_organizer_take_a_seat_off_sale(told: list[list[Any]]) 
     assert [(one["to"], one["cause"]) for one in history["items"]] == [("blocked", "staff")]
 
 
+def test_the_tour_finds_four_seats_side_by_side_and_says_what_would_be_next(told: list[list[Any]]) -> None:
+    held, found = told[8]
+
+    assert (held["status"], held["adjacent"], len(held["seats"])) == ("held", True, 4)
+    assert (found["adjacent"], [seat["section"] for seat in found["seats"]]) == (True, ["C", "C"])
+
+
+def test_the_tour_leaves_no_seat_alone(told: list[list[Any]]) -> None:
+    strict, checked, off = told[9]
+
+    assert (strict["orphan_rule"], off["orphan_rule"]) == ("strict", "off")
+    assert (checked["ok"], checked["problem"]["code"]) == (False, "leaves-single-seat")
+    assert checked["problem"]["stranded"] == ["D1"]
+    assert all(len(block) == 2 for block in checked["problem"]["suggestions"])
+    assert checked["problem"]["suggestions"]
+
+
 # --- every other command ---------------------------------------------------------------------------------------------
 
 

@@ -170,6 +170,21 @@ _PARTS: Final[Mapping[str, _Part]] = {
         f" JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id WHERE s.place <= {_LAPSES_AT_MOST}",
         ("screening_id", "user_id", "seat_id"),
     ),
+    "all_lapses": _Part(
+        "ROW({its}, w.user_id, s.seat_id, r.first_held_at, {ended})::usher_lapse",
+        "FROM unnest({0}::bigint[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL ("
+        "SELECT * FROM (SELECT * FROM reservations i"
+        f" WHERE i.user_id = w.user_id AND i.id > {_LATELY} ORDER BY i.id DESC OFFSET 0) i"
+        f" WHERE i.screening_id = w.screening_id LIMIT {_LAPSES_AT_MOST}) r, LATERAL ("
+        "SELECT * FROM reservation_seats i WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id"
+        " OFFSET 0) s",
+        "FROM unnest({0}::bigint[]) AS w(user_id)"
+        " JOIN (SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place"
+        f" FROM reservations i WHERE i.screening_id = $1 AND i.user_id = ANY({{0}}::bigint[]) AND i.id > {_LATELY}) r"
+        f" ON r.user_id = w.user_id AND r.place <= {_LAPSES_AT_MOST}"
+        " JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id",
+        ("screening_id", "user_id"),
+    ),
     "held_from": _Part(
         "ROW(a.address_key, a.network_key, ROW({reservation}, {claims})::usher_found_reservation)::usher_held_from",
         "FROM unnest({0}::bigint[], {1}::bytea[]) AS w(screening_id, network_key), LATERAL ("

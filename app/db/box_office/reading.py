@@ -41,6 +41,7 @@ _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "bookings": found_booking,
     "run_out": found_reservation,
     "lapses": lapse_row,
+    "all_lapses": lapse_row,
     "held_from": found_held_from,
     "kept_seats": kept_seat_row,
     "kept_there": kept_seat_row,
@@ -66,6 +67,8 @@ class Wanted:
     """Users whose expired holds are read, as far as they may be taken again."""
     lapses: set[tuple[int, int, int]] = field(default_factory=set)
     """Screening, user and seat: whether they held that seat before is read."""
+    all_lapses: set[tuple[int, int]] = field(default_factory=set)
+    """Screening and user: which seats they held before is read."""
     held_from: set[tuple[int, bytes]] = field(default_factory=set)
     """Networks: what is held from there by callers without an account is read."""
     kept_seats: set[tuple[int, bytes, int]] = field(default_factory=set)
@@ -94,6 +97,7 @@ class Wanted:
             "bookings": self.bookings,
             "run_out": self.run_out,
             "lapses": self.lapses,
+            "all_lapses": self.all_lapses,
             "held_from": self.held_from,
             "kept_seats": self.kept_seats,
             "kept_there": self.kept_there,
@@ -117,6 +121,7 @@ class Found:
     bookings: list[FoundBooking] = field(default_factory=list)
     run_out: list[FoundReservation] = field(default_factory=list)
     lapses: list[LapseRow] = field(default_factory=list)
+    all_lapses: list[LapseRow] = field(default_factory=list)
     held_from: list[FoundHeldFrom] = field(default_factory=list)
     kept_seats: list[KeptSeatRow] = field(default_factory=list)
     kept_there: list[KeptSeatRow] = field(default_factory=list)

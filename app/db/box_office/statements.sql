@@ -1298,9 +1298,38 @@ COMMIT;
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, user_id),
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id
+                OFFSET 0
+            ) s
+    ) AS all_lapses,
+    ARRAY(
         SELECT ROW(c.screening_id, array_agg(c.seat_id))::usher_taken
         FROM seat_claims c
-        WHERE c.screening_id = ANY($1::bigint[]) GROUP BY c.screening_id
+        WHERE c.screening_id = ANY($3::bigint[]) GROUP BY c.screening_id
     ) AS taken,
     ARRAY(
         SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
@@ -1321,7 +1350,7 @@ SELECT clock_timestamp() AS now,
                 ) c
             WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
         ))::usher_found_reservation
-        FROM unnest($2::bigint[]) AS w(screening_id),
+        FROM unnest($4::bigint[]) AS w(screening_id),
             LATERAL (
                 SELECT *
                 FROM reservations i
@@ -1337,7 +1366,7 @@ SELECT clock_timestamp() AS now,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
             s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
-        WHERE s.screening_id = ANY($3::bigint[])
+        WHERE s.screening_id = ANY($5::bigint[])
         ORDER BY s.screening_id
     ) AS screenings;
 
@@ -1348,8 +1377,37 @@ SELECT clock_timestamp() AS now,
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, user_id),
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id
+                OFFSET 0
+            ) s
+    ) AS all_lapses,
+    ARRAY(
         SELECT ROW(e.screening_id, e.version, e.seat_id, e.to_status <> 'available')::usher_missed
-        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, since),
+        FROM unnest($3::bigint[], $4::bigint[]) AS w(screening_id, since),
             LATERAL (
                 SELECT *
                 FROM seat_events i
@@ -1378,7 +1436,7 @@ SELECT clock_timestamp() AS now,
                 ) c
             WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
         ))::usher_found_reservation
-        FROM unnest($3::bigint[]) AS w(screening_id),
+        FROM unnest($5::bigint[]) AS w(screening_id),
             LATERAL (
                 SELECT *
                 FROM reservations i
@@ -1394,7 +1452,7 @@ SELECT clock_timestamp() AS now,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
             s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
-        WHERE s.screening_id = ANY($4::bigint[])
+        WHERE s.screening_id = ANY($6::bigint[])
         ORDER BY s.screening_id
     ) AS screenings;
 

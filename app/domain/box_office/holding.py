@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from app.domain.box_office.commands import Check, Extend, Hold, Toggle
-from app.domain.box_office.finding import find_for, is_bound, must_leave_no_single
+from app.domain.box_office.finding import find_to_hold, is_bound, must_leave_no_single
 from app.domain.box_office.limits import (
     must_not_pause,
     note_address,
@@ -18,7 +18,16 @@ from app.domain.box_office.limits import (
 )
 from app.domain.box_office.outcomes import Checked, Held, Kept, Toggled
 from app.domain.box_office.screening_state import Decision, ScreeningState
-from app.domain.box_office.taking import Taking, ends_with, held_first_at, look_around, make_way, prices_for, take
+from app.domain.box_office.taking import (
+    Taking,
+    ends_with,
+    held_first_at,
+    look_around,
+    make_way,
+    prices_for,
+    shortest,
+    take,
+)
 from app.domain.box_office.taking_again import seats_left, take_again
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.people import Person
@@ -27,9 +36,6 @@ from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import Seat
 
 _NOBODY: Final = 0
-
-SHORTEST: Final = timedelta(seconds=10)
-"""Nobody can do anything with a seat that is theirs for less, unless holds are so short here."""
 
 
 def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
@@ -40,7 +46,7 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
     HeldTooOften; LeavesSingleSeat; and what `find` raises, where no seats are named.
     """
     user_id = command.buyer.id
-    found = None if command.wish is None else find_for(state, command.wish, command.address, now)
+    found = None if command.wish is None else find_to_hold(state, command.wish, user_id, command.address, now)
     seats = state.layout.find(command.seats) if found is None else found.seats
     taking = look_around(state, seats, user_id, now)
     if already := _held_together(state, seats, taking):
@@ -213,7 +219,7 @@ def _join(
 
 def _must_be_worth_it(state: ScreeningState, reservation: Reservation, now: datetime) -> None:
     """Raises ExtensionLimit if seats would be added to what ends, by its cap, in a moment."""
-    if reservation.expires_at - now < min(SHORTEST, state.screening.hold_time):
+    if reservation.expires_at - now < shortest(state):
         latest = state.screening.latest_end(reservation.first_held_at)
         raise ExtensionLimit(max(latest, reservation.expires_at) if reservation.expires_at > now else latest)
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final
 
 from app.db.bookings import booking_of
@@ -226,7 +227,7 @@ class Books:
             state = self.ledgers[booking.screening_id].screening_state
             state.bookings[booking.id] = booking_of(booking)
             self._take_in_claims(claims)
-        for lapse in found.lapses:
+        for lapse in chain(found.lapses, found.all_lapses):
             lapses = self.ledgers[lapse.screening_id].screening_state.lapses
             lapses.setdefault((lapse.user_id, lapse.seat_id), []).append(Lapse(lapse.first_held_at, lapse.ended_at))
         self._take_in_claims(found.seats)

@@ -100,6 +100,8 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
                 if (buyer := command.buyer) is not None and not buyer.is_new:
                     for seat in seats:
                         named.lapses.add((screening_id, buyer.id, seat.id))
+                    if isinstance(command, Hold) and command.wish is not None:
+                        named.all_lapses.add((screening_id, buyer.id))
                 if (where := command.address) is not None:
                     named.kept_seats.update((screening_id, where.address, seat.id) for seat in seats)
             if isinstance(command, Toggle):
