@@ -2,6 +2,8 @@
 
 from typing import Annotated, Final
 
+from fastapi import Query
+
 from app.dependencies import Call, Catalogue, IfMatch, LayoutTexts, Organizer, Organizing
 from app.domain.catalogue import Theater
 from app.domain.people import KeyScope
@@ -13,7 +15,7 @@ from app.http.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.format.ids import TheaterId
 from app.schemas.format.pages import IdCursor, Limit, MomentCursor
-from app.schemas.layouts import LayoutIn, LayoutOut
+from app.schemas.layouts import LayoutIn, LayoutOut, some_seats_json
 from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, screenings_json
 from app.schemas.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
 
@@ -112,12 +114,29 @@ async def remove_theater(theater_id: TheaterId, person: Organizer, revision: IfM
     response_description="Its sections and seats.",
     responses=UNCHANGED | problems("not-found", "validation"),
 )
-async def show_layout(request: ApiRequest, catalogue: Catalogue, texts: LayoutTexts, theater_id: TheaterId) -> Reply:
-    """Every seat, and where it stands.
+async def show_layout(
+    request: ApiRequest,
+    catalogue: Catalogue,
+    texts: LayoutTexts,
+    theater_id: TheaterId,
+    seat_ids: Annotated[
+        str | None,
+        Query(
+            pattern="^[0-9]{1,18}(,[0-9]{1,18})*$",
+            max_length=4_000,
+            description="Only these seats: their ids, with commas. What the house does not have is left out.",
+        ),
+    ] = None,
+) -> Reply:
+    """Every seat, and where it stands; with `seat_ids` those seats and their sections.
 
-    The ETag is the revision of the layout: ask again with `If-None-Match`, and it is sent only when it was edited.
+    The ETag begins with the revision of the layout: ask again with `If-None-Match`, and it is sent only when it was
+    edited.
     """
     layout = await catalogue.layout(theater_id)
+    if seat_ids is not None:
+        some = some_seats_json(layout, {int(seat_id) for seat_id in seat_ids.split(",")})
+        return cacheable(request, some, tag_of_revision(layout.revision, some))
     return await packable(request, lambda: texts.of(layout), f'"{layout.revision}"')
 
 

@@ -183,6 +183,32 @@ async def test_a_seat_and_then_all_of_a_booking_are_cancelled(visitors: Visitors
     assert (await show.counts())["available"] == 80
 
 
+async def test_lists_ask_for_no_more_than_they_show(visitors: Visitors, organizer: Organizer) -> None:
+    sold_out = await organizer.screening(theater_id=2, title="Everybody Came")
+    await organizer.block(sold_out, *sold_out.seats)
+    show = await organizer.screening(theater_id=3)
+    page = await visitors.open(f"/book/{show.id}")
+    seat = on_map(page, show, "Block B-6-8")
+    await seat.focus()
+    await page.keyboard.press("Enter")
+    await is_mine(seat)
+    await pay(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition("/api/v1")[2]))
+
+    await page.goto(f"{visitors.url}/")
+    await page.wait_for_selector("html[data-ready=true]")
+    card = page.get_by_test_id("screening").filter(has_text="Everybody Came")
+    await expect(card.get_by_role("link", name="Sold out")).to_be_visible()
+    for_screenings = sorted(path.partition("?")[0] for path in asked if path)
+    asked.clear()
+    await page.goto(f"{visitors.url}/bookings")
+    await expect(page.get_by_test_id("booking").first).to_contain_text("Row 6, seat 8, Block B")
+
+    assert for_screenings == ["/screenings", "/theaters"]
+    assert [path for path in asked if "layout" in path] == [f"/theaters/3/layout?seat_ids={show.seats['Block B-6-8']}"]
+
+
 async def test_a_guest_is_forgotten_when_asked(visitors: Visitors, show: Show) -> None:
     page = await visitors.open(f"/book/{show.id}")
     await on_map(page, show, "A1").click()
