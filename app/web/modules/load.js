@@ -36,7 +36,7 @@ async function ask(screeningId) {
 /** What the document lets the browser ask for before scripts have arrived. If that was in vain, it is asked for again. */
 async function first(path, again) {
   try {
-    const answer = await fetch(`/api/v1${path}`);
+    const answer = await fetch(`/api/v1${path}`, { signal: AbortSignal.timeout(usher.timeout) });
     if (answer.ok) return { body: await answer.json(), date: answer.headers.get("Date") };
   } catch {
     // Asked again, with patience.

@@ -33,7 +33,7 @@ export class SeatMap {
     this.#build(hall);
     this.card = new SeatCard(store, this.room, this.view);
     this.mini = new MiniMap(this.house, this.room, this.view, blockPath);
-    this.element = el("div", { class: "stage" }, this.room, this.bar);
+    this.element = el("div", { class: this.sectionsFirst ? "stage sections-first" : "stage" }, this.room, this.bar);
     this.view.addEventListener("view", () => this.#seen());
     this.#listen();
   }

@@ -6,7 +6,8 @@ import { isSignedIn, signIn, usher } from "./session.js";
 import { t } from "./words.js";
 
 export class Payer {
-  #known = null;
+  /** The address that the service has; null: none; undefined: not asked yet. */
+  #known = undefined;
 
   /** `changed()` is told when somebody else pays from now on. */
   constructor({ changed }) {
@@ -19,23 +20,31 @@ export class Payer {
     this.useLabel = el("label", { class: "check", for: "use-email", hidden: true }, this.use, this.useWord);
     const hint = el("p", { class: "muted small", id: "email-hint" }, t("emailHint"));
     this.element = el("fieldset", {}, el("legend", {}, t("whereTo")), this.who, el("label", { for: "email" }, t("email"), this.email), hint, this.about, this.useLabel);
-    usher.addEventListener("token", () => this.update());
+    usher.addEventListener("token", () => this.#newPerson());
     this.#sayWho();
   }
 
   /** Says who is asking, and fills in the address that is known already. */
   async update() {
     this.#sayWho();
-    this.#known = null;
-    if (usher.token) {
-      try {
-        this.#known = (await usher.me()).body.email;
-      } catch (error) {
-        if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
-      }
+    this.#known = undefined;
+    try {
+      await this.#learn();
+    } catch (error) {
+      if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
     }
     if (this.#known && !this.email.value) this.email.value = this.#known;
     this.#compare();
+  }
+
+  #newPerson() {
+    this.#known = undefined;
+    if (this.element.offsetParent) this.update();
+    else this.#sayWho();
+  }
+
+  async #learn() {
+    this.#known = usher.token ? (await usher.me()).body.email : null;
   }
 
   /** Whether an address is given; if not, the field says so and takes the focus. */
@@ -53,6 +62,7 @@ export class Payer {
   /** Tells the service the address, if it may know it. Throws Problem and NoAnswer. */
   async give() {
     const given = this.#given;
+    if (this.#known === undefined) await this.#learn();
     if (given === this.#known || (this.#isOfAccount && !this.use.checked)) return;
     await insist(() => usher.giveEmail(given));
     this.#known = given;
@@ -65,7 +75,7 @@ export class Payer {
 
   /** Whether paying with another address would change that of an account. */
   get #isOfAccount() {
-    return isSignedIn() && this.#known !== null;
+    return isSignedIn() && Boolean(this.#known);
   }
 
   #sayWho() {
