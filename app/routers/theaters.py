@@ -26,11 +26,12 @@ from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
+from app.schemas.format.faults import mistake
 from app.schemas.format.ids import TheaterId
 from app.schemas.format.pages import IdCursor, Limit, MomentCursor
 from app.schemas.imports import FileWrong, read_layout_file
 from app.schemas.layout_files import LayoutFormat, LayoutImportOut
-from app.schemas.layouts import LayoutIn, LayoutOut
+from app.schemas.layouts import LayoutIn, LayoutOut, some_seats_json
 from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, screenings_json
 from app.schemas.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
 from app.services.house import importing
@@ -164,15 +165,28 @@ async def show_layout(
     catalogue: Catalogue,
     texts: LayoutTexts,
     theater_id: TheaterId,
+    seat_ids: Annotated[
+        str | None,
+        Query(
+            pattern="^[0-9]{1,18}(,[0-9]{1,18})*$",
+            max_length=4_000,
+            description="Only these seats: their ids, with commas. What the house does not have is left out.",
+        ),
+    ] = None,
     file_format: Annotated[LayoutFormat | None, FORMAT] = None,
 ) -> Reply:
-    """Every seat, and where it stands.
+    """Every seat, and where it stands; with `seat_ids` those seats and their sections.
 
-    The ETag is the revision of the layout: ask again with `If-None-Match`, and it is sent only when it was edited.
-    With `format` the answer is a file that can be imported again, and every seat stays the same one: `usher` is what
-    PUT takes, `csv` a table for spreadsheets, `pretix` a seating plan.
+    The ETag begins with the revision of the layout: ask again with `If-None-Match`, and it is sent only when it was
+    edited. With `format` the answer is a file of all seats that can be imported again, and every seat stays the same
+    one: `usher` is what PUT takes, `csv` a table for spreadsheets, `pretix` a seating plan.
     """
     layout = await catalogue.layout(theater_id)
+    if seat_ids is not None and file_format is not None:
+        raise mistake(["query", "format"], "all_seats", "A file has all seats. Leave out seat_ids, or format.")
+    if seat_ids is not None:
+        some = some_seats_json(layout, {int(seat_id) for seat_id in seat_ids.split(",")})
+        return cacheable(request, some, tag_of_revision(layout.revision, some))
     if file_format is None:
         return await packable(request, lambda: texts.of(layout), f'"{layout.revision}"')
     made = await asyncio.to_thread(layout_file, layout, file_format, (await catalogue.theater(theater_id)).name)

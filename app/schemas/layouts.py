@@ -1,7 +1,7 @@
 """Layouts in JSON: the plan that an organizer sends, and the layout that everybody reads."""
 
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Collection, Iterable
+from dataclasses import fields, replace
 from typing import Annotated, Any, Final
 
 import orjson
@@ -204,6 +204,25 @@ def layout_json(layout: Layout) -> bytes:
             "seats": [
                 {**_facts(seat), "left": left, "right": right}
                 for seat, (left, right) in zip(layout.seats, neighbours_of(layout), strict=True)
+            ],
+            "focal_point": layout.focal_point or middle_of_the_front(layout),
+        },
+    )
+
+
+def some_seats_json(layout: Layout, seat_ids: Collection[int]) -> bytes:
+    """These seats of a layout and their sections, as everybody reads them; ids that it does not have are left out."""
+    rows = {(seat.section, seat.row) for seat_id in seat_ids if (seat := layout.by_id.get(seat_id))}
+    names = {section for section, _ in rows}
+    part = replace(layout, seats=tuple(seat for seat in layout.seats if (seat.section, seat.row) in rows))
+    return orjson.dumps(
+        {
+            "theater_id": layout.theater_id,
+            "sections": _sections(seat for seat in layout.seats if seat.section in names),
+            "seats": [
+                {**_facts(seat), "left": left, "right": right}
+                for seat, (left, right) in zip(part.seats, neighbours_of(part), strict=True)
+                if seat.id in seat_ids
             ],
             "focal_point": layout.focal_point or middle_of_the_front(layout),
         },

@@ -208,3 +208,9 @@ async def test_a_table_leaves_where_people_look(client: AsyncClient, organizer: 
     told(await send(client, organizer, (await client.get("/theaters/2/layout?format=csv")).content), 200)
 
     assert told(await client.get("/theaters/2/layout"), 200)["focal_point"] == {"x": 3.0, "y": -5.0}
+
+
+async def test_a_file_has_all_seats(client: AsyncClient) -> None:
+    problem = refused(await client.get("/theaters/1/layout?format=csv&seat_ids=1"), 422)
+
+    assert [each["loc"] for each in problem["errors"]] == [["query", "format"]]
