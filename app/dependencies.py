@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi import Depends, Header
 
+from app.adapters import prometheus
 from app.domain.people import Person
 from app.http import credentials
 from app.http.credentials import Caller, SignedIn
@@ -85,6 +86,7 @@ Catalogue = Annotated[catalogue.Catalogue, resource("catalogue")]
 Changes = Annotated[changes.ChangesFeed, resource("changes")]
 Closing = Annotated[closing.Closing, resource("closing")]
 Desk = Annotated[desk.Desk, resource("desk")]
+Figures = Annotated[prometheus.Figures, resource("figures")]
 Health = Annotated[health.Health, resource("health")]
 History = Annotated[history.History, resource("history")]
 LayoutTexts = Annotated[layout_texts.LayoutTexts, resource("layout_texts")]

@@ -15,11 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__, logs
 from app.adapters.dummy_payments import DummyPayments
 from app.adapters.login_tries import RedisLoginTries
+from app.adapters.prometheus import Figures
 from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
 from app.adapters.redis_feed import RedisFeed
 from app.db.cluster import nodes
-from app.db.connections import must_be_durable, open_engine
+from app.db.connections import connection_counts, must_be_durable, open_engine
 from app.db.errors import refusal_for
 from app.db.heartbeat import Heartbeat
 from app.db.revision import revision, revisions
@@ -69,6 +70,7 @@ from app.services.live.changes import ChangesFeed
 from app.services.live.listener_limits import ListenerLimits
 from app.services.live.live import Live
 from app.services.loops import Loop, for_good, running
+from app.services.measures import Measures
 from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.customers import Customers
@@ -271,6 +273,7 @@ def _loops(resources: Resources) -> Sequence[Loop]:
         resources.reconciler.run,
         resources.live.run,
         resources.revocations.run,
+        resources.figures.run,
     ]
     return [*loops, resources.sweeper.run, resources.sweeper.keep_tidy] if resources.settings.sweep else loops
 
@@ -309,16 +312,18 @@ def _connections(settings: Settings, proxies: Proxies) -> Connections:
     return Connections(per_address, settings.connections_per_process, proxies.connection_of)
 
 
-def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: AsyncExitStack) -> Live:
+def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: AsyncExitStack, measures: Measures) -> Live:
     feed = RedisFeed(settings.redis_url or "")
     stack.push_async_callback(feed.close)
     per_address = settings.live_per_address if settings.rate_limits else None
-    return Live(engine, layouts, feed, ListenerLimits(per_address, settings.live_per_process))
+    return Live(engine, layouts, feed, ListenerLimits(per_address, settings.live_per_process), measures)
 
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     """Everything that requests need. The stack closes what is opened here."""
     engine = open_engine(settings)
+    measures = Measures()
+    measures.watch("usher_database_connections", partial(connection_counts, engine))
     stack.push_async_callback(engine.dispose)
     heartbeat = Heartbeat(settings, engine)
     await must_be_durable(engine)
@@ -346,7 +351,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     pictures = Pictures()
     catalogue = Catalogue(engine, layouts, defaults)
     clock = Clock()
-    availability = Availability(engine, cache, layouts, clock)
+    availability = Availability(engine, cache, layouts, clock, measures=measures)
     reconciler = Reconciler(engine, cache, clock, settings.reconcile_seconds)
     announcer = Announcer(cache, reconciler.warn, availability.take_in)
     box_office = BoxOffice(
@@ -359,9 +364,12 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         one_screening_a_batch=settings.batch_per_screening or settings.office_connections > 1,
         linger_seconds=LINGER_SECONDS if settings.web_concurrency > 1 and settings.office_connections == 1 else 0.0,
         clerks=settings.office_connections,
+        measures=measures,
     )
     closing = Closing(engine, box_office, announcer)
     proxies = Proxies(settings.trusted_proxies)
+    port = settings.metrics_port
+    figures = Figures(measures, settings.metrics_directory, None if port is None else (settings.host, port))
     return Resources(
         settings=settings,
         engine=engine,
@@ -394,7 +402,13 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         announcer=announcer,
         reconciler=reconciler,
         sweeper=Sweeper(
-            engine, box_office, closing, settings.idempotency_hours, settings.event_hours, settings.reservation_timeout
+            engine,
+            box_office,
+            closing,
+            settings.idempotency_hours,
+            settings.event_hours,
+            settings.reservation_timeout,
+            measures,
         ),
         desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments(), defaults, pictures),
         reservations=Reservations(engine, layouts, defaults),
@@ -407,7 +421,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         addresses=(
             Addresses(settings.jwt_secret or "", settings.anonymous_holds_per_address) if settings.rate_limits else None
         ),
-        live=_live(settings, engine, layouts, stack),
+        live=_live(settings, engine, layouts, stack, measures),
         connections=_connections(settings, proxies),
         proxies=proxies,
+        measures=measures,
+        figures=figures,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.adapters.prometheus import Figures
 from app.adapters.redis_cache import RedisCache
 from app.db.heartbeat import Heartbeat
 from app.services.bookings import Bookings
@@ -20,6 +21,7 @@ from app.services.house.organizing import Organizing
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
 from app.services.live.live import Live
+from app.services.measures import Measures
 from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.customers import Customers
@@ -73,5 +75,7 @@ class Resources:
     rates: Rates | None
     addresses: Addresses | None
     live: Live
+    measures: Measures
+    figures: Figures
     connections: Connections
     proxies: Proxies

@@ -345,6 +345,20 @@ class Settings(BaseSettings):
         (), description="Origins whose pages may show the buyers' pages in a frame, separated by commas. Not set: none."
     )
 
+    # Figures
+    metrics_port: int | None = Field(
+        None, ge=1, le=65_535, description="The port of /metrics. Not set: the one of everything, for METRICS_FROM."
+    )
+    metrics_from: Networks = Field(
+        "127.0.0.1,::1",
+        validate_default=True,
+        description="Networks from which /metrics may be read, separated by commas, unless METRICS_PORT is set.",
+    )
+    metrics_directory: Path | None = Field(
+        None,
+        description="Where several workers write their figures. Not set: a directory for as long as Usher runs.",
+    )
+
     # Connections
     connections_per_address: int = Field(
         2_000,

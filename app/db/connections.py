@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 from sqlalchemy import ExceptionContext, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from app.db.cluster import nodes
 from app.db.cluster.pooled import pooled
@@ -97,6 +97,14 @@ def open_for_command(url: str, *, seconds: float | None = ANSWERS_WITHIN_SECONDS
         **_pooled({"timezone": "UTC", **settings}),
     }
     return create_async_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=how)
+
+
+def connection_counts(engine: AsyncEngine) -> list[tuple[tuple[str], float]]:
+    """How many connections of the pool are in use, and how many wait to be."""
+    pool = engine.sync_engine.pool
+    if not isinstance(pool, QueuePool):
+        return []
+    return [(("in_use",), float(pool.checkedout())), (("idle",), float(pool.checkedin()))]
 
 
 @asynccontextmanager

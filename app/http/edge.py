@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -60,6 +61,10 @@ AT_THE_ROOT: Final = frozenset(
 # Calls at the root that browsers get a page for: they ask for HTML, programs do not.
 PAGES: Final = {"/bookings": "/pages/bookings"}
 
+OTHER_ROUTES: Final = "other"
+"""Of the figures: what is no operation, as the files of the pages, and paths that there are not."""
+_METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
 _LAST: Final = (413, 501)
 """After these answers the connection is closed: nobody reads the body that follows."""
 
@@ -73,11 +78,12 @@ Handlers = Mapping[Any, Callable[[Any, Any], Any]]
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An operation, or None where FastAPI runs all of them; what an API key needs for it; its largest body in bytes.
+    """A route and its operation, or None where FastAPI runs all of them; what an API key needs; its largest body.
 
     `guard` says who may send a body that is larger than usual, before it is read.
     """
 
+    route: str
     operation: Operation | None
     needs: KeyScope | None
     largest_body: int
@@ -133,6 +139,7 @@ class Edge:
         await self._inner(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = perf_counter()
         request = ApiRequest(scope, receive)
         name = request.request_id = request_id(request.headers_once.get(b"x-request-id"))
         request_id_of_this_task.set(name)
@@ -160,6 +167,9 @@ class Edge:
             await signed.reply(reply)
         elif reply is not None:
             await reply(scope, receive, signed)
+        method = scope["usher.method"] if "usher.method" in scope else scope["method"]
+        measured = method if method in _METHODS else "other"
+        request.resources.measures.request(measured, signed.route, signed.status, signed.began - began)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s %s %d", scope["method"], _instance(scope, sent_path), signed.status)
 
@@ -176,6 +186,7 @@ class Edge:
             await self._inner(request.scope, receive, signed)
             return None
         request.needs = entry.needs
+        signed.route = entry.route
         if has_body:
             if entry.guard is not None:
                 await entry.guard(request)
@@ -235,7 +246,7 @@ class Edge:
 class _Signed:
     """The way out: every answer carries `headers`, the request id first. `status` is 0 until an answer has begun."""
 
-    __slots__ = ("_send", "_whole", "_with_body", "headers", "status")
+    __slots__ = ("_send", "_whole", "_with_body", "began", "headers", "route", "status")
 
     def __init__(self, scope: Scope, send: Send, headers: list[Header]) -> None:
         self._send = send
@@ -245,11 +256,14 @@ class _Signed:
         """Our own server takes a reply as a whole, if it can."""
         self.headers = headers
         self.status = 0
+        self.began = 0.0
+        """When the answer began (perf_counter)."""
+        self.route = OTHER_ROUTES
 
     async def __call__(self, message: Message) -> None:
         """What the inner application sends."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status, self.began = message["status"], perf_counter()
             message = {**message, "headers": [*message.get("headers", ()), *self.headers]}
         elif not self._with_body:
             message = {**message, "body": b""}
@@ -257,7 +271,7 @@ class _Signed:
 
     async def reply(self, reply: Reply) -> None:
         """All of a reply."""
-        self.status = reply.status_code
+        self.status, self.began = reply.status_code, perf_counter()
         headers = [*reply.raw_headers, *self.headers]
         if self._whole is not None and self._with_body and self._whole(reply.status_code, headers, reply.body):
             return
@@ -315,7 +329,7 @@ def _table_of(routes: Sequence[BaseRoute], *, plain: bool) -> Table[_Entry]:
         operation = None if plain else Operation(route)
         largest = route.max_body_size or LARGEST_BODY
         guard = guard_of(route) if largest > LARGEST_BODY else None
-        entry = _Entry(operation, scope_of(route), largest, guard)
+        entry = _Entry(route.path, operation, scope_of(route), largest, guard)
         for method in route.methods or ():
             try:
                 table.add(route.path, method, entry)

@@ -1,14 +1,18 @@
 """For operators and their machines: is it up, may it get traffic (docs/api.md, section 11)."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter
 
 from app import __version__
-from app.dependencies import Health
+from app.adapters.prometheus import MEDIA_TYPE
+from app.dependencies import Figures, Health
 from app.http.declarations import ignores_unknown_parameters
 from app.http.replies import Reply
+from app.http.request import ApiRequest
 from app.http.routes import BASE, ApiRoute
+from app.schemas.format.faults import NoSuchPath
 from app.schemas.format.moments import encoded
 from app.schemas.health import HealthOut
 from app.services.health import Condition, Report
@@ -56,7 +60,27 @@ def _reply(report: Report) -> Reply:
     return Reply(encoded(body), 503 if report.status is Condition.DOWN else 200)
 
 
+metrics = APIRouter(prefix="/metrics", route_class=ApiRoute, include_in_schema=False)
+
+
+@metrics.get(
+    "",
+    summary="Figures for Prometheus",
+)
+@ignores_unknown_parameters
+async def show_metrics(request: ApiRequest, figures: Figures) -> Reply:
+    """The figures of all workers together, in Prometheus' text format, for callers from `METRICS_FROM`; 404 for others,
+    and when it has a port of its own (`METRICS_PORT`).
+    """
+    settings, scope = request.resources.settings, request.scope
+    is_direct = request.resources.proxies.is_direct(scope.get("client"), scope["headers"], settings.metrics_from)
+    if settings.metrics_port is not None or not is_direct:
+        raise NoSuchPath
+    return Reply(await asyncio.to_thread(figures.page), media_type=MEDIA_TYPE)
+
+
 # At the root, where balancers look for it, and under the other base paths for whoever knows only those.
 router = APIRouter()
 router.include_router(_checks)
+router.include_router(metrics)
 router.include_router(_checks, prefix=BASE, include_in_schema=False)

@@ -15,6 +15,7 @@ import shlex
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from multiprocessing import resource_tracker
@@ -64,7 +65,7 @@ def serve(settings: Settings) -> int:
     """
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     try:
-        with _listening(settings) as listener, _servers(settings) as servers:
+        with _listening(settings) as listener, _servers(settings) as servers, _shared_figures(settings):
             settings = _complete(settings, servers)
             to_try = _prepare(settings, with_demo=servers.postgresql is not None if servers else False)
             return _run(settings, listener, _banner(settings, listener, servers, to_try))
@@ -238,6 +239,23 @@ def _servers(settings: Settings) -> Iterator[EmbeddedServers | None]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave them half-stopped
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         servers.stop()
+
+
+@contextlib.contextmanager
+def _shared_figures(settings: Settings) -> Iterator[None]:
+    """A directory for the figures of several workers: METRICS_DIRECTORY, or a new one that they are told."""
+    if settings.web_concurrency == 1:
+        os.environ.pop("METRICS_DIRECTORY", None)
+        yield
+    elif settings.metrics_directory is not None:
+        settings.metrics_directory.mkdir(parents=True, exist_ok=True)
+        for earlier in settings.metrics_directory.glob("*.json"):
+            earlier.unlink()
+        yield
+    else:
+        with tempfile.TemporaryDirectory(prefix="usher-metrics-") as directory:
+            os.environ["METRICS_DIRECTORY"] = directory
+            yield
 
 
 def _complete(settings: Settings, servers: EmbeddedServers | None) -> Settings:

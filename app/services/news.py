@@ -3,8 +3,9 @@
 It has the ids of all users and must not leave the service; `broadcast` makes messages from it.
 """
 
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,18 +21,20 @@ class News:
     after: int
     version: int
     changes: tuple[SeatChange, ...]
+    at: float | None = field(default=None, compare=False)
+    """When it was published, in seconds of the wall clock; only for those who watch how long news take."""
 
 
 def news_json(news: News) -> bytes:
     """Compact, because it is made for every batch, whether somebody listens or not."""
-    return orjson.dumps((news.after, news.version, news.changes), default=tuple)
+    return orjson.dumps((news.after, news.version, news.changes, time.time()), default=tuple)
 
 
 def news_from(published: bytes) -> News:
     """The news that `news_json` wrote. Raises ValueError for anything else."""
     try:
-        after, version, changes = orjson.loads(published)
-        return News(after, version, tuple(_change(*change) for change in changes))
+        after, version, changes, *at = orjson.loads(published)  # an earlier release does not say when
+        return News(after, version, tuple(_change(*change) for change in changes), *at)
     except (TypeError, orjson.JSONDecodeError) as error:
         raise ValueError("no news") from error
 

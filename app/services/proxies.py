@@ -54,6 +54,12 @@ class Proxies:
         address = _address(peer[0]) if peer else None
         return None if address is None or self._is_trusted(address) else _counted(address)
 
+    def is_direct(self, peer: Any, headers: Iterable[Header], among: Sequence[Network]) -> bool:
+        """Does the request come straight from one of these networks? What a proxy passes on does not."""
+        address = _address(peer[0]) if peer else None
+        is_forwarded = any(name in (_FORWARDED_FOR, _FORWARDED) for name, _ in headers)
+        return address is not None and not is_forwarded and any(address in network for network in among)
+
     def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self._trusted)
 

@@ -24,6 +24,7 @@ from app.logs import Outage, Watch
 from app.services.box_office.office import BoxOffice
 from app.services.closing import Closing
 from app.services.loops import every
+from app.services.measures import Measures
 
 AT_ONCE: Final = 100
 """The most holds that are expired at once, so that buyers do not wait long."""
@@ -69,9 +70,11 @@ class Sweeper:
         keys_hours: int,
         events_hours: int,
         hold_seconds: int,
+        measures: Measures | None = None,
     ) -> None:
         """`hold_seconds`: how long a hold usually lasts."""
         self._look_seconds = LOOK_SECONDS if hold_seconds > LOOK_SECONDS else LOOK_OFTEN_SECONDS
+        self._measures = measures or Measures()
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._box_office = box_office
         self._closing = closing
@@ -167,16 +170,17 @@ class Sweeper:
             due = [each for each in rest if each.seconds <= horizon]
             del rest[: len(due)]
             await asyncio.sleep(max(asked_at + due[-1].seconds - loop.time(), 0.0))
+            ended_at = asked_at + due[0].seconds
             for screening_id, holds in _by_screening(due).items():
-                self._begin(screening_id, holds)
+                self._begin(screening_id, holds, ended_at)
         # Whoever keeps one screening locked does not hold up the next look.
         if self._expiring:
             await asyncio.wait(list(self._expiring.values()), timeout=PATIENCE_SECONDS)
 
-    def _begin(self, screening_id: int, holds: tuple[UUID, ...]) -> None:
-        """Expire holds in the background; in one screening one after the other."""
+    def _begin(self, screening_id: int, holds: tuple[UUID, ...], ended_at: float) -> None:
+        """Expire holds in the background; in one screening one after the other. The first ended then (loop's time)."""
         before = self._expiring.get(screening_id)
-        task = asyncio.create_task(self._expire(screening_id, holds, before))
+        task = asyncio.create_task(self._expire(screening_id, holds, before, ended_at))
         self._expiring[screening_id] = task
         task.add_done_callback(lambda done: self._ended(screening_id, done))
 
@@ -184,7 +188,9 @@ class Sweeper:
         if self._expiring.get(screening_id) is done:
             del self._expiring[screening_id]
 
-    async def _expire(self, screening_id: int, holds: tuple[UUID, ...], before: "asyncio.Task[None] | None") -> None:
+    async def _expire(
+        self, screening_id: int, holds: tuple[UUID, ...], before: "asyncio.Task[None] | None", ended_at: float
+    ) -> None:
         if before is not None:
             await asyncio.wait((before,))
         try:
@@ -193,6 +199,8 @@ class Sweeper:
             self._troubled[screening_id] = asyncio.get_running_loop().time() + TROUBLE_SECONDS
             self._watch.meet(SOME, getattr(error, "why", None) or type(error).__name__)
         else:
+            self._measures.holds_expired += len(holds)
+            self._measures.sweeper_seconds.add(max(asyncio.get_running_loop().time() - ended_at, 0.0))
             self._troubled.pop(screening_id, None)
             if not self._troubled:
                 self._watch.all_is_well()

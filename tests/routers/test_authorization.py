@@ -292,7 +292,9 @@ def calls() -> set[str]:
     aliases = {
         f"{method} {route.path_format}"
         for route in iter_route_contexts(create_app().routes)
-        if isinstance(route.original_route, APIRoute) and (route.path or "").startswith("/api/v1/")
+        if isinstance(route.original_route, APIRoute)
+        and (route.path or "").startswith("/api/v1/")
+        and not (route.path or "").startswith("/api/v1/ws/")  # a socket: a plain request to it is told so
         for method in route.methods or ()
     }
     return documented | aliases

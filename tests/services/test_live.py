@@ -58,6 +58,7 @@ class Deaf:
 class Ear:
     """A listener of a test."""
 
+    door = "websocket"
     version = 0
 
     def __init__(self, user_id: int | None = None) -> None:

@@ -34,6 +34,7 @@ def event(message: Message) -> bytes:
 class Reader:
     """Implements Listener: messages wait in a bounded queue until the stream has sent them."""
 
+    door = "sse"
     version = 0
 
     def __init__(

@@ -89,6 +89,7 @@ class Watcher:
     What the client has not read waits in the connection's buffer.
     """
 
+    door = "websocket"
     version = 0
 
     def __init__(self, wire: Wire, credential: Credential | None, most_waiting: int) -> None:

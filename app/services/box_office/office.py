@@ -6,7 +6,7 @@ commit, as databases do with their log. No request waits longer than its deadlin
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final
@@ -23,6 +23,7 @@ from app.services.box_office.clerk import Clerk, Rivals
 from app.services.box_office.opening import Opening
 from app.services.box_office.pending import Pending
 from app.services.box_office.queue import Queue
+from app.services.measures import Measures
 from app.services.news import News
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,12 @@ class BoxOffice:
         one_screening_a_batch: bool = False,
         linger_seconds: float = 0.0,
         clerks: int = 1,
+        measures: Measures | None = None,
     ) -> None:
         """`clerks`: so many batches are served side by side. More than one only if each batch is of one screening."""
         self._announce = announce
+        self._measures = measures or Measures()
+        self._measures.watch("usher_queue_length", lambda: [((), float(len(self._queue)))])
         self._floors = opening.floors
         self._queue = Queue(
             batch_max=batch_max,
@@ -58,6 +62,7 @@ class BoxOffice:
             deadline_seconds=deadline_seconds,
             one_screening_a_batch=one_screening_a_batch,
             linger_seconds=linger_seconds,
+            measures=self._measures,
         )
         self._rivals = Rivals()
         self.clerks = [Clerk(connect, opening, self._rivals) for _ in range(clerks)]
@@ -124,8 +129,10 @@ class BoxOffice:
         if not batch:
             return True
         latecomers = partial(self._queue.latecomers, len(batch)) if may_grow else _nobody
+        began = asyncio.get_running_loop().time()
         try:
             served = await clerk.transact(batch, latecomers)
+            self._measure(batch, began)
         except Busy as busy:
             self._queue.settle_all(batch, [busy] * len(batch))
             return False
@@ -146,6 +153,13 @@ class BoxOffice:
             self._floors.follow(served.news)
             self._announce(served.map_versions, lambda: self._queue.settle_all(batch, served.answers), served.news)
         return True
+
+    def _measure(self, batch: Sequence[Pending], began: float) -> None:
+        """Note a batch that was committed."""
+        self._measures.batch_size.add(len(batch))
+        self._measures.batch_seconds.add(asyncio.get_running_loop().time() - began)
+        for pending in batch:
+            self._measures.queue_seconds.add(max(began - pending.waits_since, 0.0))
 
     async def _serve_apart(self, clerk: Clerk, batch: list[Pending], by: Callable[[Pending], int]) -> bool:
         """Serve the parts of a batch that has failed as a whole, each in a transaction of its own."""

@@ -47,6 +47,8 @@ class Pending:
     answer: asyncio.Future[Answer]
     asker_id: int | None = field(init=False)
     """Whose command it is; nobody's when time asks."""
+    waits_since: float = 0.0
+    """In the event loop's time."""
     is_newcomers: bool = False
     """Is it of a guest who is not written down yet?"""
 

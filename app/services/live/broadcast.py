@@ -20,6 +20,7 @@ from app.domain.seats import Layout
 from app.services.layouts import Layouts
 from app.services.live.listeners import Listener
 from app.services.live.telling import Telling, confirmation, resync, updates_for
+from app.services.measures import Histogram
 from app.services.news import News, Update, merged
 from app.services.single_flight import SingleFlight
 
@@ -45,7 +46,12 @@ MOST_AHEAD: Final = 200
 class Broadcast:
     """`hear` and `behind` may be called at any time. `run` sends until it is cancelled."""
 
-    def __init__(self, position: Position, layout: Layout, engine: AsyncEngine, layouts: Layouts) -> None:
+    def __init__(
+        self, position: Position, layout: Layout, engine: AsyncEngine, layouts: Layouts, lags: Histogram | None = None
+    ) -> None:
+        """`lags` gets how long it took from a commit until everybody was told."""
+        self._lags = lags
+        self._committed_at: float | None = None
         self.screening_id = position.screening_id
         self.joining = 0
         self.listeners: set[Listener] = set()
@@ -68,6 +74,8 @@ class Broadcast:
         """Take news of a commit."""
         if news.version <= self._known:
             return
+        if self._committed_at is None:
+            self._committed_at = news.at
         if news.after > self._known:
             if len(self._ahead) < MOST_AHEAD:
                 self._ahead[news.after] = news
@@ -215,7 +223,10 @@ class Broadcast:
         # Whoever joins from here on is told by `join`.
         self._told = version
         if changes:
+            committed_at, self._committed_at = self._committed_at, None
             await Telling(self.screening_id, after, version, changes, self._layout).tell_all(self.listeners)
+            if committed_at is not None and self._lags is not None:
+                self._lags.add(max(time.time() - committed_at, 0.0))
         self._forget()
         worked = time.thread_time() - worked_before
         await asyncio.sleep(pause_after(worked, version - after))

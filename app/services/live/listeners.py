@@ -34,6 +34,8 @@ class Message:
 class Listener(Protocol):
     """Somebody who watches a screening. The methods return at once and raise nothing."""
 
+    door: str
+    """Where it came in: `websocket` or `sse`."""
     user_id: int | None
     version: int
     """Up to which everything was told."""

@@ -6,6 +6,7 @@ so that no map stays wrong for long if news are lost. An open live connection us
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -22,6 +23,7 @@ from app.services.live.broadcast import Broadcast
 from app.services.live.listener_limits import ListenerLimits
 from app.services.live.listeners import Ending, Listener, Message
 from app.services.loops import every
+from app.services.measures import Measures
 from app.services.news import news_from
 from app.services.ports import SeatFeed
 from app.services.single_flight import SingleFlight
@@ -36,8 +38,20 @@ CHECKED_AT_A_TIME: Final = 500
 class Live:
     """One per process."""
 
-    def __init__(self, engine: AsyncEngine, layouts: Layouts, feed: SeatFeed, limits: ListenerLimits) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        layouts: Layouts,
+        feed: SeatFeed,
+        limits: ListenerLimits,
+        measures: Measures | None = None,
+    ) -> None:
         self.limits = limits
+        self._measures = measures or Measures()
+        self._by_door: Counter[str] = Counter()
+        self._measures.watch(
+            "usher_live_listeners", lambda: [((door,), float(count)) for door, count in self._by_door.items()]
+        )
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._layouts = layouts
         self._feed = feed
@@ -55,6 +69,7 @@ class Live:
         Raises NotFound; RateLimited if the address has too many live connections; Busy if the process has no room.
         """
         self.limits.enter(address)
+        self._by_door[listener.door] += 1
         try:
             broadcast = await self._enter(screening_id)
             try:
@@ -64,6 +79,7 @@ class Live:
                 broadcast.leave(listener)
                 self._leave(broadcast)
         finally:
+            self._by_door[listener.door] -= 1
             self.limits.leave(address)
 
     async def run(self) -> None:
@@ -125,7 +141,7 @@ class Live:
         layout = await self._layouts.at(position.theater_id, position.layout_revision)
         if self._loops is None:
             raise Busy(reasons.STOPPING)
-        broadcast = Broadcast(position, layout, self._engine, self._layouts)
+        broadcast = Broadcast(position, layout, self._engine, self._layouts, self._measures.live_seconds)
         self._broadcasts[screening_id] = broadcast
         self._telling[screening_id] = self._loops.create_task(broadcast.run())
         self._feed.watch(screening_id)

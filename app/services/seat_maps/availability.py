@@ -23,6 +23,7 @@ from app.domain.seat_maps.occupancy import Occupancy
 from app.domain.seats import Layout
 from app.schemas.availability import SeatTexts
 from app.services.layouts import Layouts, share
+from app.services.measures import Measures
 from app.services.news import News
 from app.services.ports import AvailabilityCache, Away
 from app.services.seat_maps.clock import Clock
@@ -41,6 +42,11 @@ CHANGES_AT_MOST: Final = 1_000
 """A map that is further behind is read anew."""
 
 TEXTS_KEPT: Final = 32
+
+_FROM_MEMORY: Final = ("memory",)
+_FROM_REDIS: Final = ("redis",)
+_FROM_CHANGES: Final = ("changes",)
+_FROM_POSTGRESQL: Final = ("postgresql",)
 
 
 @dataclass(slots=True, eq=False)
@@ -64,10 +70,12 @@ class Availability:
         layouts: Layouts,
         clock: Clock,
         *,
+        measures: Measures | None = None,
         maps_kept: int = MAPS_KEPT,
         seats_kept: int = SEATS_KEPT,
     ) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reads = (measures or Measures()).cache_reads
         self._cache = cache
         self._layouts = layouts
         self._clock = clock
@@ -148,6 +156,7 @@ class Availability:
         seat_map = self._maps.get(screening_id)
         if seat_map is None or map_version is None or seat_map.map_version < map_version:
             return None
+        self._reads[_FROM_MEMORY] += 1
         return seat_map
 
     async def _rebuilt(self, screening_id: int, map_version: int | None) -> SeatMap:
@@ -171,6 +180,7 @@ class Availability:
             if kept := await self._cache.facts(screening_id):
                 facts = facts_from(kept)
                 if facts.map_version >= map_version:
+                    self._reads[_FROM_REDIS] += 1
                     return self._keep_at_hand(await self._map_of(facts))
         return None
 
@@ -181,6 +191,7 @@ class Availability:
             async with self._engine.connect() as connection:
                 changed = await db.changed(connection, screening_id, after, CHANGES_AT_MOST)
             if changed is not None:
+                self._reads[_FROM_CHANGES] += 1
                 map_version, version, changes = changed
                 self.take_in(screening_id, News(after, version, changes), map_version)
                 if (up_to_date := self._at_hand(screening_id, map_version)) is not None:
@@ -191,6 +202,7 @@ class Availability:
         """Read from PostgreSQL, and let Redis and this process know."""
         doubts = self._cache.doubts()
         facts = await self._read(screening_id)
+        self._reads[_FROM_POSTGRESQL] += 1
         with suppress(Away):
             await self._cache.keep(screening_id, facts.map_version, facts_json(facts), doubts)
         return self._keep_at_hand(await self._map_of(facts))
