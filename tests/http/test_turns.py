@@ -34,6 +34,17 @@ async def test_it_waits_for_a_turn_that_has_time(scope: dict[str, Any]) -> None:
     assert await in_its_turn(scope, work) is False
 
 
+async def test_a_turn_lasts_until_the_loop_has_been_around(scope: dict[str, Any]) -> None:
+    """However many connections had something in it, be it next to nothing."""
+    turn, loop, over = turn_in(scope), asyncio.get_running_loop(), asyncio.Queue[bool]()
+    turn.spend(0.0)
+    loop.call_soon(turn.spend, 2 * TURN_SECONDS)
+    turn.spend(0.0)
+    loop.call_soon(lambda: over.put_nowait(turn.is_over))
+
+    assert await over.get()
+
+
 async def test_each_of_its_steps_is_charged(scope: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     clock = count(step=TURN_SECONDS)
     monkeypatch.setattr(bodies, "perf_counter", lambda: next(clock) * 1.5)

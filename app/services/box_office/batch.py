@@ -33,7 +33,7 @@ from app.services.box_office.pending import Latecomers, Pending
 
 log = logging.getLogger(__name__)
 
-TURN_SECONDS: Final = 0.005
+TURN_SECONDS: Final = 0.01
 """After so long the rest of a batch is decided in the next turn of the loop: others are served meanwhile."""
 
 _LOOK_FURTHER: Final = (Toggle, ReleaseAll, Block, Unblock, Close)
