@@ -1,7 +1,8 @@
 """The seats of a theater, as they stand and as they were: read whole, written a set at a time."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Row, TextClause, text
@@ -10,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.layouts import SeatDraft, categories_of
 from app.domain.rebuilding import Place, Rebuilding
 from app.domain.seats import Layout, Point, Seat
+
+_AT_ONCE: Final = 2_000
+"""So many rows become seats within milliseconds. More do so in a thread: others are served meanwhile."""
 
 # One statement, so that the revision and the seats are of one moment. A theater without seats gives one row.
 _LAYOUT = text("""
@@ -123,17 +127,25 @@ async def read(connection: AsyncConnection, theater_id: int, revision: int | Non
     rows = (await connection.execute(_LAYOUT, {"theater_id": theater_id})).all()
     if not rows:
         return None
+    if len(rows) <= _AT_ONCE:
+        standing = _standing(theater_id, rows)
+    else:
+        standing = await asyncio.to_thread(_standing, theater_id, rows)
+    if revision is None or revision >= standing.revision:
+        return standing
+    return await _former(connection, standing, revision) or standing
+
+
+def _standing(theater_id: int, rows: Sequence[Any]) -> Layout:
+    """The layout as it stands, from all rows of it."""
     seats = [row for row in rows if row.id is not None]
-    standing = Layout(
+    return Layout(
         theater_id,
         rows[0].layout_revision,
         tuple(Seat(*row[3:-1]) for row in seats if row.removed_at is None),
         {row.id: row.label for row in seats if row.removed_at is not None},
         _point(rows[0]),
     )
-    if revision is None or revision >= standing.revision:
-        return standing
-    return await _former(connection, standing, revision) or standing
 
 
 async def _former(connection: AsyncConnection, standing: Layout, revision: int) -> Layout | None:

@@ -1,6 +1,6 @@
 """Answers that many operations share: cacheable, created, edited, a page of a list."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -41,7 +41,7 @@ def cacheable(
     return Reply(made, headers=[(b"etag", tag), *headers], cache=ALWAYS_ASKED)
 
 
-async def packable(request: ApiRequest, make: Callable[[], Packed], etag: str) -> Reply:
+async def packable(request: ApiRequest, make: Callable[[], Packed | Awaitable[Packed]], etag: str) -> Reply:
     """As `cacheable`, for bytes that are sent packed to whoever can unpack them (Accept-Encoding).
 
     Plain and packed are two representations: each has its own ETag, and either may be named in If-None-Match.
@@ -54,7 +54,8 @@ async def packable(request: ApiRequest, make: Callable[[], Packed], etag: str) -
         for tag in (packed_tag, plain_tag):
             if matches(tag, named):
                 return unchanged(tag, vary=_VARIES)
-    made = make()
+    making = make()
+    made = making if isinstance(making, Packed) else await making
     is_packed = wants_gzip and made.is_worth_it
     if named is not None and named.strip() == b"*":
         return unchanged(packed_tag if is_packed else plain_tag, vary=_VARIES)

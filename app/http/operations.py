@@ -5,6 +5,7 @@ steps, once, at the start: its dependencies in order, then its function. What th
 start with a TypeError that names the route and a remedy; nothing that was declared is skipped in silence.
 """
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ from app.schemas.format import forms, strict
 from app.schemas.format.faults import Malformed, Mistake, mistake
 
 _MISSING: Final = object()
+
+_AT_ONCE: Final = 256 * 1024
+"""So many bytes of a body are checked in milliseconds. More are checked in a thread: others are served meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,10 @@ class Operation:
         query = query_of(request, self._known) if request.scope["query_string"] else {}
         found: list[Any] = []
         for step in self._steps:
-            arguments = _arguments(step, request, path, query) if step.parameters or step.body else {}
+            if step.body and len(request.raw_body) > _AT_ONCE:
+                arguments = await asyncio.to_thread(_arguments, step, request, path, query)
+            else:
+                arguments = _arguments(step, request, path, query) if step.parameters or step.body else {}
             if step.request_as:
                 arguments[step.request_as] = request
             for argument, number in step.needs:

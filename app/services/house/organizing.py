@@ -199,7 +199,7 @@ async def _seats_of(
 ) -> Sequence[SeatDraft]:
     """The seats of a layout; a large one takes a while, and others are served meanwhile. Raises LayoutRefused."""
     try:
-        return await asyncio.to_thread(plan, layout.plan())
+        return await asyncio.to_thread(lambda: plan(layout.plan()))
     except LayoutRefused as refused:
         if within is None:
             raise
