@@ -1,5 +1,6 @@
 """The seats of a theater, as they stand and as they were: read whole, written a set at a time."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from app.domain.seats import Layout, Point, Seat
 
 PORTION: Final = 2_000
 """So many seats are handed over at a time: 50,000 in one statement keep the event loop for 160 ms."""
+_AT_ONCE: Final = 2_000
+"""So many rows become seats within milliseconds. More do so in a thread: others are served meanwhile."""
 
 # One statement, so that the revision and the seats are of one moment. A theater without seats gives one row.
 _LAYOUT = text("""
@@ -127,17 +130,25 @@ async def read(connection: AsyncConnection, theater_id: int, revision: int | Non
     rows = (await connection.execute(_LAYOUT, {"theater_id": theater_id})).all()
     if not rows:
         return None
+    if len(rows) <= _AT_ONCE:
+        standing = _standing(theater_id, rows)
+    else:
+        standing = await asyncio.to_thread(_standing, theater_id, rows)
+    if revision is None or revision >= standing.revision:
+        return standing
+    return await _former(connection, standing, revision) or standing
+
+
+def _standing(theater_id: int, rows: Sequence[Any]) -> Layout:
+    """The layout as it stands, from all rows of it."""
     seats = [row for row in rows if row.id is not None]
-    standing = Layout(
+    return Layout(
         theater_id,
         rows[0].layout_revision,
         tuple(Seat(*row[3:-1]) for row in seats if row.removed_at is None),
         {row.id: row.label for row in seats if row.removed_at is not None},
         _point(rows[0]),
     )
-    if revision is None or revision >= standing.revision:
-        return standing
-    return await _former(connection, standing, revision) or standing
 
 
 async def _former(connection: AsyncConnection, standing: Layout, revision: int) -> Layout | None:

@@ -1,6 +1,6 @@
 """Answers that many operations share: cacheable, created, edited, a page of a list."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -43,7 +43,7 @@ def cacheable(
 
 async def packable(
     request: ApiRequest,
-    make: Callable[[], Packed],
+    make: Callable[[], Packed | Awaitable[Packed]],
     etag: str,
     media_type: bytes = b"application/json",
     headers_too: Iterable[Header] = (),
@@ -60,7 +60,8 @@ async def packable(
         for tag in (packed_tag, plain_tag):
             if matches(tag, named):
                 return unchanged(tag, vary=_VARIES)
-    made = make()
+    making = make()
+    made = making if isinstance(making, Packed) else await making
     is_packed = wants_gzip and made.is_worth_it
     if named is not None and named.strip() == b"*":
         return unchanged(packed_tag if is_packed else plain_tag, vary=_VARIES)

@@ -218,7 +218,7 @@ async def replace_layout(
     category needs a price in all of these screenings first.
     """
     standing = await organizing.rebuild(theater_id, layout, person, revision)
-    return edited(texts.of(standing).plain, f'"{standing.revision}"')
+    return edited((await texts.of(standing)).plain, f'"{standing.revision}"')
 
 
 @router.post(

@@ -140,8 +140,15 @@ class SeatTexts:
             "companion": _ids(seat for seat in layout.seats if seat.companion),
         }
         self._ids = [seat.id for seat in layout.seats]
-        self._facts = [orjson.dumps(_seat_out(seat, prices))[:-1] for seat in layout.seats]
-        self._available = [facts + _ending(SeatStatus.AVAILABLE, None, is_mine=False) for facts in self._facts]
+
+    @cached_property
+    def _facts(self) -> list[bytes]:
+        """What does not change; written at the first use, because the short map does without."""
+        return [orjson.dumps(_seat_out(seat, self.prices))[:-1] for seat in self.layout.seats]
+
+    @cached_property
+    def _available(self) -> list[bytes]:
+        return [facts + _ending(SeatStatus.AVAILABLE, None, is_mine=False) for facts in self._facts]
 
     @cached_property
     def nearness(self) -> Nearness:

@@ -1,5 +1,6 @@
 """The layouts that this process has read. They rarely change, and are needed as a whole."""
 
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from cachetools import Cache, LRUCache
@@ -16,6 +17,18 @@ SEATS_KEPT = 500_000
 
 Standing: TypeAlias = tuple[int, int]
 """A theater's id, and a revision of its layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A layout as a key: two of one standing are the same, whatever it costs to compare their seats."""
+
+    standing: Standing
+    layout: Layout = field(compare=False)
+
+    @classmethod
+    def of(cls, layout: Layout) -> "Whole":
+        return cls((layout.theater_id, layout.revision), layout)
 
 
 def share(layout: Layout, seats_kept: int) -> int:

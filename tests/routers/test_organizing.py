@@ -947,3 +947,19 @@ async def test_what_is_no_list_of_tags_is_told_so(olga: Visitor, tag: str) -> No
     )
 
     assert [error["loc"] for error in problem["errors"]] == [["header", "If-Match"]]
+
+
+async def test_of_a_large_body_the_one_seat_that_is_wrong_is_named(olga: Visitor) -> None:
+    """It is checked in a thread, with the same answers."""
+    seats: list[Json] = [{"number": number, "label": f"Seat {number} of the long row"} for number in range(1, 8_001)]
+    seats[5_000]["number"] = "x"
+    layout = {"sections": [{"name": "S", "rows": [{"row": "A", "seats": seats}]}]}
+    theater = {"name": "A hall", "timezone": "UTC", "layout": layout}
+    assert len(str(theater)) > 256 * 1024
+
+    problem = refused(await olga.post("/theaters", theater), 422, "validation", "errors")
+    seats[5_000]["number"] = 5_001
+    opened = told(await olga.post("/theaters", theater), 201)
+
+    assert [place for place, _ in wrong(problem)] == ["body.layout.sections.0.rows.0.seats.list.5000.number"]
+    assert opened["seat_count"] == 8_000

@@ -11,7 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import layouts as db
 from app.domain.refusals import NotFound
+from app.domain.seats import Layout, Seat
+from app.services.house.layout_texts import AT_ONCE, LayoutTexts
 from app.services.layouts import Layouts
+from app.services.pictures import Pictures
 from tests.order import of_both
 
 THEATER_A, THEATER_B = 1, 2
@@ -210,3 +213,29 @@ async def test_a_layout_at_hand_stays_the_same_one(demo_engine: AsyncEngine) -> 
     assert await layouts.at(THEATER_A, 1) is present
     assert await layouts.at(THEATER_A, 2) is present
     assert layouts.at_hand(THEATER_A, 3) is present
+
+
+# --- what is made of a large one, in a thread ------------------------------------------------------------------------
+
+LARGE = Layout(1, 1, tuple(Seat(at, f"A{at}", "S", "A", at, "any", x=float(at)) for at in range(1, AT_ONCE + 2)))
+
+
+@pytest.mark.parametrize("kind", [LayoutTexts, Pictures])
+async def test_what_is_made_of_a_large_layout_is_made_once(kind: type[LayoutTexts | Pictures]) -> None:
+    kept = kind()
+
+    found = await asyncio.gather(*(kept.of(LARGE) for _ in range(5)))
+
+    assert all(each is found[0] for each in found)
+
+
+@pytest.mark.parametrize("kind", [LayoutTexts, Pictures])
+async def test_whoever_waits_gets_it_though_the_first_one_went_away(kind: type[LayoutTexts | Pictures]) -> None:
+    kept = kind()
+    first, second = (asyncio.ensure_future(kept.of(LARGE)) for _ in range(2))
+    await asyncio.sleep(0)  # the first begins, the second waits for it
+
+    first.cancel()
+
+    assert await second is await kept.of(LARGE)
+    assert first.cancelled()

@@ -1,5 +1,6 @@
 """The layouts of houses as everybody reads them: written once, kept while they are asked for."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,10 +10,14 @@ from app.domain.seats import Layout
 from app.schemas.exports import own_file, pretix_plan, table
 from app.schemas.layout_files import LayoutFormat
 from app.schemas.layouts import layout_json
-from app.services.layouts import Standing
+from app.services.layouts import Standing, Whole
 from app.services.seat_maps.packed import Packed
+from app.services.single_flight import SingleFlight
 
 BYTES_KEPT: Final = 64 * 1024 * 1024
+
+AT_ONCE: Final = 2_000
+"""So many seats are written in milliseconds. More are written in a thread: others are served meanwhile."""
 
 
 class LayoutTexts:
@@ -20,14 +25,26 @@ class LayoutTexts:
 
     def __init__(self, bytes_kept: int = BYTES_KEPT) -> None:
         self._known: LRUCache[Standing, Packed] = LRUCache(bytes_kept, lambda each: min(len(each.plain), bytes_kept))
+        self._written = SingleFlight(self._write)
 
-    def of(self, layout: Layout) -> Packed:
-        """The text of this layout."""
-        standing = layout.theater_id, layout.revision
+    async def of(self, layout: Layout) -> Packed:
+        """The text of this layout. Callers at the same time share the work."""
+        whole = Whole.of(layout)
+        known = self._at_hand(whole.standing)
+        if known is not None:
+            return known
+        if len(layout.seats) <= AT_ONCE:
+            text = self._known[whole.standing] = Packed(layout_json(layout))
+            return text
+        return await self._written.ask(whole, lambda: self._at_hand(whole.standing))
+
+    def _at_hand(self, standing: Standing) -> Packed | None:
         known: Packed | None = self._known.get(standing)
-        if known is None:
-            known = self._known[standing] = Packed(layout_json(layout))
         return known
+
+    async def _write(self, whole: Whole) -> Packed:
+        text = self._known[whole.standing] = Packed(await asyncio.to_thread(layout_json, whole.layout))
+        return text
 
 
 @dataclass(frozen=True, slots=True)
