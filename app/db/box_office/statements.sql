@@ -41,7 +41,8 @@ SELECT clock_timestamp() AS now,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND (s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
                 OFFSET 0
             ) r
     ) AS lapses,
@@ -150,7 +151,8 @@ SELECT clock_timestamp() AS now,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND (s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
                 OFFSET 0
             ) r
     ) AS lapses,
@@ -412,7 +414,8 @@ SELECT clock_timestamp() AS now,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND (s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
                 OFFSET 0
             ) r
     ) AS lapses,
@@ -1129,7 +1132,8 @@ SELECT clock_timestamp() AS now,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND (s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
                 OFFSET 0
             ) r
     ) AS lapses;

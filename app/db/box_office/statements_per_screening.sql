@@ -29,7 +29,8 @@ SELECT clock_timestamp() AS now,
                     12, '0') || repeat('0', 20) AS uuid)
             )
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND (s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying'))
         WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
@@ -119,7 +120,8 @@ SELECT clock_timestamp() AS now,
                     12, '0') || repeat('0', 20) AS uuid)
             )
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND (s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying'))
         WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
@@ -341,7 +343,8 @@ SELECT clock_timestamp() AS now,
                     12, '0') || repeat('0', 20) AS uuid)
             )
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND (s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying'))
         WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
@@ -921,7 +924,8 @@ SELECT clock_timestamp() AS now,
                     12, '0') || repeat('0', 20) AS uuid)
             )
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND (s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying'))
         WHERE s.place <= 200
     ) AS lapses;
 
