@@ -31,10 +31,6 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM reservation_seats i
                 WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                    AND i.reservation_id > (
-                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                )
                 ORDER BY i.reservation_id DESC
                 LIMIT 200
             ) s,
@@ -141,10 +137,6 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM reservation_seats i
                 WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                    AND i.reservation_id > (
-                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                )
                 ORDER BY i.reservation_id DESC
                 LIMIT 200
             ) s,
@@ -404,10 +396,6 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM reservation_seats i
                 WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                    AND i.reservation_id > (
-                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                )
                 ORDER BY i.reservation_id DESC
                 LIMIT 200
             ) s,
@@ -1122,10 +1110,6 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM reservation_seats i
                 WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                    AND i.reservation_id > (
-                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                )
                 ORDER BY i.reservation_id DESC
                 LIMIT 200
             ) s,
