@@ -16,6 +16,7 @@ from app.http.credentials import Caller, SignedIn
 from app.http.idempotency import call_context
 from app.http.request import ApiRequest
 from app.resources import Resources
+from app.schemas.format.faults import mistake
 from app.services import bookings, closing, desk, health, reservations
 from app.services.house import catalogue, history, layout_texts, organizing
 from app.services.live import changes
@@ -25,6 +26,8 @@ from app.services.seat_maps import availability
 __all__ = ["Caller", "SignedIn"]
 
 _REVISION: Final = re.compile(r'(?:W/)?"([1-9]\d{0,8})(?:-[0-9a-f]+|-gzip)?"', re.ASCII)
+_TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_TAGS: Final = re.compile(rf"\s*{_TAG.pattern}(?:\s*,\s*{_TAG.pattern})*\s*")
 _IF_MATCH: Final = (
     "Guards an edit: the `ETag` that was read, or the revision in it. With another revision, nothing is changed."
 )
@@ -47,15 +50,20 @@ def resource(name: str) -> Any:
 
 async def if_match(
     tag: Annotated[str | None, Header(alias="If-Match", description=_IF_MATCH, examples=['"1"'])] = None,
-) -> int | None:
-    """The revision that an edit is meant for; None for any, 0 when no thing ever has that tag.
+) -> frozenset[int] | None:
+    """The revisions that an edit is meant for; None for any. A tag that no thing ever has names none.
 
     A tag that a proxy has made weak (W/) still names its revision, and no more than that is compared.
+
+    Raises:
+        Malformed: it is no list of tags (RFC 9110, section 13.1.1).
     """
     if tag is None or tag.strip() == "*":
         return None
-    named = _REVISION.fullmatch(tag.strip())
-    return int(named[1]) if named else 0
+    if not _TAGS.fullmatch(tag):
+        said = 'This should be ETags in quotation marks, separated by commas, such as "1", or *.'
+        raise mistake(["header", "If-Match"], "etag", said)
+    return frozenset(int(named[1]) for named in map(_REVISION.fullmatch, _TAG.findall(tag)) if named)
 
 
 # Who is asking.
@@ -66,7 +74,7 @@ SessionId = Annotated[UUID | None, Depends(credentials.session_id)]
 
 # What a call comes with.
 Call = Annotated[desk.CallContext, Depends(call_context)]
-IfMatch = Annotated[int | None, Depends(if_match)]
+IfMatch = Annotated[frozenset[int] | None, Depends(if_match)]
 
 # What the process has open.
 Accounts = Annotated[accounts.Accounts, resource("accounts")]

@@ -36,7 +36,12 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 
 
 class _WithoutValues(logging.Formatter):
-    """Tracebacks in which errors of the database tell what failed, but no value of a row or of a parameter."""
+    """Messages and tracebacks in which errors of the database tell what failed, but no value of a row or parameter."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The line without its traceback."""
+        record.message = _message(record)
+        return super().formatMessage(record)
 
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - logging's name
         """The traceback of an exception, and of those that led to it."""
@@ -60,6 +65,7 @@ class TextLines(_WithoutValues):
         super().__init__("%(at)s %(level)s %(name)s [%(request_id)s] %(message)s")
 
     def _say(self, record: logging.LogRecord) -> None:
+        record.exc_text = None  # another handler may have put a traceback here
         record.at = moment(datetime.fromtimestamp(record.created, UTC))
         record.level = record.levelname.lower()
         record.request_id = _request_id(record)
@@ -75,7 +81,7 @@ class JsonLines(_WithoutValues):
             "level": record.levelname.lower(),
             "logger": record.name,
             "request_id": _request_id(record),
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
@@ -131,6 +137,12 @@ def _request_id(record: logging.LogRecord) -> str:
     """The request that a line is about: the one it names (a batch serves many), else that of the running task."""
     named: str | None = getattr(record, "request_id", None)
     return named or request_id_of_this_task.get()
+
+
+def _message(record: logging.LogRecord) -> str:
+    """What a line says. asyncio adds, line by line, what it has to do with: a task, with what its error says."""
+    message = record.getMessage()
+    return message.partition("\n")[0] if record.name == "asyncio" else message
 
 
 def _cut_down(told: traceback.TracebackException, error: BaseException) -> None:

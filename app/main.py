@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, logs
@@ -27,7 +26,7 @@ from app.db.revision import revision, revisions
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
 from app.http import openapi
-from app.http.client_address import peer_address
+from app.http.cors import Cors
 from app.http.edge import Edge
 from app.http.routes import operation_id
 from app.resources import Resources
@@ -50,6 +49,7 @@ from app.routers import (
 )
 from app.routers.pages import buyers
 from app.schemas.imports import LayoutFile
+from app.schemas.layout_files import LayoutFormat
 from app.services.bookings import Bookings
 from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
@@ -62,7 +62,7 @@ from app.services.health import Health
 from app.services.house.catalogue import Catalogue
 from app.services.house.history import History
 from app.services.house.importing import import_layout
-from app.services.house.layout_texts import LayoutTexts
+from app.services.house.layout_texts import LayoutTexts, layout_file
 from app.services.house.organizing import Organizing
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
@@ -80,6 +80,7 @@ from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions
 from app.services.people.tokens import Tokens
 from app.services.pictures import Pictures
+from app.services.proxies import Proxies
 from app.services.rates import Rates
 from app.services.reservations import Reservations
 from app.services.seat_maps.announcer import Announcer
@@ -210,7 +211,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     if settings.cors_origins:
         app.add_middleware(
-            CORSMiddleware,
+            Cors,
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["*"],
@@ -248,8 +249,17 @@ async def import_once(
     async with AsyncExitStack() as stack:
         resources = await _open(settings, stack)
         async with running([resources.announcer.run()]):
-            imported = await import_layout(resources.organizing, file, theater_id, name, timezone)
+            what = (theater_id, name, timezone)
+            imported = await import_layout(resources.organizing, resources.catalogue, file, *what)
     return imported
+
+
+async def export_once(settings: Settings, theater_id: int, file_format: LayoutFormat) -> bytes:
+    """The layout of a theater as a file. Raises NotFound."""
+    async with AsyncExitStack() as stack:
+        catalogue = (await _open(settings, stack)).catalogue
+        theater, layout = await catalogue.theater(theater_id), await catalogue.layout(theater_id)
+    return layout_file(layout, file_format, theater.name).content
 
 
 def _loops(resources: Resources) -> Sequence[Loop]:
@@ -294,10 +304,9 @@ def _login_limits(settings: Settings, stack: AsyncExitStack) -> LoginLimits | No
     return LoginLimits(tries, Policy(Bucket.LOGIN, *settings.rate_login))
 
 
-def _connections(settings: Settings) -> Connections:
+def _connections(settings: Settings, proxies: Proxies) -> Connections:
     per_address = settings.connections_per_address if settings.rate_limits else None
-    counted = partial(peer_address, trusted=settings.trusted_proxies)
-    return Connections(per_address, settings.connections_per_process, counted)
+    return Connections(per_address, settings.connections_per_process, proxies.connection_of)
 
 
 def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: AsyncExitStack) -> Live:
@@ -352,6 +361,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         clerks=settings.office_connections,
     )
     closing = Closing(engine, box_office, announcer)
+    proxies = Proxies(settings.trusted_proxies)
     return Resources(
         settings=settings,
         engine=engine,
@@ -398,5 +408,6 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             Addresses(settings.jwt_secret or "", settings.anonymous_holds_per_address) if settings.rate_limits else None
         ),
         live=_live(settings, engine, layouts, stack),
-        connections=_connections(settings),
+        connections=_connections(settings, proxies),
+        proxies=proxies,
     )

@@ -28,6 +28,7 @@ from app.services.people.people import People
 from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions
 from app.services.people.tokens import Tokens
+from app.services.proxies import Proxies
 from app.services.rates import Rates
 from app.services.reservations import Reservations
 from app.services.seat_maps.announcer import Announcer
@@ -73,3 +74,4 @@ class Resources:
     addresses: Addresses | None
     live: Live
     connections: Connections
+    proxies: Proxies

@@ -5,9 +5,12 @@ program with a line that says what was given and what is allowed. Secrets are ne
 list all settings; a test compares them.
 """
 
+import base64
+import hashlib
 import re
 import sys
 from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Self
@@ -44,50 +47,94 @@ _WELL_KNOWN: Final = re.compile(
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7|changeme|change|replace|insecure|default|example"
     "|password|passwd|secret|token|string|random|generate|production|development|openssl|characters|chars|minimum"
     "|least|bytes|bits|bit|usher|jwt|key|dev|prod|test|super|very|long|must|this|that|with|your|here|please|value|hs256"
-    "|keep|safe|not|for|the|use|in|at|me|my|is|be|to|a|1234567890|0123456789|123456789|12345678|256|32|abc123|qwerty"
+    "|keep|safe|not|for|the|use|lorem|ipsum|dolor|amet|consectetur|in|at|me|my|is|be|to|a|1234567890|0123456789|123456789|12345678|256|32|abc123|qwerty"
 )
 
 
-# What fingers run along: the rows of keyboards (English, German, French), their columns, the alphabet.
+# What fingers run along: the rows of keyboards of several countries and habits, how they interlock, the alphabet.
 _RUNS: Final = (
-    "qwertyuiop asdfghjkl zxcvbnm qwertzuiop yxcvbnm azertyuiop qsdfghjklm wxcvbn 01234567890 "
-    "abcdefghijklmnopqrstuvwxyz 1qaz 2wsx 3edc 4rfv 5tgb 6yhn 7ujm 8ik 9ol 0p qazwsxedcrfvtgbyhnujmikolp "
-    "1q2w3e4r5t6y7u8i9o0p q1w2e3r4t5y6u7i8o9p0 a1s2d3f4g5h6j7k8l9"
+    "qwertzuiop yxcvbnm azertyuiop qsdfghjklm wxcvbn 01234567890 abcdefghijklmnopqrstuvwxyz pyfgcrl aoeuidhtns"
+    " qjkxbmwvz qwfpgjluy arstdhneio zxcvbkm \u0439\u0446\u0443\u043a\u0435\u043d\u0433\u0448\u0449\u0437\u0445\u044a"
+    " \u0444\u044b\u0432\u0430\u043f\u0440\u043e\u043b\u0434\u0436\u044d"
+    " \u044f\u0447\u0441\u043c\u0438\u0442\u044c\u0431\u044e"
 )
+_KEYS: Final = ("1234567890-=", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./")
+"""A key touches two of the row below: the one under it, and the one to the left of that."""
+_UNSHIFTED: Final = str.maketrans('!@#$%^&*()_+{}|:"<>?', "1234567890-=[]\\;',./")
 _NEIGHBOURS: Final = frozenset(
-    pair for run in _RUNS.split() for one, other in pairwise(run) for pair in (one + other, other + one)
+    pair
+    for one, other in (
+        *(pair for run in (*_RUNS.split(), *_KEYS) for pair in pairwise(run)),
+        *(
+            pair
+            for row, below in pairwise(_KEYS)
+            for pair in (*zip(row, below, strict=False), *zip(row[1:], below, strict=False))
+        ),
+    )
+    for pair in (one + other, other + one)
 )
 
 
-def _without_runs(text: str) -> str:
+def without_runs(text: str) -> str:
     """The text without what is, for four characters or more, the order of a keyboard or of the alphabet."""
     runs = [""]
     for character in text:
-        if runs[-1] and runs[-1][-1] + character in _NEIGHBOURS:
+        if runs[-1] and (runs[-1][-1] + character).translate(_UNSHIFTED) in _NEIGHBOURS:
             runs[-1] += character
         else:
             runs.append(character)
     return "".join(run for run in runs if len(run) < 4)
 
 
+_HASHES: Final = frozenset(
+    hashing(word.encode()).hexdigest()
+    for word in (*_WELL_KNOWN.pattern.split("|"), "", "123456", "admin")
+    for hashing in (hashlib.md5, hashlib.sha1, hashlib.sha256)
+)
+"""Of words that everybody knows: they only look random."""
+
+
 def _strong(secret: str) -> str:
     """The secret, if it looks random.
 
     Raises:
-        ValueError: it is too short, repeats itself, or has little besides well-known words and the keyboard's order.
+        ValueError: it is too short, repeats itself, is text in another coding, or has little besides well-known words
+            and the order of a keyboard.
     """
     how = "make one with: openssl rand -hex 32"
     if len(secret.encode()) < 32:
         raise ValueError(f"at least 32 bytes, this one has {len(secret.encode())}; {how}")
     repeats = any(secret.startswith(secret[period:]) for period in range(1, len(secret) // 2 + 1))
-    bare = re.sub(r"[\W_]", "", secret.lower())
-    told = _without_runs(_WELL_KNOWN.sub(" ", secret.lower())), _without_runs(bare)
-    left = min((re.sub(r"[\W_]", "", each) for each in told), key=len)
-    if repeats or len(set(secret)) < 8 or len(left) < 16 or len(set(left)) < 6:
+    is_other_text = _is_encoded_text(secret) or secret.lower() in _HASHES
+    if repeats or is_other_text or len(set(secret)) < 8 or _is_in_order(secret.lower()):
         raise ValueError(
             f"a random value, this one has well-known words, repeats itself or follows the keyboard; {how}"
         )
     return secret
+
+
+def _is_in_order(text: str) -> bool:
+    """Whether little is left of it without well-known words, or next to nothing without the order of a keyboard.
+
+    It is read in several ways: as it is, each character once, every second one first.
+    """
+    bare = re.sub(r"[\W_]", "", text)
+    once = "".join(one for one, before in zip(bare, f" {bare}", strict=False) if one != before)
+    wordless = re.sub(r"[\W_]", "", without_runs(_WELL_KNOWN.sub(" ", text)))
+    readings = text, bare, once, bare[::2] + " " + bare[1::2]
+    orderless = [re.sub(r"[\W_]", "", without_runs(each)) for each in readings]
+    return len(wordless) < 16 or len(set(wordless)) < 6 or any(len(left) < 12 for left in orderless)
+
+
+def _is_encoded_text(secret: str) -> bool:
+    """Is it text, written in hexadecimal digits or base64? No 16 random bytes are."""
+    for decode in (bytes.fromhex, partial(base64.b64decode, validate=True)):
+        try:
+            if decode(secret).decode("ascii").isprintable():
+                return True
+        except ValueError:
+            continue
+    return False
 
 
 def _postgresql(url: str) -> str:
@@ -169,6 +216,12 @@ class Settings(BaseSettings):
         None,
         repr=False,
         description="PostgreSQL: postgresql://user:password@host/database. Not set: Usher starts its own.",
+    )
+    migrations_database_url: Annotated[str, AfterValidator(_postgresql)] | None = Field(
+        None,
+        repr=False,
+        description="The same database for migrations, by another way: around a connection pooler, or as another role. "
+        "Not set: DATABASE_URL.",
     )
     redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(
         None, repr=False, description="Valkey or Redis: redis://host:6379/0. Not set: Usher starts its own."
@@ -299,6 +352,12 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="The most connections of one client address to a worker, live or not, while RATE_LIMITS is on.",
     )
+    keep_alive_seconds: int = Field(
+        75,
+        ge=1,
+        le=3_600,
+        description="How long a connection waits for its next request, in seconds; longer than a proxy in front of it.",
+    )
     connections_per_process: int = Field(
         25_000, ge=1, le=1_000_000, description="The most connections of one worker, live or not. Beyond that: 503."
     )
@@ -344,7 +403,8 @@ class Settings(BaseSettings):
         100,
         ge=0,
         le=10_000,
-        description="Prepared statements per connection. 0: for a connection pooler in transaction mode.",
+        description="Prepared statements per connection. 0: for a connection pooler in transaction mode. Then nothing "
+        "is set for a session, and each transaction has its own timeouts.",
     )
     statement_timeout_ms: int = Field(
         5_000, ge=100, le=600_000, description="PostgreSQL's statement_timeout, in milliseconds."
@@ -401,6 +461,8 @@ class Settings(BaseSettings):
                 f"MAX_HOLD_SECONDS={self.max_hold_seconds} is not allowed: "
                 f"at least RESERVATION_TIMEOUT, which is {self.reservation_timeout}"
             )
+        if self.migrations_database_url is not None and self.database_url is None:
+            raise ValueError("MIGRATIONS_DATABASE_URL is not allowed without DATABASE_URL: it is the same database")
         if self.database_url is not None and self.jwt_secret is None:
             raise ValueError(
                 "JWT_SECRET is not set but required with DATABASE_URL; make one with: openssl rand -hex 32"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from benchmarks import houses
+from benchmarks import cpu, houses
 from benchmarks.houses import Sale
 from benchmarks.listening import Storm, told
 from benchmarks.load import CannotMeasure, Load, Measured
@@ -258,6 +258,36 @@ def workers(stage: Stage) -> list[Side]:
     return sides
 
 
+def with_cpu(stage: Stage, url: str, load: Load) -> Callable[[int], Measured]:
+    """What a run has measured, and the processor time that Usher and PostgreSQL spent on an answer."""
+
+    def run(seconds: int) -> Measured:
+        if not cpu.is_counted():
+            return load.run(seconds)
+        before = stage.cpu_seconds(url)
+        measured = load.run(seconds)
+        spent = stage.cpu_seconds(url) - before
+        return replace(measured, notes={"CPU µs an answer": 1e6 * spent / max(measured.requests, 1)})
+
+    return run
+
+
+_ONE_FORM: Final = "hold, batches of any screenings"
+_ONE_EACH: Final = "hold, a batch for each screening"
+
+
+def forms(at_once: int, stage: Stage) -> list[Side]:
+    """The two ways to speak to PostgreSQL: about all screenings of a batch, and about one as a parameter everywhere."""
+    sides: list[Side] = []
+    for name, is_on in ((_ONE_FORM, "off"), (_ONE_EACH, "on")):
+        database = stage.database()
+        sale = stage.new_sale(database, ARENA, at_once)
+        usher = stage.usher(database, BATCH_PER_SCREENING=is_on)
+        run = with_cpu(stage, usher, Load(usher, "hold", sale=sale))
+        sides.append(Side(name, run, sides[0].name if sides else ""))
+    return sides
+
+
 def long_past(stage: Stage) -> list[Side]:
     """A house that has just opened, and one with a long past and many screenings. Ten screenings are sold in both."""
     sides: list[Side] = []
@@ -361,6 +391,15 @@ CASES: Final = (
         "distinct seats over 20 screenings, one worker and two",
         workers,
         (Faster("hold, 2 workers", "hold, 1 worker", 1.10),),
+    ),
+    *(
+        Case(
+            f"forms-{at_once}",
+            f"both ways to speak to PostgreSQL, {at_once} screenings",
+            partial(forms, at_once),
+            (Faster(_ONE_EACH, _ONE_FORM, 0.97),),
+        )
+        for at_once in (1, 20, 500)
     ),
     Case(
         "growth-past",

@@ -1,13 +1,12 @@
 """This checkout against another one, the state before a change: both are up at the same time and run by turns."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks import cpu
-from benchmarks.cases import ARENA, STUDIO, Case, Faster, Side, chosen_from
+from benchmarks.cases import ARENA, STUDIO, Case, Faster, Side, chosen_from, with_cpu
 from benchmarks.load import Load, Measured
 from benchmarks.past import give_past
 from benchmarks.stage import ROOT, Stage
@@ -30,7 +29,7 @@ class _Sold:
         database = stage.database(root)
         sale = stage.new_sale(database, ARENA, self.at_once)
         url = stage.usher(database, root=root)
-        return _with_cpu(stage, url, Load(url, self.script, dict(self.options), sale))
+        return with_cpu(stage, url, Load(url, self.script, dict(self.options), sale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class _Read:
         house = stage.house(database, STUDIO, 1)
         give_past(house, STUDIO // 2)
         url = stage.usher(database, root=root)
-        return _with_cpu(
+        return with_cpu(
             stage, url, Load(url, "read", {"path": f"/api/v1/screenings/{house.first_screening}/{self.path}"})
         )
 
@@ -79,20 +78,6 @@ def _sides(load: _Sold | _Read, before: Path, stage: Stage) -> Sequence[Side]:
         Side(BEFORE, load.run(stage, before), refused=_refused(load)),
         Side(NOW, load.run(stage, ROOT), BEFORE, _refused(load)),
     ]
-
-
-def _with_cpu(stage: Stage, url: str, load: Load) -> Callable[[int], Measured]:
-    """What a run has measured, and the processor time that Usher and PostgreSQL spent on an answer."""
-
-    def run(seconds: int) -> Measured:
-        if not cpu.is_counted():
-            return load.run(seconds)
-        before = stage.cpu_seconds(url)
-        measured = load.run(seconds)
-        spent = stage.cpu_seconds(url) - before
-        return replace(measured, notes={"CPU µs an answer": 1e6 * spent / measured.requests})
-
-    return run
 
 
 def _refused(load: _Sold | _Read) -> float:

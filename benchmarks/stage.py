@@ -126,8 +126,8 @@ class Stage:
         screenings = houses.screenings_for(self.effort.holds, seats, at_once)
         return self.sale(self.house(database, seats, screenings), at_once)
 
-    def usher(self, database: Database, workers: int = 1, root: Path = ROOT) -> str:
-        """Usher as `usher serve` of the checkout at `root` starts it; its URL."""
+    def usher(self, database: Database, workers: int = 1, root: Path = ROOT, **settings: str) -> str:
+        """Usher as `usher serve` of the checkout at `root` starts it, with settings to change; its URL."""
         houses.settle(database.url)
         environment = {
             "DATABASE_URL": database.url,
@@ -141,6 +141,7 @@ class Stage:
             "ACCESS_TOKEN_SECONDS": str(_DAY),
             "RESERVATION_TIMEOUT": "3600",  # holds of an earlier round must not run out in a later one
             "LOG_LEVEL": "warning",
+            **settings,
         }
         command = [str(python_of(root)), "-m", "app", "serve"]
         return self._serve(command, port, "/health/ready", environment, marker="Usher is ready", root=root)

@@ -4,6 +4,7 @@ The box office's own code runs, on a PostgreSQL that is played from memory: what
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, cast
@@ -13,6 +14,7 @@ import app.db.box_office
 from app.db.box_office import buyers, questions
 from app.db.box_office.rows_read import KeyRow
 from app.db.connections import OfficeConnection
+from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import (
     Block,
     Book,
@@ -134,6 +136,8 @@ async def rehearse(*, per_screening: bool) -> dict[str, list[str]]:
     await _bookings(rehearsal, played)
     newcomer = Person(4, is_guest=True, is_new=not per_screening)
     await rehearsal.ask("hold, without a token", anew(), _hold(rehearsal, 1, newcomer))
+    counted = replace(_hold(rehearsal, 1, newcomer), address=Address(b"address", b"network", 20))
+    await rehearsal.ask("hold, without a token, where addresses are counted", anew(), counted)
     await rehearsal.ask("hold, after rivals were met", anew(), _hold(rehearsal, 1), with_lock=True)
     await _best_seats(rehearsal, anew())
     limited = anew(facts=FACTS._replace(max_active_reservations_per_user=3))

@@ -29,7 +29,7 @@ elif context.is_offline_mode():
     context.configure(url="postgresql+asyncpg://", target_metadata=metadata, literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
-elif (url := settings_or_exit().database_url) is not None:
+elif (url := (settings := settings_or_exit()).migrations_database_url or settings.database_url) is not None:
     asyncio.run(with_migration_lock(url, migrate))
 else:
     raise SystemExit("The alembic command needs DATABASE_URL: the embedded PostgreSQL runs only as long as Usher does.")

@@ -9,7 +9,7 @@ import os
 import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 import redis
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.embedded import EmbeddedServers
@@ -31,10 +32,13 @@ from tests import given
 from tests.citus.hearing import Heard
 from tests.given import GivenDatabase, must_be_usable
 from tests.places import Place, started_servers
+from tests.pooler import pgbouncer
+from tests.pooler.pgbouncer import pooler_to
 
 JWT_SECRET = secrets.token_hex(32)
-PER_SCREENING = os.environ.get("USHER_TEST_PER_SCREENING") == "1"
+PER_SCREENING = os.environ.get("USHER_TEST_PER_SCREENING") == "1" or pgbouncer.IN_ALL_TESTS
 """The same tests with BATCH_PER_SCREENING=on, and the statements that go with it."""
+_BY_WAY_OF_A_POOLER = {"statement_cache_size": 0, "office_connections": 4}
 EMPTY, DEMO = "usher_empty", "usher_demo"
 
 
@@ -56,7 +60,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """Where the databases are. The Valkey is always one of our own."""
     if given.URL is None:
         own = request.getfixturevalue("servers")
-        yield Place(own.database_url, own.redis_url)
+        with pooler_to(own.database_url) if pgbouncer.IN_ALL_TESTS else nullcontext() as in_front:
+            yield Place(own.database_url, own.redis_url, pooler=in_front)
         return
     with started_servers(postgresql=False) as started:
         database = GivenDatabase(given.URL)
@@ -68,7 +73,7 @@ def templates(place: Place) -> Place:
     """The two databases that all others are copied from: one with the schema alone, one with the demo houses."""
 
     async def demo() -> None:
-        settings = _settings(place, DEMO)
+        settings = _settings(place, DEMO, database_url=place.url_of(DEMO))  # a pooler would keep a session in it
         engine = open_engine(settings)
         await load_demo(engine, datetime.now(UTC), settings, with_people=True)
         await engine.dispose()
@@ -166,9 +171,9 @@ async def demo_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-async def database(settings: Settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def database(templates: Place, settings: Settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A connection of the test's own, to look into its demo database, to lock rows in it, to move times back."""
-    connection = await _connect(settings.database_url or "")
+    connection = await _connect(templates.url_of(make_url(settings.database_url or "").database or ""))
     yield connection
     await connection.close()
 
@@ -256,7 +261,7 @@ def resources_of(client: AsyncClient) -> Resources:
 def _settings(place: Place, database: str, **changes: Any) -> Settings:
     return Settings(
         **{
-            "database_url": place.url_of(database),
+            "database_url": place.programs_url_of(database),
             "redis_url": place.redis_url,
             "jwt_secret": JWT_SECRET,
             "sweep": False,
@@ -264,6 +269,7 @@ def _settings(place: Place, database: str, **changes: Any) -> Settings:
             # A machine that does much besides is slow, and its servers are there all the same.
             "postgresql_silence_seconds": 30,
             "batch_per_screening": PER_SCREENING,
+            **(_BY_WAY_OF_A_POOLER if place.pooler else {}),
             "postgresql_connect_seconds": 15,
             "redis_timeout_seconds": 5,
             "lock_timeout_ms": 20_000,

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from app.adapters.embedded import EmbeddedServers, remove_data, start_servers
 from tests.given import GivenDatabase
+from tests.pooler.pgbouncer import Pooler
 
 ENOUGH_MEMORY = 4 * 1024**3
 
@@ -20,6 +21,7 @@ class Place:
     database_url: str
     redis_url: str
     given: GivenDatabase | None = None
+    pooler: Pooler | None = None
 
     def url_of(self, database: str) -> str:
         """The URL of a database on this server."""
@@ -27,6 +29,10 @@ class Place:
             return self.database_url
         before, _, parameters = self.database_url.partition("?")
         return f"{before.rpartition('/')[0]}/{database}?{parameters}"
+
+    def programs_url_of(self, database: str) -> str:
+        """The URL by which the program is led to it."""
+        return self.url_of(database) if self.pooler is None else self.pooler.url_of(database)
 
 
 @contextmanager

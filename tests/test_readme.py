@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,9 @@ import yaml
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.adapters.embedded import remove_data, urls_of
+from app.domain.layouts import lay_out
 from app.main import ROUTERS
+from app.schemas.imports import read_layout_file
 from app.settings import Settings
 from tests.order import edit
 
@@ -195,6 +198,23 @@ def test_the_tour_lets_an_organizer_take_a_seat_off_sale(told: list[list[Any]]) 
     assert [(one["to"], one["cause"]) for one in history["items"]] == [("blocked", "staff")]
 
 
+def test_the_tour_finds_four_seats_side_by_side_and_says_what_would_be_next(told: list[list[Any]]) -> None:
+    held, found = told[8]
+
+    assert (held["status"], held["adjacent"], len(held["seats"])) == ("held", True, 4)
+    assert (found["adjacent"], [seat["section"] for seat in found["seats"]]) == (True, ["C", "C"])
+
+
+def test_the_tour_leaves_no_seat_alone(told: list[list[Any]]) -> None:
+    strict, checked, off = told[9]
+
+    assert (strict["orphan_rule"], off["orphan_rule"]) == ("strict", "off")
+    assert (checked["ok"], checked["problem"]["code"]) == (False, "leaves-single-seat")
+    assert checked["problem"]["stranded"] == ["D1"]
+    assert all(len(block) == 2 for block in checked["problem"]["suggestions"])
+    assert checked["problem"]["suggestions"]
+
+
 # --- every other command ---------------------------------------------------------------------------------------------
 
 
@@ -241,6 +261,19 @@ def compose_must_know(what: list[str]) -> None:
             program_must_know(rest)
         case _:
             raise AssertionError(what)
+
+
+def test_a_layout_is_the_same_house_in_each_of_its_examples() -> None:
+    examples = re.findall(r"^```(?:csv|json)\n(.*?)^```$", section("Layouts"), re.DOTALL | re.MULTILINE)
+
+    table, own = (lay_out(read_layout_file(example.encode()).layout.plan()) for example in examples)
+
+    assert [(each.label, each.category, each.accessible) for each in table] == [
+        ("A1", "standard", True),
+        ("A2", "standard", False),
+        ("B1", "premium", False),
+    ]
+    assert table == tuple(replace(each, loc=mine.loc) for each, mine in zip(own, table, strict=True))
 
 
 def test_usher_runs_from_any_directory_in_the_environment_that_make_creates(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ that overtake each other, or a slow reader with an old map, can never bring an o
 screening are a key of their own, with the map version in which they were true.
 
 Redis is trusted for a while after it was compared with PostgreSQL, and no longer once it has failed: it may have missed
-an announcement. A Redis that has lost its memory begins a new life, and each life has a sorted set of its own: what a
-process still writes into an old life has no effect in the new one.
+an announcement. One process compares for all, which holds a lease, and leaves a mark for as long as that counts. A
+Redis that has lost its memory begins a new life, and each life has a sorted set of its own: what a process still writes
+into an old life has no effect in the new one.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from app.services.ports import Away
+from app.services.ports import Away, SharedLook
 
 T = TypeVar("T")
 
@@ -33,6 +34,10 @@ REST_SECONDS: Final = 0.5
 FACTS_LIVE_SECONDS: Final = 3600
 
 _LIFE: Final = "usher:life"
+_COMPARED: Final = "usher:compared"
+_COMPARER: Final = "usher:comparer"
+
+_MS: Final = 1000
 
 # One command and one answer for a whole batch, however many screenings it changed (*measured*, with 20 of them: a third
 # of the time of a pipeline). Arguments: how many map versions there are, each with its screening, then channels
@@ -44,6 +49,22 @@ for told = last + 1, #ARGV, 2 do
   redis.pcall('PUBLISH', ARGV[told], ARGV[told + 1]) -- who listens notices what was missed
 end
 return redis.call('GET', KEYS[2])
+"""
+
+
+# A mark of another life says nothing of this one. Arguments: who asks, and for how many ms they would compare.
+_SHARED_LOOK: Final = """
+local life, mark, ago, ours = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), false, 0
+if life and mark and string.sub(mark, 1, #life + 1) == life .. ' ' then
+  local now = redis.call('TIME')
+  ago = math.ceil(now[1] * 1000 + now[2] / 1000 - string.sub(mark, #life + 2))
+end
+local comparer = redis.call('GET', KEYS[3])
+if not comparer or comparer == ARGV[1] then
+  redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
+  ours = 1
+end
+return {life, ago, ours}
 """
 
 
@@ -64,6 +85,7 @@ class RedisCache:
         )
         self._database = database_of(self._redis)
         self._move = self._redis.register_script(_MOVE)
+        self._shared_look = self._redis.register_script(_SHARED_LOOK)
         self._life = b""
         self._failures = 0
         self._trusted_until = 0.0
@@ -136,6 +158,24 @@ class RedisCache:
     def go_on_trusting(self, until: float) -> None:
         if self._trusted_until:
             self._trusted_until = until
+
+    async def clock(self) -> float:
+        seconds, microseconds = await self._ask(cast(Awaitable[Any], self._redis.time()))
+        return float(seconds) + float(microseconds) / 1_000_000
+
+    async def say_compared(self, began: float, seconds: float) -> None:
+        mark = b"%b %d" % (self._life, int(began * _MS))
+        await self._ask(self._redis.set(_COMPARED, mark, pxat=int((began + seconds) * _MS)))
+
+    async def say_doubtful(self) -> None:
+        await self._ask(cast(Awaitable[Any], self._redis.delete(_COMPARED)))
+
+    async def shared_look(self, who: str, seconds: float) -> SharedLook:
+        asked = self._shared_look(keys=[_LIFE, _COMPARED, _COMPARER], args=[who, int(seconds * _MS)])
+        life, ago, is_ours = await self._ask(asked)
+        if life is not None:
+            self._begin(life)
+        return SharedLook(bool(is_ours), None if ago is None else max(ago, 0) / _MS)
 
     async def ping(self) -> bool:
         try:

@@ -2,17 +2,22 @@
 
 Every connection has timeouts for statements, locks and idle transactions. Usher does not start on a server that can
 lose acknowledged commits.
+
+With STATEMENT_CACHE_SIZE=0 there may be a pooler in transaction mode (app/db/cluster/pooled.py). What a command does
+besides serving is little, so its connections always go by way of one, should there be one.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 from sqlalchemy import ExceptionContext, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from app.db.cluster import nodes
+from app.db.cluster.pooled import pooled
 from app.settings import Settings
 
 LOST = (
@@ -37,6 +42,11 @@ SATURATED = (
 )
 """PostgreSQL cannot serve it now: 53xxx (connections, disk), 57014, 25P03, 25006. A lock timeout is 55P03."""
 
+_NAMED: Final = {"application_name": "usher"}
+
+ANSWERS_WITHIN_SECONDS: Final = 10.0
+"""So long a command waits for a connection, or for an answer: it says so instead of hanging."""
+
 OfficeConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
@@ -53,6 +63,12 @@ class NotDurable(Exception):
 
 def open_engine(settings: Settings) -> AsyncEngine:
     """The connection pool. It opens connections only when they are needed."""
+    how = {
+        "timeout": settings.postgresql_connect_seconds,
+        "command_timeout": _patience(settings),
+        "prepared_statement_cache_size": settings.statement_cache_size,
+        **_way(settings, _server_settings(settings)),
+    }
     engine = create_async_engine(
         _url(settings),
         pool_size=settings.database_pool_size,
@@ -60,16 +76,27 @@ def open_engine(settings: Settings) -> AsyncEngine:
         hide_parameters=True,  # never in a log
         pool_timeout=settings.postgresql_connect_seconds,
         pool_pre_ping=False,
-        connect_args={
-            "timeout": settings.postgresql_connect_seconds,
-            "command_timeout": _patience(settings),
-            "statement_cache_size": settings.statement_cache_size,
-            "prepared_statement_cache_size": settings.statement_cache_size,
-            "server_settings": _server_settings(settings),
-        },
+        connect_args=how,
     )
     event.listen(engine.sync_engine, "handle_error", _give_up_connection)
     return engine
+
+
+def open_for_command(url: str, *, seconds: float | None = ANSWERS_WITHIN_SECONDS, **settings: str) -> AsyncEngine:
+    """Connections for what a command does besides serving: each for one use, by whatever way the URL leads.
+
+    Args:
+        url: of the form `postgresql+asyncpg://...`.
+        seconds: how long an answer may take; None: however long.
+        settings: of PostgreSQL, for each transaction.
+    """
+    how = {
+        "timeout": ANSWERS_WITHIN_SECONDS,
+        "command_timeout": seconds,
+        "prepared_statement_cache_size": 0,
+        **_pooled({"timezone": "UTC", **settings}),
+    }
+    return create_async_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=how)
 
 
 @asynccontextmanager
@@ -102,8 +129,7 @@ async def call(
         _url(settings).replace("postgresql+asyncpg://", "postgresql://", 1),
         timeout=settings.postgresql_connect_seconds if seconds is None else seconds,
         command_timeout=_patience(settings),
-        statement_cache_size=settings.statement_cache_size,
-        server_settings=_server_settings(settings) | server_settings,
+        **_way(settings, _server_settings(settings) | server_settings),
     )
     try:
         yield connection
@@ -147,9 +173,19 @@ def _give_up_connection(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-def _server_settings(settings: Settings) -> dict[str, Any]:
+def _way(settings: Settings, server_settings: dict[str, str]) -> dict[str, Any]:
+    """How to connect: with these settings of PostgreSQL for the session, or for each transaction."""
+    if not settings.statement_cache_size:
+        return _pooled(server_settings)
+    return {"statement_cache_size": settings.statement_cache_size, "server_settings": _NAMED | server_settings}
+
+
+def _pooled(server_settings: dict[str, str]) -> dict[str, Any]:
+    return {"statement_cache_size": 0, "connection_class": pooled(server_settings), "server_settings": _NAMED}
+
+
+def _server_settings(settings: Settings) -> dict[str, str]:
     return {
-        "application_name": "usher",
         "jit": "off",
         "timezone": "UTC",
         "statement_timeout": str(settings.statement_timeout_ms),

@@ -24,6 +24,7 @@ DISTRIBUTED: Final = (
     "reservations",
     "reservation_seats",
     "anonymous_holds",
+    "kept_seats",
     "bookings",
     "booking_seats",
     "seat_claims",

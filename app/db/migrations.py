@@ -1,11 +1,13 @@
 """Migrates a database: one process at a time, and without waiting long for the lock of a table.
 
-The lock between processes is an advisory lock of the session. So connect directly, not through a connection pooler in
-transaction mode.
+The lock between processes is an advisory lock of a transaction that does nothing else, on a connection of its own. It
+is the same by way of a pooler: a lock of a session would stay there when its process has gone.
 """
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,12 +17,30 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.connections import ANSWERS_WITHIN_SECONDS, open_for_command
+
+log = logging.getLogger(__name__)
 
 ADVISORY_LOCK: Final = 0x55736865  # "Ushe"; only migrations take it
 LOCK_TIMEOUT: Final = "3s"  # a migration that waits for a table makes everybody behind it wait too
-_NO_CACHE: Final = {"statement_cache_size": 0}
+PATIENCE_SECONDS: Final = 600.0
+"""So long a process waits for another one that migrates; a large table takes its time."""
+AGAIN_SECONDS: Final = 0.1
+SAID_AFTER_SECONDS: Final = 1.0
+SAID_AGAIN_SECONDS: Final = 30.0
+
+_TAKE = text("SELECT pg_try_advisory_xact_lock(:key)")
+# A key of 64 bits is shown in two halves, and as this kind (objsubid) of lock.
+_HOLDER = text("""
+SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'this machine') AS address, a.state,
+       CAST(extract(epoch FROM clock_timestamp() - a.state_change) AS bigint) AS seconds
+  FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = 0 AND l.objid = CAST(:key AS bigint)
+   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")
+
 _INI: Final = Path(__file__).parents[2] / "alembic.ini"
 
 
@@ -69,7 +89,7 @@ async def check(database_url: str) -> None:
 
 async def current_and_head(database_url: str) -> tuple[str | None, str | None]:
     """The revision of the database (None: it has no schema) and the newest revision that exists. Takes no lock."""
-    engine = create_async_engine(database_url, poolclass=NullPool, hide_parameters=True, connect_args=_NO_CACHE)
+    engine = open_for_command(database_url)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(current), head()
@@ -93,24 +113,72 @@ def known() -> frozenset[str]:
 
 
 async def with_migration_lock(database_url: str, work: Callable[[Connection], None]) -> None:
-    """Do this work on a connection of its own, while no other process migrates.
-
-    The lock is tried again and again instead of waited for: a waiting statement is a running transaction, and an index
-    that another process builds concurrently would wait for that transaction in turn.
+    """Do this work on a connection of its own, while no other process migrates. Raises CannotMigrate if one does so for
+    too long.
     """
-    engine = create_async_engine(database_url, poolclass=NullPool, hide_parameters=True, connect_args=_NO_CACHE)
+    engine = open_for_command(database_url, seconds=None, lock_timeout=LOCK_TIMEOUT)
     try:
-        async with engine.connect() as connection:
-            while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY_LOCK}):
+        async with _locked(database_url), AsyncExitStack() as stack:
+            async with asyncio.timeout(ANSWERS_WITHIN_SECONDS):  # of a pooler only: the work takes its time
+                connection = await stack.enter_async_context(engine.connect())
+                await connection.execute(text("SELECT"))
                 await connection.rollback()
-                await asyncio.sleep(0.1)
-            await connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
-            await connection.commit()
             await connection.run_sync(work)
             await connection.commit()
-        # The lock ends with the session, whatever became of the work.
     finally:
         await engine.dispose()
+
+
+@asynccontextmanager
+async def _locked(database_url: str) -> AsyncIterator[None]:
+    """No other process migrates as long as the block lasts.
+
+    The lock is tried again and again instead of waited for: a waiting statement looks at the database as it was, and an
+    index that another process builds concurrently would wait for it in turn. A transaction that has the lock and says
+    nothing is in nobody's way.
+    """
+    engine = open_for_command(database_url, idle_in_transaction_session_timeout="0")
+    try:
+        async with engine.connect() as connection:
+            await _take(connection)
+            await _let_go_of_rows(connection)
+            yield
+    finally:
+        await engine.dispose()
+
+
+async def _take(connection: AsyncConnection) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    said_next = began + SAID_AFTER_SECONDS
+    while not await connection.scalar(_TAKE, {"key": ADVISORY_LOCK}):
+        if (now := loop.time()) >= began + PATIENCE_SECONDS:
+            raise CannotMigrate(
+                f"Another process has kept the lock of migrations for {PATIENCE_SECONDS:.0f} seconds: "
+                f"{await _holder(connection)}. Nothing was changed. If it is none of Usher that works yet, end its "
+                "session with pg_terminate_backend(pid)."
+            )
+        if now >= said_next:
+            said_next = now + SAID_AGAIN_SECONDS
+            log.warning("another process migrates, waiting for it: %s", await _holder(connection))
+        await connection.rollback()
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _let_go_of_rows(connection: AsyncConnection) -> None:
+    """What was asked last is kept open until something else is said, and with it the rows as they were then."""
+    raw = await connection.get_raw_connection()
+    assert raw.driver_connection is not None  # noqa: S101 - it has just answered
+    await raw.driver_connection.execute("SELECT")
+
+
+async def _holder(connection: AsyncConnection) -> str:
+    """Who has the lock, as an operator may look for it."""
+    row = (await connection.execute(_HOLDER, {"key": ADVISORY_LOCK})).first()
+    if row is None:
+        return "it has just gone"
+    name, state = row.application_name or "a program without a name", row.state or "in an unknown state"
+    return f"{name} at {row.address} (pid {row.pid}), {state} for {row.seconds or 0} s"
 
 
 def _migrate(how: Callable[[Config, str], None], connection: Connection, revision: str) -> None:

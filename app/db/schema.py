@@ -352,6 +352,22 @@ anonymous_holds = Table(
     Index("anonymous_holds_of_network", "screening_id", "network_key"),
 )
 
+# How they kept a seat from there, so that the same seats are not held again and again. `counted_ms`: for how long the
+# holds before the last one lasted, in milliseconds.
+kept_seats = Table(
+    "kept_seats",
+    metadata,
+    Column("screening_id", BigInteger, nullable=False),
+    Column("address_key", LargeBinary, nullable=False),
+    Column("seat_id", BigInteger, nullable=False),
+    Column("reservation_id", UUID, nullable=False),
+    Column("counted_ms", BigInteger, nullable=False),
+    Column("began_at", MOMENT, nullable=False),
+    Column("forget_at", MOMENT, nullable=False),
+    PrimaryKeyConstraint("screening_id", "address_key", "seat_id"),
+    Index("kept_seats_by_age", "forget_at"),
+)
+
 bookings = Table(
     "bookings",
     metadata,

@@ -21,8 +21,9 @@ _Name = TypeVar("_Name", str, Place)
 @dataclass(frozen=True, slots=True)
 class Rebuilding:
     """What becomes of a house: each seat as it will be with the id that it keeps (None: a new seat), who goes, and the
-    ids of those that were taken out earlier and come back."""
+    ids of those that were taken out earlier and come back. `of_revision` is that of the house as it stands."""
 
+    of_revision: int
     seats: tuple[tuple[SeatDraft, int | None], ...]
     gone: tuple[Seat, ...]
     back: frozenset[int]
@@ -44,6 +45,7 @@ def rebuild(standing: Layout, drafts: Sequence[SeatDraft], former: Mapping[int, 
     search.by_default_label()
     labelled = label(drafts, search.labels())
     return Rebuilding(
+        of_revision=standing.revision,
         seats=tuple(zip(labelled, search.found, strict=True)),
         gone=tuple(seat for seat in standing.seats if seat.id not in search.claimed),
         back=frozenset(search.claimed - standing.by_id.keys()),

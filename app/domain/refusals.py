@@ -151,6 +151,14 @@ class LimitExceeded(Refusal):
 
 
 @dataclass(slots=True, eq=False)
+class HeldTooOften(LimitExceeded):
+    """Seats that callers without an account kept from this address for too long: nobody there holds them at once."""
+
+    labels: tuple[str, ...]
+    retry_after_seconds: int
+
+
+@dataclass(slots=True, eq=False)
 class LeavesSingleSeat(Refusal):
     """The orphan rule: the labels of seats that would be left alone, and of blocks that may be taken instead."""
 

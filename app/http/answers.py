@@ -41,7 +41,13 @@ def cacheable(
     return Reply(made, headers=[(b"etag", tag), *headers], cache=ALWAYS_ASKED)
 
 
-async def packable(request: ApiRequest, make: Callable[[], Packed], etag: str) -> Reply:
+async def packable(
+    request: ApiRequest,
+    make: Callable[[], Packed],
+    etag: str,
+    media_type: bytes = b"application/json",
+    headers_too: Iterable[Header] = (),
+) -> Reply:
     """As `cacheable`, for bytes that are sent packed to whoever can unpack them (Accept-Encoding).
 
     Plain and packed are two representations: each has its own ETag, and either may be named in If-None-Match.
@@ -59,9 +65,15 @@ async def packable(request: ApiRequest, make: Callable[[], Packed], etag: str) -
     if named is not None and named.strip() == b"*":
         return unchanged(packed_tag if is_packed else plain_tag, vary=_VARIES)
     if is_packed:
-        packed = ((b"etag", packed_tag), (b"content-encoding", b"gzip"), _VARIES)
-        return Reply(await made.gzip(), headers=packed, cache=ALWAYS_ASKED)
-    return Reply(made.plain, headers=((b"etag", plain_tag), _VARIES), cache=ALWAYS_ASKED)
+        packed = ((b"etag", packed_tag), (b"content-encoding", b"gzip"), _VARIES, *headers_too)
+        return Reply(await made.gzip(), headers=packed, media_type=media_type, cache=ALWAYS_ASKED)
+    plain = ((b"etag", plain_tag), _VARIES, *headers_too)
+    return Reply(made.plain, headers=plain, media_type=media_type, cache=ALWAYS_ASKED)
+
+
+def attachment(file_name: str) -> Header:
+    """What lets a browser save the answer as a file. The name is in ASCII."""
+    return b"content-disposition", f'attachment; filename="{file_name}"'.encode("ascii")
 
 
 def created(body: bytes, location: str, headers: Iterable[Header] = ()) -> Reply:

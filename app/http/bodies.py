@@ -1,11 +1,18 @@
-"""Checks a request before it is used: whether it is valid HTTP, and the size of its body."""
+"""Checks a request before it is used: whether it is valid HTTP, and the size of its body.
 
+What is larger than usual costs more to read. It waits for a turn of the event loop that has time for it.
+"""
+
+import asyncio
 import re
-from typing import Final
+from collections.abc import Callable, Coroutine, Generator
+from time import perf_counter
+from types import coroutine
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
 from app.http.request import ApiRequest
 from app.schemas.format.faults import BadRequest, HeadersTooLarge, NoSuchPath, PayloadTooLarge, UnknownCoding, mistake
@@ -14,9 +21,61 @@ from app.schemas.problems import reasons
 LARGEST_HEADERS: Final = 32 * 1024
 LARGEST_BODY: Final = 64 * 1024
 """The largest body of an operation that declares no `max_body_size`, in bytes."""
+USUAL_BODY: Final = 2 * 1024
+_USUAL_TARGET: Final = 1024
+_USUAL_HEADERS: Final = 50
+_TURN: Final = "usher.turn"
+
+T = TypeVar("T")
 
 _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SENT_ONCE: Final = frozenset((b"host", b"content-type", b"content-length", b"content-encoding", b"transfer-encoding"))
+
+
+class _Turn(Protocol):
+    """A turn of the event loop (server/turns.py)."""
+
+    @property
+    def is_over(self) -> bool: ...
+
+    def spend(self, seconds: float) -> None: ...
+
+
+def has_usual_head(scope: Scope) -> bool:
+    """Whether reading its path, query and headers costs next to nothing."""
+    target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    return target <= _USUAL_TARGET and len(scope["headers"]) <= _USUAL_HEADERS
+
+
+async def in_its_turn(scope: Scope, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What this work gives. It begins in a turn of the loop that has time for it, and is charged to those it takes."""
+    turn: _Turn | None = scope.get("state", {}).get(_TURN)
+    if turn is None:
+        return await work()
+    while turn.is_over:  # noqa: ASYNC110 - it is over for all who wait here, and begins anew by itself
+        await asyncio.sleep(0)
+    charged: T = await _charged(turn, work())
+    return charged
+
+
+@coroutine
+def _charged(turn: _Turn, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """Step by step, as the loop runs it."""
+    step: Callable[[Any], Any] = work.send
+    given: Any = None
+    while True:
+        begun = perf_counter()
+        try:
+            waits_for = step(given)
+        except StopIteration as done:
+            answer: T = done.value
+            return answer
+        finally:
+            turn.spend(perf_counter() - begun)
+        try:
+            step, given = work.send, (yield waits_for)
+        except BaseException as thrown:  # noqa: BLE001 - whatever it is, it is for the work
+            step, given = work.throw, thrown
 
 
 class Gone(Exception):

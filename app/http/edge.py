@@ -6,10 +6,9 @@ body, and turns whatever was raised into a problem.
 
 import inspect
 import logging
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from random import getrandbits
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -24,16 +23,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.domain.people import KeyScope
 from app.domain.rates import Bucket
 from app.domain.refusals import RateLimited, Refusal
-from app.http.bodies import LARGEST_BODY, Gone, announces_body, bounded, is_printable, must_be_sound, whole_body
+from app.http.bodies import (
+    LARGEST_BODY,
+    USUAL_BODY,
+    Gone,
+    announces_body,
+    bounded,
+    has_usual_head,
+    in_its_turn,
+    is_printable,
+    must_be_sound,
+    whole_body,
+)
 from app.http.credentials import bearer_token, known_person
 from app.http.operations import Operation
 from app.http.problems import problem
 from app.http.replies import Header, Reply, rate_headers
-from app.http.request import ApiRequest
+from app.http.request import ApiRequest, request_id
 from app.http.routes import BASE
 from app.http.scopes import Guard, guard_of, scope_of
 from app.http.table import Table
 from app.logs import request_id_of_this_task
+from app.schemas.format import strict
 from app.schemas.format.faults import Fault, MethodNotAllowed, NoSuchPath
 from app.services.rates import Rates
 
@@ -48,7 +59,6 @@ AT_THE_ROOT: Final = frozenset(
 )
 # Calls at the root that browsers get a page for: they ask for HTML, programs do not.
 PAGES: Final = {"/bookings": "/pages/bookings"}
-_REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
 _LAST: Final = (413, 501)
 """After these answers the connection is closed: nobody reads the body that follows."""
@@ -103,7 +113,10 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._serve(scope, receive, send)
+            if has_usual_head(scope):
+                await self._serve(scope, receive, send)
+            else:
+                await in_its_turn(scope, partial(self._serve, scope, receive, send))
             return
         if scope["type"] == "websocket":
             if not is_printable(scope["path"]):
@@ -111,11 +124,17 @@ class Edge:
                 return
             scope["path"] = canonical(scope["path"])
             scope["usher.translate"] = self._translate
+            await in_its_turn(scope, partial(self._visit, scope, receive, send))
+            return
+        await self._inner(scope, receive, send)
+
+    async def _visit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A socket, from its handshake to its end."""
         await self._inner(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = ApiRequest(scope, receive)
-        name = request.request_id = _request_id(request.headers_once.get(b"x-request-id"))
+        name = request.request_id = request_id(request.headers_once.get(b"x-request-id"))
         request_id_of_this_task.set(name)
         signed = _Signed(scope, send, [(b"x-request-id", name.encode())])
         sent_path = scope["path"]
@@ -161,10 +180,19 @@ class Edge:
             if entry.guard is not None:
                 await entry.guard(request)
             request.raw_body = await whole_body(request.receive, largest)
+        if len(request.raw_body) <= USUAL_BODY:
+            return await self._run(request, entry, found.parameters, signed)
+        if largest == LARGEST_BODY:
+            strict.must_be_simple(request.raw_body)
+        return await in_its_turn(request.scope, partial(self._run, request, entry, found.parameters, signed))
+
+    async def _run(
+        self, request: ApiRequest, entry: _Entry, parameters: Sequence[str], signed: "_Signed"
+    ) -> Response | None:
         if entry.operation is None or self._overrides:
             await self._run_by_fastapi(request, signed)
             return None
-        return await entry.operation.reply(request, found.parameters)
+        return await entry.operation.reply(request, parameters)
 
     async def _run_by_fastapi(self, request: ApiRequest, signed: "_Signed") -> None:
         """The same operation by FastAPI's own routing and handler (`routes.ApiRoute`)."""
@@ -315,13 +343,6 @@ def _meant(method: str, known: Collection[str]) -> str:
     if meant not in known:
         raise MethodNotAllowed(sorted({*known, "HEAD"} if "GET" in known else known))
     return meant
-
-
-def _request_id(sent: bytes | None) -> str:
-    """The caller's own, if it is 1 to 128 visible ASCII characters; else a new one."""
-    if sent is not None and _REQUEST_ID.fullmatch(sent):
-        return sent.decode()
-    return f"{getrandbits(128):032x}"  # nobody gains anything by guessing it
 
 
 def _instance(scope: Scope, path: str) -> str:

@@ -5,6 +5,7 @@ steps, once, at the start: its dependencies in order, then its function. What th
 start with a TypeError that names the route and a remedy; nothing that was declared is skipped in silence.
 """
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ from app.schemas.format import forms, strict
 from app.schemas.format.faults import Malformed, Mistake, mistake
 
 _MISSING: Final = object()
+
+LARGE_BODY: Final = 64 * 1024
+"""A larger body is read beside the event loop."""
+
+MOST_PARAMETERS: Final = 100
+"""No call has half as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,8 @@ class Body:
     default: Any
     takes_form: bool
     validate: Callable[[bytes], Any]
+    validate_large: Callable[[Any], Any]
+    """The same from Python's values: so whoever waits for the interpreter gets it in between."""
 
     def value(self, request: ApiRequest) -> Any:
         """The checked body. Raises ValidationError, Malformed or UnsupportedMediaType."""
@@ -102,8 +111,9 @@ class Body:
             fields = forms.parse(request.raw_body, headers.get(b"content-encoding"))
             return self.validate(orjson.dumps(fields))
         if request.raw_body:
-            request.content()
-            return self.validate(request.raw_body)
+            content = request.content()
+            large = len(request.raw_body) > LARGE_BODY
+            return self.validate_large(content) if large else self.validate(request.raw_body)
         if not self.required:
             return self.default
         if (kind := headers.get(b"content-type")) is not None:
@@ -140,7 +150,10 @@ class Operation:
         query = query_of(request, self._known) if request.scope["query_string"] else {}
         found: list[Any] = []
         for step in self._steps:
-            arguments = _arguments(step, request, path, query) if step.parameters or step.body else {}
+            if step.body is not None and len(request.raw_body) > LARGE_BODY:
+                arguments = await asyncio.to_thread(_arguments, step, request, path, query)
+            else:
+                arguments = _arguments(step, request, path, query) if step.parameters or step.body else {}
             if step.request_as:
                 arguments[step.request_as] = request
             for argument, number in step.needs:
@@ -187,7 +200,12 @@ def query_of(request: ApiRequest, known: Collection[str] | None) -> dict[str, st
     Raises Malformed when a name is there twice: which one counts would be a guess; and when it is none of the `known`
     ones (None: any may be there): a filter that is misspelt would be taken for one that filters nothing.
     """
-    pairs = parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True)
+    try:
+        pairs = parse_qsl(
+            request.scope["query_string"].decode(), keep_blank_values=True, max_num_fields=MOST_PARAMETERS
+        )
+    except ValueError:
+        raise mistake(["query"], "too_many", f"A query may have up to {MOST_PARAMETERS} parameters.") from None
     values = dict(pairs)
     if len(values) != len(pairs):
         names = [name for name, _ in pairs]
@@ -286,6 +304,7 @@ def _body(dependant: Dependant) -> Body | None:
         default=None if required else field.get_default(),
         takes_form=takes_form(dependant),
         validate=_adapter(field).validator.validate_json,
+        validate_large=_adapter(field).validator.validate_python,
     )
 
 

@@ -27,6 +27,7 @@ _LONGEST_NAME: Final = 100
 # Fields of refusals and faults that go into `detail` or a header: they are not members of the problem.
 _NOT_MEMBERS: Final = {
     "what",
+    "labels",
     "why",
     "retry_after_seconds",
     "outcome_unknown",
@@ -109,10 +110,16 @@ def _headers(error: refusals.Refusal | faults.Fault) -> Sequence[Header]:
     match error:
         case refusals.Unauthenticated():
             return [(b"www-authenticate", b"Bearer")]
-        case refusals.KeyInUse(retry_after_seconds=seconds) | refusals.Busy(retry_after_seconds=seconds):
+        case (
+            refusals.KeyInUse(retry_after_seconds=seconds)
+            | refusals.Busy(retry_after_seconds=seconds)
+            | refusals.HeldTooOften(retry_after_seconds=seconds)
+        ):
             return [(b"retry-after", b"%d" % seconds)]
         case refusals.RateLimited(standing=standing):
             return [(b"retry-after", b"%d" % standing.reset_seconds), *rate_headers(standing)]
+        case faults.UpgradeRequired():
+            return [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
         case faults.MethodNotAllowed(methods=methods):
             return [(b"allow", ", ".join(methods).encode())]
         case _:

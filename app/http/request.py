@@ -1,7 +1,9 @@
 """An HTTP request as the edge has read it, for dependencies and routes."""
 
+import re
 from collections.abc import AsyncGenerator
 from hashlib import blake2b
+from random import getrandbits
 from typing import Any, Final, cast
 
 import orjson
@@ -9,11 +11,18 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope
 
 from app.domain.people import KeyScope
-from app.http.client_address import address_of
 from app.resources import Resources
 from app.schemas.format import forms, strict
 
 _UNREAD: Final = object()
+_REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+
+
+def request_id(sent: bytes | None) -> str:
+    """The id of a request: the caller's own, if it is 1 to 128 visible ASCII characters; else a new one."""
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
+        return sent.decode()
+    return f"{getrandbits(128):032x}"  # nobody gains anything by guessing it
 
 
 class ApiRequest(Request):
@@ -41,7 +50,7 @@ class ApiRequest(Request):
     @property
     def client_address(self) -> str:
         """The address of the client, by the headers of trusted proxies only (`TRUSTED_PROXIES`)."""
-        return address_of(self.scope, self.headers_once, self.resources.settings.trusted_proxies)
+        return self.resources.proxies.client_of(self.scope.get("client"), self.scope["headers"])
 
     async def body(self) -> bytes:
         """The body, which the edge has read."""

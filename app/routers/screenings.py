@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.dependencies import Catalogue, Closing, IfMatch, Organizer, Organizing
+from app.dependencies import Availability, Catalogue, Closing, IfMatch, Organizer, Organizing
 from app.domain.catalogue import ScreeningFilter
 from app.domain.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, cacheable, edited, page, tag_of_revision
@@ -33,11 +33,15 @@ _EDIT = ("unauthenticated", "forbidden", "not-found", "precondition-failed", "va
 async def list_screenings(
     request: ApiRequest,
     catalogue: Catalogue,
+    availability: Availability,
     theater_id: Annotated[TheaterId | None, Query(description="Only those of this theater.")] = None,
     starts_from: Annotated[
         MomentIn | None, Query(alias="from", description="Only those that start then or later.")
     ] = None,
     starts_before: Annotated[MomentIn | None, Query(alias="to", description="Only those that start before.")] = None,
+    counts: Annotated[
+        bool, Query(description="Say of each that is on sale how many seats have which status, as its map does.")
+    ] = False,
     limit: Limit = 50,
     cursor: Annotated[MomentCursor | None, CURSOR] = None,
 ) -> Reply:
@@ -46,7 +50,8 @@ async def list_screenings(
     Those that are over and those that were cancelled are listed too: send `from` to leave the past out.
     """
     screenings = await catalogue.screenings(ScreeningFilter(theater_id, starts_from, starts_before), cursor, limit)
-    return page(request, screenings_json(screenings), screenings.next_cursor)
+    on_sale = [each.screening.id for each in screenings.items if each.on_sale] if counts else []
+    return page(request, screenings_json(screenings, await availability.counts(on_sale)), screenings.next_cursor)
 
 
 @router.get(

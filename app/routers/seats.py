@@ -22,7 +22,7 @@ from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.availability import CompactMapOut, SeatMapOut
-from app.schemas.bookings import BookingOut
+from app.schemas.bookings import BookingOut, LenientPaymentIn, TheaterBookingIn
 from app.schemas.finding.answers import BestAvailableOut, CheckedOut, checked_json
 from app.schemas.finding.wishes import ABOVE_COUNT, CATEGORY, SECTION, TOGETHER, Accessible, Count, TheaterSeatsIn
 from app.schemas.format.faults import mistake
@@ -244,7 +244,7 @@ async def hold_seats_of_theater(
 @api_key_scope(KeyScope.SELL)
 @ignores_unknown_parameters
 async def book_seats_of_theater(
-    theater_id: TheaterId, wanted: TheaterSeatsIn, request: ApiRequest, buyer: Buyer, desk: Desk
+    theater_id: TheaterId, wanted: TheaterBookingIn, request: ApiRequest, buyer: Buyer, desk: Desk
 ) -> Reply:
     """Book seats of a theater.
 
@@ -252,4 +252,5 @@ async def book_seats_of_theater(
     """
     call = context_of(request, buyer.person, wanted.booking_id)
     meant = Meant(wanted.screening_id, theater_id)
-    return told(await desk.book(meant, wanted.names(), buyer, call, wish=wanted.wish()))
+    payment = wanted.payment or LenientPaymentIn()
+    return told(await desk.book(meant, wanted.names(), buyer, call, payment.method, payment.token, wanted.wish()))

@@ -1,26 +1,74 @@
 """Theaters, their layouts and what is on there: reading for everybody, editing for organizers."""
 
+import asyncio
 from typing import Annotated, Final
+
+from fastapi import Query
 
 from app.dependencies import Call, Catalogue, IfMatch, LayoutTexts, Organizer, Organizing
 from app.domain.catalogue import Theater
 from app.domain.people import KeyScope
-from app.http.answers import CURSOR, UNCHANGED, cacheable, created_once, edited, packable, page, tag_of_revision
+from app.http.answers import (
+    CURSOR,
+    UNCHANGED,
+    attachment,
+    cacheable,
+    created_once,
+    edited,
+    packable,
+    page,
+    tag_of,
+    tag_of_revision,
+)
+from app.http.files import MULTIPART, mistakes_of, sent_file
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
+from app.schemas.format.faults import mistake
 from app.schemas.format.ids import TheaterId
 from app.schemas.format.pages import IdCursor, Limit, MomentCursor
-from app.schemas.layouts import LayoutIn, LayoutOut
+from app.schemas.imports import FileWrong, read_layout_file
+from app.schemas.layout_files import LayoutFormat, LayoutImportOut
+from app.schemas.layouts import LayoutIn, LayoutOut, some_seats_json
 from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, screenings_json
 from app.schemas.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
+from app.services.house import importing
+from app.services.house.layout_texts import layout_file
+from app.services.seat_maps.packed import Packed
 
 router = api_router("theaters")
 
 LARGEST_LAYOUT: Final = 8 * 1024 * 1024
 """Bytes of a body with a layout in it."""
+
+LAYOUT_FILES: Final = frozenset(
+    (
+        "application/json",
+        "application/octet-stream",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "text/csv",
+        "text/plain",
+        "text/tab-separated-values",
+    )
+)
+"""Media types of a file with a layout in it."""
+
+FORMAT: Final = Query(alias="format", description="usher, csv or pretix: the layout as a file.")
+DRY_RUN: Final = Query(description="true: say what would be, with a preview, and change nothing.")
+STRICT: Final = Query(description="true: a warning is a mistake.")
+
+_FILE: Final = {"type": "string", "format": "binary"}
+_FILE_IN_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            MULTIPART: {"schema": {"type": "object", "required": ["file"], "properties": {"file": _FILE}}},
+            **{media_type: {"schema": _FILE} for media_type in sorted(LAYOUT_FILES)},
+        },
+    }
+}
 
 _EDIT = ("unauthenticated", "forbidden", "not-found", "precondition-failed", "validation")
 
@@ -109,16 +157,42 @@ async def remove_theater(theater_id: TheaterId, person: Organizer, revision: IfM
     "/theaters/{theater_id}/layout",
     summary="Show the seats of a theater",
     response_model=LayoutOut,
-    response_description="Its sections and seats.",
+    response_description="Its sections and seats; with `format`, a file.",
     responses=UNCHANGED | problems("not-found", "validation"),
 )
-async def show_layout(request: ApiRequest, catalogue: Catalogue, texts: LayoutTexts, theater_id: TheaterId) -> Reply:
-    """Every seat, and where it stands.
+async def show_layout(
+    request: ApiRequest,
+    catalogue: Catalogue,
+    texts: LayoutTexts,
+    theater_id: TheaterId,
+    seat_ids: Annotated[
+        str | None,
+        Query(
+            pattern="^[0-9]{1,18}(,[0-9]{1,18})*$",
+            max_length=4_000,
+            description="Only these seats: their ids, with commas. What the house does not have is left out.",
+        ),
+    ] = None,
+    file_format: Annotated[LayoutFormat | None, FORMAT] = None,
+) -> Reply:
+    """Every seat, and where it stands; with `seat_ids` those seats and their sections.
 
-    The ETag is the revision of the layout: ask again with `If-None-Match`, and it is sent only when it was edited.
+    The ETag begins with the revision of the layout: ask again with `If-None-Match`, and it is sent only when it was
+    edited. With `format` the answer is a file of all seats that can be imported again, and every seat stays the same
+    one: `usher` is what PUT takes, `csv` a table for spreadsheets, `pretix` a seating plan.
     """
     layout = await catalogue.layout(theater_id)
-    return await packable(request, lambda: texts.of(layout), f'"{layout.revision}"')
+    if seat_ids is not None and file_format is not None:
+        raise mistake(["query", "format"], "all_seats", "A file has all seats. Leave out seat_ids, or format.")
+    if seat_ids is not None:
+        some = some_seats_json(layout, {int(seat_id) for seat_id in seat_ids.split(",")})
+        return cacheable(request, some, tag_of_revision(layout.revision, some))
+    if file_format is None:
+        return await packable(request, lambda: texts.of(layout), f'"{layout.revision}"')
+    made = await asyncio.to_thread(layout_file, layout, file_format, (await catalogue.theater(theater_id)).name)
+    return await packable(
+        request, lambda: Packed(made.content), tag_of(made.content), made.media_type, (attachment(made.name),)
+    )
 
 
 @router.put(
@@ -145,6 +219,44 @@ async def replace_layout(
     """
     standing = await organizing.rebuild(theater_id, layout, person, revision)
     return edited(texts.of(standing).plain, f'"{standing.revision}"')
+
+
+@router.post(
+    "/theaters/{theater_id}/layout/import",
+    summary="Import the seats of a theater from a file",
+    max_body_size=LARGEST_LAYOUT,
+    response_model=LayoutImportOut,
+    response_description="The seats as they are now; of a dry run, as they would be.",
+    responses=problems(*_EDIT, "layout-in-use", "unsupported-media-type"),
+    openapi_extra=_FILE_IN_BODY,
+)
+@api_key_scope(KeyScope.HOUSE)
+async def import_layout(
+    request: ApiRequest,
+    theater_id: TheaterId,
+    person: Organizer,
+    revision: IfMatch,
+    organizing: Organizing,
+    catalogue: Catalogue,
+    dry_run: Annotated[bool, DRY_RUN] = False,
+    strict: Annotated[bool, STRICT] = False,
+) -> Reply:
+    """Replace the seats of a theater by those of a file: our own JSON, a table of a spreadsheet (CSV, or .xlsx where
+    openpyxl is installed), or a seating plan of pretix. What it is, is seen from its content.
+
+    Seats that are there before and after stay the same ones, as with PUT. Mistakes are told with their line.
+    """
+    sent = await asyncio.to_thread(sent_file, request, LAYOUT_FILES)
+    try:
+        file = await asyncio.to_thread(read_layout_file, sent.content, encoding=sent.encoding, strict=strict)
+        if dry_run:
+            imported = await importing.rehearse(organizing, catalogue, file, theater_id, revision)
+        else:
+            imported = await importing.replace_layout(organizing, catalogue, file, theater_id, person, revision)
+    except FileWrong as wrong:
+        raise mistakes_of(wrong) from None
+    made = await asyncio.to_thread(imported.json, theater_id, file.warnings, dry_run=dry_run)
+    return Reply(made)
 
 
 @router.get(

@@ -10,11 +10,11 @@ from app.domain.bookings import Booking, BookingStatus, PaymentStatus
 from app.domain.money import total
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
-from app.schemas.finding.wishes import MayNameNoSeats
+from app.schemas.finding.wishes import MayNameNoSeats, TheaterSeatsIn
 from app.schemas.format.ids import UserIdOut
 from app.schemas.format.moments import MomentOut, moment
 from app.schemas.format.money import Money, money_json
-from app.schemas.format.requests import BookingKey, Email, Id, Line, Strict, Uuid
+from app.schemas.format.requests import BookingKey, Email, Id, Lenient, Line, Strict, Uuid
 from app.schemas.format.versions import around_version
 from app.schemas.reservations import ADJACENT, RESERVATION_EXAMPLE
 from app.schemas.seats import PricedSeat, priced_seats_out
@@ -34,13 +34,19 @@ _EXAMPLE: Final[dict[str, Any]] = {
 }
 
 
-class PaymentIn(Strict):
-    """How a buyer pays."""
-
+class _Payment(BaseModel):
     method: Line | None = Field(None, max_length=64, description="A payment method of the provider.")
     token: Line | None = Field(
         None, max_length=4096, description="The token that the provider gave to the buyer's browser."
     )
+
+
+class PaymentIn(_Payment, Strict):
+    """How a buyer pays."""
+
+
+class LenientPaymentIn(_Payment, Lenient):
+    """How a buyer pays. Other members are ignored."""
 
 
 class ConfirmIn(Strict):
@@ -87,6 +93,12 @@ class BookingIn(MayNameNoSeats, Strict):
                 "Send reservation_id without screening_id or theater_id: a reservation belongs to one screening.",
             )
         return self
+
+
+class TheaterBookingIn(TheaterSeatsIn):
+    """Seats of a theater to book, or a wish, and how to pay for them."""
+
+    payment: LenientPaymentIn | None = None
 
 
 class FindIn(Strict):

@@ -64,6 +64,8 @@ def bare_list_json(screening_id: int, seats: Iterable[Seat], prices: Mapping[str
                 "row": seat.row,
                 "number": seat.number,
                 "category": seat.category,
+                "accessible": seat.accessible,
+                "companion": seat.companion,
                 "price": money_json(price) if (price := prices.get(seat.category)) else None,
                 "status": SeatStatus.AVAILABLE,
                 "screening_id": screening_id,

@@ -1,7 +1,7 @@
 """Layouts in JSON: the plan that an organizer sends, and the layout that everybody reads."""
 
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Collection, Iterable
+from dataclasses import fields, replace
 from typing import Annotated, Any, Final
 
 import orjson
@@ -43,7 +43,8 @@ def _count_or_list(seats: Any) -> str:
 
 
 Count = Annotated[int, Field(ge=1, le=MAX_SEATS)]
-Seats = Annotated[list[SeatIn], Field(min_length=1, max_length=MAX_SEATS)]
+# The first mistake of a list is told, and no other: it may have tens of thousands.
+Seats = Annotated[list[SeatIn], Field(min_length=1, max_length=MAX_SEATS, fail_fast=True)]
 
 
 class RowIn(Strict):
@@ -64,7 +65,7 @@ class SectionIn(Strict):
     """A section of the theater and its rows."""
 
     name: Name = Field(examples=["Stalls"])
-    rows: list[RowIn] = Field(min_length=1, max_length=MAX_SEATS)
+    rows: list[RowIn] = Field(min_length=1, max_length=MAX_SEATS, fail_fast=True)
     category: Name | None = Field(None, examples=["standard"])
 
 
@@ -93,7 +94,7 @@ class LayoutIn(Strict):
         }
     )
 
-    sections: list[SectionIn] = Field(min_length=1, max_length=MAX_SEATS)
+    sections: list[SectionIn] = Field(min_length=1, max_length=MAX_SEATS, fail_fast=True)
     focal_point: PointIn | None = Field(None, description="Where people look; null: the middle of the front.")
 
     @model_validator(mode="after")
@@ -203,6 +204,25 @@ def layout_json(layout: Layout) -> bytes:
             "seats": [
                 {**_facts(seat), "left": left, "right": right}
                 for seat, (left, right) in zip(layout.seats, neighbours_of(layout), strict=True)
+            ],
+            "focal_point": layout.focal_point or middle_of_the_front(layout),
+        },
+    )
+
+
+def some_seats_json(layout: Layout, seat_ids: Collection[int]) -> bytes:
+    """These seats of a layout and their sections, as everybody reads them; ids that it does not have are left out."""
+    rows = {(seat.section, seat.row) for seat_id in seat_ids if (seat := layout.by_id.get(seat_id))}
+    names = {section for section, _ in rows}
+    part = replace(layout, seats=tuple(seat for seat in layout.seats if (seat.section, seat.row) in rows))
+    return orjson.dumps(
+        {
+            "theater_id": layout.theater_id,
+            "sections": _sections(seat for seat in layout.seats if seat.section in names),
+            "seats": [
+                {**_facts(seat), "left": left, "right": right}
+                for seat, (left, right) in zip(part.seats, neighbours_of(part), strict=True)
+                if seat.id in seat_ids
             ],
             "focal_point": layout.focal_point or middle_of_the_front(layout),
         },

@@ -1,14 +1,13 @@
 """People in JSON (docs/api.md, section 8)."""
 
-import unicodedata
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain import usernames
 from app.domain.people import Role
-from app.schemas.common_passwords import COMMON_PASSWORDS
+from app.schemas.common_passwords import is_common
 from app.schemas.format.ids import UserIdOut
 from app.schemas.format.requests import Email, Strict
 
@@ -52,12 +51,16 @@ def _long_enough(password: str) -> str:
 
 def _not_common(password: str) -> str:
     """Says what would do, but never what was sent."""
-    if unicodedata.normalize("NFKC", password).casefold() in COMMON_PASSWORDS:
-        raise PydanticCustomError(
-            "password_common",
-            "This is one of the passwords that everybody tries first. Try a few words that only you put together.",
-        )
+    if is_common(password):
+        raise _common()
     return password
+
+
+def _common() -> PydanticCustomError:
+    return PydanticCustomError(
+        "password_common",
+        "This is one of the passwords that everybody tries first. Try a few words that only you put together.",
+    )
 
 
 NewPassword = Annotated[
@@ -65,8 +68,8 @@ NewPassword = Annotated[
     AfterValidator(_long_enough),
     AfterValidator(_not_common),
     Field(
-        description="8 to 128 characters of any kind, but not one of the most common passwords; a few words are easy "
-        "to remember.",
+        description="8 to 128 characters of any kind, but not one of the most common passwords or what is made of one: "
+        "with digits around it, twice, with signs for letters. A few words are easy to remember.",
         json_schema_extra={"format": "password", "minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD},
         examples=["a long sentence"],
     ),
@@ -104,6 +107,14 @@ class RegisterIn(Strict):
     password: NewPassword
     email: Email | None = Field(None, examples=["ada@example.org"], description="Where tickets are sent.")
     guest_token: GuestToken | None = None
+
+    @field_validator("password")
+    @classmethod
+    def _is_not_the_username(cls, password: str, info: ValidationInfo) -> str:
+        """Says what would do, but never what was sent."""
+        if usernames.key(password) == usernames.key(info.data.get("username", "")):
+            raise _common()
+        return password
 
 
 class LoginIn(Strict):

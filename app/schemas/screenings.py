@@ -1,5 +1,6 @@
 """Screenings in JSON."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from app.domain.money import CURRENCIES, Money
 from app.domain.planning import MOST_PRICES, ScreeningPlan
 from app.domain.screenings import Limits, ReservedPlaces
 from app.domain.seat_finding.orphans import OrphanRule
+from app.schemas.availability import Counts
 from app.schemas.format.moments import MomentIn, MomentOut, moment, moment_or_none
 from app.schemas.format.money import money_json
 from app.schemas.format.pages import Page, page_json
@@ -224,12 +226,20 @@ class ScreeningOut(BaseModel):
     version: int = Field(description="Counts the changes of its seats.")
 
 
+class ListedScreeningOut(ScreeningOut):
+    """A screening in a list."""
+
+    counts: Counts | None = Field(
+        None, description="Only in `GET /screenings` with `counts=true`, and only while it is on sale."
+    )
+
+
 class ScreeningsOut(BaseModel):
     """A page of screenings, the soonest first."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE], "next_cursor": None}]})
 
-    items: list[ScreeningOut]
+    items: list[ListedScreeningOut]
     next_cursor: str | None
 
 
@@ -238,9 +248,14 @@ def screening_json(listed: ListedScreening) -> bytes:
     return orjson.dumps(_screening(listed))
 
 
-def screenings_json(page: Page[ListedScreening]) -> bytes:
-    """A page of screenings."""
-    return page_json([_screening(listed) for listed in page.items], page.next_cursor)
+def screenings_json(page: Page[ListedScreening], counts: Mapping[int, Mapping[str, int]] | None = None) -> bytes:
+    """A page of screenings. `counts` says of some of them, by id, how many seats have which status."""
+    known = counts or {}
+    items = [
+        _screening(each) | ({"counts": known[each.screening.id]} if each.screening.id in known else {})
+        for each in page.items
+    ]
+    return page_json(items, page.next_cursor)
 
 
 def _screening(listed: ListedScreening) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from getpass import getpass
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.connections import open_for_command
 from app.domain.people import Role
 from app.domain.refusals import UsernameTaken
 from app.schemas.people import NewPassword, RegisterIn
@@ -70,7 +71,7 @@ def _typed_password() -> str:
 
 def _with_engine(database_url: str, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
     async def run() -> T:
-        engine = create_async_engine(database_url, hide_parameters=True)
+        engine = open_for_command(database_url)
         try:
             return await work(engine)
         finally:

@@ -12,15 +12,15 @@ from typing import Final
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, running_process, urls_of
 from app.db import distribution
-from app.db.connections import NotDurable
+from app.db.connections import NotDurable, open_for_command
 from app.db.distribution import NoCluster
 from app.db.migrations import CannotMigrate, current_and_head, downgrade, upgrade
 from app.domain.people import Role
 from app.domain.refusals import Refusal
+from app.schemas.format.ids import LARGEST_BIGINT
 from app.server import appointing, distributing
 from app.server.doctor import examine
 from app.server.serving import reason_in_a_line, serve
@@ -78,13 +78,18 @@ def _parser() -> argparse.ArgumentParser:
     promote.add_argument("username")
     promote.add_argument("role", choices=[role.value for role in Role])
     add("sweep", _sweep, "run the sweeper once: end expired holds, delete old keys and events")
-    importing = add("import-layout", _import_layout, "import the seats of a theater from JSON, CSV or a pretix plan")
+    importing = add("import-layout", _import_layout, "import the seats of a theater: JSON, CSV, .xlsx, a pretix plan")
     importing.add_argument("file", metavar="FILE", type=Path)
-    importing.add_argument("--theater", metavar="ID", type=int, help="the theater; default: a new one is created")
+    importing.add_argument("--theater", metavar="ID", type=_theater_id, help="the theater; default: create a new one")
     importing.add_argument("--name", help="name of the new theater; default: the one in the file")
     importing.add_argument(
         "--timezone", help="time zone of the new theater, such as Europe/Berlin; default: the one in the file"
     )
+    importing.add_argument("--strict", action="store_true", help="take warnings for mistakes")
+    exporting = add("export-layout", _export_layout, "write the seats of a theater into a file, to be imported again")
+    exporting.add_argument("--theater", metavar="ID", type=_theater_id, required=True)
+    exporting.add_argument("--format", choices=("usher", "csv", "pretix"), default="usher", help="default: usher")
+    exporting.add_argument("--output", metavar="FILE", type=Path, help="default: the standard output")
     add("doctor", _doctor, "check PostgreSQL, Valkey and the database schema")
     distribute = add("distribute", _distribute, "distribute the tables over the nodes of a Citus cluster")
     what = distribute.add_mutually_exclusive_group(required=True)
@@ -102,7 +107,7 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
-    url = _database_url(settings)
+    url = settings.migrations_database_url or _database_url(settings)
     going_down = arguments.to == "base" or arguments.to.startswith("-")
     asyncio.run(downgrade(url, arguments.to) if going_down else upgrade(url, arguments.to))
     print(f"The database schema is at revision {asyncio.run(current_and_head(url))[0] or 'base'}.")
@@ -113,7 +118,7 @@ def _demo(settings: Settings, _: argparse.Namespace) -> int:
     from app.services.house.demo import load_demo
 
     async def load() -> None:
-        engine = create_async_engine(_database_url(settings), hide_parameters=True)
+        engine = open_for_command(_database_url(settings))
         try:
             await load_demo(engine, datetime.now(UTC), settings, with_people=settings.is_embedded)
         finally:
@@ -156,17 +161,50 @@ def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
         print(f"{arguments.file} cannot be read: {error.strerror}", file=sys.stderr)
         return 1
     try:
-        file = read_layout_file(content)
+        file = read_layout_file(content, strict=arguments.strict)
+        for warning in file.warnings:
+            print(f"{arguments.file}: warning: {warning}", file=sys.stderr)
         what = (arguments.theater, arguments.name, arguments.timezone)
         theater_id, seat_count = asyncio.run(import_once(_complete(settings), file, *what))
     except FileWrong as wrong:
-        print(*(f"{arguments.file}: {complaint}" for complaint in wrong.complaints), sep="\n", file=sys.stderr)
+        print(*(f"{arguments.file}: {line}" for line in wrong.lines), sep="\n", file=sys.stderr)
         return 1
     except Refusal as refusal:
         print(detail_of(refusal), file=sys.stderr)
         return 1
     print(f"Theater {theater_id} now has {seat_count} seats.")
     return 0
+
+
+def _export_layout(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.main import export_once
+    from app.schemas.layout_files import LayoutFormat
+    from app.schemas.problems.sentences import detail_of
+
+    try:
+        content = asyncio.run(export_once(_complete(settings), arguments.theater, LayoutFormat(arguments.format)))
+    except Refusal as refusal:
+        print(detail_of(refusal), file=sys.stderr)
+        return 1
+    if arguments.output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return 0
+    try:
+        arguments.output.write_bytes(content)
+    except OSError as error:
+        print(f"{arguments.output} cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _theater_id(written: str) -> int:
+    """An id as PostgreSQL has them. argparse says what is wrong."""
+    if not (written.isascii() and written.isdigit()):
+        raise argparse.ArgumentTypeError("this should be a whole number")
+    if int(written[:20]) > LARGEST_BIGINT:
+        raise argparse.ArgumentTypeError("this number is too large")
+    return int(written)
 
 
 def _doctor(settings: Settings, _: argparse.Namespace) -> int:

@@ -2,10 +2,8 @@
 
 import asyncio
 
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
-
 from app.db import distribution
+from app.db.connections import open_for_command
 from app.settings import Settings
 
 
@@ -27,7 +25,7 @@ def report(url: str, settings: Settings, *, apply: bool) -> int:
 
 async def _look(url: str, *, apply: bool) -> distribution.Cluster:
     # What a role is given holds from its next connection on, so each is new.
-    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    engine = open_for_command(url, seconds=None)
     if apply:
         async with engine.begin() as connection:
             await distribution.distribute(connection)

@@ -7,13 +7,13 @@ from importlib.metadata import version
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.embedded import running_process, urls_of
 from app.adapters.redis_version import redis_version
 from app.db.cluster import nodes
 from app.db.cluster.nodes import Node
+from app.db.connections import open_for_command
 from app.db.migrations import SchemaIsNewer, current, head, known
 from app.settings import Settings
 
@@ -58,7 +58,7 @@ def _report(name: str, check: Callable[[str], Awaitable[str]], url: str) -> bool
 
 
 async def _postgresql(url: str) -> str:
-    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    engine = open_for_command(url)
     try:
         async with engine.connect() as connection:
             told = await _look_into(connection)

@@ -8,6 +8,7 @@ nobody reads. The application has smaller limits and explains them; these limit 
 import socket
 from asyncio import BaseTransport, TimerHandle, Transport
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
@@ -33,6 +34,23 @@ PORTION: Final = 2 * 1024
 UPGRADE_LINE_MAX: Final = 8_000
 UPGRADE_HEADERS_MAX: Final = 100
 _VERSIONS: Final = ("1.1", "1.0")
+
+
+class _UntilItCloses(int):
+    """The length of an answer that ends with its connection, as HTTP/1.0 has it: there are always more bytes to come,
+    and none is missing at the end.
+    """
+
+    def __lt__(self, other: int) -> bool:
+        return False
+
+    def __sub__(self, other: int) -> "_UntilItCloses":
+        return self
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
 
 
 class _Flow(FlowControl):
@@ -125,10 +143,10 @@ class BoundedHttp(HttpToolsProtocol):
             if self._turn.is_over:
                 self.loop.call_soon(self._read_on)
                 break
-            begun = self.loop.time()
+            begun = perf_counter()
             self._read(kept[at : at + PORTION])
             at += PORTION
-            self._turn.spend(self.loop.time() - begun)
+            self._turn.spend(perf_counter() - begun)
         if self._is_socket or self._is_ending:
             return
         self._kept = kept[at:] + self._kept
@@ -167,6 +185,8 @@ class BoundedHttp(HttpToolsProtocol):
         self.scope["extensions"] = self._extensions
         super().on_headers_complete()
         if not is_socket:
+            if version == "1.0":  # it has no chunks
+                self.cycle.chunked_encoding, self.cycle.expected_content_length = False, _UntilItCloses()
             if not self.pipeline:
                 self._running = self.cycle
             # An answer that comes before the end of the body is the last one.

@@ -15,9 +15,8 @@ class Rejection(NamedTuple):
     code: str
     detail: str
 
-    def answer(self) -> bytes:
-        """A whole response with a problem (RFC 9457)."""
-        request_id = str(uuid4())
+    def problem(self, request_id: str) -> bytes:
+        """The body: a problem (RFC 9457)."""
         problem = {
             "type": f"/problems/{self.code}",
             "title": self.status.phrase,
@@ -26,7 +25,12 @@ class Rejection(NamedTuple):
             "code": self.code,
             "request_id": request_id,
         }
-        body = json.dumps(problem).encode()
+        return json.dumps(problem).encode()
+
+    def answer(self) -> bytes:
+        """A whole response."""
+        request_id = str(uuid4())
+        body = self.problem(request_id)
         head = (
             f"HTTP/1.1 {self.status} {self.status.phrase}\r\ncontent-type: application/problem+json\r\n"
             f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n"
@@ -49,6 +53,28 @@ UPGRADE: Final = Rejection(
 UPGRADE_TOO_LARGE: Final = Rejection(
     _LARGE, "headers-too-large", "A WebSocket is opened with at most 100 headers, each line of at most 8,000 bytes."
 )
+NO_SOCKET: Final = Rejection(HTTPStatus.NOT_FOUND, "not-found", "There is no WebSocket at this path.")
+NO_UPGRADE: Final = Rejection(
+    HTTPStatus.UPGRADE_REQUIRED,
+    "upgrade-required",
+    "Connect with a WebSocket client: it sends Upgrade and Connection.",
+)
+FAILED: Final = Rejection(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed. Connect again.")
+
+
+def of_handshake(status: int, why: str) -> Rejection:
+    """What the library that opens sockets says about a handshake."""
+    match status:
+        case HTTPStatus.FORBIDDEN:
+            return NO_SOCKET
+        case HTTPStatus.UPGRADE_REQUIRED:
+            return NO_UPGRADE
+        case HTTPStatus.INTERNAL_SERVER_ERROR:
+            return FAILED
+        case _:
+            return Rejection(HTTPStatus.BAD_REQUEST, "bad-request", why.strip())
+
+
 NO_ROOM: Final = {
     Bound.ADDRESS: Rejection(
         HTTPStatus.TOO_MANY_REQUESTS, "rate-limited", "Too many connections from your address. Close some of them."

@@ -25,14 +25,12 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
 from app.adapters.embedded import EmbeddedError, EmbeddedServers, jwt_secret, running_process, start_servers
 from app.adapters.embedded.process import die_with_parent
-from app.db.connections import NotDurable, must_be_durable
+from app.db.connections import ANSWERS_WITHIN_SECONDS, NotDurable, call, must_be_durable, open_for_command
 from app.db.migrations import CannotMigrate, upgrade
 from app.logs import JsonLines
 from app.server.gc_freezing import Sparing
@@ -185,6 +183,7 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
         proxy_headers=False,  # X-Forwarded-For is read at the edge, from TRUSTED_PROXIES alone
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=2048,
+        timeout_keep_alive=settings.keep_alive_seconds,
     )
     if settings.web_concurrency > 1:
         workers = _ManyWorkers(config, [for_workers(listener)], banner)
@@ -271,10 +270,11 @@ def _prepare(settings: Settings, *, with_demo: bool) -> "SeatToTry | None":
 
 async def _migrate(settings: Settings, *, with_demo: bool) -> "SeatToTry | None":
     url = settings.database_url or ""
-    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    engine = open_for_command(url)
     try:
         await must_be_durable(engine)
-        await upgrade(url)
+        await upgrade(settings.migrations_database_url or url)
+        await _try_as_workers_do(settings)
         if not with_demo:
             return None
         from app.services.house.demo import load_demo, seat_to_try
@@ -283,6 +283,21 @@ async def _migrate(settings: Settings, *, with_demo: bool) -> "SeatToTry | None"
         return await seat_to_try(engine)
     finally:
         await engine.dispose()
+
+
+async def _try_as_workers_do(settings: Settings) -> None:
+    """Connect once as the workers will: what there is to refuse is refused now. Raises CannotServe if a pooler does."""
+    try:
+        async with call(settings, ANSWERS_WITHIN_SECONDS):
+            pass
+    except asyncpg.ProtocolViolationError as refused:
+        if not settings.statement_cache_size:
+            raise
+        raise CannotServe(
+            f"PostgreSQL cannot be used: {reason_in_a_line(refused)}. "
+            "If DATABASE_URL leads to a connection pooler, set STATEMENT_CACHE_SIZE=0.",
+            EXIT_BAD_SETTING,
+        ) from refused
 
 
 def _banner(

@@ -10,13 +10,19 @@ import random
 import socket
 from asyncio import BaseTransport, TimerHandle
 from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
+from websockets.typing import StatusLike
 
+from app.http.request import request_id
+from app.schemas.problems.documented import MEDIA_TYPE as PROBLEM
+from app.server import rejections
 from app.server.turns import turn_of
 
 _log = logging.getLogger(__name__)
@@ -54,6 +60,8 @@ class LiveSocket(WebSocketsSansIOProtocol):
         self._credited_at = self.loop.time()
         self.logger = self.conn.logger = _log
         self.conn.debug = False  # it would write whole headers and frames into the log
+        self._reject_plainly = self.conn.reject
+        self.conn.reject = self._reject  # type: ignore[method-assign]  # its refusals become problems
 
     @property
     def unsent(self) -> int:
@@ -112,9 +120,12 @@ class LiveSocket(WebSocketsSansIOProtocol):
         return self.disconnected or (self.close_sent and (self.conn.parser_exc is not None or self._credit < 0))
 
     def _open(self, data: bytes) -> None:
+        begun = perf_counter()
         super().data_received(data)
+        self._turn.spend(perf_counter() - begun)
         if not self.handshake_initiated:  # the library did not like it, and would leave it without an answer
-            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.conn.data_to_send()
+            self.transport.write(rejections.INVALID.answer())
             self.transport.close()
             self._cut_soon()
 
@@ -131,12 +142,12 @@ class LiveSocket(WebSocketsSansIOProtocol):
                 self._kept = kept[at:]
                 self._read_later()
                 return
-            begun = self.loop.time()
+            begun = perf_counter()
             portion = kept[at : at + PORTION]
             self._pay(len(portion) / _KIB)
             super().data_received(portion)
             at += PORTION
-            self._turn.spend(self.loop.time() - begun)
+            self._turn.spend(perf_counter() - begun)
 
     def _read_later(self) -> None:
         """In the next turn. Nothing more is read meanwhile."""
@@ -170,6 +181,17 @@ class LiveSocket(WebSocketsSansIOProtocol):
         if hasattr(self, "scope"):
             self.query, self.scope["query_string"] = self.scope["query_string"], b""
             self.scope["extensions"]["usher.wire"] = self  # type: ignore[assignment]  # our own
+
+    def _reject(self, status: StatusLike, text: str) -> Response:
+        """The answer to a handshake that opens no socket."""
+        sent = self.request.headers.get("X-Request-ID") if hasattr(self, "request") else None
+        name = request_id(None if sent is None else sent.encode("latin-1", "replace"))
+        rejection = rejections.of_handshake(int(status), text)
+        response = self._reject_plainly(rejection.status, "")
+        body = rejection.problem(name)
+        del response.headers["Content-Length"], response.headers["Content-Type"]
+        response.headers.update({"Content-Length": str(len(body)), "Content-Type": PROBLEM, "X-Request-ID": name})
+        return replace(response, body=body)
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= FRAGMENTS_MAX:

@@ -28,14 +28,14 @@ class Closing:
         self._announcer = announcer
 
     async def close(
-        self, screening_id: int, person: Person, request_id: str | None, revision: int | None = None
+        self, screening_id: int, person: Person, request_id: str | None, revisions: frozenset[int] | None = None
     ) -> None:
         """Cancel a screening, and undo its holds and bookings. If it is cancelled already, it stays so.
 
-        Raises NotFound; PreconditionFailed if `revision` is given and not the current one.
+        Raises NotFound; PreconditionFailed if `revisions` are given and none is the current one.
         """
         async with self._engine.begin() as connection:
-            cancelled = await closing.cancel(connection, screening_id, revision)
+            cancelled = await closing.cancel(connection, screening_id, revisions)
         if cancelled is None:
             raise NotFound("screening")
         await self._announcer.tell({screening_id: cancelled})

@@ -12,6 +12,19 @@ class Away(Exception):
     """The outside is not reachable, or did not answer in time. Everything goes on without it."""
 
 
+@dataclass(frozen=True, slots=True)
+class SharedLook:
+    """What the processes know together of comparisons of a cache with PostgreSQL.
+
+    Attributes:
+        is_ours: it is for this process to compare it next.
+        seconds_ago: when the last comparison that still counts began, whoever made it; None: there is none.
+    """
+
+    is_ours: bool
+    seconds_ago: float | None
+
+
 class AvailabilityCache(Protocol):
     """Keeps the map version of each screening, and facts that were true in one. Every call may raise Away.
 
@@ -67,6 +80,22 @@ class AvailabilityCache(Protocol):
 
         For when PostgreSQL is not reachable for a comparison.
         """
+        ...
+
+    async def clock(self) -> float:
+        """Its own time, in seconds."""
+        ...
+
+    async def say_compared(self, began: float, seconds: float) -> None:
+        """Tell all processes that a comparison that began then, by its own time, counts for so many seconds."""
+        ...
+
+    async def say_doubtful(self) -> None:
+        """Tell all processes that no comparison counts."""
+        ...
+
+    async def shared_look(self, who: str, seconds: float) -> SharedLook:
+        """What is said of comparisons. If nobody else compares, this process does for so many seconds."""
         ...
 
     async def ping(self) -> bool:

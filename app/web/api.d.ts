@@ -88,7 +88,8 @@ export function newKey(): string;
 export function mayRepeat(error: unknown): boolean;
 export function insist<T>(call: () => Promise<T>, again?: (error: unknown, attempt: number) => void): Promise<T>;
 
-export interface ScreeningsQuery { theater_id?: number; from?: string; to?: string; limit?: number; cursor?: string }
+export interface ListedScreening extends Screening { counts?: Availability["counts"] | null }
+export interface ScreeningsQuery { theater_id?: number; from?: string; to?: string; counts?: boolean; limit?: number; cursor?: string }
 export interface ReservationsQuery { status?: ReservationStatus; screening_id?: number; limit?: number; cursor?: string }
 export interface BookingsQuery { status?: "confirmed" | "cancelled"; screening_id?: number; limit?: number; cursor?: string }
 
@@ -100,11 +101,11 @@ export class Usher extends EventTarget {
   readonly token: string | null;
   timeout: number;
 
-  screenings(query?: ScreeningsQuery): Promise<Answer<Page<Screening>>>;
+  screenings(query?: ScreeningsQuery): Promise<Answer<Page<ListedScreening>>>;
   screening(id: number): Promise<Answer<Screening>>;
   theaters(query?: { limit?: number; cursor?: string }): Promise<Answer<Page<Theater>>>;
   theater(id: number): Promise<Answer<Theater>>;
-  layout(theaterId: number): Promise<Answer<Layout>>;
+  layout(theaterId: number, query?: { seat_ids?: string }): Promise<Answer<Layout>>;
   availability(id: number): Promise<Answer<Availability>>;
   changes(id: number, since: number): Promise<Answer<Changes>>;
   bestAvailable(id: number, wanted: { count: number; section?: string; category?: string; max_price_minor?: number; accessible?: number; together?: string }): Promise<Answer<Best>>;

@@ -129,7 +129,7 @@ export class Usher extends EventTarget {
   screening(id) { return this.#get(`/screenings/${id}`); }
   theaters(query = {}) { return this.#get("/theaters", query); }
   theater(id) { return this.#get(`/theaters/${id}`); }
-  layout(theaterId) { return this.#get(`/theaters/${theaterId}/layout`); }
+  layout(theaterId, query = {}) { return this.#get(`/theaters/${theaterId}/layout`, query); }
   availability(id) { return this.#get(`/screenings/${id}/availability`); }
   changes(id, since) { return this.#get(`/screenings/${id}/changes`, { since }); }
   bestAvailable(id, wanted) { return this.#get(`/screenings/${id}/best-available`, wanted); }

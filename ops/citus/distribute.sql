@@ -20,6 +20,8 @@ SELECT create_distributed_table('reservation_seats', 'screening_id', colocate_wi
  WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'reservation_seats'::regclass);
 SELECT create_distributed_table('anonymous_holds', 'screening_id', colocate_with => 'screening_states')
  WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'anonymous_holds'::regclass);
+SELECT create_distributed_table('kept_seats', 'screening_id', colocate_with => 'screening_states')
+ WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'kept_seats'::regclass);
 SELECT create_distributed_table('bookings', 'screening_id', colocate_with => 'screening_states')
  WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'bookings'::regclass);
 SELECT create_distributed_table('booking_seats', 'screening_id', colocate_with => 'screening_states')

@@ -7,12 +7,14 @@ nothing there, because it does not see the screening.
 
 import sys
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 import app
+from app.db.cluster.pooled import PooledConnection
 from tests.citus.exceptions import ALL_NODES, NAMES_NO_SCREENING, UNTIL_REWRITTEN
 from tests.citus.reading import NoQuery
 from tests.citus.rules import violations
@@ -47,9 +49,12 @@ class Heard:
         """The same as `asyncpg.connect`, over connections that are heard."""
 
         async def connect_heard(*given: Any, **settings: Any) -> "asyncpg.Connection[asyncpg.Record]":
-            if settings.get("server_settings", {}).get("plan_cache_mode") == "force_generic_plan":
+            kind = settings.get("connection_class", asyncpg.Connection)
+            if "force_generic_plan" in (settings.get("server_settings") or {}).values() or (
+                issubclass(kind, PooledConnection) and "force_generic_plan" in kind.settings
+            ):
                 return await connect(*given, **settings)
-            connection = await connect(*given, **settings | {"connection_class": HeardConnection})
+            connection = await connect(*given, **settings | {"connection_class": _heard(kind)})
             connection.heard = self
             return connection
 
@@ -88,6 +93,14 @@ class HeardConnection(asyncpg.Connection):
     async def prepare(self, query: str, **how: Any) -> Any:
         self._note(query)
         return await super().prepare(query, **how)
+
+
+@cache
+def _heard(kind: type[Any]) -> type[Any]:
+    """Connections of this kind that are heard."""
+    if issubclass(kind, HeardConnection):
+        return kind
+    return type("HeardConnection", (HeardConnection, kind), {}) if kind is not asyncpg.Connection else HeardConnection
 
 
 def complaints(origin: str, said: str) -> list[str]:

@@ -150,6 +150,8 @@ def taken_by(operation: dict[str, Any], schemas: dict[str, Any]) -> dict[str, bo
     if "requestBody" not in operation:
         return {}
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    if schema.get("format") == "binary":
+        return {}  # a file
     name = (schema.get("anyOf") or [schema])[0]["$ref"].rpartition("/")[2]
     return members_of(schemas[name])
 

@@ -88,6 +88,7 @@ def picture_of(state: ScreeningState) -> ScreeningState:
             each.id: replace(each, prices=dict(each.prices), left=dict(each.left)) for each in state.bookings.values()
         },
         lapses={each: list(lapses) for each, lapses in state.lapses.items()},
+        kept_seats=dict(state.kept_seats),
         usage={user_id: Usage(dict(usage.holds), dict(usage.bookings)) for user_id, usage in state.usage.items()},
     )
 

@@ -22,6 +22,20 @@ from app.domain import usernames
         "\u3055\u304f\u3089\u30e9\u30fc\u30e1\u30f3\u4f50\u3005tokyo",
         "\uae40\uc138\uc885kim",
         "\u1eb9\u0301l\u1eb9\u0301gb\u00e0",
+        "Jos\u00e9",
+        "Zo\u00eb",
+        "M\u00fcller",
+        "j\u00f6rg",
+        "\u5c0f\u6797",
+        "\uae40\uad6c",
+        "Stafford",
+        "Administratorin",
+        "adm",
+        "rooth",
+        "ushers",
+        "organizer",
+        "Admin",
+        "customer",
     ],
 )
 def test_names_of_every_script_are_kept_as_they_are(given: str) -> None:
@@ -59,10 +73,45 @@ def test_names_of_every_script_are_kept_as_they_are(given: str) -> None:
         "\uab4frganizer\u0661",  # digits count too
         "ada\u09e8",
         "\u0430\u03bd\u043d\u0430",
+        "\u6797",
     ],
 )
 def test_what_is_no_name_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="username"):
+        usernames.normal(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "0rganizer",
+        "organ1zer",
+        "organlzer",
+        "organizer.",
+        "organ-izer",
+        "organ\u00edzer",
+        "\u00f3rg\u00e4n\u012fz\u00e9r",
+        "admin\u0307",
+        "adm\u0131n",
+        "\u0251dmin",
+        "4dm1n",
+        "adrnin",
+        "aclmin",
+        "a_d_m_i_n",
+        "\u0430\u0501\u043c\u0456\u043f",  # all of it Cyrillic
+        "\ua4ee\ua4d3\ua4df\ua4f2\ua4e0",  # all of it Lisu
+        "5taff",
+        "st\u00e5ff",
+        "cu5tomer",
+        "r00t",
+        "u\u0161her",
+        "\u1d00\u1d05\u1d0d\u026a\u0274",
+        "supp0rt",
+        "Administrat0r",
+    ],
+)
+def test_nobody_looks_like_who_runs_the_house(given: str) -> None:
+    with pytest.raises(ValueError, match="who runs the house"):
         usernames.normal(given)
 
 

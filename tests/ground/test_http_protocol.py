@@ -192,6 +192,41 @@ async def test_whoever_is_too_slow_with_a_body_is_hung_up_on(port: int, monkeypa
     assert await say(port, HEAD + b"Content-Length: 100\r\n\r\nabc") == b""
 
 
+# --- who does not wait, and who cannot read chunks --------------------------------------------------------------------
+
+
+async def test_an_answer_before_the_body_was_asked_for_is_the_last_one() -> None:
+    """RFC 9110, section 10.1.1: whoever waits for `100 Continue` and gets a final answer may send the body or not."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with serving(refuse) as server:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        answer = await say(port_of(server), head)
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in answer
+
+
+async def test_a_stream_to_http_1_0_has_no_chunks_and_ends_with_its_connection() -> None:
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        for part in (b"one ", b"two ", b"three"):
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with serving(stream) as server:
+        old = await say(port_of(server), b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        new = await say(port_of(server), b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    assert old.endswith(b"\r\n\r\none two three")
+    assert b"transfer-encoding" not in old
+    assert b"transfer-encoding: chunked" in new
+    assert new.endswith(b"5\r\nthree\r\n0\r\n\r\n")
+
+
 # --- upgrades --------------------------------------------------------------------------------------------------------
 
 UPGRADE = (
@@ -229,6 +264,35 @@ async def test_an_upgrade_with_another_first_line_is_closed(port: int, request_l
     answer = await say(port, request_line + UPGRADE[UPGRADE.index(b"\r\n") :] + b"\r\n")
 
     assert answer.split(b" ")[1].startswith(b"4")
+
+
+@pytest.mark.parametrize(
+    ("left_out", "status", "code"),
+    [
+        (b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 400, "bad-request"),
+        (b"Sec-WebSocket-Version: 13\r\n", 400, "bad-request"),
+    ],
+)
+async def test_a_handshake_that_opens_nothing_is_told_so_in_a_problem(
+    port: int, left_out: bytes, status: int, code: str
+) -> None:
+    answer = await say(port, UPGRADE.replace(left_out, b"X-Request-ID: mine\r\n") + b"\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert code_of(answer.replace(b"Content-Type", b"content-type")) == code
+    assert b"X-Request-ID: mine" in answer
+
+
+async def test_a_path_without_a_socket_is_told_so_in_a_problem() -> None:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.close"})
+
+    async with serving(refuse) as server:
+        answer = await say(port_of(server), UPGRADE + b"\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert code_of(answer.replace(b"Content-Type", b"content-type")) == "not-found"
 
 
 async def test_an_upgrade_that_is_never_answered_is_hung_up_on(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,23 @@ async def test_whoever_comes_second_starts_when_the_first_is_done(url: str) -> N
     assert await current_and_head(url) == (head(), head())
 
 
+async def test_whoever_waits_says_for_whom_and_not_for_ever(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pooler may keep the session of a process that has gone: so it was when the lock was one of the session."""
+    monkeypatch.setattr("app.db.migrations.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("app.db.migrations.SAID_AFTER_SECONDS", 0.0)
+    rival = await connect(url)
+    await rival.execute("SET application_name = 'left over'; SELECT pg_advisory_lock(1433626725)")
+
+    with pytest.raises(CannotMigrate, match=r": left over at this machine \(pid \d+\), idle for \d+ s\. Nothing was"):
+        await upgrade(url)
+
+    await rival.close()
+    assert "another process migrates, waiting for it: left over at this machine" in caplog.text
+    assert await current_and_head(url) == (None, head())
+
+
 async def test_a_schema_of_a_newer_release_is_left_as_it_is(url: str) -> None:
     await upgrade(url)
     connection = await connect(url)

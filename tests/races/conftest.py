@@ -26,6 +26,7 @@ from app.settings import Settings
 from tests import given
 from tests.conftest import JWT_SECRET, MakeSettings, OpenApp
 from tests.order import Connection
+from tests.pooler import pgbouncer
 from tests.races.lines import Line, line_to
 
 
@@ -38,8 +39,8 @@ async def other(client: AsyncClient, open_app: OpenApp) -> AsyncClient:
 @pytest.fixture
 async def to_postgresql(settings: Settings) -> AsyncIterator[tuple[Line, str]]:
     """A line to PostgreSQL, and the URL by which a process speaks over it."""
-    if given.URL is not None:
-        pytest.skip("needs a PostgreSQL server of its own, and TEST_DATABASE_URL gives one")
+    if given.URL is not None or pgbouncer.IN_ALL_TESTS:
+        pytest.skip("needs a line to a PostgreSQL server of its own")
     url = settings.database_url or ""
     directory = parse_qs(urlsplit(url).query)["host"][0]
     async with line_to(Path(directory) / ".s.PGSQL.5432") as (line, socket):
@@ -113,6 +114,9 @@ async def start_process(make_settings: MakeSettings) -> AsyncIterator[StartProce
                 "JWT_SECRET": settings.jwt_secret or "",
                 "RATE_LIMITS": "off",
                 "SWEEP": "off",
+                "BATCH_PER_SCREENING": str(settings.batch_per_screening),
+                "OFFICE_CONNECTIONS": str(settings.office_connections),
+                "STATEMENT_CACHE_SIZE": str(settings.statement_cache_size),
                 "POSTGRESQL_SILENCE_SECONDS": str(settings.postgresql_silence_seconds),
                 "POSTGRESQL_CONNECT_SECONDS": str(settings.postgresql_connect_seconds),
                 "REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),

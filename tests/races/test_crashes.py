@@ -5,11 +5,13 @@ import signal
 
 import httpx
 import pytest
-from httpx import AsyncClient
+from httpx import AsyncClient, Response
 
+from app.adapters.embedded import EmbeddedPostgreSQL
+from app.settings import Settings
 from tests.conftest import OpenApp, resources_of
-from tests.order import Connection
-from tests.races.buyers import codes, seats, somebody
+from tests.order import Connection, until_so
+from tests.races.buyers import Buyer, codes, seats, somebody
 from tests.races.conftest import StartProcess
 from tests.races.lines import Fate, Line
 
@@ -92,3 +94,57 @@ async def test_whoever_is_told_so_by_a_repeat_reads_a_map_that_knows_it(
     assert again.status_code == (201 if repeats_with_key else 200)
     assert seen == {"A1": "booked"}
     unanswered.cancel()
+
+
+async def hold_as_newcomer(client: AsyncClient, label: str) -> Response:
+    return await client.post("/api/v1/screenings/1/reservations", json={"seats": [label]})
+
+
+@pytest.mark.parametrize("kills_the_process", [False, True])
+@pytest.mark.parametrize("per_screening", ["off", "on"])
+async def test_newcomers_stay_as_many_when_postgresql_crashes_right_behind_each_of_them(
+    start_process: StartProcess,
+    on_own_postgresql: Settings,
+    own_postgresql: EmbeddedPostgreSQL,
+    database: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    per_screening: str,
+    kills_the_process: bool,
+) -> None:
+    """What was acknowledged is there after `kill -9` of PostgreSQL, and nobody else is that guest."""
+    monkeypatch.setenv("BATCH_PER_SCREENING", per_screening)
+    url = on_own_postgresql.database_url
+    server = await start_process(database_url=url)
+    holds: dict[str, Response] = {}
+    for label in ("A1", "A2", "A3", "A4"):
+        async with server.client() as client:
+
+            async def is_held(client: AsyncClient = client, label: str = label) -> bool:
+                holds[label] = await hold_as_newcomer(client, label)
+                return holds[label].status_code == 201
+
+            await until_so(database, is_held)
+            own_postgresql.kill()
+        if kills_the_process:
+            server.process.kill()
+            await server.process.wait()
+        own_postgresql.start()
+        if kills_the_process:
+            server = await start_process(database_url=url)
+
+    async with server.client() as client:
+
+        async def is_back() -> bool:
+            return (await client.get("/api/v1/health/ready")).status_code == 200
+
+        await until_so(database, is_back)
+        told = {label: each.json() for label, each in holds.items()}
+        for label, held in told.items():
+            guest = Buyer(client, held["guest_token"])
+            mine = (await guest.ask("GET", "/reservations")).json()["items"]
+            assert [(each["id"], each["status"]) for each in mine] == [(held["id"], "held")], label
+            for other in told.values():
+                if other is not held:
+                    assert (await guest.ask("DELETE", f"/reservations/{other['id']}")).status_code == 404
+        assert await seats(client) == dict.fromkeys(told, "reserved")
+    assert len({each["user_id"] for each in told.values()}) == len(told)

@@ -158,10 +158,10 @@ async def test_what_was_written_off_is_never_written(
     resources: Resources, database: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line is lost before the statement arrives; it arrives after all, when everything was done anew."""
-    late: list[Writes] = []
+    late: list[tuple[Writes, int | None]] = []
 
-    async def lost(connection: object, writes: Writes, **_: object) -> None:
-        late.append(writes)
+    async def lost(connection: object, writes: Writes, *, of: int | None) -> None:
+        late.append((writes, of))
         monkeypatch.undo()
         raise ConnectionResetError
 
@@ -173,7 +173,7 @@ async def test_what_was_written_off_is_never_written(
 
     async with office_connection(settings) as connection:
         with pytest.raises(NotNullViolationError):
-            await writing.write(connection, late[0])
+            await writing.write(connection, late[0][0], of=late[0][1])
 
     assert [status for _, _, status in before] == ["reserved", "reserved", "available"]
     assert await events(database) == before
@@ -182,10 +182,10 @@ async def test_what_was_written_off_is_never_written(
 async def test_what_was_written_off_is_not_written_even_if_nothing_was_done_since(
     resources: Resources, database: Connection, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late: list[Writes] = []
+    late: list[tuple[Writes, int | None]] = []
 
-    async def lost(connection: object, writes: Writes, **_: object) -> None:
-        late.append(writes)
+    async def lost(connection: object, writes: Writes, *, of: int | None) -> None:
+        late.append((writes, of))
         raise ConnectionResetError
 
     async def only_look(connection: OfficeConnection, broke: CommitBroke) -> None:
@@ -201,7 +201,7 @@ async def test_what_was_written_off_is_not_written_even_if_nothing_was_done_sinc
 
     async with office_connection(settings) as connection:
         with pytest.raises(NotNullViolationError):
-            await writing.write(connection, late[0])
+            await writing.write(connection, late[0][0], of=late[0][1])
 
     assert busy.value.outcome_unknown
     assert [status for _, _, status in await events(database)] == ["reserved"]

@@ -127,3 +127,126 @@ async def test_switched_off_nothing_is_counted_or_stored(client: AsyncClient, da
 
     assert {answer.status_code for answer in answers} == {201}
     assert await database.fetchval("SELECT count(*) FROM anonymous_holds") == 0
+    assert await database.fetchval("SELECT count(*) FROM kept_seats") == 0
+
+
+async def test_the_same_seats_are_held_again_and_again_only_with_pauses_that_grow(
+    limited: AsyncClient, database: Database
+) -> None:
+    seats = (await seats_of(limited))[:10]
+
+    pauses = []
+    for _ in range(5):
+        held = await hold(limited, seats)
+        while held.status_code == 409:
+            problem = refused(held, 409, "limit-exceeded", "limit", "allowed", "current")
+            assert (problem["limit"], problem["allowed"]) == ("anonymous_holds_per_address", 20)
+            pauses.append(int(held.headers["retry-after"]))
+            await everything_is_longer_ago(database, pauses[-1])
+            held = await hold(limited, seats)
+        told(held, 201)
+        await everything_is_longer_ago(database, 300)
+
+    assert [round(pause, -1) for pause in pauses] == [30, 60, 120]
+
+
+async def test_other_seats_and_addresses_and_accounts_wait_for_nothing(
+    limited: AsyncClient, database: Database
+) -> None:
+    seats = await seats_of(limited)
+    await keep(limited, database, seats[:1])
+
+    refusal = await hold(limited, seats[:2])
+    checked = await limited.post(
+        "/screenings/4/check-selection",
+        json={"seat_ids": seats[:2]},
+        headers={"x-forwarded-for": "192.0.2.1"},
+    )
+
+    detail = refused(refusal, 409, "limit-exceeded", "limit", "allowed", "current")["detail"]
+    assert "not booked: Block D-14-1. Try again in" in detail
+    assert checked.json()["problem"]["limit"] == "anonymous_holds_per_address"
+    told(await hold(limited, seats[1:2]), 201)
+    told(await hold(limited, seats[:1], "192.0.2.2"), 201)
+
+
+async def test_the_best_available_are_not_the_same_again(limited: AsyncClient, database: Database) -> None:
+    async def best() -> list[int]:
+        answer = await limited.post(
+            HOLD, json={"best_available": {"count": 2}}, headers={"x-forwarded-for": "192.0.2.1"}
+        )
+        return [each["seat_id"] for each in told(answer, 201)["seats"]]
+
+    first = await best()
+    await everything_is_longer_ago(database, 300)
+    again = await best()
+    await everything_is_longer_ago(database, 300)
+    third = await best()
+
+    assert first == again
+    assert set(third).isdisjoint(first)
+
+
+async def test_a_hold_that_ran_out_is_not_extended_while_its_seats_pause(
+    limited: AsyncClient, database: Database
+) -> None:
+    seats = (await seats_of(limited))[:1]
+    late = await keep(limited, database, seats)
+
+    extended = await Visitor(limited, late["guest_token"]).ask(
+        "POST", f"/reservations/{late['id']}/extend", x_forwarded_for="192.0.2.1"
+    )
+
+    assert extended.json()["limit"] == "anonymous_holds_per_address"
+    assert extended.headers["retry-after"]
+
+
+async def test_a_pause_stands_in_the_way_of_no_booking_and_a_cancelled_one_does_not_end_it(
+    limited: AsyncClient, database: Database
+) -> None:
+    seats = (await seats_of(limited))[:1]
+    late = await keep(limited, database, seats)
+    guest = Visitor(limited, late["guest_token"])
+
+    booking = await guest.confirm(late)
+    told(await guest.delete(f"/bookings/{booking['id']}"), 200)
+
+    held = told(await hold(limited, seats), 201)
+    told(await Visitor(limited, held["guest_token"]).delete(f"/reservations/{held['id']}"), 200)
+    await everything_is_longer_ago(database, 1)
+    told(await hold(limited, seats), 201)
+    await everything_is_longer_ago(database, 300)
+    refused(await hold(limited, seats), 409, "limit-exceeded", "limit", "allowed", "current")
+
+
+async def test_how_seats_were_kept_is_forgotten(limited: AsyncClient, database: Database) -> None:
+    seats = await seats_of(limited)
+    told(await hold(limited, seats[:10]), 201)
+    await everything_is_longer_ago(database, 2701)
+    told(await hold(limited, seats[10:11]), 201)
+
+    await resources_of(limited).sweeper.tidy()
+
+    assert await database.fetch("SELECT seat_id FROM kept_seats") == [(seats[10],)]
+
+
+async def keep(client: AsyncClient, database: Database, seats: list[int]) -> dict[str, Any]:
+    """Two guests of one address keep the seats for a hold time each. Returns the second hold, which has run out."""
+    for _ in range(2):
+        held = told(await hold(client, seats), 201)
+        await everything_is_longer_ago(database, 300)
+    return held
+
+
+async def everything_is_longer_ago(database: Database, seconds: int) -> None:
+    """Nobody has to wait."""
+    await database.execute(
+        """
+        WITH ago AS (SELECT make_interval(secs => $1) AS long),
+             reservations AS (UPDATE reservations SET created_at = created_at - long, expires_at = expires_at - long,
+                              first_held_at = first_held_at - long FROM ago),
+             claims AS (UPDATE seat_claims SET expires_at = expires_at - long FROM ago)
+        UPDATE kept_seats SET began_at = began_at - long, forget_at = forget_at - long FROM ago
+        """,
+        seconds,
+    )

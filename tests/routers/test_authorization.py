@@ -189,6 +189,7 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     "DELETE /api/v1/theaters/{theater_id}": (HOUSE, None),
     "GET /api/v1/theaters/{theater_id}/layout": (ANYBODY, None),
     "PUT /api/v1/theaters/{theater_id}/layout": (HOUSE, body(**house())),
+    "POST /api/v1/theaters/{theater_id}/layout/import": (HOUSE, body(**house())),
     "GET /api/v1/theaters/{theater_id}/screenings": (ANYBODY, None),
     "POST /api/v1/theaters/{theater_id}/screenings": (HOUSE, body(title="Mine", **LATER, prices=PRICES)),
     "GET /api/v1/theaters/{theater_id}/seats": (ANYBODY, None),

@@ -305,6 +305,13 @@ async def test_reserved_places_are_for_who_asks_unless_the_house_releases_them(a
     assert short["accessible"] == [by_label["A1"]["seat_id"], by_label["A3"]["seat_id"]]
     assert short["companion"] == [by_label["A2"]["seat_id"]]
     assert [label for label, seat in by_label.items() if seat["companion"]] == ["A2"]
+    by_seat = {each["seat"]: each for each in await ada.read(f"/seats?theater_id={theater['id']}")}
+    assert [label for label, seat in by_seat.items() if seat["accessible"]] == ["A1", "A3"]
+    assert [label for label, seat in by_seat.items() if seat["companion"]] == ["A2"]
+    for path in (f"/theaters/{theater['id']}/seats", f"/screenings/{screening}/seats/me"):
+        listed = (await ada.read(path))["seats"]
+        assert [each["accessible"] for each in listed] == [True, False, True, False, False], path
+        assert [each["companion"] for each in listed] == [False, True, False, False, False], path
     await ada.hold("A1", screening=screening)
 
 

@@ -9,7 +9,7 @@ import pytest
 from httpx import AsyncClient
 
 from tests.conftest import OpenApp, resources_of
-from tests.order import edit
+from tests.order import edit, until_waiting
 from tests.organizers import token_of
 from tests.routers.members import PASSWORD, login, member, register
 from tests.routers.visitors import BASES, Database, Json, Visitor, labels, refused, time_passes, told
@@ -130,6 +130,29 @@ async def test_a_key_of_the_guest_is_replayed_for_the_account(client: AsyncClien
     assert (again.json(), again.headers["idempotent-replayed"]) == (first, "true")
     again = await ada.post("/screenings/1/reservations", {"seats": ["A3"]}, key="k-2")
     assert (again.json(), again.headers["idempotent-replayed"]) == (hers, "true")
+
+
+async def test_a_key_that_the_account_uses_at_this_very_moment_stays_its_own(
+    client: AsyncClient, database: Database
+) -> None:
+    ada = await member(client)
+    hers = (await ada.read("/me"))["id"]
+    _, guest = await passer_by(client, "A1")
+    await guest.post("/screenings/1/reservations", {"seats": ["A2"]}, key="k")
+
+    async with database.transaction():
+        await database.execute(
+            """INSERT INTO idempotency_keys
+                      (screening_id, owner_id, key, fingerprint, user_id, created, body, created_at)
+               VALUES (1, $1, 'k', '', $1, true, '', clock_timestamp())""",
+            hers,
+        )
+        signing_in = asyncio.create_task(sign_in(client, guest))
+        await until_waiting(database)
+
+    assert await mine(await signing_in) == {"A1": "reserved_by_me", "A2": "reserved_by_me"}
+    kept = "SELECT fingerprint FROM idempotency_keys WHERE owner_id = $1 AND key = 'k'"
+    assert await database.fetchval(kept, hers) == b""
 
 
 async def test_all_of_it_comes_along_beyond_the_limit_and_counts(client: AsyncClient, database: Database) -> None:

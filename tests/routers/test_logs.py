@@ -1,5 +1,7 @@
 """Every log line says in which request it was written."""
 
+import asyncio
+import gc
 import json
 import logging
 import re
@@ -95,6 +97,27 @@ async def test_none_of_the_box_offices_does_either(
 
     assert SECRET not in line
     assert "while it was handled" in line
+
+
+@pytest.mark.parametrize("formatter", [JsonLines(), TextLines()])
+async def test_neither_does_that_of_a_task_that_nobody_waited_for(
+    engine: AsyncEngine, formatter: logging.Formatter, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        async with engine.begin() as connection:
+            await connection.execute(text(FAILING["a parameter of the wrong kind"]), {"secret": SECRET})
+
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+    del task
+    gc.collect()
+
+    [record] = [each for each in caplog.records if each.name == "asyncio"]
+    assert SECRET in record.getMessage()
+    line = formatter.format(record)
+    assert SECRET not in line
+    assert "Task exception was never retrieved" in line
+    assert "DataError" in line
 
 
 async def test_it_still_says_what_failed(engine: AsyncEngine) -> None:

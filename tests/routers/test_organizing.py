@@ -1,10 +1,12 @@
 """What organizers do over HTTP: theaters, layouts and screenings (docs/api.md, sections 4 and 5)."""
 
+import threading
 from typing import Any
 
 import pytest
 
 from app.domain.people import Role
+from app.http import operations
 from tests.order import edit
 from tests.organizers import token_of
 from tests.routers.visitors import BASES, Database, Visitor, labels, refused, time_passes, told
@@ -557,6 +559,27 @@ async def test_a_layout_that_is_none_is_refused(olga: Visitor, seats: Any, where
     assert len((await olga.read("/theaters/1/layout"))["seats"]) == 80
 
 
+async def test_a_large_body_is_read_beside_the_event_loop(olga: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"row": f"R{row}", "seats": [{"number": number} for number in range(100)]} for row in range(50)]
+    threads: list[threading.Thread] = []
+    read = operations._arguments
+
+    def noted(*given: Any) -> dict[str, Any]:
+        threads.append(threading.current_thread())
+        return read(*given)
+
+    monkeypatch.setattr(operations, "_arguments", noted)
+    wanted = {"name": "Large", "timezone": "UTC", "layout": {"sections": [{"name": "S", "rows": rows}]}}
+
+    told(await olga.post("/theaters", wanted), 201)
+    many = {f"member{number}": 0 for number in range(10_000)}
+    problem = refused(await olga.post("/theaters", many), 422, "validation", "errors")
+
+    assert threads
+    assert threading.main_thread() not in threads
+    assert [error["code"] for error in problem["errors"]] == ["json_too_large"]
+
+
 async def test_the_largest_house_is_built_and_built_again(olga: Visitor) -> None:
     rows = [{"row": str(row), "seats": 500} for row in range(1, 101)]
     plan = {"sections": [{"name": "Arena", "rows": rows}]}
@@ -838,7 +861,7 @@ async def test_an_edit_of_what_was_read_is_made(olga: Visitor, method: str, path
 
 
 @pytest.mark.parametrize(("method", "path", "body"), GUARDED)
-@pytest.mark.parametrize("tag", ['"2"', '"2-0123abcd"', "1", '"one"', '"01"', '"1" "2"', '""', '"0"', '"99999999999"'])
+@pytest.mark.parametrize("tag", ['"2"', '"2-0123abcd"', '"one"', '"01"', '"2", "3"', '""', '"0"', '"99999999999"'])
 async def test_an_edit_of_something_else_is_refused(
     olga: Visitor, method: str, path: str, body: Json | None, tag: str
 ) -> None:
@@ -908,3 +931,19 @@ async def test_a_name_in_two_spellings_is_one_name(olga: Visitor, nobody: Visito
 
     assert [seat["label"] for seat in seats] == ["\u00c91", "\u00c92"]
     assert {seat["section"] for seat in seats} == {"Caf\u00e9"}
+
+
+async def test_one_of_several_tags_is_enough(olga: Visitor) -> None:
+    theirs = '"77", W/"1-0a", "nothing-of-ours"'
+
+    assert (await patch(olga, "/screenings/2", {"title": "Mine"}, if_match=theirs))["revision"] == 2
+    refused(await olga.ask("PATCH", "/screenings/2", {"title": "M"}, if_match=theirs), 412, "precondition-failed")
+
+
+@pytest.mark.parametrize("tag", ["1", "'1'", '"1', '"1" "2"', "", '*, "1"'])
+async def test_what_is_no_list_of_tags_is_told_so(olga: Visitor, tag: str) -> None:
+    problem = refused(
+        await olga.ask("PATCH", "/screenings/2", {"title": "Mine"}, if_match=tag), 422, "validation", "errors"
+    )
+
+    assert [error["loc"] for error in problem["errors"]] == [["header", "If-Match"]]

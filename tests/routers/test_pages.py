@@ -1,12 +1,16 @@
 """The buyers' pages as files: a strict policy, cached as far as possible, compressed, told from the API's calls."""
 
 import gzip
+import html
+import json
 import re
 
 import pytest
 from httpx import AsyncClient
 
+from app.http.pages.joined import joined
 from tests.conftest import OpenApp
+from tests.routers.visitors import Database
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -18,13 +22,76 @@ async def test_a_page_loads_only_what_we_serve(client: AsyncClient, path: str) -
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert not re.search(r"<script(?![^>]*src)|<style| on\w+=|style=", page.text)
-    sources = re.findall(r'(?:href|src)="([^"]+)"', page.text)
-    assert len(sources) > 10
-    for source in set(sources) - {"/docs"}:
+    sources = re.findall(r'(?:href|src)="(/assets/[^"]+)"', page.text)
+    assert len(sources) == 3
+    for source in sources:
         asset = await client.get(source)
         assert asset.status_code == 200, source
         assert asset.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert asset.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_page_of_a_screening_knows_it_and_lets_the_browser_ask_for_its_seats(client: AsyncClient) -> None:
+    page = await client.get("/book/1")
+
+    content = re.search(r'<meta name="known" content="([^"]*)">', page.text)
+    assert content is not None
+    known = json.loads(html.unescape(content[1]))
+    assert known == {
+        "screening": (await client.get("/screenings/1")).json(),
+        "theater": (await client.get("/theaters/1")).json(),
+    }
+    asked = re.findall(r'<link rel="preload" as="fetch" crossorigin href="([^"]+)">', page.text)
+    assert asked == ["/api/v1/theaters/1/layout", "/api/v1/screenings/1/availability"]
+
+
+async def test_a_title_is_text_and_no_markup(client: AsyncClient, database: Database) -> None:
+    title = """"'><script src=x></script>&quot;"""
+    await database.execute("UPDATE screenings SET title = $1 WHERE id = 1", title)
+
+    page = await client.get("/book/1")
+
+    content = re.search(r'<meta name="known" content="([^"]*)">', page.text)
+    assert content is not None
+    assert "<" not in content[1]
+    assert json.loads(html.unescape(content[1]))["screening"]["title"] == title
+
+
+def test_modules_are_joined_in_the_order_of_their_imports() -> None:
+    modules = {
+        "m/main.js": 'import { one as first } from "./one.js";\nimport words from "../words/en.js";\nfirst(words);\n',
+        "m/one.js": 'import { two } from "./two.js";\nexport { two };\nexport function one() {}\n',
+        "m/two.js": "export const two = await 2;\n",
+        "words/en.js": 'export default { hello: "Hello" };\n',
+        "words/de.js": "never asked for",
+    }
+
+    text = joined(modules, "m/main.js")
+
+    assert re.findall("^const .*{$", text, re.MULTILINE) == [
+        "const $m_two = await (async () => {",
+        "const $m_one = (() => {",
+        "const $words_en = (() => {",
+        "const $m_main = (() => {",
+    ]
+    assert "const { one: first } = $m_one;\nconst { default: words } = $words_en;\nfirst(words);\n" in text
+    assert "return { one, two };" in text
+    assert "return { default: $default };" in text
+    assert "never" not in text
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        {"a.js": 'import { b } from "./b.js";\n', "b.js": 'import { a } from "./a.js";\n'},
+        {"a.js": "export let moving = 1;\n"},
+        {"a.js": 'import * as all from "./b.js";\n'},
+        {"a.js": 'import "./b.js";\n'},
+    ],
+)
+def test_what_cannot_be_joined_is_refused(modules: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"a\.js"):
+        joined(modules, "a.js")
 
 
 async def test_the_policy_allows_nothing_inline_and_no_frame(client: AsyncClient) -> None:

@@ -58,6 +58,12 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
         {"limit": "max_seats_per_user", "allowed": 4, "current": 3},
         {},
     ),
+    (
+        refusals.HeldTooOften("anonymous_holds_per_address", 20, 3, ("A1",), 30),
+        409,
+        {"limit": "anonymous_holds_per_address", "allowed": 20, "current": 3},
+        {b"retry-after": b"30"},
+    ),
     (refusals.SalesClosed(None, AT), 409, {"opens_at": None, "closes_at": "2026-11-20T19:30:00.123Z"}, {}),
     (refusals.ScreeningCancelled(None, AT), 409, {"opens_at": None, "closes_at": "2026-11-20T19:30:00.123Z"}, {}),
     (
@@ -104,6 +110,7 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (faults.BadRequest("No Host."), 400, {}, {}),
     (faults.NoSuchPath(), 404, {}, {}),
     (faults.MethodNotAllowed(["GET", "HEAD"]), 405, {}, {b"allow": b"GET, HEAD"}),
+    (faults.UpgradeRequired(), 426, {}, {b"upgrade": b"websocket", b"connection": b"upgrade"}),
     (faults.PayloadTooLarge(65536), 413, {}, {}),
     (faults.HeadersTooLarge(32768), 431, {}, {}),
     (faults.UnknownCoding(), 501, {}, {}),

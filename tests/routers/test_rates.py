@@ -9,12 +9,14 @@ from httpx import AsyncClient, Response
 from app.adapters.embedded import EmbeddedServers
 from app.adapters.rate_counter import RedisRateCounter
 from app.domain.rates import Bucket, Policy
-from app.http.client_address import client_address
 from app.services.ports import Away
+from app.services.proxies import Proxies
 from tests.conftest import OpenApp
 
 NOBODY_THERE = "redis://127.0.0.1:1"
 LIMITED = {"rate_limits": True, "rate_login": "2/minute", "rate_reading": "3/hour", "rate_taking": "2/hour"}
+
+TRUSTING = Proxies([ip_network("10.0.0.0/8")])
 
 
 async def test_one_request_too_many_is_told_when_to_come_again(open_app: OpenApp) -> None:
@@ -129,6 +131,11 @@ async def test_a_dead_counter_is_left_alone_for_a_moment(servers: EmbeddedServer
         (("10.0.0.1", 1), b"6.6.6.6, 198.51.100.1, 10.0.0.2", "198.51.100.1"),  # the first one is made up
         (("10.0.0.1", 1), b"not an address, 10.0.0.2", "10.0.0.2"),
         (("10.0.0.1", 1), None, "10.0.0.1"),
+        (("10.0.0.1", 1), b"198.51.100.1:5678", "198.51.100.1"),
+        (("10.0.0.1", 1), b"[2001:db8:1:2::3]:5678, 10.0.0.2:80", "2001:db8:1:2::/64"),
+        (("10.0.0.1", 1), b"[2001:db8:1:2::3]", "2001:db8:1:2::/64"),
+        (("10.0.0.1", 1), b"2001:db8:1:2::3", "2001:db8:1:2::/64"),
+        (("10.0.0.1", 1), b"", "10.0.0.1"),
         (("2001:db8:1:2:3:4:5:6", 1), None, "2001:db8:1:2::/64"),
         (("::ffff:203.0.113.9", 1), None, "203.0.113.9"),
         (None, b"198.51.100.1", "198.51.100.1"),
@@ -138,7 +145,68 @@ async def test_a_dead_counter_is_left_alone_for_a_moment(servers: EmbeddedServer
 def test_a_forwarded_address_is_believed_only_from_trusted_proxies(
     peer: Any, forwarded: bytes | None, meant: str
 ) -> None:
-    assert client_address(peer, forwarded, [ip_network("10.0.0.0/8")]) == meant
+    headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded)]
+
+    assert TRUSTING.client_of(peer, headers) == meant
+
+
+@pytest.mark.parametrize(
+    ("headers", "meant"),
+    [
+        # Two proxies, each of which adds a line of its own.
+        ([(b"x-forwarded-for", b"198.51.100.1"), (b"x-forwarded-for", b"10.0.0.2")], "198.51.100.1"),
+        ([(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-for", b"198.51.100.1")], "198.51.100.1"),
+        ([(b"forwarded", b"for=198.51.100.1;proto=https;by=10.0.0.1")], "198.51.100.1"),
+        ([(b"forwarded", b'proto=http; For="[2001:db8:1:2::3]:4711", for=10.0.0.2')], "2001:db8:1:2::/64"),
+        ([(b"forwarded", b"for=6.6.6.6"), (b"forwarded", b"for=198.51.100.1:99")], "198.51.100.1"),
+        ([(b"forwarded", b"for=_hidden, for=10.0.0.2")], "10.0.0.2"),
+        ([(b"forwarded", b"by=198.51.100.1")], "10.0.0.1"),
+        ([(b"forwarded", b"for=6.6.6.6"), (b"x-forwarded-for", b"198.51.100.1")], "198.51.100.1"),
+        ([(b"x-forwarded-for", b"6.6.6.6," * 1000 + b"10.0.0.2")], "6.6.6.6"),
+    ],
+)
+def test_proxies_forward_in_many_ways(headers: list[tuple[bytes, bytes]], meant: str) -> None:
+    assert TRUSTING.client_of(("10.0.0.1", 1), headers) == meant
+
+
+def test_a_proxy_that_is_not_trusted_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    proxies = Proxies([ip_network("10.0.0.0/8")])
+
+    proxies.client_of(("10.0.0.1", 1), [(b"x-forwarded-for", b"198.51.100.1")])
+    proxies.client_of(("192.0.2.7", 1), [(b"host", b"x")])
+    assert not caplog.records
+    for header in (b"x-forwarded-for", b"forwarded"):
+        proxies.client_of(("192.0.2.7", 1), [(header, b"198.51.100.1")])
+
+    [said] = caplog.messages
+    assert said.startswith("192.0.2.7 forwards requests and is not in TRUSTED_PROXIES")
+    assert said.endswith("set TRUSTED_PROXIES=192.0.2.7")
+
+
+async def test_an_origin_that_may_not_call_is_told_in_a_problem(open_app: OpenApp) -> None:
+    client = await open_app(cors_origins="https://tickets.example.org")
+    asking = {"access-control-request-method": "POST", "x-request-id": "mine"}
+
+    foreign = await client.options("/screenings/1/reservations", headers=asking | {"origin": "https://elsewhere.org"})
+    ours = await client.options(
+        "/screenings/1/reservations", headers=asking | {"origin": "https://tickets.example.org"}
+    )
+
+    assert foreign.headers["content-type"] == "application/problem+json"
+    assert foreign.json() | {"title": ""} == {
+        "type": "/problems/bad-request",
+        "title": "",
+        "status": 400,
+        "detail": "Disallowed CORS origin. CORS_ORIGINS has the origins whose pages may call.",
+        "instance": "/screenings/1/reservations",
+        "code": "bad-request",
+        "request_id": "mine",
+    }
+    assert "access-control-allow-origin" not in foreign.headers
+    assert ours.status_code == 200
+    for answer in (foreign, ours):
+        assert answer.headers["x-request-id"] == "mine"
+        assert "Origin" in answer.headers["vary"]
 
 
 async def test_front_ends_of_other_origins_read_what_they_need(open_app: OpenApp) -> None:

@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
+from tests.conftest import OpenApp
+from tests.routers.visitors import Database, Visitor
+
 
 async def ids(client: AsyncClient, **query: Any) -> list[int]:
     answer = await client.get("/screenings", params=query)
@@ -119,3 +122,40 @@ async def test_a_screening_id_that_is_none_is_refused(client: AsyncClient, scree
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["loc"] == ["path", "screening_id"]
+
+
+async def test_counts_are_told_when_asked_for(nobody: Visitor, database: Database) -> None:
+    await nobody.hold("A1", "A2")
+    await nobody.book("A3")
+    await database.execute("UPDATE screenings SET cancelled_at = now() WHERE id = 2")
+
+    silent = await nobody.read("/screenings")
+    listed = await nobody.read("/screenings?counts=true")
+
+    assert "counts" not in silent["items"][0]
+    assert [(each["id"], each.get("counts")) for each in listed["items"][:2]] == [
+        (1, {"available": 77, "reserved": 2, "booked": 1, "blocked": 0}),
+        (2, None),
+    ]
+    for each in listed["items"][2:]:
+        assert each["counts"] == (await nobody.read(f"/screenings/{each['id']}/availability"))["counts"]
+
+
+async def test_counts_are_those_of_the_moment(client: AsyncClient, nobody: Visitor) -> None:
+    async def free() -> int:
+        return int((await nobody.read("/screenings?counts=true"))["items"][0]["counts"]["available"])
+
+    before = await free()
+    held = await nobody.hold("A1")
+    meanwhile = await free()
+    await Visitor(client, held["guest_token"]).delete(f"/reservations/{held['id']}")
+
+    assert (before, meanwhile, await free()) == (80, 79, 80)
+
+
+async def test_counts_are_told_without_redis_too(open_app: OpenApp) -> None:
+    client = await open_app(redis_url="redis://127.0.0.1:1")
+
+    answer = await client.get("/screenings", params={"counts": "true"})
+
+    assert answer.json()["items"][0]["counts"]["available"] == 80

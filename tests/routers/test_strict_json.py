@@ -309,5 +309,33 @@ async def test_an_unknown_parameter_is_refused(edge: AsyncClient) -> None:
     assert (answer.json()["limit"], answer.json()["section"]) == (7, "Block A")
 
 
+async def test_a_query_has_no_more_parameters_than_anybody_needs(edge: AsyncClient) -> None:
+    """To look for the one that is there twice took two thirds of a second with 8,000 of them."""
+    many = "&".join(f"a{number}" for number in range(101))
+
+    refused = await edge.get(f"/screenings/1/seats?{many}")
+
+    assert code_of(refused, 422) == "validation"
+    assert refused.json()["errors"][0]["code"] == "too_many"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"seat_ids": [' + b"[], " * 1_000 + b"1]}",
+        b'{"seat_ids": [' + b"{}," * 1_000 + b"1]}",
+        b'{"seat_ids": [' + (b"[" * 50 + b"]" * 50 + b",") * 30 + b"1]}",
+        b"{" + b", ".join(b'"member%d": 0' % number for number in range(2_001)) + b"}",
+    ],
+    ids=["lists", "objects", "nested", "members"],
+)
+async def test_an_ordinary_body_has_few_lists_objects_and_members(edge: AsyncClient, body: bytes) -> None:
+    """Each of them may be a mistake that is told, and 64 KiB have room for 21,000."""
+    answer = await edge.post(HOLD, content=body, headers=JSON)
+
+    assert code_of(answer, 422) == "validation"
+    assert [error["code"] for error in answer.json()["errors"]] == ["json_too_large"]
+
+
 async def test_a_missing_token_is_told_before_a_bad_id(edge: AsyncClient) -> None:
     assert code_of(await edge.get("/screenings/x/seats/me"), 401) == "unauthenticated"

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
+from tests.routers.visitors import Visitor
+
 BASES = ["/api/v1", "/v1", ""]
 
 
@@ -130,3 +132,30 @@ async def test_the_screenings_of_a_theater_are_listed_soonest_first(client: Asyn
     second = await client.get(first.links["next"]["url"])
 
     assert [screening["id"] for page in (first, second) for screening in page.json()["items"]] == [2, 3]
+
+
+async def test_of_a_layout_some_seats_can_be_had(nobody: Visitor) -> None:
+    whole = await nobody.read("/theaters/1/layout")
+    wanted = [whole["seats"][at]["id"] for at in (0, 1, 45)]
+
+    some = await nobody.read(f"/theaters/1/layout?seat_ids={wanted[2]},{wanted[0]},{wanted[1]},999999")
+
+    assert some["seats"] == [seat for seat in whole["seats"] if seat["id"] in wanted]
+    assert some["sections"] == [section for section in whole["sections"] if section["name"] in ("A", "C")]
+    assert some["focal_point"] == whole["focal_point"]
+
+
+async def test_some_seats_are_not_sent_again(nobody: Visitor) -> None:
+    first = await nobody.get("/theaters/1/layout?seat_ids=1,2")
+    again = await nobody.get("/theaters/1/layout?seat_ids=1,2", if_none_match=first.headers["etag"])
+    others = await nobody.get("/theaters/1/layout?seat_ids=1", if_none_match=first.headers["etag"])
+
+    assert (again.status_code, others.status_code) == (304, 200)
+
+
+@pytest.mark.parametrize("seat_ids", ["", "A1", "1,", "-1", "1;2", ",".join(["1"] * 2_001), "9" * 19])
+async def test_ids_of_seats_that_are_none_are_named(client: AsyncClient, seat_ids: str) -> None:
+    answer = await client.get("/theaters/1/layout", params={"seat_ids": seat_ids})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"] == ["query", "seat_ids"]

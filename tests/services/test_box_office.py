@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.box_office.commands import Cancel, Command, ReleaseAll
 from app.domain.box_office.decide import decide
-from app.domain.box_office.screening_state import ScreeningState
+from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.people import Person
 from app.domain.refusals import Busy, KeyInUse, KeyReused, NotFound, SalesClosed, SeatsUnavailable
 from app.resources import Resources
@@ -74,6 +74,32 @@ async def test_a_batch_is_served_in_the_order_of_arrival(box_office: BoxOffice, 
     assert isinstance(answers[0], Answer)
     assert all(isinstance(each, SeatsUnavailable) for each in answers[1:])
     assert await taken(database) == [(1, 1)]
+
+
+async def test_others_are_served_while_a_long_batch_is_decided(
+    box_office: BoxOffice, database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, seen = [0], []
+
+    async def count_turns() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    def decided(*given: Any) -> Decision:
+        seen.append(turns[0])
+        return decide(*given)
+
+    async with busy(box_office, database):
+        monkeypatch.setattr(batches, "decide", decided)
+        monkeypatch.setattr(batches, "TURN_SECONDS", 0)
+        asked = told(*(box_office.ask(1, hold(number, f"A{number}")) for number in range(1, 4)))
+    counting = asyncio.ensure_future(count_turns())
+    answers = await asked
+    counting.cancel()
+
+    assert all(isinstance(each, Answer) for each in answers)
+    assert len(set(seen[-3:])) == 3
 
 
 async def test_with_one_screening_a_batch_everybody_is_served(open_app: OpenApp, database: Connection) -> None:

@@ -92,3 +92,52 @@ async def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.C
     assert await import_layout(tmp_path / "none.csv") == 1
 
     assert "cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("usher")
+async def test_what_is_exported_is_imported_unchanged(
+    client: AsyncClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (await client.get("/theaters/1/layout")).json()
+    for file_format in ("usher", "csv", "pretix"):
+        file = tmp_path / file_format
+        options = ["--theater", "1", "--format", file_format, "--output", str(file)]
+
+        assert await asyncio.to_thread(main, ["export-layout", *options]) == 0
+        assert await import_layout(file, "--theater", "1") == 0
+
+        assert capsys.readouterr() == ("Theater 1 now has 80 seats.\n", "")
+        assert (await client.get("/theaters/1/layout")).json() == before
+
+
+@pytest.mark.usefixtures("usher")
+async def test_a_warning_is_told_and_strictly_it_is_a_mistake(
+    client: AsyncClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "seats.csv"
+    file.write_text("section,row,number,category,color\nS,A,1,standard,red\n")
+    said = "line 1: color: This column is unknown. It is skipped.\n"
+
+    assert await import_layout(file, "--theater", "2", "--strict") == 1
+    assert capsys.readouterr().err == f"{file}: {said}"
+    assert await import_layout(file, "--theater", "2") == 0
+    assert capsys.readouterr() == ("Theater 2 now has 1 seats.\n", f"{file}: warning: {said}")
+
+
+@pytest.mark.usefixtures("usher")
+@pytest.mark.parametrize(
+    ("theater", "said"),
+    [("1" + 20 * "0", "this number is too large"), ("one", "this should be a whole number"), ("-1", "whole number")],
+)
+async def test_a_theater_that_can_be_none_is_told(theater: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        await asyncio.to_thread(main, ["import-layout", "seats.csv", f"--theater={theater}"])
+
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("usher")
+async def test_a_layout_of_no_theater_cannot_be_exported(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await asyncio.to_thread(main, ["export-layout", "--theater", "99"]) == 1
+
+    assert "There is no such theater" in capsys.readouterr().err

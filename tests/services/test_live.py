@@ -16,7 +16,7 @@ from app.db.seat_maps.seat_events import Changes, SeatChange
 from app.domain.refusals import Busy, NotFound, RateLimited
 from app.resources import Resources
 from app.services.live import broadcast as broadcasts
-from app.services.live.broadcast import Broadcast
+from app.services.live.broadcast import Broadcast, pause_after
 from app.services.live.listener_limits import ListenerLimits
 from app.services.live.listeners import Ending, Message
 from app.services.live.live import Live
@@ -431,3 +431,14 @@ async def test_an_end_is_told_when_it_comes(open_app: OpenApp) -> None:
         [ended] = (await ear.next())["updates"]
 
     assert (ended["status"], ended["previously_reserved_by"], ended["expires_at"]) == ("available", me, None)
+
+
+def test_the_pause_after_telling_is_short_for_few_and_again_for_very_many() -> None:
+    assert pause_after(0.001, 1) == 0.005
+    assert pause_after(0.02, 50) == broadcasts.MERGED_SECONDS
+    assert pause_after(0.15, 3) == pytest.approx(0.1)
+    for worked in (0.001, 0.02, 0.1, 0.15, 0.2):
+        assert pause_after(worked, 10) + 2 * worked <= 0.5, (
+            "a change that just missed a telling waits for two and a pause"
+        )
+    assert pause_after(0.3, 1) == 0.15, "buyers get a third of the processor, whoever listens"

@@ -1,18 +1,28 @@
 """The reconciler: what Redis was not told is made good, and Redis is believed only while somebody looks."""
 
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
 
 import pytest
+import redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.redis_cache import RedisCache
 from app.db.seat_maps import occupancy
 from app.db.seat_maps import redis_mistrust as mistrust
 from app.resources import Resources
-from app.services.ports import Away
+from app.services.ports import Away, SharedLook
+from app.services.seat_maps.clock import Clock
+from app.services.seat_maps.reconciler import Reconciler
+from app.settings import Settings
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until_so
 from tests.services.asking import hold
+
+EVERY: Final = 600.0
+"""Seconds between two looks: in no test does time alone lead to the next one."""
 
 
 async def is_believed(resources: Resources) -> bool:
@@ -147,6 +157,7 @@ async def test_a_warning_is_repeated_until_redis_was_repaired(
     open_app: OpenApp, database: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resources = resources_of(await open_app(reconcile_seconds=60))
+    resources.reconciler._believed_seconds = 0.1  # nobody else is there whose belief is waited for
     known_map_versions = RedisCache.known_map_versions
 
     async def be_away(*_: object) -> dict[int, int]:
@@ -172,6 +183,181 @@ async def test_a_warning_is_repeated_until_redis_was_repaired(
 async def until_of_warning(database: Connection) -> float:
     found: float = await database.fetchval("SELECT extract(epoch FROM until)::float8 FROM redis_mistrust")
     return found
+
+
+# --- one looks for all
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What one of several processes has of it; no loop runs."""
+
+    cache: RedisCache
+    reconciler: Reconciler
+
+    async def believes(self) -> bool:
+        try:
+            await self.cache.map_versions([1])
+        except Away:
+            return False
+        return True
+
+
+MakeProcess = Callable[[], Awaitable[Process]]
+
+
+@pytest.fixture
+async def make_process(settings: Settings, demo_engine: AsyncEngine) -> AsyncIterator[MakeProcess]:
+    """A process that has looked once, as each does when it begins."""
+    caches: list[RedisCache] = []
+
+    async def make() -> Process:
+        caches.append(RedisCache(settings.redis_url or "", 5.0))
+        process = Process(caches[-1], Reconciler(demo_engine, caches[-1], Clock(), EVERY))
+        await process.reconciler.look_together()
+        return process
+
+    yield make
+    for cache in caches:
+        await cache.close()
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """One entry for each look at PostgreSQL's map versions."""
+    seen: list[object] = []
+    map_versions = occupancy.reachable_map_versions
+
+    async def noted(*asked: object) -> tuple[dict[int, int], frozenset[int]]:
+        seen.append(asked)
+        return await map_versions(*asked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(occupancy, "reachable_map_versions", noted)
+    return seen
+
+
+async def test_one_process_looks_and_all_believe(make_process: MakeProcess, looks: list[object]) -> None:
+    processes = [await make_process() for _ in range(3)]
+    looks.clear()
+
+    for _ in range(2):
+        for process in processes:
+            await process.reconciler.look_together()
+
+    assert len(looks) == 2
+    assert [await process.believes() for process in processes] == [True] * 3
+
+
+async def test_what_one_has_repaired_all_believe(make_process: MakeProcess) -> None:
+    one, other = await make_process(), await make_process()
+    await one.cache.move({1: 1})
+    lost = await other.cache.map_versions([1])
+
+    await one.reconciler.look_together()
+    await other.reconciler.look_together()
+
+    assert lost == [1]
+    assert await other.cache.map_versions([1]) == [2]
+
+
+async def test_another_one_looks_when_the_first_is_gone(
+    make_process: MakeProcess, looks: list[object], settings: Settings
+) -> None:
+    first, second = await make_process(), await make_process()
+    await first.reconciler.look_together()
+    looks.clear()
+    with redis.Redis.from_url(settings.redis_url or "") as asked:
+        lasts = [asked.pttl(key) for key in ("usher:comparer", "usher:compared")]
+        asked.delete("usher:comparer")  # as time would do
+
+    await second.reconciler.look_together()
+    await second.reconciler.look_together()
+
+    assert len(looks) == 2
+    assert await second.believes()
+    assert lasts[0] <= (EVERY + 0.2) * 1000
+    assert lasts[1] <= (EVERY + 0.5) * 1000
+
+
+async def test_without_a_mark_everybody_looks(
+    make_process: MakeProcess, looks: list[object], settings: Settings
+) -> None:
+    first, other = await make_process(), await make_process()
+    await first.reconciler.look_together()
+    looks.clear()
+    with redis.Redis.from_url(settings.redis_url or "") as asked:
+        asked.delete("usher:compared")
+
+    await other.reconciler.look_together()
+
+    assert len(looks) == 1
+
+
+async def test_nobody_believes_a_look_for_longer_than_one_of_their_own(
+    make_process: MakeProcess, looks: list[object], settings: Settings
+) -> None:
+    """RECONCILE_SECONDS may not be the same everywhere."""
+    first, other = await make_process(), await make_process()
+    await first.reconciler.look_together()
+    looks.clear()
+    with redis.Redis.from_url(settings.redis_url or "") as asked:
+        life, _, began = asked.get("usher:compared").partition(b" ")
+        asked.set("usher:compared", b"%b %d" % (life, int(began) - int(1000 * EVERY) - 501))
+
+    await other.reconciler.look_together()
+
+    assert len(looks) == 1
+
+
+async def test_whoever_was_failed_by_redis_looks_by_themselves(make_process: MakeProcess, looks: list[object]) -> None:
+    first, failed = await make_process(), await make_process()
+    with pytest.raises(Away):
+        await failed.cache._ask(_failing())
+    await first.reconciler.look_together()
+    looks.clear()
+    before = await failed.believes()
+
+    await failed.reconciler.look_together()
+    after = await failed.believes()
+    await failed.reconciler.look_together()
+
+    assert (before, after) == (False, True)
+    assert len(looks) == 1
+
+
+async def test_a_warning_ends_the_belief_of_all(make_process: MakeProcess, demo_engine: AsyncEngine) -> None:
+    first, second = await make_process(), await make_process()
+    async with demo_engine.begin() as connection:
+        await mistrust.spread(connection, 600)
+
+    await first.reconciler.look_together()
+    await second.reconciler.look_together()
+
+    assert [await each.believes() for each in (first, second)] == [False, False]
+
+
+async def test_a_mark_of_another_life_is_none(make_process: MakeProcess, settings: Settings) -> None:
+    first, other = await make_process(), await make_process()
+    await first.reconciler.look_together()
+    before = await other.cache.shared_look("other", 1.0)
+    with redis.Redis.from_url(settings.redis_url or "") as asked:
+        asked.set("usher:life", "another")
+
+    after = await other.cache.shared_look("other", 1.0)
+
+    assert (before.is_ours, before.seconds_ago is None) == (False, False)
+    assert after == SharedLook(is_ours=False, seconds_ago=None)
+    assert not await other.believes()
+
+
+async def test_those_who_do_not_look_know_the_time_all_the_same(make_process: MakeProcess) -> None:
+    first, second = await make_process(), await make_process()
+    await first.reconciler.look_together()
+    second.reconciler._knows_time_until = 0.0
+
+    await second.reconciler.look_together()
+
+    assert second.reconciler._knows_time_until > 0.0
 
 
 # --- the loop

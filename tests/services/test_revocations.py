@@ -93,6 +93,25 @@ async def test_ended_sessions_are_forgotten_when_their_tokens_have_run_out(
     assert revocations._sessions == {}
 
 
+async def test_eras_are_forgotten_when_every_token_from_before_them_has_run_out(
+    revocations: Revocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    revocations.began(Era(17, 1, None))
+    revocations.began(Era(18, 1, None))
+    monkeypatch.setattr(loop, "time", lambda: start + 3600)
+    revocations.began(Era(17, 2, None))
+
+    await revocations.look()
+    assert [*revocations._eras] == [18, 17]
+    monkeypatch.setattr(loop, "time", lambda: start + 3600 + module.OVERLAP_SECONDS + 1)
+    await revocations.look()
+
+    assert [*revocations._eras] == [17]
+    assert revocations.is_over(Origin(17, 1))
+
+
 async def test_it_looks_again_and_again(revocations: Revocations, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = asyncio.Semaphore(0)
 

@@ -1,5 +1,7 @@
 """Buying, from the screenings to the confirmation: by mouse, by keyboard alone, from the list alone, on a phone."""
 
+from datetime import UTC, datetime, timedelta
+
 from httpx import AsyncClient
 from playwright.async_api import expect
 
@@ -8,8 +10,13 @@ from tests.web.houses import Organizer, Show
 from tests.web.seeing import in_list, is_free, is_mine, on_map, pay
 
 
+def soon() -> str:
+    """So early that it stands among the first screenings, whatever other tests put on."""
+    return (datetime.now(UTC) + timedelta(hours=2)).isoformat().replace("+00:00", "Z")
+
+
 async def test_by_mouse(visitors: Visitors, organizer: Organizer) -> None:
-    show = await organizer.screening(title="A Winter's Tale")
+    show = await organizer.screening(title="A Winter's Tale", starts_at=soon())
     page = await visitors.open("/")
 
     card = page.get_by_test_id("screening").filter(has_text="A Winter's Tale")
@@ -181,6 +188,32 @@ async def test_a_seat_and_then_all_of_a_booking_are_cancelled(visitors: Visitors
 
     await expect(booking).to_contain_text("Cancelled. €90.00 is refunded.")
     assert (await show.counts())["available"] == 80
+
+
+async def test_lists_ask_for_no_more_than_they_show(visitors: Visitors, organizer: Organizer) -> None:
+    sold_out = await organizer.screening(theater_id=2, title="Everybody Came", starts_at=soon())
+    await organizer.block(sold_out, *sold_out.seats)
+    show = await organizer.screening(theater_id=3)
+    page = await visitors.open(f"/book/{show.id}")
+    seat = on_map(page, show, "Block B-6-8")
+    await seat.focus()
+    await page.keyboard.press("Enter")
+    await is_mine(seat)
+    await pay(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition("/api/v1")[2]))
+
+    await page.goto(f"{visitors.url}/")
+    await page.wait_for_selector("html[data-ready=true]")
+    card = page.get_by_test_id("screening").filter(has_text="Everybody Came")
+    await expect(card.get_by_role("link", name="Sold out")).to_be_visible()
+    for_screenings = sorted(path.partition("?")[0] for path in asked if path)
+    asked.clear()
+    await page.goto(f"{visitors.url}/bookings")
+    await expect(page.get_by_test_id("booking").first).to_contain_text("Row 6, seat 8, Block B")
+
+    assert for_screenings == ["/screenings", "/theaters"]
+    assert [path for path in asked if "layout" in path] == [f"/theaters/3/layout?seat_ids={show.seats['Block B-6-8']}"]
 
 
 async def test_a_guest_is_forgotten_when_asked(visitors: Visitors, show: Show) -> None:

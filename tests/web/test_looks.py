@@ -1,5 +1,7 @@
 """How pages look: axe-core finds nothing in any state, nothing sticks out, in every language and direction."""
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -63,6 +65,56 @@ async def test_axe_finds_nothing_in_any_state(
         await look("signing in")
     await page.goto(f"{visitors.url}/book/987654")
     await look("no such screening")
+
+    assert {state: wrong for state, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_axe_finds_nothing_when_things_go_otherwise(
+    visitors: Visitors, organizer: Organizer, scheme: str, width: int
+) -> None:
+    show = await organizer.screening(orphan_rule="strict")
+    sold_out = await organizer.screening(theater_id=2)
+    await organizer.block(sold_out, *sold_out.seats)
+    page = await visitors.open("/bookings", width=width, color_scheme=scheme)
+    found = {"no bookings": await axe(page)}
+
+    async def look(state: str) -> None:
+        found[state] = await axe(page)
+
+    async def go(path: str) -> None:
+        await page.goto("about:blank")
+        await page.goto(visitors.url + path)
+        await page.wait_for_selector("html[data-ready=true]")
+
+    await go(f"/book/{sold_out.id}")
+    await expect(page.get_by_test_id("empty")).to_be_visible()
+    await look("sold out")
+    await page.clock.install()
+    await go(f"/book/{show.id}")
+    await page.get_by_test_id("best-more").click()
+    await look("more wishes")
+    await page.get_by_test_id("best-more").click()
+    await on_map(page, show, "A2").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("notice")).to_have_attribute("data-code", "leaves-single-seat")
+    await look("a seat would be left alone")
+    await page.get_by_test_id("take-suggestion").click()
+    await expect(page.get_by_test_id("basket-seat")).to_have_count(1)
+    await expect(page.locator("svg [data-pending]")).to_have_count(0)
+    await page.clock.fast_forward(250_000)
+    await expect(page.get_by_test_id("countdown")).to_have_text(re.compile("^0:"))
+    await look("the last minute")
+    await page.clock.fast_forward(60_000)
+    await expect(page.get_by_test_id("expired")).to_be_visible()
+    await look("the hold has ended")
+    await page.context.set_offline(True)
+    await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "offline")
+    await look("offline")
+    await page.context.set_offline(False)
+    await go(f"/book/{show.id}?embed=1&lang=ar")
+    await look("in a frame, from right to left")
 
     assert {state: wrong for state, wrong in found.items() if wrong} == {}
 

@@ -26,16 +26,16 @@ SELECT EXISTS (SELECT FROM seat_claims WHERE screening_id = CAST(:screening_id A
 """)
 
 
-async def cancel(connection: AsyncConnection, screening_id: int, revision: int | None) -> int | None:
+async def cancel(connection: AsyncConnection, screening_id: int, revisions: frozenset[int] | None) -> int | None:
     """Cancel a screening, and return its map version afterwards; None if it does not exist.
 
-    Raises PreconditionFailed if `revision` is given and not the current one.
+    Raises PreconditionFailed if `revisions` are given and none is the current one.
     """
     state = await states.lock(connection, screening_id)  # waits for a batch: nothing is sold after this commits
     if state is None:
         return None
     plan = (await connection.execute(_REVISION, {"id": screening_id})).one()
-    if revision is not None and revision != plan.revision:
+    if revisions is not None and plan.revision not in revisions:
         raise PreconditionFailed(plan.revision)
     if plan.cancelled_at is not None:
         return state.map_version

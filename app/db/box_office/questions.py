@@ -114,6 +114,30 @@ coalesce(s.released_at, CASE WHEN r.status IN ('released', 'booked') THEN least(
                              ELSE r.expires_at END)
 """
 
+
+def _kept(*named: str) -> _Part:
+    """How seats were kept from addresses. `named`: the columns by which, besides the screening, with their types."""
+    columns = [each.split()[0] for each in named]
+    of_w = " AND ".join(f"i.{each} = w.{each}" for each in columns)
+    numbers = [f"{{{number}}}::{each.split()[1]}[]" for number, each in enumerate(named)]
+    later = [f"{{{number}}}::{each.split()[1]}[]" for number, each in enumerate(named, 1)]
+    return _Part(
+        "ROW({its}, k.address_key, k.seat_id, k.reservation_id, k.counted_ms, k.began_at,"
+        " CASE WHEN r.status = 'booked' AND s.released_at IS NULL THEN NULL ELSE {ended} END)::usher_kept_seat",
+        f"FROM unnest({{0}}::bigint[], {', '.join(later)}) AS w(screening_id, {', '.join(columns)}), LATERAL ("
+        f"SELECT * FROM kept_seats i WHERE i.screening_id = w.screening_id AND {of_w} OFFSET 0) k, LATERAL ("
+        "SELECT * FROM reservations i WHERE i.screening_id = k.screening_id AND i.id = k.reservation_id OFFSET 0) r,"
+        " LATERAL (SELECT * FROM reservation_seats i WHERE i.screening_id = k.screening_id"
+        " AND i.reservation_id = k.reservation_id AND i.seat_id = k.seat_id OFFSET 0) s",
+        f"FROM unnest({', '.join(numbers)}) AS w({', '.join(columns)})"
+        f" JOIN kept_seats k ON k.screening_id = $1 AND {of_w.replace('i.', 'k.')}"
+        " JOIN reservations r ON r.screening_id = $1 AND r.id = k.reservation_id"
+        " JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = k.reservation_id"
+        " AND s.seat_id = k.seat_id",
+        ("screening_id", *columns),
+    )
+
+
 _RESERVATION: Final = "ROW({reservation}, {claims})::usher_found_reservation"
 _BOOKING: Final = "ROW({booking}, {booking_claims})::usher_found_booking"
 
@@ -150,6 +174,21 @@ _PARTS: Final[Mapping[str, _Part]] = {
         f" WHERE s.place <= {_LAPSES_AT_MOST}",
         ("screening_id", "user_id", "seat_id"),
     ),
+    "all_lapses": _Part(
+        "ROW({its}, w.user_id, s.seat_id, r.first_held_at, {ended})::usher_lapse",
+        "FROM unnest({0}::bigint[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL ("
+        "SELECT * FROM (SELECT * FROM reservations i"
+        f" WHERE i.user_id = w.user_id AND i.id > {_LATELY} ORDER BY i.id DESC OFFSET 0) i"
+        f" WHERE i.screening_id = w.screening_id LIMIT {_LAPSES_AT_MOST}) r, LATERAL ("
+        "SELECT * FROM reservation_seats i WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id"
+        " OFFSET 0) s",
+        "FROM unnest({0}::bigint[]) AS w(user_id)"
+        " JOIN (SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place"
+        f" FROM reservations i WHERE i.screening_id = $1 AND i.user_id = ANY({{0}}::bigint[]) AND i.id > {_LATELY}) r"
+        f" ON r.user_id = w.user_id AND r.place <= {_LAPSES_AT_MOST}"
+        " JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id",
+        ("screening_id", "user_id"),
+    ),
     "held_from": _Part(
         "ROW(a.address_key, a.network_key, ROW({reservation}, {claims})::usher_found_reservation)::usher_held_from",
         "FROM unnest({0}::bigint[], {1}::bytea[]) AS w(screening_id, network_key), LATERAL ("
@@ -161,6 +200,8 @@ _PARTS: Final[Mapping[str, _Part]] = {
         " AND r.status IN ('held', 'paying')"
         " WHERE a.screening_id = $1 AND a.network_key = ANY({0}::bytea[])",
     ),
+    "kept_seats": _kept("address_key bytea", "seat_id bigint"),
+    "kept_there": _kept("address_key bytea"),
     "taken": _Part(taken.TAKEN, taken.TAKEN_OF_MANY, taken.TAKEN_OF_ONE, ("screening_id",)),
     "missed": _Part(taken.MISSED, taken.MISSED_OF_MANY, taken.MISSED_OF_ONE, ("screening_id", "since")),
     "due": _Part(_RESERVATION, taken.DUE_OF_MANY, taken.DUE_OF_ONE, ("screening_id",)),

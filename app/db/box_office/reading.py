@@ -17,6 +17,7 @@ from app.db.box_office.rows_read import (
     FoundBooking,
     FoundHeldFrom,
     FoundReservation,
+    KeptSeatRow,
     KeyRow,
     LapseRow,
     ScreeningRow,
@@ -24,6 +25,7 @@ from app.db.box_office.rows_read import (
     found_booking,
     found_held_from,
     found_reservation,
+    kept_seat_row,
     key_row,
     lapse_row,
     screening_row,
@@ -39,7 +41,10 @@ _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "bookings": found_booking,
     "run_out": found_reservation,
     "lapses": lapse_row,
+    "all_lapses": lapse_row,
     "held_from": found_held_from,
+    "kept_seats": kept_seat_row,
+    "kept_there": kept_seat_row,
     "taken": taken_row,
     "missed": missed_row,
     "due": found_reservation,
@@ -62,8 +67,14 @@ class Wanted:
     """Users whose expired holds are read, as far as they may be taken again."""
     lapses: set[tuple[int, int, int]] = field(default_factory=set)
     """Screening, user and seat: whether they held that seat before is read."""
+    all_lapses: set[tuple[int, int]] = field(default_factory=set)
+    """Screening and user: which seats they held before is read."""
     held_from: set[tuple[int, bytes]] = field(default_factory=set)
     """Networks: what is held from there by callers without an account is read."""
+    kept_seats: set[tuple[int, bytes, int]] = field(default_factory=set)
+    """Screening, address and seat: how callers without an account kept that seat from there is read."""
+    kept_there: set[tuple[int, bytes]] = field(default_factory=set)
+    """Screening and address: the same of all seats."""
     taken: set[tuple[int]] = field(default_factory=set)
     """Screenings of which all that is taken is read."""
     missed: set[tuple[int, int]] = field(default_factory=set)
@@ -86,7 +97,10 @@ class Wanted:
             "bookings": self.bookings,
             "run_out": self.run_out,
             "lapses": self.lapses,
+            "all_lapses": self.all_lapses,
             "held_from": self.held_from,
+            "kept_seats": self.kept_seats,
+            "kept_there": self.kept_there,
             "taken": self.taken,
             "missed": self.missed,
             "due": self.due,
@@ -107,7 +121,10 @@ class Found:
     bookings: list[FoundBooking] = field(default_factory=list)
     run_out: list[FoundReservation] = field(default_factory=list)
     lapses: list[LapseRow] = field(default_factory=list)
+    all_lapses: list[LapseRow] = field(default_factory=list)
     held_from: list[FoundHeldFrom] = field(default_factory=list)
+    kept_seats: list[KeptSeatRow] = field(default_factory=list)
+    kept_there: list[KeptSeatRow] = field(default_factory=list)
     taken: list[TakenRow] = field(default_factory=list)
     missed: list[MissedRow] = field(default_factory=list)
     due: list[FoundReservation] = field(default_factory=list)

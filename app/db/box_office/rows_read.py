@@ -85,6 +85,21 @@ class LapseRow(NamedTuple):
     ended_at: datetime
 
 
+class KeptSeatRow(NamedTuple):
+    """The last hold of a seat from an address, when it began, and when it ended or will; None: it was booked.
+
+    `counted_ms`: for how long the holds before it lasted, in milliseconds.
+    """
+
+    screening_id: int
+    address: bytes
+    seat_id: int
+    reservation_id: UUID
+    counted_ms: int
+    began_at: datetime
+    ended_at: datetime | None
+
+
 class FoundReservation(NamedTuple):
     """A reservation, and the claims of the seats that it still names, whoever has them now."""
 
@@ -117,6 +132,7 @@ _facts = maker(ScreeningFacts)
 key_row = maker(KeyRow)
 claim_row = maker(ClaimRow)
 lapse_row = maker(LapseRow)
+kept_seat_row = maker(KeptSeatRow)
 
 
 def screening_row(row: Iterable[Any]) -> ScreeningRow:

@@ -159,6 +159,28 @@ HELD_FROM = insert(
 )
 
 
+class SeatKept(TypedDict):
+    """The last hold of a seat from an address, by somebody without an account."""
+
+    screening_id: BigInt
+    address_key: Bytes
+    seat_id: BigInt
+    reservation_id: Uuid
+    counted_ms: BigInt
+    began_at: Moment
+    forget_at: Moment
+
+
+SEATS_KEPT = insert(
+    "seats_kept",
+    "kept_seats",
+    SeatKept,
+    on_conflict=" ON CONFLICT (screening_id, address_key, seat_id)"
+    " DO UPDATE SET reservation_id = excluded.reservation_id, counted_ms = excluded.counted_ms,"
+    " began_at = excluded.began_at, forget_at = excluded.forget_at",
+)
+
+
 class BookingMade(TypedDict):
     """A new booking."""
 

@@ -1072,6 +1072,161 @@ reservation_seats_made AS (
 SELECT shifts
 FROM shifts;
 
+-- === hold, without a token, where addresses are counted ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, seat_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
+                OFFSET 0
+            ) c
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(a.address_key, a.network_key, ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at,
+            r.first_held_at, r.expires_at, r.booking_id, r.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)::usher_seat
+            FROM reservation_seats s
+            WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id
+            ORDER BY s.seat_id
+        ))::usher_reservation, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM reservation_seats s,
+                LATERAL (
+                    SELECT *
+                    FROM seat_claims i
+                    WHERE i.screening_id = s.screening_id AND i.seat_id = s.seat_id
+                    OFFSET 0
+                ) c
+            WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
+        ))::usher_found_reservation)::usher_held_from
+        FROM unnest($3::bigint[], $4::bytea[]) AS w(screening_id, network_key),
+            LATERAL (
+                SELECT *
+                FROM anonymous_holds i
+                WHERE i.screening_id = w.screening_id AND i.network_key = w.network_key
+                OFFSET 0
+            ) a,
+            LATERAL (
+                SELECT *
+                FROM reservations i
+                WHERE i.screening_id = a.screening_id AND i.id = a.reservation_id AND i.status IN ('held', 'paying')
+                OFFSET 0
+            ) r
+    ) AS held_from,
+    ARRAY(
+        SELECT ROW(r.screening_id, k.address_key, k.seat_id, k.reservation_id, k.counted_ms, k.began_at, CASE
+            WHEN r.status = 'booked' AND s.released_at IS NULL THEN NULL ELSE coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+        )) ELSE r.expires_at END) END)::usher_kept_seat
+        FROM unnest($5::bigint[], $6::bytea[], $7::bigint[]) AS w(screening_id, address_key, seat_id),
+            LATERAL (
+                SELECT *
+                FROM kept_seats i
+                WHERE i.screening_id = w.screening_id AND i.address_key = w.address_key AND i.seat_id = w.seat_id
+                OFFSET 0
+            ) k,
+            LATERAL (
+                SELECT *
+                FROM reservations i
+                WHERE i.screening_id = k.screening_id AND i.id = k.reservation_id
+                OFFSET 0
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = k.screening_id AND i.reservation_id = k.reservation_id AND i.seat_id = k.seat_id
+                OFFSET 0
+            ) s
+    ) AS kept_seats,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($8::bigint[])
+        ORDER BY s.screening_id
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.screening_id = w.screening_id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, $1::timestamptz), w.expires_at,
+        w.booking_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint, ordinal int)
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+guests_made AS (
+    INSERT INTO users (id, is_guest, created_at)
+    SELECT w.id, true, $1::timestamptz
+    FROM json_to_recordset($6::json) AS w(id bigint)
+),
+held_from AS (
+    INSERT INTO anonymous_holds (screening_id, reservation_id, address_key, network_key)
+    SELECT w.screening_id, w.reservation_id, decode(w.address_key, 'hex'), decode(w.network_key, 'hex')
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, reservation_id uuid, address_key text,
+        network_key text) ON CONFLICT (screening_id, reservation_id) DO UPDATE
+    SET address_key = excluded.address_key, network_key = excluded.network_key
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT w.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM json_to_recordset($8::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
+),
+seats_kept AS (
+    INSERT INTO kept_seats (screening_id, address_key, seat_id, reservation_id, counted_ms, began_at, forget_at)
+    SELECT w.screening_id, decode(w.address_key, 'hex'), w.seat_id, w.reservation_id, w.counted_ms, w.began_at,
+        w.forget_at
+    FROM json_to_recordset($9::json) AS w(screening_id bigint, address_key text, seat_id bigint, reservation_id uuid,
+        counted_ms bigint, began_at timestamptz, forget_at timestamptz) ON CONFLICT (screening_id, address_key,
+        seat_id) DO UPDATE
+    SET reservation_id = excluded.reservation_id, counted_ms = excluded.counted_ms, began_at = excluded.began_at,
+        forget_at = excluded.forget_at
+)
+SELECT shifts
+FROM shifts;
+
 -- === hold, after rivals were met ===
 
 BEGIN;
@@ -1131,9 +1286,38 @@ COMMIT;
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, user_id),
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id
+                OFFSET 0
+            ) s
+    ) AS all_lapses,
+    ARRAY(
         SELECT ROW(c.screening_id, array_agg(c.seat_id))::usher_taken
         FROM seat_claims c
-        WHERE c.screening_id = ANY($1::bigint[]) GROUP BY c.screening_id
+        WHERE c.screening_id = ANY($3::bigint[]) GROUP BY c.screening_id
     ) AS taken,
     ARRAY(
         SELECT ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at, r.first_held_at, r.expires_at,
@@ -1154,7 +1338,7 @@ SELECT clock_timestamp() AS now,
                 ) c
             WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
         ))::usher_found_reservation
-        FROM unnest($2::bigint[]) AS w(screening_id),
+        FROM unnest($4::bigint[]) AS w(screening_id),
             LATERAL (
                 SELECT *
                 FROM reservations i
@@ -1170,7 +1354,7 @@ SELECT clock_timestamp() AS now,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
             s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
-        WHERE s.screening_id = ANY($3::bigint[])
+        WHERE s.screening_id = ANY($5::bigint[])
         ORDER BY s.screening_id
     ) AS screenings;
 
@@ -1181,8 +1365,37 @@ SELECT clock_timestamp() AS now,
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
+        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, user_id),
+            LATERAL (
+                SELECT *
+                FROM (
+                    SELECT *
+                    FROM reservations i
+                    WHERE i.user_id = w.user_id
+                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                        12, '0') || repeat('0', 20) AS uuid)
+                    ORDER BY i.id DESC
+                    OFFSET 0
+                ) i
+                WHERE i.screening_id = w.screening_id
+                LIMIT 200
+            ) r,
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id
+                OFFSET 0
+            ) s
+    ) AS all_lapses,
+    ARRAY(
         SELECT ROW(e.screening_id, e.version, e.seat_id, e.to_status <> 'available')::usher_missed
-        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, since),
+        FROM unnest($3::bigint[], $4::bigint[]) AS w(screening_id, since),
             LATERAL (
                 SELECT *
                 FROM seat_events i
@@ -1211,7 +1424,7 @@ SELECT clock_timestamp() AS now,
                 ) c
             WHERE s.screening_id = r.screening_id AND s.reservation_id = r.id AND s.released_at IS NULL
         ))::usher_found_reservation
-        FROM unnest($3::bigint[]) AS w(screening_id),
+        FROM unnest($5::bigint[]) AS w(screening_id),
             LATERAL (
                 SELECT *
                 FROM reservations i
@@ -1227,7 +1440,7 @@ SELECT clock_timestamp() AS now,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
             s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
-        WHERE s.screening_id = ANY($4::bigint[])
+        WHERE s.screening_id = ANY($6::bigint[])
         ORDER BY s.screening_id
     ) AS screenings;
 

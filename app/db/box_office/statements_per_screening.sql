@@ -875,6 +875,139 @@ FROM versions_moved;
 
 -- writes, as in "hold"
 
+-- === hold, without a token, where addresses are counted ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
+    ) AS seats,
+    ARRAY(
+        SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
+            FROM unnest($3::bigint[], $4::bigint[]) AS w(user_id, seat_id)
+            JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                AND i.reservation_id > (
+                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                    12, '0') || repeat('0', 20) AS uuid)
+            )
+        ) s
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        WHERE s.place <= 200
+    ) AS lapses,
+    ARRAY(
+        SELECT ROW(a.address_key, a.network_key, ROW(ROW(r.screening_id, r.id, r.user_id, r.status, r.created_at,
+            r.first_held_at, r.expires_at, r.booking_id, r.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.released_at)::usher_seat
+            FROM reservation_seats s
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id
+            ORDER BY s.seat_id
+        ))::usher_reservation, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM reservation_seats s
+            JOIN seat_claims c ON c.screening_id = $1 AND c.seat_id = s.seat_id
+            WHERE s.screening_id = $1 AND s.reservation_id = r.id AND s.released_at IS NULL
+        ))::usher_found_reservation)::usher_held_from
+        FROM anonymous_holds a
+        JOIN reservations r ON r.screening_id = $1 AND r.id = a.reservation_id AND r.status IN ('held', 'paying')
+        WHERE a.screening_id = $1 AND a.network_key = ANY($5::bytea[])
+    ) AS held_from,
+    ARRAY(
+        SELECT ROW($1, k.address_key, k.seat_id, k.reservation_id, k.counted_ms, k.began_at, CASE
+            WHEN r.status = 'booked' AND s.released_at IS NULL THEN NULL ELSE coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END) END)::usher_kept_seat
+        FROM unnest($6::bytea[], $7::bigint[]) AS w(address_key, seat_id)
+        JOIN kept_seats k ON k.screening_id = $1 AND k.address_key = w.address_key AND k.seat_id = w.seat_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = k.reservation_id
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = k.reservation_id
+            AND s.seat_id = k.seat_id
+    ) AS kept_seats,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+reservations_made AS (
+    INSERT INTO reservations (screening_id, id, user_id, status, first_held_at, expires_at, booking_id, version,
+        created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.status, coalesce(w.first_held_at, $1::timestamptz), w.expires_at,
+        w.booking_id, w.version + v.shift, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($4::json) AS w(id uuid, user_id bigint, status text,
+        first_held_at timestamptz, expires_at timestamptz, booking_id uuid, version bigint)
+    WHERE s.screening_id = $2
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT s.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM screening_states s, json_to_recordset($5::json) AS w(seat_id bigint, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE s.screening_id = $2
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($6::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+),
+held_from AS (
+    INSERT INTO anonymous_holds (screening_id, reservation_id, address_key, network_key)
+    SELECT s.screening_id, w.reservation_id, decode(w.address_key, 'hex'), decode(w.network_key, 'hex')
+    FROM screening_states s, json_to_recordset($7::json) AS w(reservation_id uuid, address_key text, network_key text)
+    WHERE s.screening_id = $2 ON CONFLICT (screening_id, reservation_id) DO UPDATE
+    SET address_key = excluded.address_key, network_key = excluded.network_key
+),
+reservation_seats_made AS (
+    INSERT INTO reservation_seats (screening_id, reservation_id, seat_id, user_id, amount_minor, currency, released_at)
+    SELECT s.screening_id, w.reservation_id, w.seat_id, w.user_id, w.amount_minor, w.currency, w.released_at
+    FROM screening_states s, json_to_recordset($8::json) AS w(reservation_id uuid, seat_id bigint, user_id bigint,
+        amount_minor bigint, currency text, released_at timestamptz)
+    WHERE s.screening_id = $2
+),
+seats_kept AS (
+    INSERT INTO kept_seats (screening_id, address_key, seat_id, reservation_id, counted_ms, began_at, forget_at)
+    SELECT s.screening_id, decode(w.address_key, 'hex'), w.seat_id, w.reservation_id, w.counted_ms, w.began_at,
+        w.forget_at
+    FROM screening_states s, json_to_recordset($9::json) AS w(address_key text, seat_id bigint, reservation_id uuid,
+        counted_ms bigint, began_at timestamptz, forget_at timestamptz)
+    WHERE s.screening_id = $2 ON CONFLICT (screening_id, address_key, seat_id) DO UPDATE
+    SET reservation_id = excluded.reservation_id, counted_ms = excluded.counted_ms, began_at = excluded.began_at,
+        forget_at = excluded.forget_at
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
 -- === hold, after rivals were met ===
 
 BEGIN;
@@ -922,6 +1055,23 @@ COMMIT;
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
+        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM unnest($2::bigint[]) AS w(user_id)
+        JOIN (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.user_id = ANY($2::bigint[])
+                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                12, '0') || repeat('0', 20) AS uuid)
+        ) r ON r.user_id = w.user_id AND r.place <= 200
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id
+    ) AS all_lapses,
+    ARRAY(
         SELECT ROW(c.screening_id, array_agg(c.seat_id))::usher_taken
         FROM seat_claims c
         WHERE c.screening_id = $1 GROUP BY c.screening_id
@@ -965,11 +1115,28 @@ SELECT clock_timestamp() AS now,
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
+        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM unnest($2::bigint[]) AS w(user_id)
+        JOIN (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
+            FROM reservations i
+            WHERE i.screening_id = $1 AND i.user_id = ANY($2::bigint[])
+                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
+                12, '0') || repeat('0', 20) AS uuid)
+        ) r ON r.user_id = w.user_id AND r.place <= 200
+        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id
+    ) AS all_lapses,
+    ARRAY(
         SELECT ROW(e.screening_id, e.version, e.seat_id, e.to_status <> 'available')::usher_missed
         FROM (
             SELECT *
             FROM seat_events i
-            WHERE i.screening_id = $1 AND i.version > ($2::bigint[])[1]
+            WHERE i.screening_id = $1 AND i.version > ($3::bigint[])[1]
                 AND i.at > statement_timestamp() - interval '30 minutes'
             ORDER BY i.screening_id, i.version
             LIMIT 1001

@@ -43,8 +43,9 @@ DELETE FROM anonymous_holds a USING reservations r
 
 
 async def forget_addresses(connection: AsyncConnection) -> None:
-    """Delete from where holds were made that have ended."""
+    """Delete from where holds were made that have ended, and how seats were kept where that is forgotten."""
     await connection.execute(_FORGET_ADDRESSES)
+    await _in_portions(connection, "kept_seats", "forget_at", hours=0)
 
 
 class Ending(NamedTuple):

@@ -1,1 +1,1 @@
-"""The machines behind a PostgreSQL of many nodes (Citus): which there are, and what each of them says."""
+"""What may lie between Usher and its rows: a pooler, and the machines of a PostgreSQL of many nodes (Citus)."""

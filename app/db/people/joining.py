@@ -46,12 +46,16 @@ _CHANGE_BOOKINGS = text("""
     UPDATE bookings SET user_id = :account_id, version = coalesce(CAST(:version AS bigint), version)
      WHERE screening_id = CAST(:screening_id AS bigint) AND user_id = :guest_id
 """)
-_CHANGE_KEYS = text("""
-    UPDATE idempotency_keys k SET owner_id = :account_id
-     WHERE k.screening_id = CAST(:screening_id AS bigint) AND k.owner_id = :guest_id
-       AND NOT EXISTS (SELECT FROM idempotency_keys o
-                        WHERE o.screening_id = CAST(:screening_id AS bigint) AND o.owner_id = :account_id
-                          AND o.key = k.key)
+# Keys that the account has used stay its own. It may use one at this moment: what changes no seat waits for no lock. So
+# they are made anew, and whoever came first has the key. The guest's are of no use to anybody, and are forgotten when
+# they are old.
+_TAKE_KEYS = text("""
+    INSERT INTO idempotency_keys (screening_id, owner_id, key, fingerprint, user_id, created, location, body,
+                                  created_at, replayed_at)
+    SELECT k.screening_id, CAST(:account_id AS bigint), k.key, k.fingerprint, k.user_id, k.created, k.location, k.body,
+           k.created_at, k.replayed_at
+      FROM idempotency_keys k WHERE k.screening_id = CAST(:screening_id AS bigint) AND k.owner_id = :guest_id
+        ON CONFLICT (screening_id, owner_id, key) DO NOTHING
 """)
 _TELL = text("""
     INSERT INTO seat_events (screening_id, version, seat_id, at, from_status, to_status, user_id, previous_user_id,
@@ -133,7 +137,7 @@ async def _move(
     await connection.execute(_CHANGE_SEATS, given)
     for statement in (_CHANGE_RESERVATIONS, _CHANGE_BOOKINGS):
         await connection.execute(statement, {**given, "version": version})
-    await connection.execute(_CHANGE_KEYS, given)
+    await connection.execute(_TAKE_KEYS, given)
     return moved
 
 

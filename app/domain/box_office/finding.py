@@ -1,13 +1,16 @@
 """Seats that nobody has named, and single seats that nobody may leave behind (docs/api.md, section 12)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import Find
-from app.domain.box_office.limits import within_reservation_limit
+from app.domain.box_office.limits import paused, within_reservation_limit
 from app.domain.box_office.outcomes import Chosen
 from app.domain.box_office.screening_state import Decision, Floor, ScreeningState
+from app.domain.box_office.taking import worn_out
 from app.domain.money import Money
 from app.domain.people import Person
 from app.domain.refusals import Flaw, Flawed, LeavesSingleSeat, NotEnoughSeats
@@ -18,8 +21,8 @@ from app.domain.seat_finding.wishes import Found, NotEnough, Wish
 from app.domain.seats import Seat
 
 
-def find(state: ScreeningState, wish: Wish, now: datetime) -> Found:
-    """The best seats of those that are free.
+def find(state: ScreeningState, wish: Wish, now: datetime, without: Collection[int] = ()) -> Found:
+    """The best seats of those that are free, and not among the ids `without`.
 
     Raises Flawed if the house or the screening knows nothing of the kind, SalesClosed, LimitExceeded, NotEnoughSeats.
     """
@@ -29,10 +32,21 @@ def find(state: ScreeningState, wish: Wish, now: datetime) -> Found:
     screening.must_be_on_sale(now)
     within_reservation_limit(state, wish.count)
     released = screening.releases_reserved_places
-    found = best_available(floor.picture, floor.free, wish, screening.prices, released=released)
+    free = floor.free & ~floor.picture.mask(without) if without else floor.free
+    found = best_available(floor.picture, free, wish, screening.prices, released=released)
     if isinstance(found, NotEnough):
         raise NotEnoughSeats(wish.count, found.available, found.largest_block)
     return found
+
+
+def find_to_hold(state: ScreeningState, wish: Wish, user_id: int, address: Address | None, now: datetime) -> Found:
+    """As `find`. Seats that this user has held for as long as they may, or that pause for this address, are found
+    only if there are no others.
+    """
+    if avoided := {*worn_out(state, user_id, now), *paused(state, address, now)}:
+        with suppress(NotEnoughSeats):
+            return find(state, wish, now, without=avoided)
+    return find(state, wish, now)
 
 
 def choose(state: ScreeningState, command: Find, now: datetime) -> Decision:

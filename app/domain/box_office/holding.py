@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from app.domain.box_office.addresses import Address, HeldFrom
 from app.domain.box_office.commands import Check, Extend, Hold, Toggle
-from app.domain.box_office.finding import find, is_bound, must_leave_no_single
+from app.domain.box_office.finding import find_to_hold, is_bound, must_leave_no_single
 from app.domain.box_office.limits import (
+    must_not_pause,
+    note_address,
     within_active_limit,
     within_address_limit,
     within_reservation_limit,
@@ -17,7 +18,16 @@ from app.domain.box_office.limits import (
 )
 from app.domain.box_office.outcomes import Checked, Held, Kept, Toggled
 from app.domain.box_office.screening_state import Decision, ScreeningState
-from app.domain.box_office.taking import Taking, ends_with, held_first_at, look_around, make_way, prices_for, take
+from app.domain.box_office.taking import (
+    Taking,
+    ends_with,
+    held_first_at,
+    look_around,
+    make_way,
+    prices_for,
+    shortest,
+    take,
+)
 from app.domain.box_office.taking_again import seats_left, take_again
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.people import Person
@@ -27,19 +37,16 @@ from app.domain.seats import Seat
 
 _NOBODY: Final = 0
 
-SHORTEST: Final = timedelta(seconds=10)
-"""Nobody can do anything with a seat that is theirs for less, unless holds are so short here."""
-
 
 def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
     """Hold all of the seats for the screening's hold time, or none.
 
     If the buyer holds exactly these together already: that reservation, unchanged and not extended. Raises
     SeatsUnavailable, UnknownSeats, LimitExceeded, SalesClosed; ExtensionLimit if the cap leaves next to no time;
-    LeavesSingleSeat; and what `find` raises, where no seats are named.
+    HeldTooOften; LeavesSingleSeat; and what `find` raises, where no seats are named.
     """
     user_id = command.buyer.id
-    found = None if command.wish is None else find(state, command.wish, now)
+    found = None if command.wish is None else find_to_hold(state, command.wish, user_id, command.address, now)
     seats = state.layout.find(command.seats) if found is None else found.seats
     taking = look_around(state, seats, user_id, now)
     if already := _held_together(state, seats, taking):
@@ -51,17 +58,19 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
     within_user_limit(state, seats, user_id, now)
     within_active_limit(state, user_id, now, ends_with(state, taking))
     within_address_limit(state, command.address, seats, now)
+    mine = {seat_id for seat_ids in taking.mine.values() for seat_id in seat_ids}
+    must_not_pause(state, command.address, seats, now, mine)
     if rule_binds := found is None and is_bound(state, command.buyer):
         must_leave_no_single(state, seats)
     reservation = _new_reservation(state, command.reservation_id, user_id, seats, taking, now)
     if reservation.first_held_at < now:
-        mine = {seat_id for seat_ids in taking.mine.values() for seat_id in seat_ids}
         _must_be_worth_it(state, reservation, now)
         _must_not_outlive(state, [seat for seat in seats if seat.id not in mine], taking, reservation, now)
     decision = Decision(Held(reservation, adjacent=None if found is None else found.adjacent))
     decision.looked_further = rule_binds or found is not None
     make_way(state, taking, decision)
-    _keep(reservation, decision, command.address)
+    _keep(reservation, decision)
+    note_address(state, command.address, reservation, decision, seats, now, mine)
     return decision
 
 
@@ -109,7 +118,7 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     """Let the hold last for a full hold time from now. A hold that has run out is taken again if its seats are free.
 
     If it would not end later (two extensions at the same moment), it stays as it is. Raises ReservationEnded,
-    SalesClosed, LimitExceeded, ExtensionLimit, and what `take_again` raises.
+    SalesClosed, LimitExceeded, HeldTooOften, ExtensionLimit, and what `take_again` raises.
     """
     reservation = state.reservation_of(command.buyer.id, command.reservation_id)
     if reservation.booking_id is not None:
@@ -118,9 +127,12 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
         raise ReservationEnded(reservation.status)
     state.screening.must_be_on_sale(now)
     decision = Decision(Kept(reservation))
+    again: list[Seat] = []
     if not reservation.is_holding(now):
-        within_user_limit(state, seats_left(state, reservation), reservation.user_id, now)
-        within_address_limit(state, command.address, seats_left(state, reservation), now)
+        again = seats_left(state, reservation)
+        within_user_limit(state, again, reservation.user_id, now)
+        within_address_limit(state, command.address, again, now)
+        must_not_pause(state, command.address, again, now)
         taking = take_again(state, reservation, decision, now)
         within_active_limit(state, reservation.user_id, now, ends_with(state, taking))
     latest = state.screening.latest_end(reservation.first_held_at)
@@ -130,7 +142,8 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     if expires_at <= reservation.expires_at:
         return decision
     renewed = replace(reservation, status=ReservationStatus.HELD, expires_at=expires_at, version=state.next_version)
-    _keep(renewed, decision, command.address)
+    _keep(renewed, decision)
+    note_address(state, command.address, renewed, decision, again, now)
     decision.outcome = Kept(renewed)
     return decision
 
@@ -176,13 +189,15 @@ def _join(
     user_id = command.buyer.id
     within_user_limit(state, added, user_id, now, given_back)
     within_address_limit(state, command.address, added, now, given_back)
+    must_not_pause(state, command.address, added, now)
     if newest is None:
         within_reservation_limit(state, len(added))
         within_active_limit(state, user_id, now)
         fresh = _new_reservation(state, command.reservation_id, user_id, added, taking, now)
         if fresh.first_held_at < now:
             _must_be_worth_it(state, fresh, now)
-        _keep(fresh, decision, command.address)
+        _keep(fresh, decision)
+        note_address(state, command.address, fresh, decision, added, now)
         return
     kept = {seat_id: price for seat_id, price in newest.prices.items() if seat_id not in given_back}
     within_reservation_limit(state, len(added), len(newest.prices), len(newest.prices) - len(kept))
@@ -198,12 +213,13 @@ def _join(
     )
     _must_be_worth_it(state, joined, now)
     _must_not_outlive(state, added, taking, joined, now)
-    _keep(joined, decision, command.address)
+    _keep(joined, decision)
+    note_address(state, command.address, joined, decision, added, now)
 
 
 def _must_be_worth_it(state: ScreeningState, reservation: Reservation, now: datetime) -> None:
     """Raises ExtensionLimit if seats would be added to what ends, by its cap, in a moment."""
-    if reservation.expires_at - now < min(SHORTEST, state.screening.hold_time):
+    if reservation.expires_at - now < shortest(state):
         latest = state.screening.latest_end(reservation.first_held_at)
         raise ExtensionLimit(max(latest, reservation.expires_at) if reservation.expires_at > now else latest)
 
@@ -218,14 +234,8 @@ def _must_not_outlive(
         raise ExtensionLimit(latest)
 
 
-def _keep(reservation: Reservation, decision: Decision, address: Address | None) -> None:
-    """Enter the reservation, and a claim for each of its seats; and from where it is held, if that is counted.
-
-    It was counted by what others hold: none of that may have changed meanwhile.
-    """
-    if address is not None:
-        decision.held_from[reservation.id] = HeldFrom(address.address, address.network)
-        decision.looked_further = True
+def _keep(reservation: Reservation, decision: Decision) -> None:
+    """Enter the reservation, and a claim for each of its seats."""
     decision.reservations[reservation.id] = reservation
     for seat_id in reservation.prices:
         decision.claims[seat_id] = Claim(

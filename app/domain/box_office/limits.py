@@ -5,13 +5,14 @@ their `Usage`, which is only read if a limit needs it.
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 from uuid import UUID
 
-from app.domain.box_office.addresses import NETWORK_FACTOR, Address
-from app.domain.box_office.screening_state import ScreeningState
-from app.domain.refusals import Flaw, Flawed, LimitExceeded
+from app.domain.box_office.addresses import NETWORK_FACTOR, Address, HeldFrom, KeptSeat
+from app.domain.box_office.screening_state import Decision, ScreeningState
+from app.domain.refusals import Flaw, Flawed, HeldTooOften, LimitExceeded
+from app.domain.reservations import Reservation
 from app.domain.seats import Seat
 
 EMAIL_NEEDED: Final = Flaw(
@@ -71,6 +72,70 @@ def within_address_limit(
     """
     if address is None:
         return
+    here, nearby = _held_there(state, address, now)
+    wanted = {seat.id for seat in seats}
+    for held, allowed in ((here, address.allowed), (nearby, address.allowed * NETWORK_FACTOR)):
+        if len(held.difference(given_back) | wanted) > allowed:
+            raise LimitExceeded("anonymous_holds_per_address", allowed, len(held))
+
+
+def paused(state: ScreeningState, address: Address | None, now: datetime) -> dict[int, timedelta]:
+    """The seats (ids) that were kept from an address for too long, and until lately: for how long they pause yet."""
+    if address is None or not state.kept_seats:
+        return {}
+    waits = {
+        seat_id: kept.free_again(state.screening) - now
+        for (kept_from, seat_id), kept in state.kept_seats.items()
+        if kept_from == address.address
+    }
+    return {seat_id: wait for seat_id, wait in waits.items() if wait > timedelta()}
+
+
+def must_not_pause(
+    state: ScreeningState, address: Address | None, seats: Iterable[Seat], now: datetime, mine: Collection[int] = ()
+) -> None:
+    """Raises HeldTooOften if any of the seats pauses for this address.
+
+    `mine` are seats that the caller holds: they are not taken again. An address of None: nothing is counted.
+    """
+    if address is None or not (pausing := paused(state, address, now)):
+        return
+    waits = {seat.label: pausing[seat.id] for seat in seats if seat.id in pausing and seat.id not in mine}
+    if waits:
+        here, _ = _held_there(state, address, now)
+        seconds = -(-max(waits.values()) // timedelta(seconds=1))
+        raise HeldTooOften("anonymous_holds_per_address", address.allowed, len(here), tuple(waits), seconds)
+
+
+def note_address(
+    state: ScreeningState,
+    address: Address | None,
+    reservation: Reservation,
+    decision: Decision,
+    taken: Iterable[Seat],
+    now: datetime,
+    mine: Collection[int] = (),
+) -> None:
+    """Enter from where the reservation is held, and how the seats `taken` are kept from there. None: it is not counted.
+
+    Of them `mine` (ids) only move into it. All was counted by what others hold: none of that may change meanwhile.
+    """
+    if address is None:
+        return
+    decision.held_from[reservation.id] = HeldFrom(address.address, address.network)
+    decision.looked_further = True
+    for seat in taken:
+        place = address.address, seat.id
+        last = state.kept_seats.get(place)
+        if last is not None and seat.id in mine:
+            before, began_at = last.before, last.began_at
+        else:
+            before, began_at = last.counted(state.screening, now) if last else timedelta(), now
+        decision.kept_seats[place] = KeptSeat(reservation.id, before, began_at, reservation.expires_at)
+
+
+def _held_there(state: ScreeningState, address: Address, now: datetime) -> tuple[set[int], set[int]]:
+    """The seats that callers without an account hold from this address, and from its network."""
     here: set[int] = set()
     nearby: set[int] = set()
     for reservation_id, where in state.held_from.items():
@@ -79,10 +144,7 @@ def within_address_limit(
             nearby.update(reservation.prices)
             if where.address == address.address:
                 here.update(reservation.prices)
-    wanted = {seat.id for seat in seats}
-    for held, allowed in ((here, address.allowed), (nearby, address.allowed * NETWORK_FACTOR)):
-        if len(held.difference(given_back) | wanted) > allowed:
-            raise LimitExceeded("anonymous_holds_per_address", allowed, len(held))
+    return here, nearby
 
 
 def within_daily_limit(state: ScreeningState, user_id: int, now: datetime) -> None:

@@ -4,17 +4,17 @@
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus
-from app.domain.box_office.addresses import HeldFrom
+from app.domain.box_office.addresses import HeldFrom, KeptSeat
 from app.domain.box_office.outcomes import Outcome
 from app.domain.claims import Claim
 from app.domain.refusals import NotFound
-from app.domain.reservations import HOLDING, Reservation
+from app.domain.reservations import HOLDING, Reservation, ReservationStatus
 from app.domain.screenings import Screening
 from app.domain.seat_finding.picture import Picture
 from app.domain.seats import Layout
@@ -40,6 +40,7 @@ class Decision:
     reservations: dict[UUID, Reservation] = field(default_factory=dict)
     bookings: dict[UUID, Booking] = field(default_factory=dict)
     held_from: dict[UUID, HeldFrom] = field(default_factory=dict)
+    kept_seats: dict[tuple[bytes, int], KeptSeat] = field(default_factory=dict)
     cause: Cause = Cause.API
     looked_further: bool = False
 
@@ -94,6 +95,8 @@ class ScreeningState:
     """By user and seat: their holds that ended, as far as the batch's commands name the two."""
     held_from: dict[UUID, HeldFrom] = field(default_factory=dict)
     """By reservation: from where callers without an account hold it, as far as the batch's commands ask."""
+    kept_seats: dict[tuple[bytes, int], KeptSeat] = field(default_factory=dict)
+    """By address and seat: how callers without an account kept it, as far as the batch's commands ask."""
     floor: Floor | None = None
     """What is free in the whole house, if a command of the batch asks."""
     # Shared with the other houses of a batch: a buyer's holds and bookings are counted over all screenings.
@@ -150,6 +153,7 @@ class ScreeningState:
         self.bookings.update(decision.bookings)
         if decision.held_from:
             self.held_from.update(decision.held_from)
+            self.kept_seats.update(decision.kept_seats)
         if self.usage:
             self._count(decision)
 
@@ -164,6 +168,17 @@ class ScreeningState:
             for seat_id in before.prices:
                 if seat_id not in kept:
                     self.lapses.setdefault((before.user_id, seat_id), []).append(lapse)
+            if self.kept_seats:
+                self._let_go(after, lapse.ended_at)
+
+    def _let_go(self, after: Reservation, ended_at: datetime) -> None:
+        """Note when seats that were kept from an address ceased to be, or that they were booked."""
+        is_booked = after.status is ReservationStatus.BOOKED
+        for place, kept in tuple(self.kept_seats.items()):
+            _, seat_id = place
+            if kept.reservation_id == after.id and (seat_id not in after.prices or after.status not in HOLDING):
+                ended = None if is_booked and seat_id in after.prices else ended_at
+                self.kept_seats[place] = replace(kept, ended_at=ended)
 
     def _count(self, decision: Decision) -> None:
         """Update the usage of buyers for the next command of the batch."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from app.domain.box_office.screening_state import Decision, ScreeningState
@@ -11,6 +12,9 @@ from app.domain.money import Money
 from app.domain.refusals import SeatInTheWay, SeatsUnavailable
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import Seat
+
+SHORTEST: Final = timedelta(seconds=10)
+"""Nobody can do anything with a seat that is theirs for less, unless holds are so short here."""
 
 
 @dataclass(slots=True)
@@ -99,6 +103,20 @@ def held_first_at(
         *(lapse.first_held_at for lapse in lapses if lapse.ended_at > recent),
     ]
     return min(began, default=now)
+
+
+def worn_out(state: ScreeningState, user_id: int, now: datetime) -> list[int]:
+    """The seats that the user has held before, for so long that the cap leaves next to no time: their ids."""
+    held_before = {seat_id for owner_id, seat_id in state.lapses if owner_id == user_id}
+    seats = [seat for seat_id in sorted(held_before) if (seat := state.layout.by_id.get(seat_id))]
+    began = {seat.id: held_first_at(state, (seat,), user_id, Taking(), now) for seat in seats}
+    end = now + shortest(state)
+    return [seat_id for seat_id, first in began.items() if state.screening.hold_ends(first, now) < end]
+
+
+def shortest(state: ScreeningState) -> timedelta:
+    """A hold that would be shorter is refused."""
+    return min(SHORTEST, state.screening.hold_time)
 
 
 def ends_with(state: ScreeningState, taking: Taking) -> frozenset[UUID]:

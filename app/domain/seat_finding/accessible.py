@@ -2,25 +2,31 @@
 seats that are nearest to them. Most companion places first, then the fewest blocks, then distance: that of the ordinary
 seats from the wheelchair places, that of all from the focal point; then the lowest positions.
 
-The answer is exact while the choices to compare are at most `_CHOICES`, as for few people in houses with some
-wheelchair places. Elsewhere wheelchair places that are near each other are compared, and ordinary seats are added block
-by block.
+The answer is exact where one block is as good as can be, and where all that matters can be compared in `_LOOKS` looks:
+in small houses, and for few people in most others. Elsewhere wheelchair places that are near each other are compared,
+and ordinary seats are added block by block.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
-from heapq import nsmallest
-from itertools import combinations, islice
-from math import comb
+from heapq import nlargest
+from itertools import combinations
+from math import comb, inf
 from typing import Final, NamedTuple, TypeAlias
 
-from app.domain.seat_finding.blocks import longest, mask_of, starts_of
+from app.domain.seat_finding.blocks import beside, mask_of, starts_of, starts_with
+from app.domain.seat_finding.joining import Joining
 from app.domain.seat_finding.picture import Picture, ones
+from app.domain.seat_finding.wheelchair_parties import Worth, accompanied, completed
 from app.domain.seat_finding.wishes import Together, Wish
 
-_CHOICES: Final = 2_000
-_PARTIES: Final = 16
-"""So many ways to take wheelchair and companion places are compared where not all choices can be."""
+_LOOKS: Final = 50_000
+_MANY: Final = 500
+"""Looks take longer where so many seats come into question."""
+_GROUPS: Final = 2_000
+"""If wheelchair places can be taken in more ways than this, only likely ones are looked at."""
+_LIKELY: Final = 16
+"""So many of them; and as many ways to add seats where these are added block by block."""
 
 _Places: TypeAlias = tuple[int, ...]
 
@@ -33,6 +39,16 @@ class _Rank(NamedTuple):
     away: int
     far: int
     positions: list[int]
+
+
+class _Party(NamedTuple):
+    """Wheelchair and companion places, and the seats that may be added: those within reach, None if these are too few.
+    So many blocks come of it at least."""
+
+    blocks: int
+    far: int
+    places: _Places
+    near: frozenset[int] | None
 
 
 def with_wheelchair_places(picture: Picture, fitting: int, general: int, wish: Wish) -> int | None:
@@ -50,71 +66,91 @@ class _Search:
     def __init__(self, picture: Picture, fitting: int, general: int, wish: Wish) -> None:
         self._picture = picture
         self._general = general & ~picture.accessible
-        self._bits = self._general.to_bytes(picture.length + 1, "little")
-        self._wheels = frozenset(ones(fitting & picture.accessible))
-        self._companions = frozenset(ones(fitting & picture.companion))
+        self._joining = Joining(picture, self._general)
+        self._wheel_mask, self._companion_mask = fitting & picture.accessible, fitting & picture.companion
+        self._wheels, self._companions = ones(self._wheel_mask), frozenset(ones(self._companion_mask))
         self._count, self._wanted = wish.count, wish.accessible
         self._others = wish.count - wish.accessible
 
     def rank(self, chosen: _Places) -> _Rank:
         """How good a choice is."""
         picture, all_of_them = self._picture, frozenset(chosen)
-        wheels = all_of_them & self._wheels
+        wheels = all_of_them.intersection(self._wheels)
         companions = self._company(wheels) & all_of_them
         return _Rank(
             self._others - len(companions),
-            sum(place - 1 not in all_of_them for place in all_of_them),
-            sum(self._away(place, wheels) for place in all_of_them - wheels - companions),
+            _blocks(all_of_them),
+            sum(self._joining.away(place, wheels) for place in all_of_them - wheels - companions),
             sum(picture.far[place] for place in all_of_them),
             picture.positions(all_of_them),
         )
 
-    def blocks(self) -> Iterator[_Places]:
-        """All blocks that such a party may have."""
-        starts = {wheel - before for wheel in self._wheels for before in range(self._count)}
-        for start in starts:
-            chosen = tuple(range(start, start + self._count))
-            wheels = self._wheels.intersection(chosen)
-            company = self._company(wheels)
-            if len(wheels) == self._wanted and all(
-                place in wheels or place in company or self._is_general(place) for place in chosen
-            ):
-                yield chosen
+    def blocks(self) -> list[_Places]:
+        """The single blocks that such a party may have, with as many companion places as there are in one."""
+        found: list[_Places] = []
+        count, whole, most = self._count, (1 << self._count) - 1, 0
+        starts = starts_of(self._general | self._wheel_mask | self._companion_mask, count)
+        for start in ones(starts & starts_with(self._wheel_mask, count)):
+            wheels = self._wheel_mask >> start & whole
+            if wheels.bit_count() != self._wanted:
+                continue
+            company = beside(wheels) & self._companion_mask >> start & whole
+            if whole & ~wheels & ~company & ~(self._general >> start):
+                continue
+            if company.bit_count() > most:
+                most = company.bit_count()
+                found.clear()
+            if company.bit_count() == most:
+                found.append(tuple(range(start, start + count)))
+        return found
 
     def choices(self) -> Iterator[_Places]:
-        """The choices with the most companion places: all of them, or the likely ones if there are very many."""
-        groups = list(self._groups())
-        most = max(map(self._given, groups), default=0)
-        seats = self._others - most
-        groups = [group for group in groups if self._given(group) == most]
-        parties = [party for group in groups for party in self._parties(group, most, _CHOICES // len(groups))]
-        apart: list[_Places] = []
-        for party in parties:
-            near = self._within_reach(party, seats)
-            if len(near) >= seats:  # no new block is needed then
-                yield from self._completed(party, near, seats, len(parties))
-            else:
-                apart.append(party)
-        can_compare_all = comb(self._general.bit_count(), seats) * len(apart) <= _CHOICES
-        for party in apart if can_compare_all else nsmallest(_PARTIES, apart, key=self.rank):
-            free = self._general & ~mask_of(party)
-            if can_compare_all:
-                yield from self._completed(party, ones(free), seats, len(apart))
-            elif free.bit_count() >= seats:
-                yield self._grown(party, seats)
-
-    def _groups(self) -> Iterator[_Places]:
-        """Wheelchair places, as many as are wished for."""
-        places, between = sorted(self._wheels), self._picture.between
-        if len(places) < self._wanted:
+        """The choices among which the best one is; where there are very many, the likely ones."""
+        if len(self._wheels) < self._wanted:
             return
-        if comb(len(places), self._wanted) <= _CHOICES:
-            yield from combinations(places, self._wanted)
+        blocks = self.blocks()
+        in_blocks = self._others - self.rank(blocks[0]).without_companion_places if blocks else -1
+        if in_blocks == self._most_that_may_be():
+            yield from blocks
+            return
+        likeliest = self._accompanied()
+        groups = list(self._groups(likeliest))
+        most = max(map(self._given, groups))
+        if in_blocks == most:
+            yield from blocks
+        elif likeliest and most == self._others:
+            yield likeliest
         else:
-            places.sort(key=lambda place: (-self._given((place,)), self._picture.far[place]))
-            likely = places[: max(_PARTIES, self._wanted) * 4]
-            for place in likely[:_PARTIES]:
-                yield tuple(sorted(likely, key=partial(between, place))[: self._wanted])
+            yield from self._with_seats(groups, most)
+
+    def _most_that_may_be(self) -> int:
+        """No choice has more companion places."""
+        each = (len(self._company((place,))) for place in self._wheels)
+        return min(self._others, sum(nlargest(self._wanted, each)))
+
+    def _accompanied(self) -> _Places:
+        """The best choice of wheelchair and companion places alone; empty if that takes too long to say."""
+        wheels, company = frozenset(self._wheels), self._company(self._wheels)
+        if (len(wheels) + len(company)) * (self._wanted + 1) * (self._others + 1) * 2 > _LOOKS:
+            return ()
+        worth = Worth(self._picture, wheels | company)
+        return accompanied(worth, wheels, company, self._wanted, self._others)
+
+    def _groups(self, likeliest: _Places) -> Iterable[_Places]:
+        """Wheelchair places, as many as are wished for: in all ways, or in likely ones."""
+        places, between = list(self._wheels), self._picture.between
+        if comb(len(places), self._wanted) <= _GROUPS:
+            return combinations(places, self._wanted)
+        places.sort(key=lambda place: (-self._given((place,)), self._picture.far[place]))
+        likely = places[: max(_LIKELY, self._wanted) * 4]
+        groups = [tuple(sorted(likely, key=partial(between, place))[: self._wanted]) for place in likely[:_LIKELY]]
+        if likeliest:
+            groups.append(self._among(likeliest))
+        return groups
+
+    def _among(self, places: _Places) -> _Places:
+        """The wheelchair places among these."""
+        return tuple(place for place in places if self._wheel_mask >> place & 1)
 
     def _company(self, wheels: Iterable[int]) -> frozenset[int]:
         """The free companion places beside these wheelchair places."""
@@ -123,72 +159,48 @@ class _Search:
     def _given(self, group: _Places) -> int:
         return min(self._others, len(self._company(group)))
 
-    def _parties(self, group: _Places, companions: int, at_most: int) -> Iterator[_Places]:
-        """A group with so many of the companion places beside it: all ways to choose them, if they are not too many."""
-        places = sorted(self._company(group), key=self._picture.far.__getitem__)
-        ways = combinations(places, companions)
-        for some in ways if comb(len(places), companions) <= max(at_most, 1) else islice(ways, 1):
-            yield group + some
-
-    def _within_reach(self, party: _Places, seats: int) -> list[int]:
-        """The free seats that can be added to the blocks of a party, none of which makes a new block. If these are
-        enough, the fewest blocks are made of them."""
-        reached: set[int] = set()
-        for place in party:
-            for way in (-1, 1):
-                for step in range(1, seats + 1):
-                    near = place + way * step
-                    if near in party or not self._is_general(near):
-                        break
-                    reached.add(near)
-        return sorted(reached)
-
-    def _completed(self, party: _Places, pool: Sequence[int], seats: int, parties: int) -> Iterator[_Places]:
-        """The party with so many seats of the pool."""
-        if comb(len(pool), seats) * parties <= _CHOICES:
-            for some in combinations(pool, seats):
-                yield party + some
-        else:
-            yield self._grown(party, seats)
-
-    def _grown(self, party: _Places, seats: int) -> _Places:
-        """The party with so many free seats: beside it while there are any, then in blocks as large as can be."""
-        spots = self._wheels.intersection(party)
-        while seats:
-            near = self._within_reach(party, 1)
-            size = 1
-            if near:
-                start = min(near, key=lambda place: self._cost(place, 1, spots))
+    def _with_seats(self, groups: Iterable[_Places], companions: int) -> Iterator[_Places]:
+        """The groups that have so many companion places, with these, and the seats that are missing then. What makes
+        more blocks than something else is left out."""
+        seats = self._others - companions
+        parties = [self._party(group, companions, seats) for group in groups if self._given(group) == companions]
+        looks, fewest = _LOOKS, inf
+        grown = max(1, _LIKELY * 8 // (seats + 1))
+        free = (self._general & ~mask_of(parties[0].places)).bit_count()  # the same for all of them
+        if free < seats:
+            return
+        for party in sorted(parties, key=lambda each: each[:2]):
+            if party.blocks > fewest:
+                break
+            pool = free if party.near is None else len(party.near)
+            cost = (pool + len(party.places)) * (seats + self._wanted + 1) * (1 + pool // _MANY)
+            if cost <= looks:
+                looks -= cost
+                chosen = self._completed(party, seats)
+            elif grown:
+                grown -= 1
+                chosen = self._joining.grown(party.places, self._among(party.places), seats)
             else:
-                free = self._general & ~mask_of(party)
-                size = min(seats, longest(free))
-                start = self._nearest(starts_of(free, size), size, spots)
-            party += tuple(range(start, start + size))
-            seats -= size
-        return party
+                break
+            fewest = min(fewest, _blocks(frozenset(chosen)))
+            yield chosen
 
-    def _nearest(self, starts: int, size: int, spots: frozenset[int]) -> int:
-        """The first place of the block that is nearest to the wheelchair places of the party."""
-        picture, data = self._picture, starts.to_bytes(self._picture.length, "little")
-        best: tuple[tuple[int, int, list[int]], int] | None = None
-        for home in {picture.run_of(spot) for spot in spots}:
-            for least, number in picture.around(home):
-                if best is not None and least * size > best[0][0]:
-                    break
-                run = picture.runs[number]
-                for offset in ones(int.from_bytes(data[run.bytes], "little")):
-                    candidate = self._cost(run.start + offset, size, spots), run.start + offset
-                    best = candidate if best is None else min(best, candidate)
-        return -1 if best is None else best[-1]
+    def _party(self, group: _Places, companions: int, seats: int) -> _Party:
+        """Seats within reach make the fewest blocks, if they are enough; else there is at least one block more."""
+        far = self._picture.far
+        places = (*group, *sorted(self._company(group), key=far.__getitem__)[:companions])
+        near = self._joining.within_reach(frozenset(places), seats)
+        is_enough, blocks = len(near) >= seats, _blocks(near.union(places))
+        return _Party(blocks + (not is_enough), sum(map(far.__getitem__, places)), places, near if is_enough else None)
 
-    def _cost(self, start: int, size: int, spots: frozenset[int]) -> tuple[int, int, list[int]]:
-        places = range(start, start + size)
-        away = sum(self._away(place, spots) for place in places)
-        return away, self._picture.reach(start, size), self._picture.positions(places)
+    def _completed(self, party: _Party, seats: int) -> _Places:
+        """The party with as many more seats, the best of those that may be added. There must be as many."""
+        pool = ones(self._general & ~mask_of(party.places)) if party.near is None else party.near
+        worth = Worth(self._picture, (*party.places, *pool))
+        wheels = self._among(party.places)
+        needed = {place: worth.of(place) for place in party.places}
+        return completed(worth, needed, {at: worth.of(at, self._joining.away(at, wheels)) for at in pool}, seats)
 
-    def _away(self, place: int, spots: frozenset[int]) -> int:
-        """How far a seat is from the nearest wheelchair place of the party."""
-        return min(self._picture.between(place, spot) for spot in spots)
 
-    def _is_general(self, place: int) -> bool:
-        return place >= 0 and self._bits[place >> 3] >> (place & 7) & 1 == 1
+def _blocks(places: Collection[int]) -> int:
+    return sum(place - 1 not in places for place in places)

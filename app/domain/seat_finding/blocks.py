@@ -16,6 +16,16 @@ def starts_of(free: int, size: int) -> int:
     return free
 
 
+def starts_with(some: int, size: int) -> int:
+    """The first places of all blocks of this size that have a place of a mask."""
+    known = 1
+    while known < size:
+        step = min(known, size - known)
+        some |= some >> step
+        known += step
+    return some
+
+
 def longest(free: int) -> int:
     """The size of the largest block within a mask."""
     if not free:

@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 
 from app.domain.rates import Bucket
 from app.domain.refusals import Busy, Forbidden, NotFound, RateLimited, Refusal, Unauthenticated
-from app.http.client_address import address_of
 from app.http.credentials import Credential, bearer_token, credential
 from app.logs import request_id_of_this_task
 from app.resources import Resources
@@ -171,7 +170,7 @@ class _Visit:
         if not _is_welcome(self._headers.get(b"origin"), self._headers.get(b"host"), settings.cors_origins):
             self._wire.end(Close.FORBIDDEN, "Pages of this origin may not connect.")
             raise _Closed
-        address = address_of(self._scope, self._headers, settings.trusted_proxies)
+        address = self._resources.proxies.client_of(self._scope.get("client"), self._scope["headers"])
         if self._resources.rates is not None:
             await self._resources.rates.admit(Bucket.READING, address, None)
         query = _query(self._wire.query)

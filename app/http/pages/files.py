@@ -12,6 +12,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
+from app.http.pages.joined import joined
 from app.http.replies import ALWAYS_ASKED, KEPT_FOR_A_YEAR, Header, Reply, matches, unchanged
 from app.http.request import ApiRequest
 
@@ -23,6 +24,9 @@ _MEDIA_TYPES: Final = {
     ".css": b"text/css; charset=utf-8",
     ".svg": b"image/svg+xml",
 }
+JOINED: Final = "modules/joined.js"
+"""All modules of the pages in one file. It is made here; each module can be had by itself, too."""
+
 _FOLDERS: Final = ("", "modules", "words")
 _NOT_OURS: Final = ("docs.js",)
 _VARIES: Final[Header] = (b"vary", b"accept-encoding")
@@ -67,6 +71,8 @@ def assets() -> dict[str, WebFile]:
             media_type = _MEDIA_TYPES.get(_suffix(entry))
             if media_type and entry.name not in _NOT_OURS:
                 found[f"{folder}/{entry.name}".removeprefix("/")] = web_file(entry.read_bytes(), media_type)
+    modules = {path: each.plain.decode() for path, each in found.items() if path.endswith(".js")}
+    found[JOINED] = web_file(joined(modules, "modules/main.js").encode(), _MEDIA_TYPES[".js"])
     return found
 
 

@@ -1,13 +1,14 @@
 """The pages for people who buy: screenings, a screening's map, their bookings; and the files that those pages load."""
 
-from functools import lru_cache
 from typing import Final
 
 from fastapi import APIRouter
 
 from app.dependencies import Catalogue
+from app.domain.catalogue import ListedScreening, Theater
 from app.domain.refusals import NotFound, Refusal
-from app.http.pages.files import WEB, WebFile, asset, assets, version, web_file
+from app.http.pages.documents import document, document_of_screening
+from app.http.pages.files import WebFile, asset
 from app.http.pages.policy import page_headers
 from app.http.pages.served import features_of
 from app.http.replies import Reply
@@ -20,28 +21,32 @@ router = APIRouter(route_class=ApiRoute, include_in_schema=False)
 BOOKINGS_PAGE: Final = "/pages/bookings"
 """Where the edge leads browsers that ask for `/bookings`, which is also a call of the API."""
 
-
-# These ask for the seats while the others still arrive.
-_FIRST: Final = ("api.js", "modules/client.js", "modules/clock.js", "modules/load.js")
 _VARIES: Final = (b"vary", b"accept")
 
 
 @router.get("/")
 async def show_screenings(request: ApiRequest) -> Reply:
     """What is on sale."""
-    return _page(request)
+    return _page(request, document(_features(request)))
 
 
 @router.get(BOOKINGS_PAGE)
 async def show_bookings(request: ApiRequest) -> Reply:
     """What the visitor has booked."""
-    return _page(request)
+    return _page(request, document(_features(request)))
 
 
 @router.get("/book/{screening_id}")
 async def show_screening(request: ApiRequest, screening_id: str, catalogue: Catalogue) -> Reply:
     """The map of a screening, where seats are chosen and paid for."""
-    return _page(request, 200 if await _may_exist(screening_id, catalogue) else 404)
+    try:
+        shown = await _screening(screening_id, catalogue)
+    except NotFound:
+        return _page(request, document(_features(request)), 404)
+    except Refusal:  # the page asks again by itself
+        return _page(request, document(_features(request)))
+    listed, theater = shown
+    return _page(request, document_of_screening(_features(request), listed, theater))
 
 
 @router.get("/assets/{name}")
@@ -62,16 +67,13 @@ async def show_asset_in_folder(request: ApiRequest, wanted: str, folder: str, na
     return _asset(request, f"{folder}/{name}", wanted)
 
 
-async def _may_exist(screening_id: str, catalogue: Catalogue) -> bool:
-    """False if there is no such screening. If that cannot be found out now, the page asks again by itself."""
-    if not (screening_id.isascii() and screening_id.isdigit()) or len(screening_id) > 10:
-        return False
-    try:
-        return int(screening_id) <= LARGEST_INTEGER and bool(await catalogue.screening(int(screening_id)))
-    except NotFound:
-        return False
-    except Refusal:
-        return True
+async def _screening(screening_id: str, catalogue: Catalogue) -> tuple[ListedScreening, Theater]:
+    """The screening of an address, and its theater. Raises NotFound, also for what is no number."""
+    is_number = screening_id.isascii() and screening_id.isdigit() and len(screening_id) <= 19
+    if not is_number or int(screening_id) > LARGEST_INTEGER:
+        raise NotFound("screening")
+    listed = await catalogue.screening(int(screening_id))
+    return listed, await catalogue.theater(listed.screening.theater_id)
 
 
 def _asset(request: ApiRequest, path: str, wanted: str | None) -> Reply:
@@ -81,21 +83,10 @@ def _asset(request: ApiRequest, path: str, wanted: str | None) -> Reply:
     return found
 
 
-def _page(request: ApiRequest, status: int = 200) -> Reply:
-    settings = request.resources.settings
-    document = _document(" ".join(sorted(features_of(request.app))))
-    return document.reply(request, status=status, headers=(*page_headers(settings.frame_ancestors), _VARIES))
+def _page(request: ApiRequest, shown: WebFile, status: int = 200) -> Reply:
+    headers = (*page_headers(request.resources.settings.frame_ancestors), _VARIES)
+    return shown.reply(request, status=status, headers=headers)
 
 
-@lru_cache(maxsize=4)
-def _document(features: str) -> WebFile:
-    """The one document of all pages: which files it loads, and which parts of the API there are."""
-    modules = "\n".join(
-        f'<link rel="modulepreload" href="/assets/{version()}/{path}">'
-        for path in sorted(assets(), key=lambda path: path not in _FIRST)
-        if path.endswith(".js") and (not path.startswith("words/") or path == "words/en.js")
-    )
-    html = (WEB / "pages" / "index.html").read_text()
-    for name, value in (("version", version()), ("modules", modules), ("features", features)):
-        html = html.replace(f"{{{{{name}}}}}", value)
-    return web_file(html.encode(), b"text/html; charset=utf-8")
+def _features(request: ApiRequest) -> str:
+    return " ".join(sorted(features_of(request.app)))

@@ -85,6 +85,13 @@ class MethodNotAllowed(Fault):
     methods: Sequence[str]
 
 
+@dataclass(slots=True, eq=False)
+class UpgradeRequired(Fault):
+    """The path is that of a WebSocket, and the request does not ask for one: perhaps a proxy has dropped that."""
+
+    code: ClassVar[str] = "upgrade-required"
+
+
 def mistake(where: Sequence[str | int], code: str, message: str) -> Malformed:
     """The fault of a request with just one mistake. `where` is its place: ["body", "seat_ids", 0]."""
     return Malformed([Mistake(loc=list(where), code=code, message=message)])

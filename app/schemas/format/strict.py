@@ -18,6 +18,10 @@ SEND_JSON = "Send JSON, with the header Content-Type: application/json (curl: --
 DEEPEST: Final = 64
 """Levels of lists and objects within each other. Nothing of ours needs ten; what is done with each level recurses."""
 
+MOST_OBJECTS: Final = 1_000
+MOST_MEMBERS: Final = 2_000
+"""Of ordinary bodies: nothing of ours needs half as many, and each may become a mistake to be told."""
+
 _NESTED: Final = frozenset((dict, list))
 _JSON_TYPE = re.compile(r"application/(?:json|[\w!#$&^.+-]+\+json)", re.IGNORECASE | re.ASCII)
 _UTF_8 = re.compile(r"\s*charset\s*=\s*(?:utf-?8|\"utf-?8\")\s*", re.IGNORECASE | re.ASCII)
@@ -61,6 +65,14 @@ def parse(body: bytes) -> Any:
     return value
 
 
+def must_be_simple(body: bytes) -> None:
+    """Raises Malformed if there are too many lists, objects or members for an ordinary body. Texts count as well."""
+    if body.count(b"[") + body.count(b"{") > MOST_OBJECTS or body.count(b":") > MOST_MEMBERS:
+        raise mistake(
+            ["body"], "json_too_large", f"The JSON has more than {MOST_OBJECTS} lists and objects, or too many members."
+        )
+
+
 def _explained(body: bytes, error: orjson.JSONDecodeError) -> Malformed | UnsupportedMediaType:
     """UTF-16 and UTF-32 begin with a byte order mark or have an early zero byte; all else is a mistake in the JSON."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in body[:2]:
@@ -93,6 +105,8 @@ def _count_keys(value: Any, levels: int) -> int:
     within: Iterable[Any]
     if isinstance(value, dict):
         within, count = value.values(), len(value)
+        if count > MOST_MEMBERS:
+            raise mistake(["body"], "json_too_large", f"An object of the JSON has more than {MOST_MEMBERS} members.")
     elif isinstance(value, list):
         within, count = value, 0
     else:

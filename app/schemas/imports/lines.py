@@ -1,6 +1,7 @@
 """Finds the line of a value in a JSON text."""
 
 import re
+from bisect import bisect_left
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, Final
 
@@ -30,38 +31,50 @@ def parse(text: str) -> Any:
         raise FileWrong([Complaint(None, "", error.why)]) from None
 
 
-def line_of(text: str, loc: Loc) -> int:
-    """The line (from 1) of the value at this path; if it does not exist, of the nearest one around it."""
-    at = _skip(text, 0)
-    for step in loc:
-        if isinstance(step, str) and text[at : at + 1] == "[":
-            continue  # pydantic's word for the kind of list, no step into it
-        found = _step(text, at, step)
-        if found is None:
-            break
-        at = found
-    return text.count("\n", 0, at) + 1
+class Lines:
+    """The lines of a valid JSON text. Each list and each object is read once, however many of its values are asked."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._breaks = [found.start() for found in re.finditer("\n", text)]
+        self._steps: dict[int, dict[str | int, int]] = {}
+
+    def line_of(self, loc: Loc) -> int:
+        """The line (from 1) of the value at this path; if it does not exist, of the nearest one around it."""
+        at = _skip(self._text, 0)
+        for step in loc:
+            if isinstance(step, str) and self._text[at : at + 1] == "[":
+                continue  # pydantic's word for the kind of list, no step into it
+            found = self._below(at).get(step)
+            if found is None:
+                break
+            at = found
+        return bisect_left(self._breaks, at) + 1
+
+    def _below(self, at: int) -> dict[str | int, int]:
+        """Where each member or item of the value at `at` begins; empty if it has none."""
+        known = self._steps.get(at)
+        if known is None:
+            known = self._steps[at] = _steps(self._text, at)
+        return known
 
 
-def _step(text: str, at: int, step: str | int) -> int | None:
-    """The position where a member or an item of the value at `at` begins; None: there is no such."""
+def _steps(text: str, at: int) -> dict[str | int, int]:
     opening = text[at : at + 1]
-    if opening not in ("{", "[") or isinstance(step, str) != (opening == "{"):
-        return None
+    if opening not in ("{", "["):
+        return {}
+    found: dict[str | int, int] = {}
     at = _skip(text, at + 1)
-    count = 0
     while text[at] not in "}]":
-        key: str | int = count
+        key: str | int = len(found)
         if opening == "{":
             key, end = _value(text, at)
             at = _skip(text, _skip(text, end) + 1)
-        if key == step:
-            return at
+        found[key] = at
         at = _skip(text, _value(text, at)[1])
         if text[at] == ",":
             at = _skip(text, at + 1)
-        count += 1
-    return None
+    return found
 
 
 def _value(text: str, at: int) -> tuple[Any, int]:

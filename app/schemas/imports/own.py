@@ -5,8 +5,8 @@ from functools import partial
 from pydantic import ValidationError
 
 from app.schemas.format.requests import Strict
-from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, complaints
-from app.schemas.imports.lines import line_of, parse
+from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, wrong_values
+from app.schemas.imports.lines import Lines, parse
 from app.schemas.layouts import LayoutIn
 from app.schemas.theaters import TheaterName, Timezone
 
@@ -24,14 +24,17 @@ def read_own(text: str) -> LayoutFile:
     content = parse(text)
     if not isinstance(content, dict):
         raise FileWrong([Complaint(1, "", "This should be an object with `sections`, or with `layout`.")])
+    lines = Lines(text)
     try:
         if "layout" in content:
             house = _House.model_validate_json(text)
-            return LayoutFile(house.layout, partial(_place, text, ("layout",)), house.name, house.timezone)
-        return LayoutFile(LayoutIn.model_validate_json(text), partial(_place, text, ()))
+            place_of = partial(_place, lines, ("layout",))
+            return LayoutFile(house.layout, place_of, house.name, house.timezone, says_where_people_look=True)
+        layout = LayoutIn.model_validate_json(text)
+        return LayoutFile(layout, partial(_place, lines, ()), says_where_people_look=True)
     except ValidationError as error:
-        raise FileWrong(complaints(error.errors(), partial(_place, text, ()))) from None
+        raise wrong_values(error, partial(_place, lines, ())) from None
 
 
-def _place(text: str, within: Loc, loc: Loc) -> tuple[int, str]:
-    return line_of(text, (*within, *loc)), ".".join(str(step) for step in loc if step not in ("list", "count"))
+def _place(lines: Lines, within: Loc, loc: Loc) -> tuple[int, str]:
+    return lines.line_of((*within, *loc)), ".".join(str(step) for step in loc if step not in ("list", "count"))

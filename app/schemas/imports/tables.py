@@ -1,138 +1,118 @@
-"""CSV tables with a line for each seat. The columns section, row and number are required, others are optional.
+"""Tables with a line for each seat. The columns section, row and number are required, others are optional.
 
-Columns are separated by commas or by semicolons; with semicolons, decimal commas are allowed.
+Cells are separated by commas, semicolons or tabs: what the first line has most of, or what a line `sep=;` before it
+says. A workbook (`spreadsheets`) is read in the same way.
 """
 
 import csv
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from io import StringIO
+from itertools import islice
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, complaints
+from app.schemas.imports.columns import Columns, columns_of, filled, number_them, seat_of
+from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, wrong_values
 from app.schemas.layouts import LayoutIn
 
-_NEEDED: Final = ("section", "row", "number")
-_TRUE: Final = {"1", "yes", "y", "true", "x"}
-_FALSE: Final = {"", "0", "no", "n", "false"}
-_WHOLE: Final = re.compile(r"\d{1,9}", re.ASCII)
-_DECIMAL: Final = re.compile(r"-?\d{1,9}(\.\d{1,9})?", re.ASCII)
+_SEPARATORS: Final = ",;\t"
 
-
-def _whole(cell: str) -> int:
-    if not _WHOLE.fullmatch(cell):
-        raise ValueError("This should be a whole number.")
-    return int(cell)
-
-
-def _decimal(cell: str) -> float:
-    if not _DECIMAL.fullmatch(cell):
-        raise ValueError("This should be a number.")
-    return float(cell)
-
-
-def _yes_or_no(cell: str) -> bool:
-    if cell.lower() not in _TRUE | _FALSE:
-        raise ValueError("This should be yes or no.")
-    return cell.lower() in _TRUE
-
-
-_COLUMNS: Final[dict[str, Callable[[str], Any]]] = {
-    "section": str,
-    "row": str,
-    "number": _whole,
-    "label": str,
-    "category": str,
-    "accessible": _yes_or_no,
-    "companion": _yes_or_no,
-    "restricted_view": _yes_or_no,
-    "x": _decimal,
-    "y": _decimal,
-    "aisle_after": _yes_or_no,
-}
+Line = tuple[int, list[str]]
+"""The number of a line (from 1), and its cells."""
 
 
 def read_table(text: str) -> LayoutFile:
-    """The layout in a table. The seats of a row may be anywhere in it. Raises FileWrong."""
+    """The layout in a CSV table. Raises FileWrong."""
+    return read_lines(_lines(text))
+
+
+def read_lines(lines: Iterable[Line]) -> LayoutFile:
+    """The layout in the lines of a table. The seats of a row may be anywhere in it. Raises FileWrong."""
+    columns: Columns | None = None
     rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    lines: dict[tuple[str, str], list[int]] = {}
+    at: dict[tuple[str, str], list[int]] = {}
     wrong: list[Complaint] = []
-    for line, cells in _lines(text):
-        seat = _seat(line, cells, wrong)
-        if seat is not None:
+    for line, written in lines:
+        cells = [cell.strip() for cell in written]
+        if not filled(cells):
+            continue
+        if columns is None:
+            columns = columns_of(line, cells)
+            continue
+        if filled(cells[len(columns.meanings) :]):
+            said = f"This line has {len(cells)} cells, but there are only {len(columns.meanings)} columns."
+            wrong.append(Complaint(line, "", said))
+            continue
+        by_name = {name: cell for name, cell in zip(columns.meanings, cells, strict=False) if name is not None}
+        if (seat := seat_of(line, by_name, wrong)) is not None:
             section, row = seat.pop("section"), seat.pop("row")
             rows.setdefault(section, {}).setdefault(row, []).append(seat)
-            lines.setdefault((section, row), []).append(line)
+            at.setdefault((section, row), []).append(line)
     if not rows and not wrong:
         wrong.append(Complaint(None, "", "The table has no seats."))
     if wrong:
         raise FileWrong(wrong)
+    return _file(rows, at, () if columns is None else columns.warnings)
+
+
+def _file(
+    rows: dict[str, dict[str, list[dict[str, Any]]]],
+    at: dict[tuple[str, str], list[int]],
+    warnings: tuple[Complaint, ...],
+) -> LayoutFile:
+    for its_rows in rows.values():
+        for row, seats in its_rows.items():
+            number_them(row, seats)
     sections = [
         {"name": section, "rows": [{"row": row, "seats": seats} for row, seats in its_rows.items()]}
         for section, its_rows in rows.items()
     ]
-    in_order = [[lines[section, row] for row in its_rows] for section, its_rows in rows.items()]
+    in_order = [[at[section, row] for row in its_rows] for section, its_rows in rows.items()]
 
     def place_of(loc: Loc) -> tuple[int | None, str]:
         return _place(in_order, loc)
 
     try:
-        return LayoutFile(LayoutIn.model_validate({"sections": sections}), place_of)
+        return LayoutFile(LayoutIn.model_validate({"sections": sections}), place_of, warnings=warnings)
     except ValidationError as error:
-        raise FileWrong(complaints(error.errors(), place_of)) from None
+        raise wrong_values(error, place_of) from None
 
 
-def _lines(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each seat's line number, with its cells by column. Raises FileWrong."""
-    first = text.lstrip().partition("\n")[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
-    columns: list[str] = []
+def _lines(text: str) -> Iterator[Line]:
+    """Raises FileWrong: it is no CSV table; an unclosed quotation mark is told where it opens."""
+    separator, before = _separator_of(text)
+    source = StringIO(text, newline="")
+    list(islice(source, before))
+    reader = csv.reader(source, delimiter=separator, strict=True, skipinitialspace=separator != "\t")
+    begun = before + 1
     try:
         for found in reader:
-            cells = [cell.strip() for cell in found]
-            if not any(cells):
-                continue
-            if not columns:
-                columns = [cell.lower() for cell in cells]
-                _must_be_known(reader.line_num, columns)
-                continue
-            if len(cells) > len(columns):
-                message = f"This line has {len(cells)} cells, but there are only {len(columns)} columns."
-                raise FileWrong([Complaint(reader.line_num, "", message)])
-            by_column = dict(zip(columns, cells, strict=False))
-            if delimiter == ";":
-                by_column |= {axis: by_column[axis].replace(",", ".") for axis in ("x", "y") if axis in by_column}
-            yield reader.line_num, by_column
+            yield begun, found
+            begun = before + reader.line_num + 1
     except csv.Error as error:
-        raise FileWrong([Complaint(reader.line_num, "", f"This is not a valid CSV table: {error}.")]) from None
+        opened = _opened(text, begun)
+        if opened is not None:
+            raise FileWrong([Complaint(opened, "", "A quotation mark opens here and is never closed.")]) from None
+        line = before + reader.line_num
+        raise FileWrong([Complaint(line, "", f"This is not a valid CSV table: {error}.")]) from None
 
 
-def _must_be_known(line: int, columns: list[str]) -> None:
-    """Raises FileWrong unless the first line names the columns."""
-    wrong = [Complaint(line, name, "This column is unknown.") for name in columns if name not in _COLUMNS]
-    wrong += [Complaint(line, name, "This column is missing.") for name in _NEEDED if name not in columns]
-    wrong += [
-        Complaint(line, name, "This column is there more than once.") for name in {*columns} if columns.count(name) > 1
-    ]
-    if wrong:
-        raise FileWrong([*wrong, Complaint(None, "", f"The columns are {', '.join(_COLUMNS)}.")])
+def _separator_of(text: str) -> tuple[str, int]:
+    """What separates the cells, and how many lines come before the table."""
+    lines = text.split("\n", 200)
+    at = next((at for at, line in enumerate(lines) if line.strip()), 0)
+    first = lines[at].strip("\r")
+    said = first.strip().lower()
+    if said.startswith("sep=") and len(first.strip(" ")) == len("sep=") + 1:
+        return first.strip(" ")[-1], at + 1
+    return max(_SEPARATORS, key=first.count), 0
 
 
-def _seat(line: int, cells: dict[str, str], wrong: list[Complaint]) -> dict[str, Any] | None:
-    """A seat from its cells; None if it has mistakes, which go into `wrong`. An empty cell counts as left out."""
-    seat: dict[str, Any] = {}
-    before = len(wrong)
-    wrong.extend(Complaint(line, name, "This value is missing.") for name in _NEEDED if not cells.get(name))
-    for name, cell in cells.items():
-        try:
-            if cell:
-                seat[name] = _COLUMNS[name](cell)
-        except ValueError as error:
-            wrong.append(Complaint(line, name, str(error)))
-    return seat if len(wrong) == before else None
+def _opened(text: str, begun: int) -> int | None:
+    """From this line on, the first one with a quotation mark that is not closed in it; None if there is none."""
+    lines = text.split("\n")[begun - 1 :]
+    return next((at for at, line in enumerate(lines, begun) if line.count('"') % 2), None)
 
 
 def _place(lines: list[list[list[int]]], loc: Loc) -> tuple[int | None, str]:

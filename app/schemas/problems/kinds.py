@@ -253,6 +253,14 @@ KINDS: Mapping[str, Kind] = {
             "Use one of the methods in the Allow header.",
         ),
         Kind(
+            "upgrade-required",
+            426,
+            "Upgrade required",
+            "The path is that of a WebSocket, and the request does not ask for one.",
+            "Connect with a WebSocket client. If you did, a proxy on the way has dropped the headers Upgrade and "
+            "Connection: it must pass them on (nginx: proxy_http_version 1.1, and proxy_set_header for both).",
+        ),
+        Kind(
             "payload-too-large",
             413,
             "The body is too large",

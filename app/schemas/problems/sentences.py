@@ -134,6 +134,14 @@ def _limit_exceeded(error: refusals.LimitExceeded) -> str:
     return f"{limit}, and {error.current} were in use before this request. {advice}"
 
 
+@_says(refusals.HeldTooOften)
+def _held_too_often(error: refusals.HeldTooOften) -> str:
+    return (
+        f"Held again and again from your network address, and not booked: {_some(error.labels)}. "
+        f"Try again in {_seconds(error.retry_after_seconds)}, choose other seats, or sign in."
+    )
+
+
 @_says(refusals.SalesClosed)
 def _sales_closed(error: refusals.SalesClosed) -> str:
     since = f" from {moment(error.opens_at)}" if error.opens_at else ""
@@ -257,6 +265,11 @@ def _payload_too_large(error: faults.PayloadTooLarge) -> str:
 def _headers_too_large(error: faults.HeadersTooLarge) -> str:
     most = error.allowed_bytes // 1024
     return f"The request line and the headers together may have up to {most} KiB. Send smaller headers."
+
+
+@_says(faults.UpgradeRequired)
+def _upgrade_required(_: faults.UpgradeRequired) -> str:
+    return KINDS["upgrade-required"].advice
 
 
 @_says(faults.MethodNotAllowed)

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from time import perf_counter
+from typing import Final, Self
 
 import asyncpg
 
@@ -32,6 +33,9 @@ from app.services.box_office.pending import Latecomers, Pending
 
 log = logging.getLogger(__name__)
 
+TURN_SECONDS: Final = 0.005
+"""After so long the rest of a batch is decided in the next turn of the loop: others are served meanwhile."""
+
 _LOOK_FURTHER: Final = (Toggle, ReleaseAll, Block, Unblock, Close)
 """Commands that are decided by more than the rows that they change: by all that somebody holds, by a seat that is in no
 reservation. All others change a reservation or a booking, whose version shows whether it is as it was read, and make
@@ -48,7 +52,7 @@ async def serve(connection: OfficeConnection, batch: list[Pending], opening: Ope
     try:
         books = Books(opening, batch)
         batch += latecomers(await books.open_locked(connection, batch))
-        decided = _Decided(batch, books, await books.look(connection, batch))
+        decided = await _Decided.of(batch, books, await books.look(connection, batch))
         for writes in decided.writes().by_statement():
             await writing.write(connection, writes, of=books.of)
     except asyncpg.UniqueViolationError as quicker:
@@ -70,7 +74,7 @@ async def serve_unlocked(connection: OfficeConnection, batch: Sequence[Pending],
     Raises Overtaken or NeedsLock if the batch must be served with a lock instead.
     """
     books = Books(opening, batch)
-    decided = _Decided(batch, books, await books.look_unlocked(connection, batch))
+    decided = await _Decided.of(batch, books, await books.look_unlocked(connection, batch))
     match decided.writes().by_statement():
         case []:
             return decided.served()
@@ -96,8 +100,18 @@ class _Decided:
     The books have the changes. The answers are true once these are written.
     """
 
+    @classmethod
+    async def of(cls, batch: Sequence[Pending], books: Books, now: datetime) -> Self:
+        """Decide all of them. `now` is the time of all decisions (UTC)."""
+        decided, began = cls(batch, books, now), perf_counter()
+        for pending in batch:
+            decided._answers.append(decided._answer_to(pending))
+            if perf_counter() - began > TURN_SECONDS:
+                await asyncio.sleep(0)
+                began = perf_counter()
+        return decided
+
     def __init__(self, batch: Sequence[Pending], books: Books, now: datetime) -> None:
-        """`now` is the time of all decisions (UTC)."""
         self._batch = batch
         self._ledgers = books.ledgers
         self._keys = books.keys
@@ -105,7 +119,7 @@ class _Decided:
         self._newcomers: list[int] = []
         self._stored: list[tuple[Key, KnownKey]] = []
         self._replayed: set[tuple[int, int, str]] = set()
-        self._answers = [self._answer_to(pending) for pending in batch]
+        self._answers: list[Answer | Exception] = []
 
     def writes(self) -> Writes:
         """The rows that differ from what was read, and the keys."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final
-from uuid import UUID
 
 from app.db.bookings import booking_of
 from app.db.box_office import buyers as limits
@@ -13,7 +13,7 @@ from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.rows_read import ClaimRow, claim_of
 from app.db.connections import OfficeConnection
 from app.db.reservations import reservation_of
-from app.domain.box_office.addresses import HeldFrom
+from app.domain.box_office.addresses import HeldFrom, KeptSeat
 from app.domain.box_office.commands import Block, Confirm, Extend
 from app.domain.box_office.screening_state import Lapse, Usage
 from app.domain.box_office.taking import reservation_of as reservation_of_hold
@@ -219,11 +219,15 @@ class Books:
             state.reservations[reservation.id] = reservation_of(reservation)
             state.held_from[reservation.id] = HeldFrom(address, network)
             self._take_in_claims(claims)
+        for last in (*found.kept_seats, *found.kept_there):
+            before = timedelta(milliseconds=last.counted_ms)
+            kept = KeptSeat(last.reservation_id, before, last.began_at, last.ended_at)
+            self.ledgers[last.screening_id].screening_state.kept_seats[last.address, last.seat_id] = kept
         for booking, claims in (*found.bookings, *found.later_bookings):
             state = self.ledgers[booking.screening_id].screening_state
             state.bookings[booking.id] = booking_of(booking)
             self._take_in_claims(claims)
-        for lapse in found.lapses:
+        for lapse in chain(found.lapses, found.all_lapses):
             lapses = self.ledgers[lapse.screening_id].screening_state.lapses
             lapses.setdefault((lapse.user_id, lapse.seat_id), []).append(Lapse(lapse.first_held_at, lapse.ended_at))
         self._take_in_claims(found.seats)
@@ -237,7 +241,8 @@ class Books:
         """The reservations and bookings that the rows lead to: holds that ran out or are to be blocked, and everything
         that a caller has.
         """
-        leads = Wanted(late=self._late(found.now, batch))
+        leads = Wanted()
+        self._want_late(leads, found.now, batch)
         askers = {(pending.screening_id, pending.asker_id) for pending in batch if not self._is_known(pending.key)}
         blocking = {each.screening_id for each in batch if isinstance(each.command, Block) and each.command.when_free}
         for screening_id, ledger in self.ledgers.items():
@@ -256,16 +261,17 @@ class Books:
                     leads.bookings.add((screening_id, reservation.booking_id))
         return leads
 
-    def _late(self, now: datetime, batch: Sequence[Pending]) -> set[tuple[int, UUID]]:
-        """The holds that ran out and are to be confirmed or extended all the same."""
-        late: set[tuple[int, UUID]] = set()
+    def _want_late(self, leads: Wanted, now: datetime, batch: Sequence[Pending]) -> None:
+        """Want what is looked at where holds ran out and are to be confirmed or extended all the same."""
         for pending in batch:
             command = pending.command
             if isinstance(command, GOING_ON) and (ledger := self.ledgers.get(pending.screening_id)):
                 reservation = ledger.screening_state.reservations.get(command.reservation_id)
                 if reservation and reservation.status_at(now) is ReservationStatus.EXPIRED:
-                    late.add((pending.screening_id, reservation.id))
-        return late
+                    leads.late.add((pending.screening_id, reservation.id))
+                    if isinstance(command, Extend) and command.address is not None:
+                        address = command.address.address
+                        leads.kept_seats.update((pending.screening_id, address, each) for each in reservation.prices)
 
     def _is_known(self, key: Key | None) -> bool:
         return key is not None and key in self.keys

@@ -1,6 +1,6 @@
 """What the decisions of a batch changed in one screening since it was read: the rows to write, and what to tell."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from app.db.box_office.rows_written import EventMade
 from app.db.box_office.writing import Writes
 from app.db.seat_maps.seat_events import SeatChange
 from app.domain.bookings import Booking
-from app.domain.box_office.addresses import HeldFrom
+from app.domain.box_office.addresses import HeldFrom, KeptSeat
 from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.reservations import Reservation
@@ -45,6 +45,7 @@ class Ledger:
         self._reservations: dict[UUID, Reservation | None] = {}
         self._bookings: dict[UUID, Booking | None] = {}
         self._held_from: dict[UUID, HeldFrom] = {}
+        self._kept_seats: dict[tuple[bytes, int], KeptSeat] = {}
         self._events: list[SeatEvent] = []
         self._shift = 0
         """How much higher the versions are that were written than those of the events."""
@@ -73,6 +74,7 @@ class Ledger:
         for booking_id in decision.bookings:
             self._bookings.setdefault(booking_id, screening_state.bookings.get(booking_id))
         self._held_from.update(decision.held_from)
+        self._kept_seats.update(decision.kept_seats)
         screening_state.apply(decision, now)
 
     def proof(self, now: datetime) -> Proof | None:
@@ -118,17 +120,34 @@ class Ledger:
             write_claim(writes, screening_id, seat_id, claim_before, state.claims.get(seat_id))
         for reservation_id, reservation_before in self._reservations.items():
             write_reservation(writes, screening_id, ordinal, reservation_before, state.reservations[reservation_id])
+        if self._held_from:
+            self._write_addresses(writes)
+        for booking_id, booking_before in self._bookings.items():
+            write_booking(writes, screening_id, ordinal, booking_before, state.bookings[booking_id])
+
+    def _write_addresses(self, writes: Writes) -> None:
+        screening = self.screening_state.screening
         for reservation_id, where in self._held_from.items():
             writes.rows(table.HELD_FROM).append(
                 {
-                    "screening_id": screening_id,
+                    "screening_id": screening.id,
                     "reservation_id": reservation_id,
                     "address_key": where.address,
                     "network_key": where.network,
                 }
             )
-        for booking_id, booking_before in self._bookings.items():
-            write_booking(writes, screening_id, ordinal, booking_before, state.bookings[booking_id])
+        for (address, seat_id), kept in self._kept_seats.items():
+            writes.rows(table.SEATS_KEPT).append(
+                {
+                    "screening_id": screening.id,
+                    "address_key": address,
+                    "seat_id": seat_id,
+                    "reservation_id": kept.reservation_id,
+                    "counted_ms": kept.before // timedelta(milliseconds=1),
+                    "began_at": kept.began_at,
+                    "forget_at": kept.forget_at(screening),
+                }
+            )
 
     def _write_events(self, rows: list[EventMade], screening_id: int, ordinal: int) -> None:
         for event in self._events:

@@ -86,6 +86,8 @@ def wanted(batch: Sequence[Pending], layouts: Mapping[int, Layout]) -> Wanted:
 def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) -> None:
     if isinstance(command, _FROM_SOMEWHERE) and command.address is not None:
         named.held_from.add((screening_id, command.address.network))
+        if isinstance(command, Hold) and command.wish is not None:
+            named.kept_there.add((screening_id, command.address.address))
     match command:
         case Hold() | Book() | Toggle() | Check() | Block() | Unblock():
             try:
@@ -94,9 +96,14 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
                 return
             for seat in seats:
                 named.seats.add((screening_id, seat.id))
-            if isinstance(command, _TAKE_OVER) and (buyer := command.buyer) is not None and not buyer.is_new:
-                for seat in seats:
-                    named.lapses.add((screening_id, buyer.id, seat.id))
+            if isinstance(command, _TAKE_OVER):
+                if (buyer := command.buyer) is not None and not buyer.is_new:
+                    for seat in seats:
+                        named.lapses.add((screening_id, buyer.id, seat.id))
+                    if isinstance(command, Hold) and command.wish is not None:
+                        named.all_lapses.add((screening_id, buyer.id))
+                if (where := command.address) is not None:
+                    named.kept_seats.update((screening_id, where.address, seat.id) for seat in seats)
             if isinstance(command, Toggle):
                 named.users.add((screening_id, command.buyer.id))
         case ReleaseAll(buyer=buyer):

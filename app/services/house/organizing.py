@@ -21,7 +21,7 @@ from app.domain.idempotency import Key
 from app.domain.layouts import LayoutRefused, SeatDraft, SectionPlan, categories_of, draw, lay_out
 from app.domain.people import Person
 from app.domain.planning import PlannedScreening, ScreeningPlan, must_have_prices
-from app.domain.rebuilding import must_leave_alone, rebuild
+from app.domain.rebuilding import Rebuilding, must_leave_alone, rebuild
 from app.domain.refusals import Flaw, NotFound, PreconditionFailed, TheaterInUse
 from app.domain.seats import Layout
 from app.schemas.layouts import LayoutIn
@@ -33,9 +33,13 @@ from app.services.seat_maps.announcer import Announcer
 
 log = logging.getLogger(__name__)
 
+Revisions = frozenset[int] | None
+"""For which revisions an edit is meant; None: for any."""
+
 
 class Organizing:
-    """One per process. If a `revision` is given and not the current one, the stories raise PreconditionFailed.
+    """One per process. If `revisions` are given and none of them is the current one, the stories raise
+    PreconditionFailed.
 
     `by` is the user who makes the edit; None for the command line.
     """
@@ -68,12 +72,12 @@ class Organizing:
         return theater
 
     async def change_theater(
-        self, theater_id: int, edit: TheaterPatch, by: Person | None, revision: int | None = None
+        self, theater_id: int, edit: TheaterPatch, by: Person | None, revisions: Revisions = None
     ) -> Theater:
         """Change name or time zone. If nothing is different, the revision stays. Raises NotFound."""
         async with self._engine.begin() as connection:
             theater = await _locked(connection, theater_id)
-            _must_be(revision, theater.revision)
+            _must_be(revisions, theater.revision)
             changed = edit.onto(theater.name, theater.timezone)
             if changed != (theater.name, theater.timezone):
                 await theaters.change(connection, theater_id, *changed)
@@ -82,23 +86,23 @@ class Organizing:
         _note(f"theater {theater_id} was changed", by)
         return await self._catalogue.theater(theater_id)
 
-    async def remove_theater(self, theater_id: int, by: Person | None, revision: int | None = None) -> None:
+    async def remove_theater(self, theater_id: int, by: Person | None, revisions: Revisions = None) -> None:
         """Remove a theater. Its past screenings can still be read.
 
         Raises NotFound, also if it was removed before; TheaterInUse with the upcoming screenings.
         """
         async with self._engine.begin() as connection:
             theater = await _locked(connection, theater_id)
-            _must_be(revision, theater.revision)
+            _must_be(revisions, theater.revision)
             if to_come := await planning.candidates(connection, theater_id, CANDIDATES):
                 raise TheaterInUse(to_come)
             await theaters.remove(connection, theater_id)
         _note(f"theater {theater_id} was removed", by)
 
     async def rebuild(
-        self, theater_id: int, layout: LayoutIn, by: Person | None, revision: int | None = None
+        self, theater_id: int, layout: LayoutIn, by: Person | None, revisions: Revisions = None
     ) -> Layout:
-        """Other seats for a theater. Which seat is the same as before: domain.rebuilding; `revision` is the layout's.
+        """Other seats for a theater. Which seat is the same as before: domain.rebuilding; `revisions` are the layout's.
 
         Screenings to come stand on the new seats. One that has begun or was cancelled keeps those that it has.
 
@@ -108,12 +112,8 @@ class Organizing:
         drafts = await _seats_of(draw, layout)
         async with self._engine.begin() as connection:
             theater = await _locked(connection, theater_id)
-            _must_be(revision, theater.layout_revision)
-            standing = await layouts.read(connection, theater_id)
-            if standing is None:
-                raise NotFound("theater")
-            former = await layouts.former_places(connection, theater_id)
-            rebuilding = await asyncio.to_thread(rebuild, standing, drafts, former)
+            _must_be(revisions, theater.layout_revision)
+            rebuilding = await _rebuilding(connection, theater_id, drafts)
             # What takes long comes before the lock that buyers wait for; whoever begins meanwhile is seen after it.
             expected = await planning.to_come(connection, theater_id)
             await layouts.keep_former(connection, theater_id, [each.id for each in expected])
@@ -130,6 +130,21 @@ class Organizing:
         await self._announcer.tell(map_versions)
         _note(f"the layout of theater {theater_id} was changed", by)
         return await self._catalogue.layout(theater_id)
+
+    async def rehearse(self, theater_id: int, layout: LayoutIn, revisions: Revisions = None) -> Rebuilding:
+        """What `rebuild` would do now. Nothing is changed. Raises what it raises."""
+        drafts = await _seats_of(draw, layout)
+        async with self._engine.connect() as connection:
+            theater = await theaters.one(connection, theater_id)
+            if theater is None:
+                raise NotFound("theater")
+            rebuilding = await _rebuilding(connection, theater_id, drafts)
+            _must_be(revisions, rebuilding.of_revision)
+            to_come = await planning.to_come(connection, theater_id)
+            must_have_prices(categories_of(drafts), to_come)
+            gone = [seat.id for seat in rebuilding.gone]
+            must_leave_alone(rebuilding.gone, await planning.in_use(connection, [each.id for each in to_come], gone))
+        return rebuilding
 
     async def put_on(self, theater_id: int, wanted: ScreeningIn, by: Person, key: Key | None) -> Created:
         """Create a screening; once for each key.
@@ -149,7 +164,7 @@ class Organizing:
         return _noted(await once(self._engine, key, create), by)
 
     async def change_screening(
-        self, screening_id: int, edit: ScreeningPatch, by: Person | None, revision: int | None = None
+        self, screening_id: int, edit: ScreeningPatch, by: Person | None, revisions: Revisions = None
     ) -> ListedScreening:
         """Change title, times, prices or limits. Holds and bookings keep their prices.
 
@@ -163,7 +178,7 @@ class Organizing:
                 raise NotFound("screening")
             theater = await _locked(connection, theater_id)
             standing = await planning.lock(connection, screening_id)
-            _must_be(revision, standing.revision)
+            _must_be(revisions, standing.revision)
             plan = edit.onto(standing.plan)
             if plan != standing.plan:
                 layout_revision = await _layout_revision_of(connection, standing, plan, theater)
@@ -199,12 +214,21 @@ async def _seats_of(
 ) -> Sequence[SeatDraft]:
     """The seats of a layout; a large one takes a while, and others are served meanwhile. Raises LayoutRefused."""
     try:
-        return await asyncio.to_thread(plan, layout.plan())
+        return await asyncio.to_thread(lambda: plan(layout.plan()))
     except LayoutRefused as refused:
         if within is None:
             raise
         flaws = (Flaw((within, *flaw.loc), flaw.code, flaw.message) for flaw in refused.errors)
         raise LayoutRefused(tuple(flaws)) from None
+
+
+async def _rebuilding(connection: AsyncConnection, theater_id: int, drafts: Sequence[SeatDraft]) -> Rebuilding:
+    """What becomes of the seats of a theater. Raises NotFound, and LayoutRefused when labels clash."""
+    standing = await layouts.read(connection, theater_id)
+    if standing is None:
+        raise NotFound("theater")
+    former = await layouts.former_places(connection, theater_id)
+    return await asyncio.to_thread(rebuild, standing, drafts, former)
 
 
 async def _locked(connection: AsyncConnection, theater_id: int) -> LockedTheater:
@@ -235,9 +259,9 @@ async def _layout_revision_of(
     return theater.layout_revision
 
 
-def _must_be(expected: int | None, present: int) -> None:
-    """Raises PreconditionFailed if a revision is expected and it is not the current one."""
-    if expected is not None and expected != present:
+def _must_be(expected: Revisions, present: int) -> None:
+    """Raises PreconditionFailed if revisions are expected and the current one is none of them."""
+    if expected is not None and present not in expected:
         raise PreconditionFailed(present)
 
 

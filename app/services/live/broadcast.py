@@ -30,6 +30,9 @@ MERGED_SECONDS: Final = 0.2
 SHARE: Final = 4
 """After telling everybody there is a pause this many times as long as it took to, and longer the more there was to be
 told: selling seats comes first."""
+SOON_SECONDS: Final = 0.4
+"""In a great crowd the pause is shorter than that. A change waits while the one before it is told, and is then told
+itself: all of this is to take less than half a second."""
 GRACE_SECONDS: Final = 0.05
 """What overtook another process's news waits so long for it before the events are read."""
 KEPT: Final = 4_000
@@ -215,7 +218,7 @@ class Broadcast:
             await Telling(self.screening_id, after, version, changes, self._layout).tell_all(self.listeners)
         self._forget()
         worked = time.thread_time() - worked_before
-        await asyncio.sleep(min(worked * (SHARE + version - after), MERGED_SECONDS))
+        await asyncio.sleep(pause_after(worked, version - after))
 
     async def _newest_layout(self) -> Layout:
         """The newest layout, because a seat is not in the known one."""
@@ -241,6 +244,12 @@ class Broadcast:
 
     def _confirm(self, listener: Listener, version: int) -> None:
         listener.tell(confirmation(self.screening_id, version, listener.user_id))
+
+
+def pause_after(worked: float, versions: int) -> float:
+    """How long the next telling waits: `worked` are the processor's seconds of the last one, of so many versions."""
+    shortest = worked / 2
+    return min(worked * (SHARE + versions), MERGED_SECONDS, max(SOON_SECONDS - 2 * worked, shortest))
 
 
 def _version_of(change: SeatChange) -> int:

@@ -37,10 +37,11 @@ class Revocations:
         `session_token_seconds`.
         """
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._longest_seconds = longest_seconds
-        self._session_token_seconds = session_token_seconds
-        # No caches: what is forgotten too early would be believed again.
-        self._eras: dict[int, Era] = {}
+        self._eras_kept = longest_seconds + OVERLAP_SECONDS
+        self._sessions_kept = session_token_seconds + OVERLAP_SECONDS
+        # No caches: what is forgotten too early would be believed again. Both are in the order in which they were
+        # learned, with the loop's time of that.
+        self._eras: dict[int, tuple[float, Era]] = {}
         self._sessions: dict[UUID, float] = {}
         self._looked_at: float | None = None
 
@@ -48,16 +49,18 @@ class Revocations:
         """Whether the session has ended, or the user has begun a new era that does not spare it."""
         if origin.session_id in self._sessions:
             return True
-        era = self._eras.get(origin.user_id)
-        if era is None or origin.era >= era.era:
+        known = self._eras.get(origin.user_id)
+        if known is None or origin.era >= known[1].era:
             return False
+        _, era = known
         return origin.session_id is None or origin.session_id != era.spared_session_id
 
     def began(self, era: Era) -> None:
         """Remember that a user has begun an era."""
         known = self._eras.get(era.user_id)
-        if known is None or known.era < era.era:
-            self._eras[era.user_id] = era
+        if known is None or known[1].era < era.era:
+            self._eras.pop(era.user_id, None)
+            self._eras[era.user_id] = asyncio.get_running_loop().time(), era
 
     def ended(self, session_id: UUID) -> None:
         """Remember that a session has ended."""
@@ -75,20 +78,18 @@ class Revocations:
         now = asyncio.get_running_loop().time()
         since = float("inf") if self._looked_at is None else now - self._looked_at + OVERLAP_SECONDS
         async with self._engine.connect() as connection:
-            eras = await accounts.eras_of_the_last(connection, min(since, self._longest_seconds + OVERLAP_SECONDS))
-            ended = await sessions.ended_in_the_last(connection, min(since, self._kept_seconds))
+            eras = await accounts.eras_of_the_last(connection, min(since, self._eras_kept))
+            ended = await sessions.ended_in_the_last(connection, min(since, self._sessions_kept))
         for era in eras:
             self.began(era)
         for session_id in ended:
             self.ended(session_id)
         self._looked_at = now
-        self._forget(now - self._kept_seconds)
+        self._forget(now)
 
-    @property
-    def _kept_seconds(self) -> float:
-        return self._session_token_seconds + OVERLAP_SECONDS
-
-    def _forget(self, before: float) -> None:
-        """Forget sessions whose last token has expired by itself. They are in the order in which they were learned."""
-        while self._sessions and self._sessions[oldest := next(iter(self._sessions))] < before:
-            del self._sessions[oldest]
+    def _forget(self, now: float) -> None:
+        """Forget the sessions and eras whose last token has expired by itself."""
+        while self._sessions and self._sessions[session_id := next(iter(self._sessions))] < now - self._sessions_kept:
+            del self._sessions[session_id]
+        while self._eras and self._eras[user_id := next(iter(self._eras))][0] < now - self._eras_kept:
+            del self._eras[user_id]

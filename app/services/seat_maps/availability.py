@@ -8,7 +8,7 @@ facts from Redis or PostgreSQL, while the others wait. If Redis is not reachable
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -97,6 +97,23 @@ class Availability:
         """As `of`, in this map version or a later one. Redis need not be asked."""
         seat_map = self._at_hand(screening_id, map_version) or await self._rebuilt(screening_id, map_version)
         return seat_map.as_of(self._clock.now())
+
+    async def counts(self, screening_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+        """How many seats of each of these screenings have which status. Redis is asked once for all of them.
+
+        Raises NotFound if one of them does not exist.
+        """
+        if not screening_ids:
+            return {}
+        try:
+            map_versions = await self._cache.map_versions(list(screening_ids))
+        except Away:
+            return {screening_id: dict((await self.of(screening_id)).counts) for screening_id in screening_ids}
+        found: dict[int, dict[str, int]] = {}
+        for screening_id, map_version in zip(screening_ids, map_versions, strict=True):
+            seat_map = self._at_hand(screening_id, map_version) or await self._rebuilt(screening_id, map_version)
+            found[screening_id] = dict(seat_map.as_of(self._clock.now()).counts)
+        return found
 
     def take_in(self, screening_id: int, news: News, map_version: int) -> None:
         """This process has changed a screening: its map in memory takes in the news, if it was current."""

@@ -2,14 +2,22 @@
 
 While Redis answers everybody, nothing waits for it: it bounds how long a map can be wrong after a crash, to two looks.
 And it keeps processes from trusting a Redis that another process could not reach: Redis is trusted for a while after
-each look, and a process that cannot tell Redis of a change writes a warning to PostgreSQL, where the others look.
+each look, and a process that cannot tell Redis of a change writes a warning to PostgreSQL, where the next look finds
+it.
+
+A look asks PostgreSQL about all screenings that Redis knows, so one process looks for all. It holds a lease in the
+Redis that it compares, and leaves a mark there, which is gone as soon as its look counts no more, or one has found a
+warning. The others ask Redis for the mark. A process looks by itself when it has just begun, when Redis has failed it,
+when it has something to warn of, and when there is no mark. So nobody trusts Redis for longer than by their own look.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
+from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +33,20 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 0.5
 """How long a look may take until the next one is late. Late only means that maps are read from PostgreSQL."""
 
+LEASE_SECONDS: Final = 0.2
+"""How much later than it should the process that looks for all may look again. After that another one does."""
+
+EARLY_SECONDS: Final = 0.25
+"""So long before the look counts no more the others ask again: the lease is over by then, should nobody have looked."""
+
+LATE_SECONDS: Final = 0.1
+"""With less time left, everybody looks."""
+
+SHORTEST_SECONDS: Final = 0.02
+
+TIME_SECONDS: Final = 30.0
+"""So often those who do not look ask for PostgreSQL's time: clocks drift."""
+
 WARNED_SECONDS: Final = 3.0
 """How long a warning outlasts the time that it takes to be heard by everybody. It is repeated with every look."""
 
@@ -38,13 +60,33 @@ class Reconciler:
         self._clock = clock
         self._every_seconds = every_seconds
         self._believed_seconds = every_seconds + LOOK_SECONDS
+        self._me = str(uuid4())
+        self._settled: int | None = None
+        """The doubts about Redis that a look of our own has settled."""
+        self._knows_time_until = float("-inf")
         self._warned_until = float("-inf")
         self._heard_at = float("-inf")
         self._missed = 0
 
     async def run(self) -> None:
         """Compare until cancelled."""
-        await every(self._every_seconds, self.look, "compare Redis with PostgreSQL")
+        await every(self._every_seconds, self.look_together, "compare Redis with PostgreSQL")
+
+    async def look_together(self) -> float:
+        """Look, if it is this process that does; else trust Redis for as long as another one's look counts.
+
+        Returns in how many seconds to do it again. Raises as `look` does.
+        """
+        asked_at, doubts = time.monotonic(), self._cache.doubts()
+        if doubts == self._settled and not self._missed:
+            shared = await self._cache.shared_look(self._me, self._every_seconds + LEASE_SECONDS)
+            left = 0.0 if shared.seconds_ago is None else self._believed_seconds - shared.seconds_ago
+            if not shared.is_ours and left >= LATE_SECONDS:
+                self._cache.trust(doubts, until=asked_at + left)
+                await self._know_time()
+                return max(min(self._every_seconds, left - EARLY_SECONDS), SHORTEST_SECONDS)
+        await self.look()
+        return max(asked_at + self._every_seconds - time.monotonic(), SHORTEST_SECONDS)
 
     async def look(self) -> None:
         """Repair what is stale. Then trust Redis until the next look, unless it fails or there is a warning.
@@ -54,6 +96,7 @@ class Reconciler:
         began, missed = time.monotonic(), self._missed
         if missed:
             await self._say_so()
+        began_there = await self._cache.clock()
         known = await self._cache.known_map_versions()
         doubts = self._cache.doubts()
         try:
@@ -75,6 +118,12 @@ class Reconciler:
         if missed == self._missed:
             self._missed = 0
         self._cache.trust(doubts, until=0.0 if is_mistrusted else began + self._believed_seconds)
+        if doubts == self._cache.doubts():
+            self._settled = doubts
+            if is_mistrusted:
+                await self._cache.say_doubtful()
+            else:
+                await self._cache.say_compared(began_there, self._believed_seconds)
 
     async def warn(self) -> None:
         """Warn all processes that Redis has missed a change. Returns when none of them trusts it any more."""
@@ -95,8 +144,18 @@ class Reconciler:
         async with self._engine.connect() as connection:
             asked_at = time.monotonic()
             is_mistrusted, now = await mistrust.read(connection)
-            self._clock.learn(now, asked_at)
+            self._learn(now, asked_at)
             return is_mistrusted, *await occupancy.reachable_map_versions(connection, screening_ids)
+
+    async def _know_time(self) -> None:
+        """PostgreSQL's, as whoever looks gets to know it by the way."""
+        if (asked_at := time.monotonic()) >= self._knows_time_until:
+            async with self._engine.connect() as connection:
+                self._learn((await mistrust.read(connection))[1], asked_at)
+
+    def _learn(self, now: datetime, asked_at: float) -> None:
+        self._clock.learn(now, asked_at)
+        self._knows_time_until = asked_at + TIME_SECONDS
 
     async def _say_so(self) -> None:
         began = time.monotonic()

@@ -30,7 +30,7 @@ export class Basket {
     this.continueButton = el("button", { type: "button", class: "button button-primary go", testid: "continue", on: { click: goOn } }, t("continue"));
     this.howMany = el("b");
     this.toggle = el("button", { type: "button", class: "grip narrow", "aria-expanded": "false", testid: "basket-toggle", on: { click: () => this.open(!this.isOpen) } }, this.howMany, icon("up"));
-    this.over = el("div", { class: "over", testid: "expired", hidden: true }, el("p", {}, el("b", {}, t("ended")), " ", t("nothingCharged")), el("button", { type: "button", class: "button", testid: "same-seats", on: { click: () => again(this.#ended.map((seat) => seat.id)) } }, t("sameSeats")));
+    this.over = el("div", { class: "over", testid: "expired", hidden: true }, el("p", {}, el("b", {}, t("ended")), " ", t("nothingCharged")), el("button", { type: "button", class: "button button-primary", testid: "same-seats", on: { click: () => again(this.#ended.map((seat) => seat.id)) } }, t("sameSeats")));
     this.element = el(
       "aside",
       { class: "basket", testid: "basket", "aria-labelledby": "yours" },
@@ -68,6 +68,7 @@ export class Basket {
     say(this.howMany, t("seats", { n: seats.length }));
     this.none.hidden = seats.length > 0 || !this.over.hidden;
     this.element.classList.toggle("is-empty", seats.length === 0 && this.over.hidden);
+    this.element.classList.toggle("is-over", seats.length === 0 && !this.over.hidden);
     this.continueButton.disabled = seats.length === 0;
     this.#list(seats);
     if (store.held.size) {
@@ -148,16 +149,16 @@ export class Basket {
     say(this.held, t(isEnding ? "holdEnds" : "heldForYou"));
     const part = Math.min(1, left / this.store.screening.hold_seconds);
     this.bar.style.transform = `scaleX(${part.toFixed(3)})`;
-    this.#extensions();
+    this.#extensions(paying);
     for (const seconds of SAID) if (this.#last !== null && this.#last > seconds && left <= seconds) announce(t("timeLeft", { n: seconds }));
     this.#last = left;
     if (left === 0 && !paying) this.#end();
   }
 
-  #extensions() {
+  #extensions(isPaying) {
     const left = Math.min(...[...this.store.reservations.values()].map((each) => each.extensions_left));
-    say(this.times, left > 0 ? t("timesLeft", { n: left }) : t("noTimesLeft"));
-    this.extendButton.hidden = left <= 0;
+    say(this.times, isPaying ? t("waitingForBank") : left > 0 ? t("timesLeft", { n: left }) : t("noTimesLeft"));
+    this.extendButton.hidden = isPaying || left <= 0;
   }
 
   #end() {

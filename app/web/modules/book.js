@@ -10,9 +10,9 @@ import { startTelling, tell, tellSelection } from "./embed.js";
 import { House } from "./geometry.js";
 import { SeatList } from "./list.js";
 import { Live } from "./live.js";
-import { load, ofMine } from "./load.js";
-import { SeatMap, sectionLabel } from "./map.js";
-import { moment, sum } from "./money.js";
+import { known, load, ofMine } from "./load.js";
+import { SeatMap } from "./map.js";
+import { dayAndHour, moment, sectionLabel, sum } from "./money.js";
 import { Notices, named } from "./notices.js";
 import { failure, header, isEmbedded, link, signIn, usher } from "./session.js";
 import { Store } from "./store.js";
@@ -28,8 +28,7 @@ export async function bookPage(root, screeningId) {
   startTelling(screeningId);
   if (!root.firstChild || root.querySelector("noscript")) root.replaceChildren(...header(), skeleton());
   try {
-    const known = await load(screeningId);
-    new BookPage(root, known).start();
+    new BookPage(root, await load(screeningId)).start();
   } catch (error) {
     if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
     root.replaceChildren(...header(), failure(error, () => location.reload()));
@@ -37,8 +36,13 @@ export async function bookPage(root, screeningId) {
   }
 }
 
+/** What takes the room of what is to come, with the title where it is known. */
 function skeleton() {
-  return el("main", { class: "book skeleton", "aria-busy": "true" }, el("div", { class: "choose" }, el("h1", {}, " "), el("div", { class: "stage" })), el("aside", { class: "basket wide" }));
+  const title = known()?.screening.title ?? "\u00a0";
+  const what = el("div", { class: "what" }, el("div", {}, el("h1", {}, title), el("p", {}, "\u00a0")));
+  const tools = [el("div", { class: "prices" }), el("div", { class: "switch" }), el("div", { class: "best" })];
+  const choose = el("div", { class: "choose" }, what, tools, el("div", { class: "place" }, el("div", { class: "stage" })));
+  return el("main", { class: "book skeleton", "aria-busy": "true" }, choose, el("aside", { class: "basket" }));
 }
 
 class BookPage {
@@ -232,7 +236,7 @@ class BookPage {
     const opens = screening.sales_open_at && Date.parse(screening.sales_open_at) > serverNow();
     let text = null;
     if (screening.cancelled_at) text = t("screeningCancelled");
-    else if (!screening.on_sale) text = opens ? t("opens", { time: moment(screening.sales_open_at, theater.timezone, true) }) : t("saleOver");
+    else if (!screening.on_sale) text = opens ? t("opens", { time: dayAndHour(screening.sales_open_at, theater.timezone) }) : t("saleOver");
     else if (![...this.map.free.values()].some(({ seats }) => seats > 0) && this.store.wanted.size === 0) text = t("soldOutHint");
     else if (screening.orphan_rule && screening.orphan_rule !== "off") text = t("orphanHint");
     say(this.free, text ?? "");
@@ -273,7 +277,7 @@ class BookPage {
     this.list.show(isList);
     if (isPaying) {
       this.basket.open(false);
-      if (usher.token) this.checkout.prefill();
+      this.checkout.payer.update();
     }
     if (isPaid) await this.#ticket(booking);
     if (isNew && changed) {

@@ -8,6 +8,8 @@ import { sentence } from "./notices.js";
 import { failure, header, isSignedIn, link, signIn, usher } from "./session.js";
 import { t } from "./words.js";
 
+const AT_ONCE = 200;
+
 export async function bookingsPage(root) {
   const again = () => bookingsPage(root);
   const top = header({ current: "bookings", changed: again });
@@ -21,24 +23,32 @@ export async function bookingsPage(root) {
   }
 }
 
-/** Screening, theater and seats of each booking, asked for once each. */
+/** Screening, theater and seats of each booking: each screening and theater is asked for once, and only for these seats. */
 async function aboutAll(bookings) {
-  const ids = [...new Set(bookings.map((booking) => booking.screening_id))];
-  const theaters = new Map();
-  const layouts = new Map();
-  const once = (known, id, ask) => {
-    if (!known.has(id)) known.set(id, ask(id).then(({ body }) => body));
-    return known.get(id);
-  };
-  const entries = ids.map(async (id) => {
-    const { body: screening } = await usher.screening(id);
-    const [theater, layout] = await Promise.all([
-      once(theaters, screening.theater_id, (theaterId) => usher.theater(theaterId)),
-      once(layouts, screening.theater_id, (theaterId) => usher.layout(theaterId)).catch(() => ({ seats: [] })),
-    ]);
-    return [id, { screening, theater, seats: new Map(layout.seats.map((seat) => [seat.id, seat])) }];
-  });
-  return new Map(await Promise.all(entries));
+  const screenings = await each(new Set(bookings.map((booking) => booking.screening_id)), (id) => usher.screening(id));
+  const theaterOf = (booking) => screenings.get(booking.screening_id).theater_id;
+  const theaterIds = new Set(bookings.map(theaterOf));
+  const [theaters, seats] = await Promise.all([
+    each(theaterIds, (id) => usher.theater(id)),
+    each(theaterIds, (id) => seatsOf(id, bookings.filter((booking) => theaterOf(booking) === id))),
+  ]);
+  const about = (screening) => ({ screening, theater: theaters.get(screening.theater_id), seats: seats.get(screening.theater_id) });
+  return new Map([...screenings].map(([id, screening]) => [id, about(screening)]));
+}
+
+async function each(ids, ask) {
+  return new Map(await Promise.all([...ids].map(async (id) => [id, (await ask(id)).body])));
+}
+
+/** Where these bookings' seats are, by their ids. A house that was rebuilt since may lack some. */
+async function seatsOf(theaterId, bookings) {
+  const ids = [...new Set(bookings.flatMap((booking) => booking.seats.map((seat) => seat.seat_id)))];
+  const known = new Map();
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    const { body } = await usher.layout(theaterId, { seat_ids: ids.slice(at, at + AT_ONCE).join(",") });
+    for (const seat of body.seats) known.set(seat.id, seat);
+  }
+  return { body: known };
 }
 
 function content(bookings, abouts, again) {
@@ -84,7 +94,7 @@ class Card {
       el("ul", { class: "booking-seats" }, booking.seats.map(seat)),
       el("p", { class: "total" }, el("span", {}, t("total")), el("span", {}, money(booking.total))),
       said && el("p", { class: "good", role: "status" }, said),
-      el("div", { class: "does" }, !isCancelled && el("a", { class: "button", href: link(`/book/${booking.screening_id}#tickets/${booking.id}`) }, t("tickets")), this.#isOpen && el("button", { type: "button", class: "button", testid: "cancel-booking", on: { click: () => this.#ask(null) } }, t("cancelAll"))),
+      !isCancelled && el("div", { class: "does" }, el("a", { class: "button", href: link(`/book/${booking.screening_id}#tickets/${booking.id}`) }, t("tickets")), this.#isOpen && el("button", { type: "button", class: "button", testid: "cancel-booking", on: { click: () => this.#ask(null) } }, t("cancelAll"))),
       this.question,
     ];
     this.node.replaceChildren(...parts.filter(Boolean));

@@ -7,29 +7,28 @@ import { el } from "./dom.js";
 import { tell } from "./embed.js";
 import { money, sum } from "./money.js";
 import { named, sentence } from "./notices.js";
-import { isSignedIn, signIn, usher } from "./session.js";
+import { Payer } from "./payer.js";
+import { usher } from "./session.js";
 import { locale, t } from "./words.js";
 
 const POLL = 1500;
 
 export class Checkout {
   #busy = false;
-  #email = null;
 
   constructor(store, sync, { paid, back, changed, readAll }) {
-    Object.assign(this, { store, sync, paid, changed, readAll });
+    Object.assign(this, { store, sync, paid, readAll });
     this.kept = `usher.pay.${store.screening.id}`;
-    this.email = el("input", { id: "email", type: "email", autocomplete: "email", inputmode: "email", required: true, testid: "email", "aria-describedby": "email-hint" });
+    this.payer = new Payer({ changed });
     this.card = el("input", { id: "card", type: "text", autocomplete: "off", inputmode: "text", spellcheck: "false", testid: "card", "aria-describedby": "card-hint" });
     this.error = el("div", { class: "bad pay-error", testid: "pay-error", hidden: true });
     this.state = el("p", { class: "waiting", hidden: true });
     this.until = el("p", { class: "muted small until" });
     this.button = el("button", { type: "submit", class: "button button-primary go", testid: "pay" });
-    this.who = el("div", { class: "who" });
     this.form = el(
       "form",
       { class: "pay-form", novalidate: true, on: { submit: (event) => this.#submit(event) } },
-      el("fieldset", {}, el("legend", {}, t("whereTo")), this.who, el("label", { for: "email" }, t("email"), this.email), el("p", { class: "muted small", id: "email-hint" }, t("emailHint"))),
+      this.payer.element,
       el("fieldset", {}, el("legend", {}, t("payment")), el("label", { for: "card" }, t("card"), this.card), el("p", { class: "muted small", id: "card-hint" }, t("cardHint"))),
       this.error,
       this.state,
@@ -45,9 +44,7 @@ export class Checkout {
       this.form,
     );
     store.addEventListener("hold", () => this.update());
-    usher.addEventListener("token", () => this.#fillWho());
     this.update();
-    this.#fillWho();
   }
 
   get isBusy() {
@@ -72,44 +69,16 @@ export class Checkout {
     return Boolean(flight || paying);
   }
 
-  async #fillWho() {
-    const signedIn = isSignedIn();
-    this.who.replaceChildren(
-      signedIn ? el("p", { class: "small" }, t("signedIn")) : el("p", { class: "small" }, t("haveAccount"), " ", el("button", { type: "button", class: "link", on: { click: () => signIn(() => this.changed()) } }, t("signIn"))),
-    );
-    if (!usher.token || this.element.hidden) return;
-    await this.prefill();
-  }
-
-  /** The address that is known already. */
-  async prefill() {
-    try {
-      const { body } = await usher.me();
-      this.#email = body.email;
-      if (body.email && !this.email.value) this.email.value = body.email;
-    } catch (error) {
-      if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
-    }
-  }
-
   async #submit(event) {
     event.preventDefault();
     if (this.#busy) return;
     this.#say(null);
-    const email = this.email.value.trim();
-    if (!/^[^\s@]+@[^\s@]+$/.test(email)) {
-      this.#refuse(t("emailNeeded"));
-      this.email.setAttribute("aria-invalid", "true");
-      this.email.focus();
-      return;
-    }
-    this.email.removeAttribute("aria-invalid");
+    if (!this.payer.isComplete()) return this.#refuse(t("emailNeeded"));
     this.#working(true);
     try {
       const reservation = await this.#oneReservation();
       if (!reservation) return this.#working(false);
-      if (email !== this.#email) await insist(() => usher.giveEmail(email));
-      this.#email = email;
+      await this.payer.give();
     } catch (error) {
       this.#working(false);
       return this.#failed(error);
@@ -138,38 +107,52 @@ export class Checkout {
       try {
         const answer = await insist(() => usher.confirm(flight.id, flight.payment, flight.key), () => this.#say(t("waitingForBank")));
         this.#keep(null);
-        if (answer.status === 202) return this.#wait(answer.body);
+        if (answer.status === 202) return await this.#wait(answer.body);
         return this.#done(answer.body);
       } catch (error) {
         if (error instanceof NoAnswer || error.code === "idempotency-key-in-use") {
           this.#say(t("waitingForBank"));
-          await new Promise((done) => setTimeout(done, POLL));
+          await pause();
           continue;
         }
         this.#keep(null);
-        return this.#failed(error);
+        if (error.code === "payment-pending") return await this.#wait({ id: flight.id });
+        return await this.#failed(error);
       }
     }
   }
 
-  /** The provider has not decided: asks until it has. */
+  /** The provider has not decided: asks until it has. The seats are nobody else's meanwhile. */
   async #wait(reservation) {
     this.#working(true);
-    const url = reservation.payment?.status === "requires_action" ? reservation.payment.redirect_url : null;
-    this.#say(t("waitingForBank"), url && el("a", { class: "button", href: url, target: "_blank", rel: "noopener" }, t("continueAtBank")));
     announce(t("waitingForBank"));
-    for (;;) {
-      await new Promise((done) => setTimeout(done, POLL));
+    for (let said = reservation; ; ) {
+      this.#sayWaiting(said.payment);
+      await pause();
       try {
         const { body, sentAt } = await usher.reservation(reservation.id);
-        if (body.status === "paying") continue;
-        if (body.booking_id) return this.#done((await usher.booking(body.booking_id)).body);
-        this.store.takeReservations(body.status === "held" ? [body] : [], sentAt);
-        return this.#failed(new Problem(402, { code: "payment-declined", expires_at: body.expires_at }));
+        said = body;
+        if (body.status === "paying") this.store.takeReservation(body, sentAt);
+        else return await this.#decided(body, sentAt);
       } catch (error) {
-        if (!mayRepeat(error)) return this.#failed(error);
+        if (!mayRepeat(error)) return await this.#failed(error);
       }
     }
+  }
+
+  #sayWaiting(payment) {
+    const url = payment?.status === "requires_action" ? payment.redirect_url : null;
+    if (this.waitsAt === url && !this.state.hidden) return;
+    this.waitsAt = url;
+    // A bank's page may refuse to be shown in a frame, and this one waits for what it decides.
+    this.#say(t(url ? "bankAsks" : "waitingForBank"), url && el("a", { class: "button", href: url, target: "_blank", rel: "noopener" }, t("continueAtBank")));
+  }
+
+  async #decided(reservation, sentAt) {
+    if (reservation.booking_id) return this.#done((await usher.booking(reservation.booking_id)).body);
+    this.store.takeReservation(reservation, sentAt);
+    const code = reservation.status === "held" ? "payment-declined" : "reservation-expired";
+    return this.#failed(new Problem(code === "payment-declined" ? 402 : 409, { code, expires_at: reservation.expires_at }));
   }
 
   #done(booking) {
@@ -198,7 +181,7 @@ export class Checkout {
     if (error instanceof NoAnswer) return this.#refuse(t("noAnswer"));
     if (!(error instanceof Problem)) throw error;
     tell("error", { code: error.code, request_id: error.requestId });
-    return this.#refuse(sentence(error), error.requestId);
+    return this.#refuse(`${sentence(error)}${error.code === "payments-unavailable" ? held : ""}`, error.requestId);
   }
 
   #refuse(text, reference = null) {
@@ -239,6 +222,10 @@ export class Checkout {
       return null;
     }
   }
+}
+
+function pause() {
+  return new Promise((done) => setTimeout(done, POLL));
 }
 
 /** The demonstration takes words for cards; a number that looks like one is as good as its word. */

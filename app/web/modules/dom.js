@@ -30,6 +30,11 @@ export function set(node, name, value) {
   if (node.getAttribute(name) !== text) node.setAttribute(name, text);
 }
 
+/** A length on the map, as short as it may be written. */
+export function round(number) {
+  return +number.toFixed(3);
+}
+
 /** Sets the text, if it is another one. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
@@ -46,6 +51,7 @@ const ICONS = {
   star: "M12 4.5l2.3 4.7 5.2.7-3.8 3.6.9 5.2-4.6-2.5-4.6 2.5.9-5.2-3.8-3.6 5.2-.7z",
   info: "M12 3.5a8.5 8.5 0 1 0 0 17a8.5 8.5 0 1 0 0-17zM12 11v5M12 7.6v.3",
   done: "M5 12.5l4.5 4.5L19 7.5",
+  tune: "M4 7h8M18 7h2M4 17h2M12 17h8M12 7a3 3 0 1 0 6 0a3 3 0 1 0-6 0M6 17a3 3 0 1 0 6 0a3 3 0 1 0-6 0",
   print: "M7 9V4h10v5M7 17H4v-8h16v8h-3M7 14h10v6H7z",
 };
 

@@ -36,7 +36,7 @@ export class House {
   }
 
   /** The seat where an arrow key leads: along a row, or the nearest seat of what lies behind or before, over all aisles. */
-  towards(seat, key, among = this.seats) {
+  towards(seat, key) {
     const row = this.rowOf.get(seat.id);
     const at = row.seats.indexOf(seat);
     if (key === "ArrowRight" && at < row.seats.length - 1) return row.seats[at + 1];
@@ -45,7 +45,7 @@ export class House {
     const sign = key === "ArrowRight" || key === "ArrowDown" ? 1 : -1;
     let best = null;
     let least = Infinity;
-    for (const other of among) {
+    for (const other of this.seats) {
       const dx = other.x - seat.x;
       const dy = other.y - seat.y;
       const [ahead, aside] = along ? [dx * sign, Math.abs(dy)] : [dy * sign, Math.abs(dx)];

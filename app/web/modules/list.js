@@ -2,8 +2,7 @@
 
 import { sign } from "./card.js";
 import { el, set } from "./dom.js";
-import { sectionLabel } from "./map.js";
-import { categoryName, money, signsOf } from "./money.js";
+import { categoryName, money, sectionLabel, signsOf } from "./money.js";
 import { t } from "./words.js";
 
 export class SeatList {
@@ -15,7 +14,7 @@ export class SeatList {
     this.choose = choose;
     this.ranks = new Set();
     this.empty = el("p", { class: "muted", hidden: true }, t("noneAtThesePrices"));
-    this.element = el("div", { class: "list", id: "list", hidden: true }, el("h2", { class: "vh" }, t("listTitle")), this.empty);
+    this.element = el("div", { class: "list", id: "list", testid: "list", hidden: true }, el("h2", { class: "vh" }, t("listTitle")), this.empty);
     for (const section of store.house.sections) this.element.append(this.#section(section));
   }
 

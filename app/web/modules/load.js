@@ -7,22 +7,41 @@ const [, page, number] = location.pathname.split("/");
 const early = page === "book" && /^\d+$/.test(number) ? ask(Number(number)) : null;
 early?.catch(() => {}); // whoever asks for it hears of it
 
+/** Screening and theater, where the document has them already; else null. */
+export function known() {
+  const meta = document.querySelector("meta[name=known]");
+  return meta ? JSON.parse(meta.content) : null;
+}
+
 /** Screening, theater, layout, availability, and what is mine. Throws Problem and NoAnswer. */
 export function load(screeningId) {
   return early ?? ask(screeningId);
 }
 
-/** First the screening, then everything else together. */
 async function ask(screeningId) {
-  const { body: screening } = await usher.screening(screeningId);
-  const [theater, layout, availability, mine] = await Promise.all([
-    usher.theater(screening.theater_id),
-    usher.layout(screening.theater_id),
-    usher.availability(screeningId),
-    ofMine(screeningId),
+  const own = ofMine(screeningId);
+  own.catch(() => {});
+  const { screening, theater } = known() ?? { screening: (await usher.screening(screeningId)).body };
+  const { theater_id: theaterId } = screening;
+  const [mine, house, layout, availability] = await Promise.all([
+    own,
+    theater ?? usher.theater(theaterId).then(({ body }) => body),
+    first(`/theaters/${theaterId}/layout`, () => usher.layout(theaterId)),
+    first(`/screenings/${screeningId}/availability`, () => usher.availability(screeningId)),
   ]);
   learn(availability);
-  return { screening, theater: theater.body, layout: layout.body, availability: availability.body, mine };
+  return { screening, theater: house, layout: layout.body, availability: availability.body, mine };
+}
+
+/** What the document lets the browser ask for before scripts have arrived. If that was in vain, it is asked for again. */
+async function first(path, again) {
+  try {
+    const answer = await fetch(`/api/v1${path}`, { signal: AbortSignal.timeout(usher.timeout) });
+    if (answer.ok) return { body: await answer.json(), date: answer.headers.get("Date") };
+  } catch {
+    // Asked again, with patience.
+  }
+  return again();
 }
 
 /** My holds and bookings here; null while nobody is signed in. */

@@ -31,6 +31,11 @@ export function moment(text, zone, short = false) {
   return `${language === "en" ? written.replace(/^(\p{L}+), (?=\d)/u, "$1 ") : written}, ${clock(text, zone)}`;
 }
 
+/** "1 Dec 10:00" in the house's time zone. */
+export function dayAndHour(text, zone) {
+  return `${inZone(new Date(text), zone, { day: "numeric", month: "short" })} ${clock(text, zone)}`;
+}
+
 /** "20:00" in the house's time zone. */
 export function clock(text, zone) {
   return inZone(new Date(text), zone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -66,6 +71,11 @@ export function seatName(seat) {
 /** The same in the middle of a sentence. */
 export function seatNameWithin(seat) {
   return t("rowSeatWithin", { row: seat.row, seat: seat.number });
+}
+
+/** "Block B, 129 free, from €59.00". */
+export function sectionLabel(name, seats, from) {
+  return [name, t("free", { n: seats }), from && t("from", { price: money(from) })].filter(Boolean).join(", ");
 }
 
 /** Wheelchair, companion, restricted view: in this order. */

@@ -46,6 +46,22 @@ export class Store extends EventTarget {
     return kept ?? this.screening.prices[seat.category] ?? { amount_minor: 0, currency: "EUR" };
   }
 
+  /** How many seats are free in each section, and from which price. It looks at every seat. */
+  freeBySection() {
+    const free = new Map();
+    for (const section of this.house.sections) {
+      let [seats, from] = [0, null];
+      for (const seat of section.seats) {
+        if (this.statusOf(seat.id) !== "available") continue;
+        seats += 1;
+        const price = this.screening.prices[seat.category];
+        if (price && (from === null || price.amount_minor < from.amount_minor)) from = price;
+      }
+      free.set(section.name, { seats, from });
+    }
+    return free;
+  }
+
   get mySeats() {
     return [...this.wanted].map((id) => this.house.byId.get(id)).filter(Boolean);
   }

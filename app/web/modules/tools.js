@@ -59,7 +59,7 @@ export class BestSeats {
     this.together = el("input", { type: "checkbox", testid: "together", id: "together" });
     const stepper = el("div", { class: "stepper", role: "group", "aria-label": t("howMany"), testid: "best-count" }, this.fewer, this.output, this.more);
     const button = el("button", { type: "button", class: "button", testid: "best", on: { click: () => this.#take() } }, icon("star"), t("bestSeats"));
-    const moreButton = el("button", { type: "button", class: "button button-quiet", testid: "best-more", "aria-expanded": "false", "aria-controls": "best-wishes", on: { click: () => this.#open(moreButton) } }, t("more"));
+    const moreButton = el("button", { type: "button", class: "button button-quiet", testid: "best-more", "aria-expanded": "false", "aria-controls": "best-wishes", "aria-label": t("more"), on: { click: () => this.#open(moreButton) } }, el("span", { class: "wide" }, t("more")), el("span", { class: "narrow" }, icon("tune")));
     const currency = Object.values(store.screening.prices)[0]?.currency ?? "";
     this.panel = el(
       "div",

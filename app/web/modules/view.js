@@ -136,9 +136,12 @@ export class View extends EventTarget {
   #resized() {
     const { clientWidth: width, clientHeight: height } = this.room;
     if (!width || !height || (width === this.size.width && height === this.size.height)) return;
+    const { x, y, k } = this.at;
+    const [wider, taller] = [width - this.size.width, height - this.size.height];
     this.size = { width, height };
+    // What is near stays where it is on the screen: the room grows to the right and below.
     if (this.isHome) this.fit(false);
-    else this.#go(this.at, false);
+    else this.#go({ x: x + wider / 2 / k, y: y + taller / 2 / k, k }, false);
   }
 
   #wheel(event) {

@@ -140,6 +140,9 @@ export default {
   emailNeeded: "Bitte geben Sie eine E-Mail-Adresse an, etwa anna@example.org.",
   haveAccount: "Haben Sie ein Konto?",
   signedIn: "Sie sind angemeldet.",
+  goesToAccount: "Die Bestätigung geht an {email}, die Adresse Ihres Kontos.",
+  useForAccount: "Ab jetzt {email} für mein Konto verwenden",
+  becomesOfAccount: "Sie wird die Adresse Ihres Kontos.",
   payment: "Bezahlung",
   card: "Karte",
   cardHint: "Eine Vorführung: Es wird nichts abgebucht. Lassen Sie das Feld leer, oder schreiben Sie „declined“, um eine Ablehnung zu sehen.",
@@ -147,6 +150,7 @@ export default {
   seatsHeldUntil: "Ihre Plätze sind bis {time} vorgemerkt.",
   declined: "Die Karte wurde abgelehnt. Es wurde nichts abgebucht.",
   waitingForBank: "Wir warten auf Ihre Bank",
+  bankAsks: "Ihre Bank möchte noch etwas von Ihnen wissen. Wir warten hier.",
   continueAtBank: "Weiter bei Ihrer Bank",
 
   "booked!": "Gebucht.",

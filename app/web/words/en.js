@@ -149,6 +149,9 @@ export default {
   emailNeeded: "Please give an email address, such as ann@example.org.",
   haveAccount: "Have an account?",
   signedIn: "You are signed in.",
+  goesToAccount: "The confirmation goes to {email}, the address of your account.",
+  useForAccount: "Use {email} for my account from now on",
+  becomesOfAccount: "It becomes the address of your account.",
   payment: "Payment",
   card: "Card",
   cardHint: "A demonstration: no card is charged. Leave it empty, or write “declined” to see a refusal.",
@@ -156,6 +159,7 @@ export default {
   seatsHeldUntil: "Your seats are held until {time}.",
   declined: "The card was declined. Nothing was charged.",
   waitingForBank: "We are waiting for your bank",
+  bankAsks: "Your bank wants to ask you something. We wait here.",
   continueAtBank: "Continue at your bank",
 
   // Having paid

@@ -77,7 +77,7 @@ def test_section_category_and_price_are_as_wished_and_neighbours_of_other_kinds_
 def test_whoever_needs_wheelchair_places_gets_them_with_the_most_companion_places(
     layout: Layout, count: int, together: Together, released: bool, data: st.DataObject
 ) -> None:
-    wheels = data.draw(st.integers(1, min(count, 2)))
+    wheels = data.draw(st.integers(1, count))
     free = data.draw(free_in(layout))
 
     found = found_in(Picture(layout), free, Wish(count, accessible=wheels, together=together), released=released)

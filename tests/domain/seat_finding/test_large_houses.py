@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from app.domain.seat_finding.best_available import best_available
-from app.domain.seat_finding.blocks import fewest_alone
+from app.domain.seat_finding.blocks import beside, fewest_alone
 from app.domain.seat_finding.picture import Picture
 from app.domain.seat_finding.wishes import Found, NotEnough, Wish
 from app.domain.seats import Layout, Seat
@@ -70,6 +70,24 @@ def test_a_party_with_wheelchairs_gets_companion_places_and_seats_near_them(shar
     assert len(answer.seats) == 6
     assert sum(seat.accessible for seat in answer.seats) == 3
     assert answer.mask & ~free == 0
+
+
+STADIUM = Picture(hall(26, 1_500))
+"""39,000 seats in rows of 1,500, of which the first has 500 wheelchair places, and as many for company."""
+
+
+@pytest.mark.parametrize(("count", "wheels"), [(2, 1), (3, 1), (4, 2), (10, 1), (10, 5), (60, 30), (500, 250)])
+@pytest.mark.parametrize("share", [0.05, 1.0])
+def test_parties_with_wheelchairs_of_any_size_find_room_in_a_stadium(count: int, wheels: int, share: float) -> None:
+    chance = Random(f"{share}")  # noqa: S311
+    free = STADIUM.accessible | STADIUM.mask(seat.id for seat in STADIUM.layout.seats if chance.random() < share)
+
+    answer = best_available(STADIUM, free, Wish(count, accessible=wheels))
+
+    assert isinstance(answer, Found)
+    assert (len(answer.seats), (answer.mask & STADIUM.accessible).bit_count()) == (count, wheels)
+    assert answer.mask & ~free == 0
+    assert not answer.mask & STADIUM.companion & ~beside(answer.mask & STADIUM.accessible)
 
 
 def test_the_same_question_has_the_same_answer() -> None:

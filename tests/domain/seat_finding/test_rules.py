@@ -138,6 +138,20 @@ def test_company_sits_beside_the_wheelchair_then_as_near_as_possible() -> None:
     assert House("w.xxcwc").best(4, accessible=2) == "a1 a5 a6 a7"
 
 
+def test_seats_that_need_a_block_of_their_own_may_all_be_nearer_than_those_in_the_row() -> None:
+    assert House("ww.. ..", "......").best(5, accessible=1) == "a2 a3 b1 b2 b3"
+
+
+def test_a_seat_that_joins_two_blocks_comes_before_a_nearer_one() -> None:
+    assert House("xw.wx", ".....").best(3, accessible=2) == "a2 a3 a4"
+    assert House("w..wx", ".....").best(4, accessible=2) == "a1 a2 a3 a4"
+
+
+def test_one_companion_place_may_be_beside_two_wheelchairs_but_more_company_comes_first() -> None:
+    assert House("wcw", "cw cw").best(4, accessible=2) == "a2 a3 b1 b2"
+    assert House("wcw", "cw cw").best(3, accessible=2) == "a1 a2 a3"
+
+
 def test_who_needs_more_wheelchair_places_than_there_are_is_told_how_many_there_are() -> None:
     assert House("w.w..").best(4, accessible=3) == NotEnough(2, 1)
 

@@ -1,6 +1,6 @@
 """Seats of a reservation say whose it is: so somebody's earlier hold of a seat is found by the two.
 
-Revision: 0017, after 0016.
+Revision: 0018, after 0017.
 
 What is filled in is of reservations that may still count. The index is built while others write.
 """
@@ -8,8 +8,8 @@ What is filled in is of reservations that may still count. The index is built wh
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
