@@ -252,7 +252,7 @@ class _Signed:
         self._send = send
         self._with_body = scope["method"] != "HEAD"
         """A HEAD gets what a GET would, but for the body."""
-        self._whole = scope.get("extensions", _NO_EXTENSIONS).get("usher.whole")
+        self._whole = (scope.get("extensions") or _NO_EXTENSIONS).get("usher.whole")
         """Our own server takes a reply as a whole, if it can."""
         self.headers = headers
         self.status = 0

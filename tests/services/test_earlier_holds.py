@@ -47,12 +47,12 @@ async def rows_looked_at(database: Database, *values: str, is_one: bool) -> floa
 
 @pytest.mark.parametrize("is_one", [False, True], ids=["many screenings", "one screening"])
 async def test_neither_other_seats_nor_other_buyers_make_a_hold_dearer(database: Database, is_one: bool) -> None:
-    await database.execute("INSERT INTO users (id) OVERRIDING SYSTEM VALUE VALUES (901), (902)")
-    await database.execute(_PAST, 901, MANY, False)
-    await database.execute(_PAST, 902, MANY, True)
+    await database.execute("INSERT INTO users (id) OVERRIDING SYSTEM VALUE VALUES (9001), (9002)")
+    await database.execute(_PAST, 9001, MANY, False)
+    await database.execute(_PAST, 9002, MANY, True)
     await database.execute("ANALYZE reservations")
     await database.execute("ANALYZE reservation_seats")
     screening = "1" if is_one else "'{1}'"
 
-    assert await rows_looked_at(database, screening, "'{901}'", "'{1}'", is_one=is_one) == 0
-    assert await rows_looked_at(database, screening, "'{901}'", "'{2}'", is_one=is_one) <= 3
+    assert await rows_looked_at(database, screening, "'{9001}'", "'{1}'", is_one=is_one) == 0
+    assert await rows_looked_at(database, screening, "'{9001}'", "'{2}'", is_one=is_one) <= 3

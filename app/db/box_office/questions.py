@@ -103,6 +103,9 @@ def _later(select: str, table: str, name: str, seats: str, link: str) -> _Part:
 # One buyer's newest reservations of a seat, so many at most: whoever makes more within a hold time keeps nothing by it.
 _LAPSES_AT_MOST: Final = 200
 
+# A seat that its reservation still holds, run out or not, has a claim that says so.
+_NO_CLAIM: Final = "(s.released_at IS NOT NULL OR {row}.status NOT IN ('held', 'paying'))"
+
 # When a seat of reservation r ceased, or will cease, to be held by it. A reservation's last version is that of the
 # change that ended it; the events may be forgotten by then.
 _ENDED: Final = """
@@ -160,14 +163,15 @@ _PARTS: Final[Mapping[str, _Part]] = {
         "FROM unnest({0}::bigint[], {1}::bigint[], {2}::bigint[]) AS w(screening_id, user_id, seat_id), LATERAL ("
         "SELECT * FROM reservation_seats i"
         " WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id"
-        f" AND i.reservation_id > (SELECT {_LATELY}) ORDER BY i.reservation_id DESC LIMIT {_LAPSES_AT_MOST}) s, LATERAL"
-        " (SELECT * FROM reservations i WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id OFFSET 0) r",
+        f" ORDER BY i.reservation_id DESC LIMIT {_LAPSES_AT_MOST}) s, LATERAL ("
+        "SELECT * FROM reservations i WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id"
+        f" AND {_NO_CLAIM.format(row='i')} OFFSET 0) r",
         "FROM (SELECT i.*,"
         " row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place"
         " FROM unnest({0}::bigint[], {1}::bigint[]) AS w(user_id, seat_id)"
-        " JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id"
-        f" AND i.reservation_id > (SELECT {_LATELY})) s"
-        f" JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id WHERE s.place <= {_LAPSES_AT_MOST}",
+        " JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id) s"
+        f" JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND {_NO_CLAIM.format(row='r')}"
+        f" WHERE s.place <= {_LAPSES_AT_MOST}",
         ("screening_id", "user_id", "seat_id"),
     ),
     "all_lapses": _Part(

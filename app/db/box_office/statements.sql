@@ -31,17 +31,14 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM reservation_seats i
                 WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                    AND i.reservation_id > (
-                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                )
                 ORDER BY i.reservation_id DESC
                 LIMIT 200
             ) s,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND (s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
                 OFFSET 0
             ) r
     ) AS lapses,
@@ -140,17 +137,14 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM reservation_seats i
                 WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                    AND i.reservation_id > (
-                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                )
                 ORDER BY i.reservation_id DESC
                 LIMIT 200
             ) s,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND (s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
                 OFFSET 0
             ) r
     ) AS lapses,
@@ -402,17 +396,14 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM reservation_seats i
                 WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                    AND i.reservation_id > (
-                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                )
                 ORDER BY i.reservation_id DESC
                 LIMIT 200
             ) s,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND (s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
                 OFFSET 0
             ) r
     ) AS lapses,
@@ -1274,17 +1265,14 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM reservation_seats i
                 WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                    AND i.reservation_id > (
-                    SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                )
                 ORDER BY i.reservation_id DESC
                 LIMIT 200
             ) s,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND (s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
                 OFFSET 0
             ) r
     ) AS lapses;

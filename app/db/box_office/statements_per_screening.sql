@@ -24,12 +24,9 @@ SELECT clock_timestamp() AS now,
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
             FROM unnest($3::bigint[], $4::bigint[]) AS w(user_id, seat_id)
             JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                AND i.reservation_id > (
-                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                    12, '0') || repeat('0', 20) AS uuid)
-            )
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND (s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying'))
         WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
@@ -114,12 +111,9 @@ SELECT clock_timestamp() AS now,
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
             FROM unnest($5::bigint[], $6::bigint[]) AS w(user_id, seat_id)
             JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                AND i.reservation_id > (
-                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                    12, '0') || repeat('0', 20) AS uuid)
-            )
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND (s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying'))
         WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
@@ -336,12 +330,9 @@ SELECT clock_timestamp() AS now,
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
             FROM unnest($4::bigint[], $5::bigint[]) AS w(user_id, seat_id)
             JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                AND i.reservation_id > (
-                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                    12, '0') || repeat('0', 20) AS uuid)
-            )
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND (s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying'))
         WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
@@ -905,12 +896,9 @@ SELECT clock_timestamp() AS now,
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
             FROM unnest($3::bigint[], $4::bigint[]) AS w(user_id, seat_id)
             JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                AND i.reservation_id > (
-                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                    12, '0') || repeat('0', 20) AS uuid)
-            )
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND (s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying'))
         WHERE s.place <= 200
     ) AS lapses,
     ARRAY(
@@ -1049,12 +1037,9 @@ SELECT clock_timestamp() AS now,
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
             FROM unnest($3::bigint[], $4::bigint[]) AS w(user_id, seat_id)
             JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
-                AND i.reservation_id > (
-                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                    12, '0') || repeat('0', 20) AS uuid)
-            )
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND (s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying'))
         WHERE s.place <= 200
     ) AS lapses;
 

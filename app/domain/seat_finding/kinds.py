@@ -14,10 +14,12 @@ class Kinds:
         self._as_wanted = sorted(picture.category[place] for place in places)
         self._masks = [picture.category_masks[category] for category in set(self._as_wanted)]
         self.size = len(places)
+        self.are_alike = len(self._masks) == 1
+        """Are all of one category?"""
 
     def likely(self, starts: int, free: int) -> int:
         """Those of these blocks of free seats that may have them: most blocks are of one category, and go at once."""
-        if len(self._masks) == 1:
+        if self.are_alike:
             return starts & starts_of(free & self._masks[0], self.size)
         for mask in self._masks:
             starts &= ~starts_of(free & mask, self.size)
@@ -25,8 +27,8 @@ class Kinds:
 
     def has(self, start: int) -> bool:
         """Whether a block that may have them does."""
-        return len(self._masks) == 1 or sorted(self._category[start : start + self.size]) == self._as_wanted
+        return self.are_alike or sorted(self._category[start : start + self.size]) == self._as_wanted
 
     def are_in(self, starts: int) -> bool:
         """Whether any of these blocks, which may have them, does."""
-        return starts != 0 and (len(self._masks) == 1 or any(map(self.has, ones(starts))))
+        return starts != 0 and (self.are_alike or any(map(self.has, ones(starts))))

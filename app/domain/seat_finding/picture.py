@@ -22,6 +22,8 @@ _BELIEVED: Final = 42
 """So many bits of a float are believed, of 53."""
 FINER: Final = 16
 """Coordinates are finer by so many bits, so that rounding them does not show in a distance."""
+UNIT: Final = 2.0**-FINER
+"""The unit of coordinates, in that of distances."""
 _SIZES_KEPT: Final = 32
 _AROUND_KEPT: Final = 256
 
@@ -257,7 +259,7 @@ def _parts_of_a_seat_width(seats: Sequence[Seat], farthest: float) -> float:
 
 def whole_distance(aside: float, behind: float) -> int:
     """How far apart two places are whose coordinates (`xs`, `ys`) differ by so much."""
-    return round(hypot(aside, behind) * 2.0**-FINER)
+    return round(hypot(aside, behind) * UNIT)
 
 
 def middle_of_the_front(layout: Layout) -> Point:

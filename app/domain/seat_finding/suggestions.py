@@ -2,12 +2,12 @@
 
 from bisect import insort
 from collections.abc import Iterable, Sequence
-from math import inf
+from math import hypot, inf
 from typing import Final, TypeAlias
 
 from app.domain.seat_finding.blocks import block, starts_of, that_strand_nobody
 from app.domain.seat_finding.kinds import Kinds
-from app.domain.seat_finding.picture import Picture, ones, whole_distance
+from app.domain.seat_finding.picture import UNIT, Picture, ones
 from app.domain.seats import Seat
 
 _AT_MOST: Final = 3
@@ -69,13 +69,14 @@ def _in_run(
 ) -> Sequence[_Candidate]:
     """The blocks of a run that are nearest to the centre of other seats, of which `here` are the sums, and at most so
     far. Distances are times the size."""
-    x_sums, y_sums, (x, y), size = picture.x_sums, picture.y_sums, here, kinds.size
+    x_sums, y_sums, (x, y), size, are_alike = picture.x_sums, picture.y_sums, here, kinds.size, kinds.are_alike
     near: list[tuple[int, int]] = []
     for offset in ones(starts):
         start = first + offset
         end = start + size
-        away = whole_distance(x_sums[end] - x_sums[start] - x, y_sums[end] - y_sums[start] - y)
-        if away <= at_most and kinds.has(start):
+        # `whole_distance`, without a call for each block.
+        away = round(hypot(x_sums[end] - x_sums[start] - x, y_sums[end] - y_sums[start] - y) * UNIT)
+        if away <= at_most and (are_alike or kinds.has(start)):
             near.append((away, start))
     if len(near) > _AT_MOST:
         farthest = sorted(near)[_AT_MOST - 1][0]
