@@ -47,8 +47,13 @@ async def test_of_two_processes_one_asks_and_the_other_when_it_stops(open_app: O
     await second.sweeper._look()
     assert asked == []
 
+    asked_first = questions_of(first)
+
+    async def has_asked() -> bool:
+        return bool(asked_first)
+
     running = asyncio.ensure_future(first.sweeper.run())
-    await first.sweeper._give_up_lease()
+    await until_so(database, has_asked)
     running.cancel()
     await asyncio.wait((running,))
     await second.sweeper._look()
