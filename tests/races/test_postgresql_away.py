@@ -12,6 +12,7 @@ from app.db.connections import NotDurable
 from app.settings import Settings
 from tests.conftest import MakeSettings, serving
 from tests.order import Connection, let_run_out, locked, until, until_so, until_waiting
+from tests.patience import patience
 from tests.races.buyers import Buyer, codes, seats, sent, somebody
 from tests.races.conftest import connected
 
@@ -39,7 +40,7 @@ async def everything(buyer: Buyer, label: str) -> list[Response]:
     """All kinds of calls at once, with a crowd of readers, more than there are connections."""
     writes = [buyer.hold(label), buyer.book(label), buyer.toggle(label, screening=2), newcomer(buyer, label)]
     reads = [buyer.ask("GET", path) for path in ("/me", "/reservations", "/bookings", "/screenings/1/changes") * 5]
-    async with asyncio.timeout(60):
+    async with patience():
         return await asyncio.gather(*writes, *reads)
 
 
@@ -78,7 +79,7 @@ async def test_a_server_that_hangs_in_the_middle_of_a_batch(
             holding = sent(buyer.hold("A1"), buyer.hold("A2", screening=2))
             await until_waiting(rival)
             own_postgresql.pause()
-            async with asyncio.timeout(60):
+            async with patience():
                 answers = await holding
             own_postgresql.resume()
 

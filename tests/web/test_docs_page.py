@@ -62,7 +62,7 @@ async def test_a_stream_without_an_end_shows_how_it_begins(start_process: StartP
     await page.locator(f"{LIVE} button.execute").click()
 
     answer = page.locator(f"{LIVE} .live-responses-table")
-    await expect(answer).to_contain_text("connection_confirmed", timeout=30_000)
+    await expect(answer).to_contain_text("connection_confirmed")
     await expect(answer.locator("tbody .response-col_status").first).to_contain_text("200")
 
 
