@@ -54,6 +54,11 @@ async def test_without_postgresql_everybody_is_told_to_come_again_and_it_goes_on
     stop(own_postgresql)
     first = await everything(buyer, "A2")
     second = await everything(buyer, "A2")
+
+    async def map_is_there() -> bool:  # a look at PostgreSQL that hung has to be followed by one that is refused
+        return (await buyer.client.get("/screenings/1/seats")).status_code == 200
+
+    await until_so(database, map_is_there)
     map_meanwhile = await seats(buyer.client)
     own_postgresql.resume()
     own_postgresql.start()
