@@ -13,10 +13,11 @@ TOOLS := $(VENV)/tools
 COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command "make lock" $(LOCK_FLAGS) pyproject.toml
 
-# One file, or one test in it, needs no second worker: servers of its own would take longer than the tests. A database
-# that is given (TEST_DATABASE_URL) serves one test at a time.
-NAMED_FILES = $(foreach word,$(ARGS),$(findstring .py,$(word)))
-WORKERS = $(if $(TEST_DATABASE_URL)$(filter 1,$(words $(NAMED_FILES))),0,2)
+# Tests wait a lot, for PostgreSQL, for programs that start and for time: three workers keep two cores busy. One file, or
+# one test in it, needs no second worker: servers of its own would take longer than the tests. A database that is given
+# (TEST_DATABASE_URL) serves one test at a time.
+NAMED_FILES = $(foreach word,$(filter-out -%,$(ARGS)),$(findstring .py,$(word)))
+WORKERS = $(if $(TEST_DATABASE_URL)$(filter 1,$(words $(NAMED_FILES))),0,3)
 
 help: ## list these commands
 	@echo "Usher. First: make run"
@@ -31,7 +32,8 @@ run: $(RUNTIME) ## start Usher, with its own PostgreSQL and Valkey; Ctrl-C stops
 	@exec $(BIN)/python -m app serve
 
 test: $(TOOLS) ## run the tests on real servers; ARGS="tests/domain -x" selects some
-	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@# What Python compiles is kept, whatever the environment says: workers and the programs that tests start read it again.
+	@exec env PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 bench: $(RUNTIME) ## measure throughput and latency; CASES=hold,replay ROUNDS=3 SECONDS=4 for less, AGAINST=../before in pairs (needs wrk)
 	@exec $(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \

@@ -5,14 +5,18 @@ TEST_DATABASE_URL the tests have that one database by turns (tests/given.py).
 """
 
 import asyncio
+import gc
 import os
 import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
+import argon2
 import asyncpg
 import pytest
 import redis
@@ -27,11 +31,12 @@ from app.db.migrations import upgrade
 from app.main import create_app
 from app.resources import Resources
 from app.services.house.demo import load_demo
+from app.services.people.passwords import SCHEME
 from app.settings import Settings
 from tests import given
 from tests.citus.hearing import Heard
 from tests.given import GivenDatabase, must_be_usable
-from tests.places import Place, started_servers
+from tests.places import Place, copy_of, roomy_home, started
 from tests.pooler import pgbouncer
 from tests.pooler.pgbouncer import pooler_to
 
@@ -40,19 +45,45 @@ PER_SCREENING = os.environ.get("USHER_TEST_PER_SCREENING") == "1" or pgbouncer.I
 """The same tests with BATCH_PER_SCREENING=on, and the statements that go with it."""
 _BY_WAY_OF_A_POOLER = {"statement_cache_size": 0, "office_connections": 4}
 EMPTY, DEMO = "usher_empty", "usher_demo"
+EARNEST: Final = SCHEME.current_hasher._hasher  # type: ignore[attr-defined]
+QUICK: Final = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 def pytest_configure() -> None:
     must_be_usable()
 
 
+def pytest_collection_finish() -> None:
+    """What there is now stays to the end: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
-def servers() -> Iterator[EmbeddedServers]:
+def first_home() -> Iterator[Path]:
+    """A home in which Usher has run, with its demo, and runs no more: others are copied from it.
+
+    Its PostgreSQL has a database with nothing but the schema, too.
+    """
+
+    async def move_in(url: str) -> None:
+        await upgrade(url)
+        await _execute(Place(url, ""), f"CREATE DATABASE {EMPTY} TEMPLATE usher")
+        await _load_demo(Settings(database_url=url, redis_url="redis://127.0.0.1:1", jwt_secret=JWT_SECRET))
+
+    with roomy_home() as home:
+        with started(home, valkey=False) as servers:
+            asyncio.run(move_in(servers.database_url or ""))
+        yield home
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Iterator[EmbeddedServers]:
     """The PostgreSQL and the Valkey of this run."""
     if given.URL is not None:
         pytest.skip("needs a PostgreSQL server of its own, and TEST_DATABASE_URL gives one")
-    with started_servers() as started:
-        yield started
+    with copy_of(request.getfixturevalue("first_home")) as home, started(home) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +94,9 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         with pooler_to(own.database_url) if pgbouncer.IN_ALL_TESTS else nullcontext() as in_front:
             yield Place(own.database_url, own.redis_url, pooler=in_front)
         return
-    with started_servers(postgresql=False) as started:
+    with roomy_home() as home, started(home, postgresql=False) as servers:
         database = GivenDatabase(given.URL)
-        yield Place(database.url, started.redis_url or "", database)
+        yield Place(database.url, servers.redis_url or "", database)
 
 
 @pytest.fixture(scope="session")
@@ -73,23 +104,25 @@ def templates(place: Place) -> Place:
     """The two databases that all others are copied from: one with the schema alone, one with the demo houses."""
 
     async def demo() -> None:
-        settings = _settings(place, DEMO, database_url=place.url_of(DEMO))  # a pooler would keep a session in it
-        engine = open_engine(settings)
-        await load_demo(engine, datetime.now(UTC), settings, with_people=True)
-        await engine.dispose()
+        await _load_demo(settings_for(place, DEMO, database_url=place.url_of(DEMO)))  # a pooler would keep a session
         await _execute(place, _PEOPLE, DEMO)
 
     async def make() -> None:
         if place.given is not None:
             await place.given.prepare(EMPTY, DEMO, demo)
             return
-        await _execute(place, f"CREATE DATABASE {EMPTY}")
-        await upgrade(place.url_of(EMPTY))
-        await _execute(place, f"CREATE DATABASE {DEMO} TEMPLATE {EMPTY}")
-        await demo()
+        await _execute(place, f"CREATE DATABASE {DEMO} TEMPLATE usher")
+        await _execute(place, _PEOPLE, DEMO)
 
     asyncio.run(make())
     return place
+
+
+@pytest.fixture
+def quick_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password is hashed in no time, unless the test is about that: `@pytest.mark.earnest_passwords`."""
+    if request.node.get_closest_marker("earnest_passwords") is None:
+        monkeypatch.setattr(SCHEME.current_hasher, "_hasher", QUICK)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -109,28 +142,54 @@ def many_nodes_would_serve_it(statements_heard: Heard) -> Iterator[None]:
         pytest.fail("\n\n".join(complaints), pytrace=False)
 
 
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 MakeDatabase = Callable[[str], Awaitable[str]]
+Copied = Callable[[str, str], AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture(scope="session")
+async def copied(templates: Place) -> AsyncIterator[Copied]:
+    """Copies a template (the first word) to a name (the second), which is there as long as the block.
+
+    By files: its pages are not written to the log as well, and what PostgreSQL has learnt of the catalog comes along.
+    """
+    if templates.given is not None:
+        yield _cannot_copy
+        return
+    admin = await connect(templates.url_of("postgres"))
+
+    @asynccontextmanager
+    async def copy(template: str, name: str) -> AsyncIterator[None]:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        yield
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    yield copy
+    await admin.close()
+
+
+def _cannot_copy(template: str, name: str) -> AbstractAsyncContextManager[None]:
+    pytest.skip("needs databases of its own, and TEST_DATABASE_URL gives one")
 
 
 @pytest.fixture
-async def make_database(templates: Place) -> AsyncIterator[MakeDatabase]:
+async def make_database(templates: Place, copied: Copied) -> AsyncIterator[MakeDatabase]:
     """Copies a template; gives the name of the copy, which is dropped after the test."""
-    made: list[str] = []
+    async with AsyncExitStack() as stack:
+        made: list[str] = []
 
-    async def make(template: str) -> str:
-        if templates.given is not None:
-            if made:
-                pytest.skip("needs two databases, and TEST_DATABASE_URL gives one")
-            made.append(templates.given.name)
-            await templates.given.put_back(template)
+        async def make(template: str) -> str:
+            if templates.given is not None:
+                if made:
+                    pytest.skip("needs two databases, and TEST_DATABASE_URL gives one")
+                await templates.given.put_back(template)
+                made.append(templates.given.name)
+                return made[-1]
+            made.append(f"test_{secrets.token_hex(6)}")
+            await stack.enter_async_context(copied(template, made[-1]))
             return made[-1]
-        made.append(f"test_{secrets.token_hex(6)}")
-        await _execute(templates, f"CREATE DATABASE {made[-1]} TEMPLATE {template}")
-        return made[-1]
 
-    yield make
-    for name in made if templates.given is None else ():
-        await _execute(templates, f"DROP DATABASE {name} WITH (FORCE)")
+        yield make
 
 
 MakeSettings = Callable[..., Settings]
@@ -141,11 +200,7 @@ async def make_settings(templates: Place, make_database: MakeDatabase) -> MakeSe
     """Settings with what a test changes, on a demo database of the test's own: the same one at each call."""
     database = await make_database(DEMO)
     _forget_everything(templates)
-
-    def make(**changes: Any) -> Settings:
-        return _settings(templates, database, **changes)
-
-    return make
+    return partial(settings_for, templates, database)
 
 
 @pytest.fixture
@@ -157,7 +212,7 @@ def settings(make_settings: MakeSettings) -> Settings:
 @pytest.fixture
 async def engine(templates: Place, make_database: MakeDatabase) -> AsyncIterator[AsyncEngine]:
     """A pool on a migrated database with nothing in it."""
-    opened = open_engine(_settings(templates, await make_database(EMPTY)))
+    opened = open_engine(settings_for(templates, await make_database(EMPTY)))
     yield opened
     await opened.dispose()
 
@@ -171,9 +226,9 @@ async def demo_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-async def database(templates: Place, settings: Settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def database(templates: Place, settings: Settings) -> AsyncIterator[Connection]:
     """A connection of the test's own, to look into its demo database, to lock rows in it, to move times back."""
-    connection = await _connect(templates.url_of(make_url(settings.database_url or "").database or ""))
+    connection = await connect(templates.url_of(make_url(settings.database_url or "").database or ""))
     yield connection
     await connection.close()
 
@@ -210,7 +265,7 @@ def resources(client: AsyncClient) -> Resources:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[AsyncClient]:
     """An application with its loops running, and a client that talks to it without a network."""
-    app = _built(settings)
+    app = built(settings)
     started, stopping = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
@@ -226,21 +281,26 @@ async def serving(settings: Settings) -> AsyncIterator[AsyncClient]:
         async with AsyncClient(transport=transport, base_url="http://usher") as opened:
             yield opened
         stopping.set()
-    if not app.dependency_overrides:
-        _idle[_kind(settings)].append(app)
+    may_serve_again(app)
 
 
 _idle: defaultdict[Hashable, list[FastAPI]] = defaultdict(list)
 """Applications that a test has done with. What takes most of the time to make one is the same in all: its routes."""
 
 
-def _built(settings: Settings) -> FastAPI:
+def built(settings: Settings) -> FastAPI:
     """An application that opens what these settings say when it starts; its routes may have served a test before."""
     if idle := _idle[_kind(settings)]:
         app = idle.pop()
         app.state.settings = settings
         return app
     return create_app(settings)
+
+
+def may_serve_again(app: FastAPI) -> None:
+    """A test has done with it."""
+    if not app.dependency_overrides:
+        _idle[_kind(app.state.settings)].append(app)
 
 
 def _kind(settings: Settings) -> Hashable:
@@ -258,10 +318,23 @@ def resources_of(client: AsyncClient) -> Resources:
     return resources
 
 
-def _settings(place: Place, database: str, **changes: Any) -> Settings:
+def settings_for(place: Place, database: str, **changes: Any) -> Settings:
+    """Settings of the tests, with what one changes, on this database."""
+    url = place.programs_url_of(database)
+    if not changes:
+        return _usual_settings(place).model_copy(update={"database_url": url})
+    return _checked(place, **{"database_url": url, **changes})
+
+
+@cache
+def _usual_settings(place: Place) -> Settings:
+    return _checked(place)
+
+
+def _checked(place: Place, **changes: Any) -> Settings:
     return Settings(
         **{
-            "database_url": place.programs_url_of(database),
+            "database_url": place.database_url,
             "redis_url": place.redis_url,
             "jwt_secret": JWT_SECRET,
             "sweep": False,
@@ -284,8 +357,18 @@ def _forget_everything(place: Place) -> None:
         connection.flushall()
 
 
-async def _connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(url: str) -> Connection:
+    """A connection of a test's own."""
     return await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://", 1))
+
+
+async def _load_demo(settings: Settings) -> None:
+    """With the passwords of its people in earnest, whichever test comes first."""
+    engine = open_engine(settings)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(SCHEME.current_hasher, "_hasher", EARNEST)
+        await load_demo(engine, datetime.now(UTC), settings, with_people=True)
+    await engine.dispose()
 
 
 # Those who take seats in tests that know nothing of accounts: users 1 to 1000.
@@ -293,7 +376,7 @@ _PEOPLE = "INSERT INTO users (role) SELECT 'customer' FROM generate_series(1, 10
 
 
 async def _execute(place: Place, statement: str, database: str = "postgres") -> None:
-    connection = await _connect(place.url_of(database))
+    connection = await connect(place.url_of(database))
     try:
         await connection.execute(statement)
     finally:

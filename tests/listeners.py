@@ -15,15 +15,14 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from app.main import create_app
 from app.resources import Resources
 from app.server.http_protocol import BoundedHttp
 from app.server.websocket_protocol import LiveSocket
 from app.settings import Settings
+from tests.conftest import built, may_serve_again
+from tests.patience import PATIENCE_SECONDS, patience
 
 Json: TypeAlias = dict[str, Any]
-
-PATIENCE_SECONDS = 20.0
 
 
 @dataclass(slots=True)
@@ -89,7 +88,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def house(settings: Settings) -> AsyncIterator[House]:
     """Serve with these settings, as `usher serve` does."""
-    app = create_app(settings)
+    app = built(settings)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -118,6 +117,7 @@ async def house(settings: Settings) -> AsyncIterator[House]:
         finally:
             server.should_exit = True
             await serving
+            may_serve_again(app)
 
 
 class Told(Protocol):
@@ -148,7 +148,7 @@ class Stream:
     async def next(self) -> Json:
         """The data of the next event. Raises StopAsyncIteration at the end of the stream."""
         event, data = "message", ""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with patience():
             async for line in self._lines:
                 name, _, value = line.partition(": ")
                 match name:
@@ -175,7 +175,7 @@ class Socket:
 
     async def next(self) -> Json:
         """The next message. Raises ConnectionClosed."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with patience():
             message: Json = json.loads(await self.connection.recv())
         return message
 

@@ -3,9 +3,12 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, TypeAlias
 
 import asyncpg
+
+from tests.patience import PATIENCE_SECONDS
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -20,22 +23,21 @@ async def locked(rival: Connection, *screening_ids: int) -> AsyncIterator[None]:
 
 
 async def until(connection: Connection, condition: str, *values: Any) -> None:
-    """Wait until a condition is true in PostgreSQL; a test whose condition never is fails after ten seconds."""
-    for _ in range(1000):
+    """Wait until a condition is true in PostgreSQL."""
+
+    async def is_true() -> bool:
         await connection.execute("SELECT pg_stat_clear_snapshot()")
-        if await connection.fetchval(f"SELECT {condition}", *values):
-            return
-        await connection.execute("SELECT pg_sleep(0.01)")
-    raise AssertionError(f"never true: {condition}")
+        return bool(await connection.fetchval(f"SELECT {condition}", *values))
+
+    await until_so(connection, is_true, f"never true: {condition}")
 
 
-async def until_so(connection: Connection, is_so: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something is so outside PostgreSQL; time passes inside. Fails after ten seconds as well."""
-    for _ in range(1000):
-        if await is_so():
-            return
+async def until_so(connection: Connection, is_so: Callable[[], Awaitable[bool]], otherwise: str = "never so") -> None:
+    """Wait until something is so outside PostgreSQL; time passes inside. A test for which it never is fails."""
+    end = monotonic() + PATIENCE_SECONDS
+    while not await is_so():
+        assert monotonic() < end, otherwise
         await connection.execute("SELECT pg_sleep(0.01)")
-    raise AssertionError("never so")
 
 
 async def until_waiting(connection: Connection, count: int = 1) -> None:

@@ -1,6 +1,7 @@
 """Where the databases of a run are, and the servers that are started for it."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.adapters.embedded import EmbeddedServers, remove_data, start_servers
+from app.adapters.embedded.place import find_place
 from tests.given import GivenDatabase
 from tests.pooler.pgbouncer import Pooler
 
@@ -36,15 +38,31 @@ class Place:
 
 
 @contextmanager
-def started_servers(**which: bool) -> Iterator[EmbeddedServers]:
-    """Servers for a run; nothing of them stays."""
-    with TemporaryDirectory(prefix="usher tests ", dir=_in_memory()) as directory:
+def started(home: Path, **which: bool) -> Iterator[EmbeddedServers]:
+    """The servers of this home, as long as the block."""
+    servers = start_servers(home, **which)
+    yield servers
+    servers.stop()
+
+
+@contextmanager
+def roomy_home() -> Iterator[Path]:
+    """A home with its data in it: whichever account the servers run as gets there, and the path of it is short."""
+    with TemporaryDirectory(prefix="usher-tests-", dir=_in_memory()) as directory:
         Path(directory).chmod(0o711)  # PostgreSQL refuses root: the user that it runs as must get through
         home = Path(directory) / "home"
-        started = start_servers(home, **which)
-        yield started
-        started.stop()
-        remove_data(home)
+        yield home
+        if home.exists():
+            remove_data(home)
+
+
+@contextmanager
+def copy_of(first_home: Path) -> Iterator[Path]:
+    """Another home with the same PostgreSQL in it; to make a new one takes more time than most tests."""
+    with roomy_home() as home:
+        data = find_place(first_home).data / "postgresql"
+        subprocess.run(["cp", "-Rp", str(data), str(find_place(home).data)], check=True)
+        yield home
 
 
 def _in_memory() -> Path | None:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import asyncpg
@@ -20,12 +19,14 @@ import pytest
 import yaml
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from app.adapters.embedded import remove_data, urls_of
+from app.__main__ import main
+from app.adapters.embedded import urls_of
 from app.domain.layouts import lay_out
 from app.main import ROUTERS
 from app.schemas.imports import read_layout_file
 from app.settings import Settings
 from tests.order import edit
+from tests.places import copy_of, roomy_home
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -93,25 +94,24 @@ async def let_days_pass(home: Path, days: int) -> None:
 
 
 @pytest.fixture(scope="module", params=["the first day", "the third day, after the banner's command"])
-def tour(request: pytest.FixtureRequest) -> Iterator[tuple[list[list[Any]], int]]:
+def tour(request: pytest.FixtureRequest, first_home: Path) -> tuple[list[list[Any]], int]:
     """What each block of the tour prints, and how many seats were free before it."""
-    with TemporaryDirectory(prefix="usher readme ") as directory:
-        home = Path(directory) / "home"
-        free = 80
-        if request.param != "the first day":
+    is_first = request.param == "the first day"
+    with roomy_home() if is_first else copy_of(first_home) as home:
+        free = 80 if is_first else 79
+        if not is_first:
             with serving(home):
                 asyncio.run(let_days_pass(home, 3))
-            free = 79
         with serving(home) as banner:
             url = found[1] if (found := re.search(r"Usher is ready: (\S+)", "".join(banner))) else ""
-            if request.param != "the first day":
+            if not is_first:
                 [hold] = [line.split("seat", 1)[1].strip() for line in banner if line.startswith("  Hold a seat")]
                 held = subprocess.run(
                     ["bash", "-c", f"{hold} --silent"], env=clean(), check=True, capture_output=True, text=True
                 )
                 assert orjson.loads(held.stdout)["status"] == "held"
-            yield play(url), free
-        remove_data(home)
+            told = play(url)
+    return told, free
 
 
 def play(url: str) -> list[list[Any]]:
@@ -298,7 +298,9 @@ def test_usher_runs_from_any_directory_in_the_environment_that_make_creates(tmp_
 def program_must_know(what: list[str]) -> None:
     """Our program has this command."""
     asked = what if what == ["--help"] else [*what, "--help"]
-    subprocess.run([sys.executable, "-m", "app", *asked], cwd=ROOT, env=clean(), check=True, capture_output=True)
+    with pytest.raises(SystemExit) as ended:
+        main(asked)
+    assert ended.value.code == 0
 
 
 # --- tables and names ------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import asyncpg
 import pytest
@@ -10,13 +11,23 @@ import pytest
 from app.services.people.passwords import SCHEME
 from app.settings import Settings
 from tests.conftest import JWT_SECRET
+from tests.ground.conftest import Run
 
 
-def create(settings: Settings, *words: str, typed: str = "a long sentence\n") -> subprocess.CompletedProcess[str]:
-    return usher(settings, "create-organizer", *words, typed=typed)
+@pytest.fixture
+def usher(settings: Settings, run: Run) -> Run:
+    """Runs a command on the test's database."""
+    return partial(run, DATABASE_URL=settings.database_url or "", JWT_SECRET=JWT_SECRET)
 
 
-def usher(settings: Settings, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def create(usher: Run) -> Run:
+    """Runs `create-organizer` there; "a long sentence" is typed."""
+    return partial(usher, "create-organizer", typed="a long sentence\n")
+
+
+def program(settings: Settings, *words: str, typed: str) -> subprocess.CompletedProcess[str]:
+    """The same by a program of its own."""
     return subprocess.run(
         [sys.executable, "-m", "app", *words],
         env=os.environ | {"DATABASE_URL": settings.database_url or "", "JWT_SECRET": JWT_SECRET},
@@ -36,10 +47,10 @@ async def users(settings: Settings) -> list[asyncpg.Record]:
 
 
 @pytest.mark.parametrize("role", ["organizer", "admin", "staff"])
-async def test_somebody_gets_a_role(settings: Settings, role: str) -> None:
-    ended = create(settings, "Olga", "--role", role, "--email", "olga@example.org")
+async def test_somebody_gets_a_role(settings: Settings, create: Run, role: str) -> None:
+    ended = create("Olga", "--role", role, "--email", "olga@example.org")
 
-    assert (ended.returncode, ended.stdout) == (0, f"Created the account Olga with the role {role}.\n"), ended.stderr
+    assert (ended.code, ended.said) == (0, f"Created the account Olga with the role {role}.\n"), ended.complained
     [user] = await users(settings)
     assert (user["username"], user["email"], user["role"], user["is_guest"]) == (
         "Olga",
@@ -50,61 +61,69 @@ async def test_somebody_gets_a_role(settings: Settings, role: str) -> None:
     assert SCHEME.verify("a long sentence", user["password_hash"])
 
 
-async def test_a_name_is_taken_once(settings: Settings) -> None:
-    create(settings, "olga")
+async def test_the_program_does_so_with_the_password_from_a_pipe(settings: Settings) -> None:
+    ended = program(settings, "create-organizer", "Olga", typed="a long sentence\n")
 
-    ended = create(settings, "OLGA", typed="another sentence\n")
-
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("The username OLGA is taken. Choose another")
-    assert "set-role OLGA organizer" in ended.stderr
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "Created the account Olga with the role organizer.\n"
     assert SCHEME.verify("a long sentence", (await users(settings))[0]["password_hash"])
 
 
-async def test_what_is_wrong_is_named_without_the_password(settings: Settings) -> None:
-    ended = create(settings, "o", "--email", "nowhere", typed="short!7\n")
+async def test_a_name_is_taken_once(settings: Settings, create: Run) -> None:
+    create("olga")
 
-    assert ended.returncode == 1
-    assert [line.split(":")[0] for line in ended.stderr.splitlines()] == ["username", "password", "email"]
-    assert "short!7" not in ended.stderr
+    ended = create("OLGA", typed="another sentence\n")
+
+    assert ended.code == 1
+    assert ended.complained.startswith("The username OLGA is taken. Choose another")
+    assert "set-role OLGA organizer" in ended.complained
+    assert SCHEME.verify("a long sentence", (await users(settings))[0]["password_hash"])
 
 
-async def test_a_lost_password_is_set_anew_and_ends_all_sessions(settings: Settings) -> None:
-    create(settings, "olga", "--role", "admin")
+async def test_what_is_wrong_is_named_without_the_password(create: Run) -> None:
+    ended = create("o", "--email", "nowhere", typed="short!7\n")
 
-    ended = create(settings, "OLGA", "--reset-password", typed="another sentence\n")
+    assert ended.code == 1
+    assert [line.split(":")[0] for line in ended.complained.splitlines()] == ["username", "password", "email"]
+    assert "short!7" not in ended.complained
 
-    assert (ended.returncode, ended.stderr) == (0, "")
+
+async def test_a_lost_password_is_set_anew_and_ends_all_sessions(settings: Settings, create: Run) -> None:
+    create("olga", "--role", "admin")
+
+    ended = create("OLGA", "--reset-password", typed="another sentence\n")
+
+    assert (ended.code, ended.complained) == (0, "")
     [user] = await users(settings)
     assert SCHEME.verify("another sentence", user["password_hash"])
     assert (user["role"], user["era"]) == ("admin", 1)
 
 
-async def test_a_new_password_is_as_long_as_any(settings: Settings) -> None:
-    create(settings, "olga")
+async def test_a_new_password_is_as_long_as_any(create: Run) -> None:
+    create("olga")
 
-    ended = create(settings, "olga", "--reset-password", typed="short!7\n")
+    ended = create("olga", "--reset-password", typed="short!7\n")
 
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("password: ")
-    assert "short!7" not in ended.stderr
+    assert ended.code == 1
+    assert ended.complained.startswith("password: ")
+    assert "short!7" not in ended.complained
 
 
-async def test_a_role_is_given_and_taken_back(settings: Settings) -> None:
-    create(settings, "olga")
+async def test_a_role_is_given_and_taken_back(settings: Settings, create: Run, usher: Run) -> None:
+    create("olga")
 
     for role in ("admin", "customer"):
-        ended = usher(settings, "set-role", "Olga", role)
+        ended = usher("set-role", "Olga", role)
 
-        assert (ended.returncode, ended.stderr) == (0, "")
+        assert (ended.code, ended.complained) == (0, "")
         assert [user["role"] for user in await users(settings)] == [role]
 
 
 @pytest.mark.parametrize("words", [("set-role", "nobody", "admin"), ("create-organizer", "nobody", "--reset-password")])
-async def test_an_account_that_does_not_exist_is_named(settings: Settings, words: tuple[str, ...]) -> None:
-    ended = usher(settings, *words, typed="a long sentence\n")
+async def test_an_account_that_does_not_exist_is_named(usher: Run, words: tuple[str, ...]) -> None:
+    ended = usher(*words, typed="a long sentence\n")
 
-    assert (ended.returncode, ended.stderr) == (
+    assert (ended.code, ended.complained) == (
         1,
         "There is no account nobody. Check the name; create-organizer creates one.\n",
     )

@@ -6,7 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,8 +25,9 @@ from app.adapters.embedded import (
     start_servers,
 )
 from app.adapters.embedded.process import ON_LINUX, processes_in
+from tests.ground.conftest import Start
+from tests.patience import wait_until
 
-Start = Callable[..., EmbeddedServers]
 on_linux = pytest.mark.skipif(not ON_LINUX, reason="a parent's end is told by the kernel on Linux only")
 
 
@@ -56,8 +56,8 @@ async def test_postgresql_is_as_safe_as_a_real_one(start: Start) -> None:
     }
 
 
-async def test_what_somebody_wrote_is_not_in_its_log(start: Start) -> None:
-    servers = start(valkey=False)
+async def test_what_somebody_wrote_is_not_in_its_log(start_again: Start) -> None:
+    servers = start_again(valkey=False)
     assert servers.postgresql is not None
     connection = await asyncpg.connect((servers.database_url or "").replace("+asyncpg", ""))
     await connection.execute("CREATE TABLE names (name text UNIQUE CHECK (name <> 'nobody'))")
@@ -72,8 +72,8 @@ async def test_what_somebody_wrote_is_not_in_its_log(start: Start) -> None:
     assert "very-private" not in log
 
 
-async def test_sqlalchemy_understands_the_url_and_other_databases_of_it(start: Start) -> None:
-    servers = start(valkey=False)
+async def test_sqlalchemy_understands_the_url_and_other_databases_of_it(start_again: Start) -> None:
+    servers = start_again(valkey=False)
 
     url = make_url(servers.database_url or "")
     engine = create_async_engine(url.set(database="postgres").render_as_string(hide_password=False))
@@ -92,8 +92,8 @@ async def test_redis_py_understands_the_url(start: Start) -> None:
         assert await client.get("a") == b"1"
 
 
-async def test_data_outlives_a_stop_a_kill_and_a_start_somewhere_in_between(start: Start) -> None:
-    servers = start(valkey=False)
+async def test_data_outlives_a_stop_a_kill_and_a_start_somewhere_in_between(start_again: Start) -> None:
+    servers = start_again(valkey=False)
     assert servers.postgresql is not None
     await ask(servers, "CREATE TABLE kept (n int)")
 
@@ -111,11 +111,12 @@ async def test_valkey_can_be_stopped_killed_paused_and_started(start: Start) -> 
     valkey = start(postgresql=False).valkey
     assert valkey is not None
 
-    async with Redis.from_url(valkey.url, socket_timeout=0.2, retry=None) as client:
+    impatient = Redis.from_url(valkey.url, socket_timeout=0.2, retry=None)
+    async with Redis.from_url(valkey.url, retry=None) as client, impatient:
         assert await client.ping()
         valkey.pause()
         with pytest.raises(Exception, match="Timeout"):
-            await client.ping()
+            await impatient.ping()
         valkey.resume()
         valkey.stop()
         assert valkey.pid is None
@@ -127,8 +128,8 @@ async def test_valkey_can_be_stopped_killed_paused_and_started(start: Start) -> 
         assert await client.ping()
 
 
-async def test_a_paused_postgresql_answers_again_when_resumed(start: Start) -> None:
-    servers = start(valkey=False)
+async def test_a_paused_postgresql_answers_again_when_resumed(start_again: Start) -> None:
+    servers = start_again(valkey=False)
     assert servers.postgresql is not None
 
     servers.postgresql.pause()
@@ -141,8 +142,8 @@ async def test_a_paused_postgresql_answers_again_when_resumed(start: Start) -> N
     assert await answer == 1
 
 
-async def test_a_paused_server_can_be_stopped(start: Start) -> None:
-    servers = start()
+async def test_a_paused_server_can_be_stopped(start_again: Start) -> None:
+    servers = start_again()
     assert servers.postgresql is not None
     assert servers.valkey is not None
 
@@ -154,15 +155,15 @@ async def test_a_paused_server_can_be_stopped(start: Start) -> None:
     assert processes_in(servers.data / "valkey", None) == []
 
 
-async def test_orphans_of_a_killed_run_are_ended_by_the_next_start(home: Path, start: Start) -> None:
-    first = start()
+async def test_orphans_of_a_killed_run_are_ended_by_the_next_start(lived_in: Path, start_again: Start) -> None:
+    first = start_again()
     assert first.postgresql is not None
     assert first.valkey is not None
     await ask(first, "CREATE TABLE kept AS SELECT 1 AS n")
     orphans = {first.postgresql.pid, first.valkey.pid}
     os.close(first._lock)  # as if the first run had been killed: the kernel takes back its lock, the servers go on
 
-    second = start_servers(home)
+    second = start_servers(lived_in)
     try:
         assert second.postgresql is not None
         assert second.valkey is not None
@@ -172,8 +173,8 @@ async def test_orphans_of_a_killed_run_are_ended_by_the_next_start(home: Path, s
         second.stop()
 
 
-async def test_a_number_in_a_stale_file_that_is_now_somebody_elses_harms_nobody(home: Path, start: Start) -> None:
-    servers = start(valkey=False)
+async def test_a_number_in_a_stale_file_that_is_now_somebody_elses_harms_nobody(start_again: Start) -> None:
+    servers = start_again(valkey=False)
     assert servers.postgresql is not None
     servers.postgresql.kill()
     pid_file = servers.data / "postgresql" / "postmaster.pid"
@@ -194,34 +195,34 @@ def test_a_second_start_in_the_same_home_says_who_has_it(home: Path, start: Star
     assert running_process(home) == os.getpid()
 
 
-def test_what_was_left_of_a_first_start_killed_half_way_is_no_hindrance(home: Path, start: Start) -> None:
-    servers = start(valkey=False)
+def test_what_was_left_of_a_first_start_killed_half_way_is_no_hindrance(start_again: Start) -> None:
+    servers = start_again(valkey=False)
     servers.stop()
     (servers.data / "postgresql").rename(servers.data / "postgresql.half")
 
-    again = start(valkey=False)
+    again = start_again(valkey=False)
 
     assert again.postgresql is not None
     assert again.postgresql.pid is not None
     assert not (again.data / "postgresql.half").exists()
 
 
-def test_a_database_of_another_version_is_refused_in_words(home: Path, start: Start) -> None:
-    servers = start(valkey=False)
+def test_a_database_of_another_version_is_refused_in_words(lived_in: Path, start_again: Start) -> None:
+    servers = start_again(valkey=False)
     servers.stop()
     (servers.data / "postgresql" / "PG_VERSION").write_text("9.6\n")
 
     with pytest.raises(EmbeddedError, match=r"was made by PostgreSQL 9\.6"):
-        start_servers(home, valkey=False)
+        start_servers(lived_in, valkey=False)
 
 
 @on_linux
-def test_the_servers_end_with_a_parent_that_was_killed(home: Path) -> None:
+def test_the_servers_end_with_a_parent_that_was_killed(lived_in: Path) -> None:
     program = f"""
 import signal
 from pathlib import Path
 from app.adapters.embedded import start_servers
-servers = start_servers(Path({str(home)!r}))
+servers = start_servers(Path({str(lived_in)!r}))
 print(servers.data, flush=True)
 signal.pause()
 """
@@ -232,8 +233,7 @@ signal.pause()
 
         parent.send_signal(signal.SIGKILL)
 
-    while processes_in(data / "postgresql", None) or processes_in(data / "valkey", None):
-        os.sched_yield()  # the time limit of the test ends this if they stay
+    wait_until(lambda: not (processes_in(data / "postgresql", None) or processes_in(data / "valkey", None)))
 
 
 def test_nobody_else_can_look_inside(home: Path, start: Start) -> None:

@@ -17,6 +17,15 @@ class Thing:
         self.me = self
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _as_in_a_program() -> Iterator[None]:
+    """Nothing is frozen at first; afterwards what the tests themselves had frozen is so again."""
+    gc.unfreeze()
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def sparing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sparing]:
     monkeypatch.setattr(garbage, "LONG_SECONDS", 0.0)  # every look at everything is a long one

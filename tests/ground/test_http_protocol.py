@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -16,6 +16,7 @@ from app.server import http_protocol, in_one_piece, turns, websocket_protocol
 from app.server.http_protocol import HEAD_MAX, PORTION, BoundedHttp
 from app.server.websocket_protocol import LiveSocket
 from app.services.connections import Bound, Connections
+from tests.patience import until_true
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,13 +80,6 @@ async def port() -> AsyncIterator[int]:
     """Where the echo listens."""
     async with serving(echo) as server:
         yield port_of(server)
-
-
-async def until(is_so: Callable[[], object]) -> None:
-    """Returns when it is so."""
-    async with asyncio.timeout(20):
-        while not is_so():  # noqa: ASYNC110 (a server has no events for it)
-            await asyncio.sleep(0.005)
 
 
 async def say(port: int, *words: bytes) -> bytes:
@@ -166,12 +160,12 @@ async def test_requests_in_a_row_are_all_answered(port: int) -> None:
 
 
 @pytest.mark.parametrize("words", [b"", b"POST / HT"], ids=["silence", "half a line"])
-async def test_whoever_is_too_slow_with_a_head_is_hung_up_on(
-    port: int, words: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_whoever_is_too_slow_with_a_head_is_hung_up_on(words: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.05)
+    async with serving(echo) as server:
+        server.config.timeout_keep_alive = 1  # whoever says nothing may be silent as long as between two requests
 
-    assert await say(port, words) == b""
+        assert await say(port_of(server), words) == b""
 
 
 async def test_whoever_is_too_slow_with_a_later_head_is_hung_up_on(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,7 +322,7 @@ async def test_whoever_pipelines_fills_no_memory_and_gets_every_answer_when_they
         reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
         count = 20_000
         writer.write(ASK * count)
-        await until(lambda: any(each.flow.read_paused for each in server.server_state.connections))  # type: ignore[union-attr]
+        await until_true(lambda: any(each.flow.read_paused for each in server.server_state.connections))  # type: ignore[union-attr]
         [kept] = server.server_state.connections
 
         assert isinstance(kept, BoundedHttp)
@@ -351,9 +345,9 @@ async def test_whoever_does_not_read_an_answer_is_hung_up_on(ask: bytes, monkeyp
     async with serving(large) as server:
         deaf = await never_reading(port_of(server))
         await asyncio.get_running_loop().sock_sendall(deaf, ask * 3)
-        await until(lambda: server.server_state.connections)
+        await until_true(lambda: server.server_state.connections)
 
-        await until(lambda: not server.server_state.connections)
+        await until_true(lambda: not server.server_state.connections)
         deaf.close()
 
 
@@ -382,7 +376,8 @@ async def test_an_application_that_never_answers_keeps_no_connection(monkeypatch
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    monkeypatch.setattr(http_protocol, "ANSWER_SECONDS", 0.05)
+    for name in ("HEAD_SECONDS", "ANSWER_SECONDS"):  # the first look is when a head must have come
+        monkeypatch.setattr(http_protocol, name, 0.05)
     async with serving(silent) as server:
         with suppress(ConnectionError):
             assert await say(port_of(server), ASK) == b""
@@ -399,7 +394,7 @@ async def test_a_stream_that_goes_on_is_not_hung_up_on(monkeypatch: pytest.Monke
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"begin", "more_body": True})
-        await until(lambda: len(looks) > 3)
+        await until_true(lambda: len(looks) > 3)
         await send({"type": "http.response.body", "body": b"end"})
 
     for name in ("HEAD_SECONDS", "ANSWER_SECONDS"):
@@ -453,7 +448,7 @@ async def test_connections_are_counted_and_one_too_many_is_told_so(
         port = port_of(server)
         idle, socket_too = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
         socket_too[1].write(UPGRADE + b"\r\n")
-        await until(lambda: connections.open == 2)
+        await until_true(lambda: connections.open == 2)
 
         with caplog.at_level(logging.WARNING, "app"):
             refused = [await say(port) for _ in range(3)]
@@ -463,7 +458,7 @@ async def test_connections_are_counted_and_one_too_many_is_told_so(
 
         for _, writer in (idle, socket_too):
             writer.close()
-        await until(lambda: connections.open == 0)
+        await until_true(lambda: connections.open == 0)
         assert connections.of("127.0.0.1") == 0
         assert (await say(port, HEAD + b"Content-Length: 0\r\n\r\n")).endswith(b"00000000")
 

@@ -1,14 +1,14 @@
 """The runner of the migrations: both ways, one process at a time, and never long in anybody's way."""
 
 import asyncio
-from collections.abc import Callable
+import secrets
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.adapters.embedded import EmbeddedServers
 from app.db.migrations import (
     ADVISORY_LOCK,
     CannotMigrate,
@@ -24,9 +24,14 @@ from app.db.schema import metadata
 
 
 @pytest.fixture
-def url(start: Callable[..., EmbeddedServers]) -> str:
+async def url(some_postgresql: str) -> AsyncIterator[str]:
     """An empty database."""
-    return start(valkey=False).database_url or ""
+    name = f"test_{secrets.token_hex(6)}"
+    admin = await connect(some_postgresql)
+    await admin.execute(f"CREATE DATABASE {name}")
+    yield some_postgresql.replace("/usher?", f"/{name}?")
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
 
 
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":

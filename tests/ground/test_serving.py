@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -18,8 +19,9 @@ import pytest
 
 from app.adapters.embedded import EmbeddedServers, urls_of
 from app.adapters.embedded.process import ON_LINUX
-from app.db.migrations import upgrade
-from app.settings import Settings
+from tests.ground.conftest import Run, Start, without_settings
+from tests.patience import PATIENCE_SECONDS
+from tests.places import copy_of
 
 Serve = Callable[..., "subprocess.Popen[str]"]
 
@@ -31,35 +33,56 @@ AWAY = {
 """Servers that are not there, and a password that nobody may read."""
 
 
-def clean() -> dict[str, str]:
-    """The environment without a setting in it."""
-    names = {name.upper() for name in Settings.model_fields}
-    return {name: value for name, value in os.environ.items() if name not in names}
+@contextlib.contextmanager
+def starting(home: Path) -> Iterator[Serve]:
+    """Start the program with settings, by default in this home; whatever still runs at the end is ended."""
+    with contextlib.ExitStack() as ends:
+
+        def start(*words: str, **settings: str) -> "subprocess.Popen[str]":
+            process = subprocess.Popen(
+                [sys.executable, "-m", "app", *(words or ("serve",))],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=without_settings() | {"USHER_HOME": str(home), "PORT": "0"} | settings,
+                start_new_session=True,
+            )
+            ends.callback(end, process)
+            return process
+
+        yield start
 
 
 @pytest.fixture
 def serve(home: Path) -> Iterator[Serve]:
-    """Start the program with settings; whatever still runs at the end is ended."""
-    with contextlib.ExitStack() as ends:
+    """Start the program with settings."""
+    with starting(home) as serve:
+        yield serve
 
-        def start(*words: str, typed: str | None = None, **settings: str) -> "subprocess.Popen[str]":
-            process = subprocess.Popen(
-                [sys.executable, "-m", "app", *(words or ("serve",))],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=clean() | {"USHER_HOME": str(home), "PORT": "0"} | settings,
-                start_new_session=True,
-            )
-            ends.callback(end, process)
-            assert process.stdin is not None
-            process.stdin.write(typed or "")
-            process.stdin.close()
-            process.stdin = None
-            return process
 
-        yield start
+@pytest.fixture
+def serve_again(lived_in: Path) -> Iterator[Serve]:
+    """The same where Usher has run before."""
+    with starting(lived_in) as serve:
+        yield serve
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An Usher that several tests look at; none of them changes or stops it."""
+
+    pid: int
+    home: str
+    banner: str
+
+
+@pytest.fixture(scope="module")
+def running(first_home: Path) -> Iterator[Running]:
+    """It runs."""
+    with copy_of(first_home) as home, starting(home) as serve:
+        process = serve()
+        yield Running(process.pid, str(home), banner(process))
 
 
 def end(process: "subprocess.Popen[str]") -> None:
@@ -91,7 +114,7 @@ def url_of(process: "subprocess.Popen[str]") -> str:
 def is_there(url: str) -> bool:
     """It answers that it is alive."""
     try:
-        with urllib.request.urlopen(f"{url}/health/live", timeout=10) as answer:  # noqa: S310 (our own server)
+        with urllib.request.urlopen(f"{url}/health/live", timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 (our own server)
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -99,15 +122,24 @@ def is_there(url: str) -> bool:
 
 def read(url: str) -> bytes:
     """What it answers with 200."""
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (our own server)
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 (our own server)
         return bytes(answer.read())
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_starts_from_nothing_says_where_and_stops_in_good_order(
-    serve: Serve, home: Path, workers: str, how: signal.Signals
+@pytest.mark.parametrize(
+    ("workers", "how", "begins"),
+    [
+        ("1", signal.SIGINT, "from nothing"),
+        ("2", signal.SIGTERM, "from nothing"),
+        ("1", signal.SIGTERM, "again"),
+        ("2", signal.SIGINT, "again"),
+    ],
+)
+def test_it_starts_says_where_and_stops_in_good_order(
+    request: pytest.FixtureRequest, workers: str, how: signal.Signals, begins: str
 ) -> None:
+    serve: Serve = request.getfixturevalue("serve" if begins == "from nothing" else "serve_again")
+    home: Path = request.getfixturevalue("home" if begins == "from nothing" else "lived_in")
     process = serve(WEB_CONCURRENCY=workers)
     url = url_of(process)
     assert is_there(url)
@@ -129,14 +161,14 @@ def log_of(home: Path) -> str:
     return (find_place(home).data / "postgresql.log").read_text()
 
 
-def test_the_first_curl_of_the_banner_holds_a_seat(serve: Serve) -> None:
-    found = re.search(r"Hold a seat +curl --json '(.*)' (\S+)", banner(serve()))
+def test_the_first_curl_of_the_banner_holds_a_seat(running: Running) -> None:
+    found = re.search(r"Hold a seat +curl --json '(.*)' (\S+)", running.banner)
     assert found is not None
 
     request = urllib.request.Request(  # noqa: S310 (our own server)
         found[2], data=found[1].encode(), headers={"Content-Type": "application/json", "Accept": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 (our own server)
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 (our own server)
         assert answer.status == 201
 
 
@@ -151,15 +183,15 @@ def test_the_second_start_finds_everything_in_place(serve: Serve) -> None:
 
 @pytest.mark.skipif(not ON_LINUX, reason="a parent's end is told by the kernel on Linux only")
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_nothing_stays_after_a_kill_and_the_next_start_works(serve: Serve, home: Path, workers: str) -> None:
-    process = serve(WEB_CONCURRENCY=workers)
+def test_nothing_stays_after_a_kill_and_the_next_start_works(serve_again: Serve, workers: str) -> None:
+    process = serve_again(WEB_CONCURRENCY=workers)
     url = url_of(process)
 
     process.kill()
     process.communicate()  # ends when the last of its children has closed what it wrote to
 
     assert not is_there(url)
-    assert is_there(url_of(serve(WEB_CONCURRENCY=workers)))
+    assert is_there(url_of(serve_again(WEB_CONCURRENCY=workers)))
 
 
 def test_a_taken_port_is_named_before_anything_is_started(serve: Serve, home: Path) -> None:
@@ -176,21 +208,17 @@ def test_a_taken_port_is_named_before_anything_is_started(serve: Serve, home: Pa
     assert not home.exists()
 
 
-def test_a_second_one_in_the_same_home_says_who_is_there(serve: Serve) -> None:
-    first = serve()
-    banner(first)
-
-    second = serve()
+def test_a_second_one_in_the_same_home_says_who_is_there(serve: Serve, running: Running) -> None:
+    second = serve(USHER_HOME=running.home)
     _, complained = second.communicate()
 
     assert second.returncode == 1
-    assert f"process {first.pid}" in complained
+    assert f"process {running.pid}" in complained
     assert complained.count("\n") == 1
 
 
 def test_a_database_that_is_away_is_said_in_one_line(serve: Serve) -> None:
-    url = "postgresql://usher:geheim@127.0.0.1:1/usher"
-    process = serve(DATABASE_URL=url, REDIS_URL="redis://127.0.0.1:1", JWT_SECRET="k3Jq8mWz5TnXv2RbY7cLd0PfHs4GtA9e")
+    process = serve(**AWAY)
     _, complained = process.communicate()
 
     assert process.returncode == 1
@@ -199,66 +227,56 @@ def test_a_database_that_is_away_is_said_in_one_line(serve: Serve) -> None:
     assert "geheim" not in complained
 
 
-def test_the_doctor_finds_a_running_usher_well(serve: Serve) -> None:
-    banner(serve())
-
-    doctor = serve("doctor")
+def test_the_doctor_finds_a_running_usher_well(serve: Serve, running: Running) -> None:
+    doctor = serve("doctor", USHER_HOME=running.home)
     said, _ = doctor.communicate()
 
     assert doctor.returncode == 0
     assert [line.split()[0] for line in said.splitlines()] == ["ok", "ok", "ok"]
 
 
-def test_the_doctor_names_what_is_away(serve: Serve) -> None:
-    doctor = serve(
-        "doctor",
-        DATABASE_URL="postgresql://usher:geheim@127.0.0.1:1/usher",
-        REDIS_URL="redis://127.0.0.1:1",
-        JWT_SECRET="k3Jq8mWz5TnXv2RbY7cLd0PfHs4GtA9e",
-    )
-    said, _ = doctor.communicate()
+def test_the_doctor_names_what_is_away(run: Run) -> None:
+    doctor = run("doctor", **AWAY)
 
-    assert doctor.returncode == 1
-    assert [line.split(":")[0] for line in said.splitlines()[1:]] == ["problem  PostgreSQL", "problem  Valkey"]
-    assert "geheim" not in said
+    assert doctor.code == 1
+    assert [line.split(":")[0] for line in doctor.said.splitlines()[1:]] == ["problem  PostgreSQL", "problem  Valkey"]
+    assert "geheim" not in doctor.said
 
 
-def test_reset_refuses_while_it_runs_and_removes_the_data_after(serve: Serve, home: Path) -> None:
-    process = serve()
+def test_reset_refuses_while_it_runs_and_removes_the_data_after(serve_again: Serve, lived_in: Path) -> None:
+    process = serve_again()
     banner(process)
 
-    while_running = serve("reset")
+    while_running = serve_again("reset")
     while_running.communicate()
     process.terminate()
     process.communicate()
-    after = serve("reset", "--yes")
+    after = serve_again("reset", "--yes")
     after.communicate()
 
     assert (while_running.returncode, after.returncode) == (1, 0)
-    assert not home.exists()
+    assert not lived_in.exists()
 
 
 @pytest.mark.parametrize(("typed", "deletes"), [("yes\n", True), ("no\n", False), ("", False)])
-def test_reset_asks_before_it_deletes(serve: Serve, home: Path, typed: str, deletes: bool) -> None:
+def test_reset_asks_before_it_deletes(run: Run, home: Path, typed: str, deletes: bool) -> None:
     home.mkdir(parents=True)
     (home / "jwt-secret").write_text("a secret")
 
-    reset = serve("reset", typed=typed)
-    said, _ = reset.communicate()
+    reset = run("reset", typed=typed)
 
-    assert str(home) in said.splitlines()[0]
-    assert (reset.returncode, home.exists()) == ((0, False) if deletes else (1, True))
+    assert str(home) in reset.said.splitlines()[0]
+    assert (reset.code, home.exists()) == ((0, False) if deletes else (1, True))
 
 
-def test_reset_never_touches_anything_while_the_data_is_somewhere_else(serve: Serve, home: Path) -> None:
+def test_reset_never_touches_anything_while_the_data_is_somewhere_else(run: Run, home: Path) -> None:
     home.mkdir(parents=True)
     (home / "jwt-secret").write_text("a secret")
 
-    reset = serve("reset", "--yes", **AWAY)
-    _, complained = reset.communicate()
+    reset = run("reset", "--yes", **AWAY)
 
-    assert reset.returncode == 1
-    assert complained.startswith("DATABASE_URL is set, so nothing was deleted")
+    assert reset.code == 1
+    assert reset.complained.startswith("DATABASE_URL is set, so nothing was deleted")
     assert (home / "jwt-secret").exists()
 
 
@@ -280,8 +298,8 @@ def test_whoever_reads_no_further_is_no_lost_postgresql(serve: Serve) -> None:
     ("workers", "passed"),
     [("1", "argparse"), ("1", "pydantic"), ("1", "app.services.house.demo"), ("1", "app.main"), ("2", "app.routers")],
 )
-def test_ctrl_c_while_it_loads_ends_it_without_a_traceback(serve: Serve, workers: str, passed: str) -> None:
-    process = serve(WEB_CONCURRENCY=workers, PYTHONVERBOSE="1")
+def test_ctrl_c_while_it_loads_ends_it_without_a_traceback(serve_again: Serve, workers: str, passed: str) -> None:
+    process = serve_again(WEB_CONCURRENCY=workers, PYTHONVERBOSE="1")
     assert process.stderr is not None
     heard = [next(line for line in process.stderr if re.match(rf"import '{passed}[.']", line))]
 
@@ -314,10 +332,8 @@ def given(servers: EmbeddedServers) -> dict[str, str]:
     return AWAY | {"DATABASE_URL": servers.database_url or ""}
 
 
-async def test_a_postgresql_that_may_forget_is_refused_in_one_line(
-    serve: Serve, start: Callable[..., EmbeddedServers]
-) -> None:
-    servers = start(valkey=False)
+async def test_a_postgresql_that_may_forget_is_refused_in_one_line(serve: Serve, start_again: Start) -> None:
+    servers = start_again(valkey=False)
     await change(servers, "ALTER DATABASE usher SET synchronous_commit = off")
 
     said = line_of(serve(**given(servers)))
@@ -327,10 +343,9 @@ async def test_a_postgresql_that_may_forget_is_refused_in_one_line(
 
 @pytest.mark.parametrize("command", ["serve", "migrate"])
 async def test_a_schema_of_a_newer_release_is_named_in_one_line_with_what_to_do(
-    serve: Serve, start: Callable[..., EmbeddedServers], command: str
+    serve: Serve, start_again: Start, command: str
 ) -> None:
-    servers = start(valkey=False)
-    await upgrade(servers.database_url or "")
+    servers = start_again(valkey=False)
     await change(servers, "UPDATE alembic_version SET version_num = '9999'")
 
     said = line_of(serve(command, **given(servers)))
@@ -339,25 +354,21 @@ async def test_a_schema_of_a_newer_release_is_named_in_one_line_with_what_to_do(
     assert "Start that release, or a later one." in said
 
 
-async def test_the_doctor_advises_nothing_that_fails_on_a_newer_schema(
-    serve: Serve, start: Callable[..., EmbeddedServers]
-) -> None:
-    servers = start(valkey=False)
-    await upgrade(servers.database_url or "")
+async def test_the_doctor_advises_nothing_that_fails_on_a_newer_schema(run: Run, start_again: Start) -> None:
+    servers = start_again(valkey=False)
     await change(servers, "UPDATE alembic_version SET version_num = '9999'")
 
-    doctor = serve("doctor", **given(servers))
-    said, _ = doctor.communicate()
+    doctor = run("doctor", **given(servers))
 
-    [line] = [line for line in said.splitlines() if line.startswith("problem  PostgreSQL")]
-    assert doctor.returncode == 1
+    [line] = [line for line in doctor.said.splitlines() if line.startswith("problem  PostgreSQL")]
+    assert doctor.code == 1
     assert "9999" in line
     assert "migrate" not in line
 
 
-async def test_a_running_process_serves_on_when_the_schema_is_newer(serve: Serve, home: Path) -> None:
-    url = url_of(serve())
-    connection = await asyncpg.connect(urls_of(home)[0].replace("+asyncpg", ""))
+async def test_a_running_process_serves_on_when_the_schema_is_newer(serve_again: Serve, lived_in: Path) -> None:
+    url = url_of(serve_again())
+    connection = await asyncpg.connect(urls_of(lived_in)[0].replace("+asyncpg", ""))
     await connection.execute("UPDATE alembic_version SET version_num = '9999'")
     await connection.close()
 
@@ -368,9 +379,9 @@ async def test_a_running_process_serves_on_when_the_schema_is_newer(serve: Serve
 
 @pytest.mark.parametrize("setting", ["database", "role"])
 async def test_a_database_that_does_not_exist_is_said_in_one_line(
-    serve: Serve, start: Callable[..., EmbeddedServers], setting: str
+    serve: Serve, start_again: Start, setting: str
 ) -> None:
-    url = start(valkey=False).database_url or ""
+    url = start_again(valkey=False).database_url or ""
     wrong = url.replace("/usher?", "/nowhere?") if setting == "database" else url.replace("//usher@", "//nobody@")
 
     said = line_of(serve(**AWAY | {"DATABASE_URL": wrong}))

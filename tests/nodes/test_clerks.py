@@ -12,7 +12,7 @@ from app.resources import Resources
 from app.services.box_office.answers import Answer
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, locked, until_so, until_waiting
-from tests.services.asking import hold, told
+from tests.services.asking import be_patient, hold, told
 
 ORGANIZER = Person(1, Role.ORGANIZER)
 
@@ -80,13 +80,14 @@ async def test_everybody_is_served_whatever_the_number_of_screenings(open_app: O
 
 
 async def test_who_waits_too_long_is_told_while_the_clerks_are_busy(open_app: OpenApp, database: Connection) -> None:
-    box_office = resources_of(await open_app(office_connections=2, command_deadline_seconds=0.2)).box_office
+    box_office = resources_of(await open_app(office_connections=2, command_deadline_seconds=0.5)).box_office
     async with locked(database, 1):
         first = asyncio.ensure_future(box_office.ask(1, hold(1, "A1")))
         await until_waiting(database)
         with pytest.raises(Busy):
             await box_office.ask(1, hold(2, "A2"))
     await first
+    be_patient(box_office)
 
     assert isinstance(await box_office.ask(1, hold(3, "A3")), Answer)
 

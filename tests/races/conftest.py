@@ -8,9 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,14 +16,13 @@ import asyncpg
 import pytest
 from httpx import AsyncClient, Limits
 
-from app.adapters.embedded import EmbeddedPostgreSQL, EmbeddedValkey, remove_data, start_servers
-from app.db.connections import open_engine
-from app.db.migrations import upgrade
-from app.services.house.demo import load_demo
+from app.adapters.embedded import EmbeddedPostgreSQL, EmbeddedValkey
 from app.settings import Settings
 from tests import given
-from tests.conftest import JWT_SECRET, MakeSettings, OpenApp
+from tests.conftest import MakeSettings, OpenApp
 from tests.order import Connection
+from tests.patience import PATIENCE_SECONDS
+from tests.places import copy_of, roomy_home, started
 from tests.pooler import pgbouncer
 from tests.races.lines import Line, line_to
 
@@ -59,12 +56,9 @@ async def to_valkey(settings: Settings) -> AsyncIterator[tuple[Line, str]]:
 @pytest.fixture(scope="session")
 def own_valkey() -> Iterator[EmbeddedValkey]:
     """A Valkey for tests that stop it."""
-    with TemporaryDirectory(prefix="usher valkey ") as directory:
-        servers = start_servers(Path(directory) / "home", postgresql=False)
+    with roomy_home() as home, started(home, postgresql=False) as servers:
         assert servers.valkey is not None
         yield servers.valkey
-        servers.stop()
-        remove_data(Path(directory) / "home")
 
 
 @pytest.fixture
@@ -92,7 +86,7 @@ class Served:
 
     def client(self, connections: int = 10) -> AsyncClient:
         """Somebody who talks to it over so many connections."""
-        return AsyncClient(base_url=self.url, limits=Limits(max_connections=connections), timeout=30)
+        return AsyncClient(base_url=self.url, limits=Limits(max_connections=connections), timeout=PATIENCE_SECONDS)
 
 
 StartProcess = Callable[..., Awaitable[Served]]
@@ -139,15 +133,11 @@ async def start_process(make_settings: MakeSettings) -> AsyncIterator[StartProce
 
 
 @pytest.fixture(scope="session")
-def own_postgresql() -> Iterator[EmbeddedPostgreSQL]:
+def own_postgresql(first_home: Path) -> Iterator[EmbeddedPostgreSQL]:
     """A PostgreSQL for tests that stop it, with the demo houses in it."""
-    with TemporaryDirectory(prefix="usher postgresql ") as directory:
-        servers = start_servers(Path(directory) / "home", valkey=False)
+    with copy_of(first_home) as home, started(home, valkey=False) as servers:
         assert servers.postgresql is not None
-        asyncio.run(_make_demo(servers.postgresql.url))
         yield servers.postgresql
-        servers.stop()
-        remove_data(Path(directory) / "home")
 
 
 @pytest.fixture
@@ -163,14 +153,6 @@ async def on_own_postgresql(own_postgresql: EmbeddedPostgreSQL, make_settings: M
     own_postgresql.resume()
     own_postgresql.start()
     await _execute(own_postgresql, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def _make_demo(url: str) -> None:
-    await upgrade(url)
-    settings = Settings(database_url=url, redis_url="redis://127.0.0.1:1", jwt_secret=JWT_SECRET)
-    engine = open_engine(settings)
-    await load_demo(engine, datetime.now(UTC), settings)
-    await engine.dispose()
 
 
 async def _execute(server: EmbeddedPostgreSQL, statement: str) -> None:

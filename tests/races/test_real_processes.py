@@ -16,6 +16,7 @@ from httpx import AsyncClient, Limits, Response
 
 from app.settings import Settings
 from tests.conftest import MakeSettings, OpenApp, resources_of
+from tests.patience import PATIENCE_SECONDS, patience
 from tests.races.conftest import StartProcess
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -39,7 +40,7 @@ async def start_server(make_settings: MakeSettings) -> AsyncIterator[StartServer
         )
         started.append(process)
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with patience():
             while b"Usher is ready" not in (line := await process.stdout.readline()):
                 assert line, "the server ended before it was ready"
         return f"http://127.0.0.1:{port}"
@@ -77,7 +78,7 @@ async def test_a_token_in_an_address_is_in_no_line_that_is_written(
 async def test_two_hundred_buyers_for_ten_seats(start_server: StartServer, database: Connection, workers: int) -> None:
     url = await start_server(workers)
 
-    async with AsyncClient(base_url=url, limits=Limits(max_connections=BUYERS), timeout=30) as client:
+    async with AsyncClient(base_url=url, limits=Limits(max_connections=BUYERS), timeout=PATIENCE_SECONDS) as client:
         answers = await asyncio.gather(*(_book(client, 1 + buyer % SEATS) for buyer in range(BUYERS)))
 
     assert Counter(answer.status_code for answer in answers) == {201: SEATS, 409: BUYERS - SEATS}
@@ -96,7 +97,7 @@ async def test_the_same_key_in_two_processes_is_one_booking(start_server: StartS
     one, other = await start_server(1), await start_server(1)
     key = {"idempotency-key": str(uuid4())}
 
-    async with AsyncClient(timeout=30) as client:
+    async with AsyncClient(timeout=PATIENCE_SECONDS) as client:
         answers = await asyncio.gather(*(_book(client, 1, f"{url}/api/v1", key) for url in (one, other) * 10))
 
     assert {answer.status_code for answer in answers} == {201}
@@ -109,7 +110,7 @@ async def test_seat_lists_in_opposite_orders_never_deadlock(start_server: StartS
     one, other = await start_server(1), await start_server(1)
     seats = list(range(1, 9))
 
-    async with AsyncClient(timeout=30, limits=Limits(max_connections=64)) as client:
+    async with AsyncClient(timeout=PATIENCE_SECONDS, limits=Limits(max_connections=64)) as client:
         answers = await asyncio.gather(
             *(
                 client.post(
@@ -138,7 +139,7 @@ async def test_a_crash_between_commit_and_announcement_is_made_good(
 
     monkeypatch.setattr(resources_of(dying).cache, "move", never)
     unanswered = asyncio.ensure_future(dying.post("/screenings/1/reservations", json={"seat": "A1"}))
-    async with asyncio.timeout(10):
+    async with patience():
         await stopped_here.wait()
     held = await database.fetchval("SELECT count(*) FROM seat_claims WHERE screening_id = 1")
 

@@ -14,6 +14,7 @@ from app.domain.seat_finding.wishes import Found, Wish
 from app.domain.seats import Layout, Seat
 from app.services.box_office import batch
 from tests.order import Connection, edit, locked, until_waiting
+from tests.patience import PATIENCE_SECONDS
 from tests.races.buyers import Buyer, codes, sent, somebody
 from tests.races.test_real_processes import StartServer, start_server
 
@@ -55,7 +56,7 @@ async def test_a_hundred_parties_at_once_in_the_hall(start_server: StartServer) 
     chance = Random(14)  # noqa: S311 - parties, not secrets
     sizes = [chance.randint(1, 6) for _ in range(PARTIES)]
 
-    async with AsyncClient(base_url=url, limits=Limits(max_connections=PARTIES), timeout=30) as client:
+    async with AsyncClient(base_url=url, limits=Limits(max_connections=PARTIES), timeout=PATIENCE_SECONDS) as client:
         answers = await asyncio.gather(*(best(client, size, HALL) for size in sizes))
         picture = await picture_of(client, 3)
 

@@ -31,6 +31,10 @@ from app.server.http_protocol import BoundedHttp
 from app.server.websocket_protocol import LiveSocket
 from app.services.people.tokens import Tokens
 from app.settings import read_settings
+from tests import given
+from tests.conftest import Copied, MakeSettings
+from tests.places import Place
+from tests.routers.standing import Standing, standing_house
 from tests.routers.visitors import Visitor, guest
 from tests.routers.wire import Wire
 
@@ -187,6 +191,53 @@ async def be_away() -> Reply:
 async def read_form(request: ApiRequest, wanted: FormIn) -> Reply:
     """A form, or the same as JSON."""
     return said(username=wanted.username, request_id=request.request_id)
+
+
+@pytest.fixture(autouse=True)
+def _passwords(quick_passwords: None) -> None:
+    """What these tests are about is not how long a password takes."""
+
+
+@pytest.fixture(scope="module")
+async def standing(templates: Place, copied: Copied) -> AsyncIterator[Standing]:
+    """The house that the tests of a file share that change nothing."""
+    async with standing_house(templates, copied) as opened:
+        yield opened
+
+
+@pytest.fixture
+def shared(request: pytest.FixtureRequest) -> Standing | None:
+    """The house that this test shares with others; None if it has one of its own, as with TEST_DATABASE_URL."""
+    if given.URL is not None or request.node.get_closest_marker("changes_nothing") is None:
+        return None
+    opened: Standing = request.getfixturevalue("standing")
+    return opened
+
+
+@pytest.fixture
+def make_settings(request: pytest.FixtureRequest, shared: Standing | None) -> MakeSettings:
+    """As everywhere, but for those who share a house."""
+    if shared is not None:
+        return lambda: shared.settings
+    own: MakeSettings = request.getfixturevalue("make_settings")
+    return own
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest, shared: Standing | None) -> AsyncClient:
+    """As everywhere, but for those who share a house."""
+    if shared is not None:
+        return shared.client
+    own: AsyncClient = request.getfixturevalue("client")
+    return own
+
+
+@pytest.fixture(autouse=True)
+async def _as_before(shared: Standing | None) -> AsyncIterator[None]:
+    """Who shares a house leaves it as it was."""
+    yield
+    if shared is not None:
+        assert await shared.is_as_before(), "a test that changes nothing has changed the house"
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ async def test_of_two_who_want_a_name_at_once_one_gets_it(nobody: Visitor) -> No
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     ("changed", "wrong"),
     [
@@ -119,6 +120,7 @@ async def test_a_password_of_a_megabyte_is_refused_unread(nobody: Visitor) -> No
         refused(await nobody.post(path, wanted), 413, "payload-too-large")
 
 
+@pytest.mark.earnest_passwords
 async def test_only_a_hash_is_kept(nobody: Visitor, database: Database) -> None:
     await register(nobody)
 
@@ -210,6 +212,7 @@ async def test_a_form_does_as_well(client: AsyncClient, nobody: Visitor) -> None
         assert told(answer, 200)["token_type"] == "bearer"
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     ("form", "status"),
     [
@@ -263,6 +266,7 @@ def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+@pytest.mark.earnest_passwords
 async def test_nobody_learns_whether_there_is_such_a_user(nobody: Visitor, verified: list[str]) -> None:
     await register(nobody)
 
@@ -278,6 +282,7 @@ async def test_nobody_learns_whether_there_is_such_a_user(nobody: Visitor, verif
     assert all(kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for kept in verified)
 
 
+@pytest.mark.earnest_passwords
 async def test_a_hash_of_earlier_parameters_is_replaced_when_its_owner_signs_in(
     client: AsyncClient, nobody: Visitor, database: Database
 ) -> None:

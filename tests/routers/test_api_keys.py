@@ -198,11 +198,13 @@ async def test_a_keys_user_has_no_account_to_change_or_delete(client: AsyncClien
     assert (await machine.get("/me")).status_code == 200
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("key", ["usher_", "usher_x", "usher_" + "A" * 43, "usher_" + "A" * 5_000, "USHER_" + "A" * 43])
 async def test_what_is_no_key_is_not_believed(client: AsyncClient, key: str) -> None:
     refused(await Visitor(client, key).get("/me"), 401, "unauthenticated")
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     ("changed", "wrong"),
     [

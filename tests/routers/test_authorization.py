@@ -22,6 +22,7 @@ from app.main import create_app
 from app.services.people.passwords import SCHEME
 from app.services.people.revocations import Origin
 from tests.conftest import JWT_SECRET, resources_of
+from tests.routers.documented import DOCUMENT
 from tests.routers.test_organizing import LATER, PRICES, house
 from tests.routers.visitors import BASES, NOBODYS_ID, Database, Visitor, guest, told
 
@@ -286,9 +287,7 @@ async def world(client: AsyncClient, database: Database) -> World:
 
 def calls() -> set[str]:
     """Every call that the application knows: those of the document, and the aliases that are not in it."""
-    documented = {
-        f"{method.upper()} {path}" for path, item in create_app().openapi()["paths"].items() for method in item
-    }
+    documented = {f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].items() for method in item}
     aliases = {
         f"{method} {route.path_format}"
         for route in iter_route_contexts(create_app().routes)
@@ -385,13 +384,12 @@ def forged(token: str) -> dict[str, str]:
 @pytest.mark.parametrize("kind", forged(jwt.encode({"iat": 0}, JWT_SECRET, "HS256")))
 async def test_a_forged_token_opens_nothing(world: World, kind: str) -> None:
     token = forged(world.people["owner"].token or "")[kind]
-    document = create_app().openapi()
     await world.make("{reservation_id} {booking_id} {api_key_id}")
     world.people["owner"] = Visitor(world.client, token)
     takes_a_token = [
         call
         for call in ROWS
-        if "security" in document["paths"].get(call.split(" ")[1], {}).get(call.split(" ")[0].lower(), {})
+        if "security" in DOCUMENT["paths"].get(call.split(" ")[1], {}).get(call.split(" ")[0].lower(), {})
         or any(alias in call for alias in ("/reserve", "/confirm", "/seat-reservations"))
     ]
 
@@ -410,8 +408,6 @@ async def test_a_refresh_token_opens_nothing(world: World) -> None:
 
 
 def test_every_scope_is_needed_somewhere() -> None:
-    needed = {
-        operation.get("x-scope") for item in create_app().openapi()["paths"].values() for operation in item.values()
-    }
+    needed = {operation.get("x-scope") for item in DOCUMENT["paths"].values() for operation in item.values()}
 
     assert needed >= set(KeyScope)

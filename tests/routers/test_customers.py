@@ -204,6 +204,7 @@ async def test_any_visible_characters_are_a_reference(client: AsyncClient, key: 
     await Customer(client, key, reference).hold("A1")
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("reference", ["", "x" * 129, "two words", "tab\tbed", "caf\u00e9"])
 async def test_what_is_no_reference_is_refused(client: AsyncClient, key: str, reference: str) -> None:
     sent = [(b"authorization", f"Bearer {key}".encode()), (b"customer-reference", reference.encode())]

@@ -140,6 +140,7 @@ async def test_more_than_the_limit_is_told_before_anything_is_looked_for(ada: Vi
     refused(await ada.get("/screenings/1/best-available?count=100000"), 409, "limit-exceeded", *list(problem)[7:])
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     ("body", "where"),
     [
@@ -175,6 +176,7 @@ async def test_unknown_names_come_with_those_that_are_known(ada: Visitor) -> Non
     )
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     "query",
     ["", "count=0", "count=-1", "count=x", "count=1&accessible=2", "count=1&together=no", "count=1&max_price_minor=-1"],
@@ -339,6 +341,7 @@ async def test_a_focal_point_and_aisles_come_back_and_count(ada: Visitor, olga: 
     assert changed["focal_point"] == {"x": 0.0, "y": 0.0}
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     "point", ['{"x": NaN, "y": 0}', '{"x": 1}', '{"x": 1e9, "y": 0}', '{"x": "1", "y": 0}', "[1, 2]"]
 )

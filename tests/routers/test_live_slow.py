@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from app.services.live import broadcast as module
 from app.services.news import News
 from tests.conftest import MakeSettings
 from tests.listeners import House, Socket, house, seats
+from tests.patience import until_true
 
 BUFFER_KIB = 16
 EACH = 200
@@ -49,13 +49,6 @@ def waiting(usher: House) -> int:
     return kept
 
 
-async def until(is_so: Callable[[], object]) -> None:
-    """Returns when it is so."""
-    async with asyncio.timeout(60):
-        while not is_so():  # noqa: ASYNC110 (a server has no events for it)
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's, so that few changes fill them; and no pause between two messages."""
@@ -79,7 +72,7 @@ async def test_four_hundred_who_never_read_are_let_go_while_thousands_of_changes
         quick, live = Socket(opened), usher.resources.live
         await quick.next()
         never = [await deaf(usher, ask) for ask in (UPGRADE, STREAM) for _ in range(EACH)]
-        await until(lambda: len(live.limits) == 2 * EACH + 1)
+        await until_true(lambda: len(live.limits) == 2 * EACH + 1)
         [broadcast] = live._broadcasts.values()
         most = 0
 
@@ -91,8 +84,8 @@ async def test_four_hundred_who_never_read_are_let_go_while_thousands_of_changes
         # A socket has the buffer and one message beyond it. A stream has that twice, as what waits and as what is being
         # sent, after the 64 KiB that asyncio takes before it says that nobody reads.
         assert most <= EACH * (3 * (BUFFER_KIB + 2) + 64) * 1024
-        await until(lambda: len(live.limits) == 1)
-        await until(lambda: len(usher.server.server_state.connections) == 1)
+        await until_true(lambda: len(live.limits) == 1)
+        await until_true(lambda: len(usher.server.server_state.connections) == 1)
         assert waiting(usher) == 0
         for each in never:
             each.close()

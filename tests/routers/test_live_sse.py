@@ -17,6 +17,7 @@ from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from tests.conftest import MakeSettings
 from tests.listeners import House, house, seats
 from tests.organizers import token_of
+from tests.patience import patience
 from tests.routers.visitors import Database, Visitor, guest, refused, told
 
 README = Path(__file__).parents[2] / "README.md"
@@ -270,7 +271,7 @@ async def test_the_curl_of_the_readme_shows_it(usher: House) -> None:
         "curl", "-sN", f"http://127.0.0.1:{usher.port}{path}", stdout=asyncio.subprocess.PIPE
     )
     assert curl.stdout is not None
-    async with asyncio.timeout(20):
+    async with patience():
         lines = [await curl.stdout.readline() for _ in range(3)]
     curl.terminate()
     await curl.wait()

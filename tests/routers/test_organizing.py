@@ -62,6 +62,7 @@ def wrong(problem: Json) -> list[tuple[str, str]]:
 # --- who may ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(("method", "path", "body"), EDITS)
 async def test_only_organizers_edit(
     nobody: Visitor, ada: Visitor, database: Database, method: str, path: str, body: Json | None
@@ -76,11 +77,13 @@ async def test_only_organizers_edit(
     assert [await database.fetch(f"TABLE {table}") for table in ("theaters", "seats", "screenings")] == before
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(("method", "path", "body"), [edit for edit in EDITS if "/1" in edit[1]])
 async def test_what_does_not_exist_is_not_found(olga: Visitor, method: str, path: str, body: Json | None) -> None:
     refused(await olga.ask(method, path.replace("/1", "/99"), body), 404, "not-found")
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(("method", "path", "body"), [edit for edit in EDITS if edit[2]])
 async def test_a_member_that_nobody_knows_is_named(olga: Visitor, method: str, path: str, body: Json) -> None:
     problem = refused(await olga.ask(method, path, {**body, "is_admin": True}), 422, "validation", "errors")
@@ -112,6 +115,7 @@ async def test_a_theater_may_come_without_seats(olga: Visitor) -> None:
     assert (await olga.read(f"/theaters/{theater['id']}/layout"))["seats"] == []
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     ("body", "flaws"),
     [
@@ -155,6 +159,7 @@ async def test_a_theater_gets_another_name(olga: Visitor) -> None:
     assert await olga.read("/theaters/1") == theater
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("body", [{"name": None}, {"timezone": None}, {"name": ""}, {"timezone": "Mars"}, []])
 async def test_a_theater_does_not_get_what_is_no_name(olga: Visitor, body: Any) -> None:
     refused(await olga.ask("PATCH", "/theaters/1", body), 422, "validation", "errors")
@@ -538,6 +543,7 @@ async def test_every_category_needs_a_price_in_screenings_to_come(olga: Visitor)
     told(await olga.ask("PUT", "/theaters/1/layout", house(20, E="royal", F="box")), 200)
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     ("seats", "where", "code"),
     [
@@ -644,6 +650,7 @@ async def test_a_screening_of_a_rebuilt_house_knows_its_seats(olga: Visitor, ada
     assert labels((await ada.hold("D21", screening=screening["id"]))["seats"]) == ["D21"]
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     ("change", "flaws"),
     [
@@ -785,6 +792,7 @@ async def test_sales_can_be_stopped_and_hold_times_changed(olga: Visitor, ada: V
     assert (usual["on_sale"], usual["hold_seconds"], usual["max_hold_seconds"]) == (True, 300, 900)
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     "body",
     [
@@ -860,6 +868,7 @@ async def test_an_edit_of_what_was_read_is_made(olga: Visitor, method: str, path
     assert answer.status_code in (200, 204), answer.text
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(("method", "path", "body"), GUARDED)
 @pytest.mark.parametrize("tag", ['"2"', '"2-0123abcd"', '"one"', '"01"', '"2", "3"', '""', '"0"', '"99999999999"'])
 async def test_an_edit_of_something_else_is_refused(
@@ -916,6 +925,7 @@ async def test_the_reason_of_a_block_is_shown_to_organizers(olga: Visitor, ada: 
     refused(await ada.get("/screenings/1/blocks"), 403, "forbidden")
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory"])
 async def test_a_zone_of_this_machine_is_none(olga: Visitor, zone: str) -> None:
     refused(await olga.post("/theaters", {"name": "Studio", "timezone": zone}), 422, "validation", "errors")

@@ -15,6 +15,7 @@ from tests.routers.visitors import Database
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("path", ["/", "/book/1", "/bookings"])
 async def test_a_page_loads_only_what_we_serve(client: AsyncClient, path: str) -> None:
     page = await client.get(path, headers=BROWSER)
@@ -113,6 +114,7 @@ async def test_a_setting_names_who_may_frame_a_page(open_app: OpenApp) -> None:
     assert policy.endswith("frame-ancestors https://www.example.org https://*.example.com")
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(("path", "status"), [("/book/1", 200), ("/book/999999", 404), ("/book/abc", 404)])
 async def test_a_screening_that_there_is_not_is_a_404_with_a_page(client: AsyncClient, path: str, status: int) -> None:
     page = await client.get(path)
@@ -150,6 +152,7 @@ async def test_files_are_compressed_for_who_understands_it(client: AsyncClient) 
     assert gzip.decompress(packed) == plain.content
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     "path", ["/assets/nothing.js", "/assets/../settings.py", "/assets/1/words/xx.js", "/assets/docs.js"]
 )

@@ -78,6 +78,7 @@ async def test_the_link_keeps_the_question(client: AsyncClient) -> None:
     assert second.json()["next_cursor"] is None
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     "at",
     [
@@ -102,6 +103,7 @@ async def test_what_is_no_moment_is_refused(client: AsyncClient, parameter: str,
     assert answer.json()["errors"][0]["loc"] == ["query", parameter]
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("cursor", ["x", "Mg", "MjAyNi0xMS0yMVQxODozMDowMCAy", "bm93IDE", "a" * 300])
 async def test_a_cursor_of_another_list_is_refused(client: AsyncClient, cursor: str) -> None:
     answer = await client.get("/screenings", params={"cursor": cursor})
@@ -116,6 +118,7 @@ async def test_a_screening_that_does_not_exist_is_not_found(client: AsyncClient)
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("screening_id", ["x", "1.0", "+1", "1_0", "0", "-1", "9223372036854775808"])
 async def test_a_screening_id_that_is_none_is_refused(client: AsyncClient, screening_id: str) -> None:
     answer = await client.get(f"/screenings/{screening_id}")

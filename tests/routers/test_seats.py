@@ -293,6 +293,7 @@ async def test_a_hall_of_1222_seats_is_never_cut_into_pages(nobody: Visitor) -> 
     assert sum(each["available"] for each in (await nobody.read("/screenings/4/availability"))["sections"]) == 1222
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     ("path", "known"),
     [
@@ -312,11 +313,13 @@ async def test_a_parameter_that_does_not_exist_is_refused_and_those_that_do_are_
     assert (known or "takes none") in problem["detail"]
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("path", ["/seats?theater_id=1&x=1", "/docs?v=2", "/health?now=1", "/openapi.json?x"])
 async def test_existing_clients_and_pages_may_send_what_nobody_reads(nobody: Visitor, path: str) -> None:
     assert (await nobody.get(path)).status_code == 200
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("path", ["/screenings/1/seats", "/screenings/1/seats/me", "/theaters/1/seats"])
 async def test_a_section_that_does_not_exist_is_refused(ada: Visitor, path: str) -> None:
     problem = refused(await ada.get(f"{path}?section=null"), 422, "validation", "errors")

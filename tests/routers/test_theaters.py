@@ -16,6 +16,7 @@ async def json_of(client: AsyncClient, path: str) -> Any:
     return answer.json()
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("base", BASES)
 async def test_theaters_are_listed_newest_first_under_every_base_path(client: AsyncClient, base: str) -> None:
     body = await json_of(client, f"{base}/theaters")
@@ -40,6 +41,7 @@ async def test_the_link_leads_through_the_pages(client: AsyncClient) -> None:
     assert "link" not in second.headers
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     ("query", "wrong"),
     [
@@ -69,6 +71,7 @@ async def test_one_theater_is_shown(client: AsyncClient) -> None:
     assert (body["name"], body["seat_count"], body["screenings_count"]) == ("Riethsporthalle Erfurt", 1222, 1)
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("path", ["/theaters/99", "/theaters/99/layout", "/theaters/99/screenings"])
 async def test_a_theater_that_does_not_exist_is_not_found(client: AsyncClient, path: str) -> None:
     answer = await client.get(path)
@@ -76,6 +79,7 @@ async def test_a_theater_that_does_not_exist_is_not_found(client: AsyncClient, p
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize("theater_id", ["x", "1.0", "+1", "1_0", "%201", "-1", "0", "99999999999999999999"])
 @pytest.mark.parametrize("part", ["", "/layout", "/screenings"])
 async def test_a_theater_id_that_is_none_is_refused(client: AsyncClient, theater_id: str, part: str) -> None:
@@ -115,6 +119,7 @@ async def test_the_tag_of_a_layout_is_its_revision(client: AsyncClient) -> None:
     assert plain.headers["etag"] == '"1"'
 
 
+@pytest.mark.changes_nothing
 @pytest.mark.parametrize(
     "path", ["/theaters", "/theaters/1", "/theaters/1/layout", "/theaters/1/screenings", "/screenings", "/screenings/1"]
 )

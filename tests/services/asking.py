@@ -14,6 +14,7 @@ from app.domain.seats import SeatNames
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
 from tests.order import Connection, locked, until_waiting
+from tests.patience import PATIENCE_SECONDS
 
 PARKED: Final = 3
 """A screening that no test sells."""
@@ -43,6 +44,11 @@ async def busy(box_office: BoxOffice, database: Connection) -> AsyncIterator[Non
         await until_waiting(database)
         yield
     await first
+
+
+def be_patient(box_office: BoxOffice) -> None:
+    """From now on nobody's deadline passes."""
+    box_office._queue._deadline_seconds = PATIENCE_SECONDS
 
 
 def told(*asked: Coroutine[Any, Any, Answer]) -> "asyncio.Future[list[Answer | BaseException]]":

@@ -21,7 +21,8 @@ from app.services.box_office.office import BoxOffice
 from app.services.box_office.queue import CROWD
 from tests.conftest import MakeSettings, OpenApp, resources_of, serving
 from tests.order import Connection, edit, locked, until_waiting
-from tests.services.asking import book, busy, hold, key, toggle, told
+from tests.patience import patience
+from tests.services.asking import be_patient, book, busy, hold, key, toggle, told
 
 
 @pytest.fixture
@@ -324,10 +325,11 @@ async def test_one_more_than_the_queue_holds_is_told_to_come_again(open_app: Ope
 async def test_whose_deadline_passes_in_the_queue_is_told_so_at_once_and_nothing_is_done(
     open_app: OpenApp, database: Connection
 ) -> None:
-    box_office = resources_of(await open_app(command_deadline_seconds=0.05)).box_office
+    box_office = resources_of(await open_app(command_deadline_seconds=0.5)).box_office
 
-    async with busy(box_office, database), asyncio.timeout(10):
+    async with busy(box_office, database), patience():
         (late,) = await told(box_office.ask(1, hold(1, "A1")))  # while the counter is still kept busy
+    be_patient(box_office)
     after = await box_office.ask(1, hold(2, "A1"))
 
     assert isinstance(late, Busy)
@@ -337,7 +339,7 @@ async def test_whose_deadline_passes_in_the_queue_is_told_so_at_once_and_nothing
 
 
 async def test_when_it_stops_everybody_is_told(make_settings: MakeSettings, database: Connection) -> None:
-    async with asyncio.timeout(20), locked(database, 1):
+    async with patience(), locked(database, 1):
         async with serving(make_settings(command_deadline_seconds=60)) as client:
             box_office = resources_of(client).box_office
             being_served = told(box_office.ask(1, hold(1, "A1")))

@@ -45,9 +45,10 @@ async def test_what_is_raised_is_passed_on() -> None:
 
 
 async def test_a_busy_loop_cuts_off_nobody_from_postgresql(make_settings: MakeSettings) -> None:
-    async with house(make_settings(postgresql_silence_seconds=0.3)) as usher, usher.resources.engine.connect() as ours:
-        for _ in range(40):
-            time.sleep(0.15)  # noqa: ASYNC251 - it is what holds the loop up
+    # An answer is heard three turns after the question: later than silence lasts, but nobody listened meanwhile.
+    async with house(make_settings(postgresql_silence_seconds=1)) as usher, usher.resources.engine.connect() as ours:
+        for _ in range(30):
+            time.sleep(0.2)  # noqa: ASYNC251 - it is what holds the loop up
             await asyncio.sleep(0)
 
         assert usher.resources.heartbeat.is_there

@@ -23,6 +23,7 @@ from app.services.live.live import Live
 from app.services.news import News, merged, news_from, news_json
 from tests.conftest import OpenApp, resources_of
 from tests.order import edit
+from tests.patience import patience
 from tests.races.buyers import somebody
 
 Json: TypeAlias = dict[str, Any]
@@ -80,7 +81,7 @@ class Ear:
 
     async def next(self) -> Json:
         """The next message."""
-        async with asyncio.timeout(20):
+        async with patience():
             return await self.told.get()
 
 

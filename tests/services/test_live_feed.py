@@ -16,6 +16,7 @@ from app.adapters.redis_cache import RedisCache
 from app.adapters.redis_feed import RedisFeed
 from tests.conftest import MakeSettings, OpenApp, resources_of
 from tests.listeners import Socket, house, seats
+from tests.patience import patience
 from tests.races.buyers import somebody
 from tests.routers.visitors import guest
 
@@ -51,7 +52,7 @@ async def listening(feed: RedisFeed) -> AsyncIterator[Heard]:
 
 
 async def next_of(heard: Heard) -> tuple[int, bytes | None]:
-    async with asyncio.timeout(20):
+    async with patience():
         return await heard.get()
 
 

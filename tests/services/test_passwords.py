@@ -9,6 +9,7 @@ import pytest
 from app.domain.refusals import Busy
 from app.services.people import passwords as module
 from app.services.people.passwords import NOBODYS, SCHEME, THREADS, Passwords
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ class Parked:
         with self._count:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        assert self.may_go_on.wait(10)
+        assert self.may_go_on.wait(PATIENCE_SECONDS)
         with self._count:
             self.at_once -= 1
         return f"hash of {password}"

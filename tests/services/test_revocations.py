@@ -12,6 +12,7 @@ from app.main import _loops
 from app.resources import Resources
 from app.services.people import revocations as module
 from app.services.people.revocations import Origin, Revocations
+from tests.patience import PATIENCE_SECONDS
 
 HERE, THERE = UUID(int=1), UUID(int=2)
 
@@ -125,7 +126,7 @@ async def test_it_looks_again_and_again(revocations: Revocations, monkeypatch: p
     looking = asyncio.create_task(revocations.run())
 
     for _ in range(3):
-        await asyncio.wait_for(looks.acquire(), 10)
+        await asyncio.wait_for(looks.acquire(), PATIENCE_SECONDS)
 
     looking.cancel()
     await asyncio.wait([looking])

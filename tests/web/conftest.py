@@ -17,9 +17,10 @@ from httpx import AsyncClient
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from app.domain.people import Role
-from tests.conftest import DEMO, JWT_SECRET, _connect, _execute
+from tests.conftest import DEMO, JWT_SECRET, Copied, connect
 from tests.order import Connection
 from tests.organizers import token_of
+from tests.patience import PATIENCE_SECONDS
 from tests.places import Place
 from tests.races.conftest import Served, start_process
 from tests.web.houses import Organizer, Show
@@ -40,7 +41,7 @@ new PerformanceObserver((list) => {
 }).observe({ type: "layout-shift", buffered: true });
 """
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +57,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """An empty page of a browser that has never been anywhere."""
     context = await browser.new_context()
+    context.set_default_timeout(1000 * PATIENCE_SECONDS)
     yield await context.new_page()
     await context.close()
 
@@ -93,14 +95,13 @@ async def serve(place: Place, database: str, port: int, **settings: str) -> Serv
 
 
 @pytest.fixture(scope="session")
-async def house_database(templates: Place) -> AsyncIterator[str]:
+async def house_database(templates: Place, copied: Copied) -> AsyncIterator[str]:
     """One demo database for all tests of pages; each has a screening of its own in it."""
     if templates.given is not None:
         pytest.skip("needs a database beside that of a test, and TEST_DATABASE_URL gives one")
     name = f"test_{secrets.token_hex(6)}"
-    await _execute(templates, f"CREATE DATABASE {name} TEMPLATE {DEMO}")
-    yield name
-    await _execute(templates, f"DROP DATABASE {name} WITH (FORCE)")
+    async with copied(DEMO, name):
+        yield name
 
 
 @pytest.fixture(scope="session")
@@ -115,7 +116,7 @@ async def usher(templates: Place, house_database: str) -> AsyncIterator[Served]:
 @pytest.fixture
 async def seats(templates: Place, house_database: str) -> AsyncIterator[Connection]:
     """A connection to the database of the pages, to move times back."""
-    connection: Connection = await _connect(templates.url_of(house_database))
+    connection: Connection = await connect(templates.url_of(house_database))
     yield connection
     await connection.close()
 

@@ -1,27 +1,33 @@
 """Swagger UI at /docs, in a real browser and without internet."""
 
-from playwright.async_api import Page, expect
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from collections.abc import AsyncIterator
 
-from tests.order import of_both
-from tests.races.conftest import StartProcess
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.conftest import MakeSettings
+from tests.listeners import house
+from tests.order import Connection, edit
 
 LIVE = "#operations-seats-followScreening"
 ME = "#operations-people-whoAmI"
 HOLD = "#operations-reservations-holdSeats"
 
 
-async def test_a_seat_can_be_held_from_the_documentation(start_process: StartProcess, page: Page) -> None:
-    server = await start_process()
+@pytest.fixture
+async def url(make_settings: MakeSettings) -> AsyncIterator[str]:
+    """Where it is served."""
+    async with house(make_settings()) as usher:
+        yield f"http://127.0.0.1:{usher.port}"
+
+
+async def test_a_seat_can_be_held_from_the_documentation(url: str, page: Page) -> None:
     elsewhere: list[str] = []
     complaints: list[str] = []
-    page.on(
-        "request", lambda asked: None if asked.url.startswith((server.url, "data:")) else elsewhere.append(asked.url)
-    )
+    page.on("request", lambda asked: None if asked.url.startswith((url, "data:")) else elsewhere.append(asked.url))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
 
-    await page.goto(f"{server.url}/docs")
+    await page.goto(f"{url}/docs")
     await page.locator(f"{HOLD} .opblock-summary").click()
     await page.locator(f"{HOLD} button.execute").click()
 
@@ -32,45 +38,38 @@ async def test_a_seat_can_be_held_from_the_documentation(start_process: StartPro
 
 
 async def test_on_a_later_day_the_forms_name_what_is_on_sale_then(
-    start_process: StartProcess, page: Page, demo_engine: AsyncEngine
+    make_settings: MakeSettings, page: Page, database: Connection
 ) -> None:
-    async with demo_engine.begin() as connection:
-        for statement in of_both("starts_at = now() - interval '1 day'", "id < 4"):
-            await connection.execute(text(statement))
-    server = await start_process()
+    await edit(database, "starts_at = now() - interval '1 day'", "id < 4")
+    async with house(make_settings()) as usher:
+        await page.goto(f"http://127.0.0.1:{usher.port}/docs")
+        await page.locator(f"{HOLD} .opblock-summary").click()
 
-    await page.goto(f"{server.url}/docs")
-    await page.locator(f"{HOLD} .opblock-summary").click()
-
-    await expect(page.locator(f"{HOLD} tr[data-param-name=screening_id] input")).to_have_value("4")
+        await expect(page.locator(f"{HOLD} tr[data-param-name=screening_id] input")).to_have_value("4")
+        await page.close()
 
 
-async def test_locks_are_open_until_somebody_signs_in(start_process: StartProcess, page: Page) -> None:
-    server = await start_process()
-
-    await page.goto(f"{server.url}/docs")
+async def test_locks_are_open_until_somebody_signs_in(url: str, page: Page) -> None:
+    await page.goto(f"{url}/docs")
 
     await expect(page.locator(f"{HOLD} [aria-label='authorization button unlocked']")).to_be_visible()
     await expect(page.locator("[aria-label='authorization button locked']")).to_have_count(0)
 
 
-async def test_a_stream_without_an_end_shows_how_it_begins(start_process: StartProcess, page: Page) -> None:
-    server = await start_process()
-
-    await page.goto(f"{server.url}/docs")
+async def test_a_stream_without_an_end_shows_how_it_begins(url: str, page: Page) -> None:
+    await page.goto(f"{url}/docs")
     await page.locator(f"{LIVE} .opblock-summary").click()
     await page.locator(f"{LIVE} button.execute").click()
 
     answer = page.locator(f"{LIVE} .live-responses-table")
-    await expect(answer).to_contain_text("connection_confirmed", timeout=30_000)
+    await expect(answer).to_contain_text("connection_confirmed")
     await expect(answer.locator("tbody .response-col_status").first).to_contain_text("200")
 
 
-async def test_the_page_works_on_a_narrow_screen(start_process: StartProcess, page: Page) -> None:
-    server = await start_process()
+async def test_the_page_works_on_a_narrow_screen(url: str, page: Page) -> None:
     await page.set_viewport_size({"width": 390, "height": 844})
 
-    await page.goto(f"{server.url}/docs")
+    await page.goto(f"{url}/docs")
     for operation in (HOLD, LIVE, ME):
         await page.locator(f"{operation} .opblock-summary-control").click()
     await page.locator(f"{HOLD} button.execute").click()
