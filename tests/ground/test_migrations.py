@@ -113,7 +113,7 @@ async def test_what_alembic_does_not_compare_is_as_in_the_schema_too(url: str) -
     methods = await connection.fetch(
         "SELECT c.relname, m.amname FROM pg_class c JOIN pg_am m ON m.oid = c.relam WHERE c.relkind = 'i'"
     )
-    options = await connection.fetch("SELECT relname, reloptions FROM pg_class WHERE relkind = 'r'")
+    options = await connection.fetch("SELECT oid::regclass::text, reloptions FROM pg_class WHERE relkind = 'r'")
     await connection.close()
     columns_of, method_of, options_of = ({row[0]: row[1] for row in rows} for rows in (keys, methods, options))
     for name, table in metadata.tables.items():
