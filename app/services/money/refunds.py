@@ -10,7 +10,7 @@ from app.db.money.refunds import DueRefund
 from app.services.loops import every
 from app.services.money.asking import Asking, key_of
 
-LOOK_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 1.0
 AT_ONCE: Final = 500
 SIDE_BY_SIDE: Final = 4
 
