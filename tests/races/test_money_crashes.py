@@ -38,9 +38,9 @@ CANCELLING: Final = {
 
 def reached(token: str, step: str) -> bool:
     """Whether a process comes so far within a call."""
-    settles = token not in ("late:3600", "timeout")
-    asks = token != "timeout"
-    return settles or (asks and "settled" not in step) or "paying" in step
+    if token == "timeout":
+        return "paying" in step
+    return "paying" in step or "before the provider" in step or not token.startswith("late")
 
 
 async def die(

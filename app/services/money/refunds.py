@@ -1,6 +1,7 @@
 """Carries out refunds that were asked for, with growing pauses, until the provider has said yes."""
 
 import asyncio
+import contextlib
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -33,15 +34,13 @@ class Refunds:
         await every(0.0, self._look, "give money back")
 
     async def _look(self) -> float | None:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._wanted.wait()
-        except TimeoutError:
-            pass
         self._wanted.clear()
         try:
             await self.carry_out()
-        except BaseException:
+        except Exception:
             await asyncio.sleep(LOOK_SECONDS)
             raise
         return None
