@@ -10,7 +10,7 @@ from uuid import UUID
 
 from fastapi import Depends, Header
 
-from app.adapters import prometheus
+from app.adapters import dummy_payments, prometheus
 from app.domain.people import Person
 from app.http import credentials
 from app.http.credentials import Caller, SignedIn
@@ -18,7 +18,7 @@ from app.http.idempotency import call_context
 from app.http.request import ApiRequest
 from app.resources import Resources
 from app.schemas.format.faults import mistake
-from app.services import bookings, closing, desk, health, reservations
+from app.services import bookings, cashier, closing, desk, health, payments, reservations
 from app.services.house import catalogue, history, layout_texts, organizing
 from app.services.live import changes
 from app.services.people import accounts, api_keys, people, sessions
@@ -82,15 +82,18 @@ Accounts = Annotated[accounts.Accounts, resource("accounts")]
 ApiKeys = Annotated[api_keys.ApiKeys, resource("api_keys")]
 Availability = Annotated[availability.Availability, resource("availability")]
 Bookings = Annotated[bookings.Bookings, resource("bookings")]
+Cashier = Annotated[cashier.Cashier, resource("cashier")]
 Catalogue = Annotated[catalogue.Catalogue, resource("catalogue")]
 Changes = Annotated[changes.ChangesFeed, resource("changes")]
 Closing = Annotated[closing.Closing, resource("closing")]
 Desk = Annotated[desk.Desk, resource("desk")]
+Dummy = Annotated[dummy_payments.DummyPayments, resource("dummy")]
 Figures = Annotated[prometheus.Figures, resource("figures")]
 Health = Annotated[health.Health, resource("health")]
 History = Annotated[history.History, resource("history")]
 LayoutTexts = Annotated[layout_texts.LayoutTexts, resource("layout_texts")]
 Organizing = Annotated[organizing.Organizing, resource("organizing")]
+Payments = Annotated[payments.Payments, resource("payments")]
 People = Annotated[people.People, resource("people")]
 Reservations = Annotated[reservations.Reservations, resource("reservations")]
 Sessions = Annotated[sessions.Sessions, resource("sessions")]

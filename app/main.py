@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, logs
-from app.adapters.dummy_payments import DummyPayments
+from app.adapters.dummy_payments import DummyPayments, webhook_secret_from
 from app.adapters.login_tries import RedisLoginTries
 from app.adapters.prometheus import Figures
 from app.adapters.rate_counter import RedisRateCounter
@@ -40,6 +40,7 @@ from app.routers import (
     existing_clients,
     health,
     live,
+    payments,
     people,
     problems,
     reservations,
@@ -56,6 +57,7 @@ from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
 from app.services.box_office.queue import LINGER_SECONDS
+from app.services.cashier import Cashier
 from app.services.closing import Closing
 from app.services.connections import Connections
 from app.services.desk import Desk
@@ -71,6 +73,10 @@ from app.services.live.listener_limits import ListenerLimits
 from app.services.live.live import Live
 from app.services.loops import Loop, for_good, running
 from app.services.measures import Measures
+from app.services.money.asking import Asking
+from app.services.money.finisher import Finisher
+from app.services.money.refunds import Refunds
+from app.services.payments import Payments
 from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.customers import Customers
@@ -106,6 +112,8 @@ ROUTERS: Final = (
     blocks.router,
     reservations.router,
     bookings.router,
+    payments.router,
+    payments.pages,
     people.router,
     api_keys.router,
     health.router,
@@ -266,7 +274,7 @@ async def export_once(settings: Settings, theater_id: int, file_format: LayoutFo
 
 def _loops(resources: Resources) -> Sequence[Loop]:
     """What runs in the background while the process serves."""
-    loops = [
+    loops: list[Loop] = [
         resources.heartbeat.run,
         resources.box_office.run,
         resources.announcer.run,
@@ -275,7 +283,16 @@ def _loops(resources: Resources) -> Sequence[Loop]:
         resources.revocations.run,
         resources.figures.run,
     ]
-    return [*loops, resources.sweeper.run, resources.sweeper.keep_tidy] if resources.settings.sweep else loops
+    if not resources.settings.sweep:
+        return loops
+    return [
+        *loops,
+        resources.sweeper.run,
+        resources.sweeper.keep_tidy,
+        resources.finisher.run,
+        resources.refunds.run,
+        partial(resources.dummy.run, resources.cashier.hear_dummy),
+    ]
 
 
 async def _nodes(engine: AsyncEngine) -> Mapping[str, bool]:
@@ -366,10 +383,22 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         clerks=settings.office_connections,
         measures=measures,
     )
-    closing = Closing(engine, box_office, announcer)
     proxies = Proxies(settings.trusted_proxies)
     port = settings.metrics_port
     figures = Figures(measures, settings.metrics_directory, None if port is None else (settings.host, port))
+    dummy = DummyPayments(engine, settings.dummy_webhook_secret or webhook_secret_from(settings.jwt_secret or ""))
+    asking = Asking({dummy.name: dummy}, settings.payment_wait_seconds)
+    refunds = Refunds(engine, asking)
+    cashier = Cashier(
+        engine,
+        box_office,
+        asking,
+        refunds,
+        asking.provider(settings.payment_provider),
+        wait_seconds=settings.payment_wait_seconds,
+        deadline_seconds=settings.payment_deadline_seconds,
+    )
+    closing = Closing(engine, box_office, announcer, refunds.wake)
     return Resources(
         settings=settings,
         engine=engine,
@@ -410,7 +439,12 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             settings.reservation_timeout,
             measures,
         ),
-        desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments(), defaults, pictures),
+        desk=Desk(engine, box_office, availability, catalogue, people, tokens, cashier, defaults, pictures),
+        cashier=cashier,
+        finisher=Finisher(engine, asking, cashier.settle),
+        refunds=refunds,
+        payments=Payments(engine),
+        dummy=dummy,
         reservations=Reservations(engine, layouts, defaults),
         bookings=Bookings(engine, layouts, defaults),
         changes=ChangesFeed(engine, layouts),

@@ -42,6 +42,12 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class PaymentProviderName(StrEnum):
+    """Who charges."""
+
+    DUMMY = "dummy"
+
+
 # Words of placeholders and examples that people forget to replace. The hexadecimal one is from FastAPI's tutorial.
 _WELL_KNOWN: Final = re.compile(
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7|changeme|change|replace|insecure|default|example"
@@ -409,6 +415,30 @@ class Settings(BaseSettings):
         "only.",
     )
 
+    # Money
+    payment_provider: Annotated[PaymentProviderName, BeforeValidator(_lower)] = Field(
+        PaymentProviderName.DUMMY, description="Who charges: dummy. It takes everything, and is told by its tokens."
+    )
+    payment_wait_seconds: Seconds = Field(
+        8.0,
+        ge=0.1,
+        le=60,
+        description="How long a call waits for the payment provider, in seconds. After that: 202, and it goes on.",
+    )
+    payment_deadline_seconds: Seconds = Field(
+        60.0,
+        ge=1,
+        le=3_600,
+        description="How long the payment provider has for a payment, in seconds. After that it is called off.",
+    )
+    dummy_webhook_secret: str | None = Field(
+        None,
+        min_length=8,
+        max_length=512,
+        repr=False,
+        description="Signs what the dummy provider reports (Standard Webhooks). Not set: made from JWT_SECRET.",
+    )
+
     # PostgreSQL
     database_pool_size: int = Field(
         10, ge=2, le=1_000, description="The size of each worker's PostgreSQL connection pool."
@@ -447,7 +477,8 @@ class Settings(BaseSettings):
 
     # Background work
     sweep: bool = Field(
-        True, description="on: this process runs the sweeper, which ends expired holds and announces them."
+        True,
+        description="on: this process ends expired holds and announces them, and finishes payments and refunds.",
     )
     reconcile_seconds: Seconds = Field(
         1.0, ge=0.1, le=60, description="How often the cache is compared with PostgreSQL, in seconds."

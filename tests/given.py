@@ -19,7 +19,7 @@ from app.db.distribution import NUMBERED
 from app.db.migrations import upgrade
 
 URL: Final = os.environ.get("TEST_DATABASE_URL")
-TABLES: Final = tuple(table.name for table in schema.metadata.sorted_tables)
+TABLES: Final = tuple(table.fullname for table in schema.metadata.sorted_tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ class GivenDatabase:
         try:
             async with connection.transaction():
                 for table, rows in self._contents[template].rows.items():
-                    await connection.copy_to_table(table, source=io.BytesIO(rows), format="binary")
+                    name, within = _named(table)
+                    await connection.copy_to_table(name, schema_name=within, source=io.BytesIO(rows), format="binary")
                 for table, last_id in self._contents[template].last_ids.items():
                     await connection.execute(
                         f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {max(last_id, 1)}, {last_id > 0})"
@@ -67,7 +68,8 @@ class GivenDatabase:
             rows, last_ids = {}, {}
             for table in TABLES:
                 written = io.BytesIO()
-                await connection.copy_from_table(table, output=written, format="binary")
+                name, within = _named(table)
+                await connection.copy_from_table(name, schema_name=within, output=written, format="binary")
                 rows[table] = written.getvalue()
             for table in NUMBERED:
                 last = f"pg_sequence_last_value(pg_get_serial_sequence('{table}', 'id')::regclass)"
@@ -89,6 +91,12 @@ class GivenDatabase:
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         return await asyncpg.connect(self.url.replace("+asyncpg", "", 1))
+
+
+def _named(table: str) -> tuple[str, str | None]:
+    """The name of a table, and its schema, if that is not the usual one."""
+    within, _, name = table.rpartition(".")
+    return name, within or None
 
 
 def must_be_usable() -> None:

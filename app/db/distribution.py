@@ -27,6 +27,11 @@ DISTRIBUTED: Final = (
     "kept_seats",
     "bookings",
     "booking_seats",
+    "payments",
+    "payment_entries",
+    "refunds",
+    "dummy_bank.dummy_charges",
+    "dummy_bank.dummy_refunds",
     "seat_claims",
     "idempotency_keys",
     "seat_events",
@@ -187,12 +192,20 @@ ABOUT: Final = """\
 
 _EXTENSION = "SELECT extversion FROM pg_extension WHERE extname = 'citus'"
 _NODES = "SELECT count(*) FROM pg_dist_node WHERE noderole = 'primary' AND isactive AND shouldhaveshards"
-_TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
-_PLACES = """
-SELECT c.relname, CASE WHEN p.partkey IS NOT NULL THEN column_to_column_name(p.logicalrelid, p.partkey) END AS partkey,
+# Under the names by which they are asked.
+_NAMED = """
+CASE c.relnamespace WHEN current_schema()::regnamespace THEN c.relname::text
+                    ELSE c.relnamespace::regnamespace || '.' || c.relname END AS name
+"""
+_TABLES = f"""
+SELECT {_NAMED} FROM pg_class c
+ WHERE c.relkind = 'r' AND c.relnamespace IN (current_schema()::regnamespace, to_regnamespace('dummy_bank'))
+"""  # noqa: S608 - our own names
+_PLACES = f"""
+SELECT {_NAMED}, CASE WHEN p.partkey IS NOT NULL THEN column_to_column_name(p.logicalrelid, p.partkey) END AS partkey,
        p.colocationid, p.repmodel = 't' AS is_reference
   FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
-"""
+"""  # noqa: S608
 _ROW_TYPES = f"SELECT t.typname {_TYPES_HERE}"
 _SETTING = text("SELECT current_setting(:name, true)")
 
@@ -236,7 +249,7 @@ def script() -> str:
 
 async def _places(connection: AsyncConnection) -> dict[str, Place]:
     rows = (await connection.exec_driver_sql(_PLACES)).mappings()
-    return {row["relname"]: Place(row["partkey"], row["colocationid"], row["is_reference"]) for row in rows}
+    return {row["name"]: Place(row["partkey"], row["colocationid"], row["is_reference"]) for row in rows}
 
 
 async def _version(connection: AsyncConnection) -> str:

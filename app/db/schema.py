@@ -108,6 +108,8 @@ def _decides_about_sales() -> tuple[Column[Any], ...]:
         Column("starts_at", MOMENT, nullable=False),
         Column("sales_open_at", MOMENT),
         Column("sales_close_at", MOMENT),
+        # Until when customers may cancel; not set: until it starts.
+        Column("cancel_until", MOMENT),
         Column("hold_seconds", Integer),
         Column("max_hold_seconds", Integer),
         Column("prices", JSONB, nullable=False),
@@ -377,14 +379,17 @@ bookings = Table(
     Column("user_id", ForeignKey("users.id"), nullable=False),
     Column("reservation_id", UUID),
     Column("status", Text, nullable=False),
-    Column("payment_status", Text, nullable=False),
+    Column("payment_provider", Text, nullable=False, server_default="dummy"),
+    # The provider's name for what was paid first.
     Column("payment_reference", Text, nullable=False),
+    # All that was paid in. What went back is in refunds.
+    Column("paid_minor", BigInteger, nullable=False, server_default="0"),
     Column("created_at", MOMENT, nullable=False),
     Column("cancelled_at", MOMENT),
     Column("version", BigInteger, nullable=False),
     PrimaryKeyConstraint("screening_id", "id"),
     CheckConstraint(_one_of("status", "confirmed", "cancelled"), name="booking_status_is_known"),
-    CheckConstraint(_one_of("payment_status", "paid", "partly_refunded", "refunded"), name="payment_status_is_known"),
+    CheckConstraint("paid_minor >= 0", name="nobody_pays_less_than_nothing"),
     CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="a_cancelled_booking_says_when"),
     # Mine, newest first; and the screening of one of mine, when only its id is known.
     Index("bookings_of_user", "user_id", "id"),
@@ -412,6 +417,167 @@ booking_seats = Table(
         unique=True,
         postgresql_where=text("cancelled_at IS NULL"),
     ),
+)
+
+# Money as we know it. A row for each attempt to pay; the provider's key of the attempt is made from its id.
+payments = Table(
+    "payments",
+    metadata,
+    Column("screening_id", BigInteger, nullable=False),
+    Column("id", UUID, nullable=False),
+    Column("user_id", BigInteger, nullable=False),
+    Column("reservation_id", UUID),
+    # Set when something is booked for the money.
+    Column("booking_id", UUID),
+    Column("provider", Text, nullable=False),
+    # The provider's name for it, once it has said one.
+    Column("reference", Text),
+    Column("status", Text, nullable=False),
+    # What is to be paid; what was taken, if the provider took something else.
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("captured_minor", BigInteger, nullable=False, server_default="0"),
+    # What went back, and what is on its way back.
+    Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
+    Column("refunding_minor", BigInteger, nullable=False, server_default="0"),
+    # Why the money went back, the last time.
+    Column("cause", Text),
+    # Why the provider declined.
+    Column("decline_reason", Text),
+    Column("redirect_url", Text),
+    Column("client_secret", Text),
+    # Until when the provider has time, and when it is asked again; not set: it is decided.
+    Column("deadline", MOMENT),
+    Column("next_ask_at", MOMENT),
+    Column("asks", Integer, nullable=False, server_default="0"),
+    # What is to be done when it is decided (domain/payments.py).
+    Column("plan", JSONB),
+    Column("created_at", MOMENT, nullable=False),
+    PrimaryKeyConstraint("screening_id", "id"),
+    CheckConstraint(
+        _one_of("status", "pending", "requires_action", "captured", "failed", "voided"), name="payment_is_known"
+    ),
+    CheckConstraint("amount_minor >= 0", name="a_payment_is_not_negative"),
+    CheckConstraint("captured_minor IN (0, amount_minor)", name="a_capture_is_whole"),
+    CheckConstraint("captured_minor = 0 OR status = 'captured'", name="money_was_captured"),
+    # Nothing goes back that was not taken, and nothing twice.
+    CheckConstraint(
+        "refunded_minor >= 0 AND refunding_minor >= 0 AND refunded_minor + refunding_minor <= captured_minor",
+        name="no_more_goes_back_than_came",
+    ),
+    CheckConstraint(
+        "(status IN ('pending', 'requires_action')) = (next_ask_at IS NOT NULL)", name="what_is_open_is_asked_for"
+    ),
+    CheckConstraint("next_ask_at IS NULL OR deadline IS NOT NULL", name="what_is_open_has_a_deadline"),
+    # Nobody pays twice for the same seats at the same time.
+    Index(
+        "one_open_payment_per_reservation",
+        "screening_id",
+        "reservation_id",
+        unique=True,
+        postgresql_where=text("next_ask_at IS NOT NULL"),
+    ),
+    Index("payments_of_booking", "screening_id", "booking_id"),
+    # What the finisher asks.
+    Index("payments_to_ask", "next_ask_at", postgresql_where=text("next_ask_at IS NOT NULL")),
+    # What a webhook names.
+    Index("payments_by_reference", "reference"),
+    # The organizers' list, newest first (ids are UUIDv7).
+    Index("payments_newest_first", "id"),
+)
+
+# What happened with money, in order; nothing is ever changed or deleted. The capture of a payment has the id of the
+# payment, and that of a refund the id of the refund: so neither can be written down twice.
+payment_entries = Table(
+    "payment_entries",
+    metadata,
+    Column("screening_id", BigInteger, nullable=False),
+    Column("payment_id", UUID, nullable=False),
+    Column("id", UUID, nullable=False),
+    Column("at", MOMENT, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reference", Text),
+    Column("cause", Text),
+    PrimaryKeyConstraint("screening_id", "payment_id", "id"),
+    CheckConstraint(_one_of("kind", "capture", "refund", "void", "fail"), name="entry_kind_is_known"),
+    CheckConstraint("amount_minor >= 0", name="an_entry_is_not_negative"),
+)
+
+# Refunds, written by the transaction that frees the seats, and carried out later; the provider's key is made from the
+# id. They stay when they are done.
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("screening_id", BigInteger, nullable=False),
+    Column("id", UUID, nullable=False),
+    Column("payment_id", UUID, nullable=False),
+    # For which booking; not set: nothing was booked for the money.
+    Column("booking_id", UUID),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    # Not set: it is done.
+    Column("next_try_at", MOMENT),
+    Column("done_at", MOMENT),
+    PrimaryKeyConstraint("screening_id", "id"),
+    CheckConstraint("amount_minor > 0", name="a_refund_is_of_something"),
+    CheckConstraint(
+        _one_of("cause", "cancelled", "exchanged", "screening_cancelled", "too_late", "wrong_amount"),
+        name="refund_cause_is_known",
+    ),
+    CheckConstraint("(next_try_at IS NULL) = (done_at IS NOT NULL)", name="a_refund_is_tried_until_it_is_done"),
+    Index("refunds_of_booking", "screening_id", "booking_id"),
+    Index("refunds_to_try", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
+)
+
+# The books of the dummy provider: a bank's, as it were, in a schema of its own. Whatever is not certain beforehand is
+# written over a connection of its own and committed at once; a charge that cannot fail by the transaction that books.
+dummy_charges = Table(
+    "dummy_charges",
+    metadata,
+    Column("screening_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
+    Column("created_at", MOMENT, nullable=False),
+    # When it was charged; in the future: when it will be.
+    Column("charged_at", MOMENT),
+    # What becomes of it at `decides_at`; not set: it is decided, or the payer has to.
+    Column("decides_at", MOMENT),
+    Column("becomes", Text),
+    # A void comes too late for it.
+    Column("is_stubborn", Boolean, nullable=False, server_default="false"),
+    Column("refunds_to_fail", Integer, nullable=False, server_default="0"),
+    # How many reports are to be made, and from when on.
+    Column("reports", Integer, nullable=False, server_default="0"),
+    Column("report_at", MOMENT),
+    PrimaryKeyConstraint("screening_id", "key"),
+    CheckConstraint(
+        "refunded_minor >= 0 AND (refunded_minor = 0 OR refunded_minor <= amount_minor)",
+        name="the_bank_gives_back_what_it_has",
+    ),
+    Index("dummy_charges_by_reference", "reference"),
+    Index("dummy_charges_to_report", "report_at", postgresql_where=text("reports > 0")),
+    schema="dummy_bank",
+)
+
+dummy_refunds = Table(
+    "dummy_refunds",
+    metadata,
+    Column("screening_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    PrimaryKeyConstraint("screening_id", "key"),
+    schema="dummy_bank",
 )
 
 idempotency_keys = Table(

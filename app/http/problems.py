@@ -114,6 +114,7 @@ def _headers(error: refusals.Refusal | faults.Fault) -> Sequence[Header]:
             refusals.KeyInUse(retry_after_seconds=seconds)
             | refusals.Busy(retry_after_seconds=seconds)
             | refusals.HeldTooOften(retry_after_seconds=seconds)
+            | refusals.PaymentsUnavailable(retry_after_seconds=seconds)
         ):
             return [(b"retry-after", b"%d" % seconds)]
         case refusals.RateLimited(standing=standing):

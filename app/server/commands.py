@@ -90,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("--theater", metavar="ID", type=_theater_id, required=True)
     exporting.add_argument("--format", choices=("usher", "csv", "pretix"), default="usher", help="default: usher")
     exporting.add_argument("--output", metavar="FILE", type=Path, help="default: the standard output")
-    add("doctor", _doctor, "check PostgreSQL, Valkey and the database schema")
+    doctor = add("doctor", _doctor, "check PostgreSQL, Valkey and the database schema")
+    doctor.add_argument("--books", action="store_true", help="also check the books of all payments")
     distribute = add("distribute", _distribute, "distribute the tables over the nodes of a Citus cluster")
     what = distribute.add_mutually_exclusive_group(required=True)
     what.add_argument("--check", action="store_true", help="say what is missing, and change nothing")
@@ -207,8 +208,8 @@ def _theater_id(written: str) -> int:
     return int(written)
 
 
-def _doctor(settings: Settings, _: argparse.Namespace) -> int:
-    return 0 if examine(settings) else 1
+def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
+    return 0 if examine(settings, with_books=arguments.books) else 1
 
 
 def _distribute(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -17,6 +17,8 @@ from app.db.distribution import DISTRIBUTED, SCREENING
 COLUMNS = {table.name: frozenset(column.name for column in table.columns) for table in schema.metadata.sorted_tables}
 """The columns of each table of the schema."""
 
+_DISTRIBUTED = frozenset(table.rpartition(".")[2] for table in DISTRIBUTED)
+
 
 Path = tuple[ast.Node, ...]
 """The nodes above a node within its query, the nearest last."""
@@ -32,7 +34,7 @@ class Source:
 
     @property
     def is_distributed(self) -> bool:
-        return self.table in DISTRIBUTED
+        return self.table in _DISTRIBUTED
 
     @property
     def is_local(self) -> bool:

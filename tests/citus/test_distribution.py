@@ -47,7 +47,9 @@ def test_what_it_does_within_plpgsql_is_understood_too() -> None:
 
 
 def test_every_table_of_a_screening_is_distributed_and_no_other() -> None:
-    of_a_screening = {table.name for table in schema.metadata.tables.values() if SCREENING in table.primary_key.columns}
+    of_a_screening = {
+        table.fullname for table in schema.metadata.tables.values() if SCREENING in table.primary_key.columns
+    }
 
     assert of_a_screening | {STATES} == set(DISTRIBUTED)
 
@@ -55,7 +57,7 @@ def test_every_table_of_a_screening_is_distributed_and_no_other() -> None:
 def test_tables_come_after_those_that_they_refer_to() -> None:
     for table in DISTRIBUTED:
         its = schema.metadata.tables.get(table)
-        referred_to = {key.column.table.name for key in its.foreign_keys} if its is not None else set()
+        referred_to = {key.column.table.fullname for key in its.foreign_keys} if its is not None else set()
         before = DISTRIBUTED[: DISTRIBUTED.index(table)]
         assert referred_to & set(DISTRIBUTED) <= set(before)
 

@@ -44,6 +44,7 @@ _HEADERS: Final[Mapping[str, Mapping[str, Json]]] = {
     "busy": _RETRY_AFTER,
     "idempotency-key-in-use": _RETRY_AFTER,
     "limit-exceeded": _RETRY_AFTER,
+    "payments-unavailable": _RETRY_AFTER,
     "rate-limited": {
         **_RETRY_AFTER,
         "RateLimit": {

@@ -7,6 +7,8 @@ from typing import Final
 
 from app.db.box_office.reading import Wanted
 from app.domain.box_office.commands import (
+    BeginBuying,
+    BeginPaying,
     Block,
     Book,
     Cancel,
@@ -20,10 +22,12 @@ from app.domain.box_office.commands import (
     Hold,
     Release,
     ReleaseAll,
+    Settle,
     Toggle,
     Unblock,
 )
 from app.domain.idempotency import Key
+from app.domain.payments import Payment
 from app.domain.refusals import UnknownSeats
 from app.domain.seats import Layout
 from app.services.box_office.answers import Answer
@@ -31,7 +35,7 @@ from app.services.box_office.answers import Answer
 _OF_NOBODY: Final = (Expire, Find)
 _OF_THE_HOUSE: Final = (Block, Unblock, Close)
 _FROM_SOMEWHERE: Final = (Hold, Toggle, Extend, Check)
-_TAKE_OVER: Final = (Hold, Toggle, Check)
+_TAKE_OVER: Final = (Hold, Toggle, Check, BeginBuying)
 """Whoever had a seat before takes over how long."""
 
 
@@ -91,7 +95,7 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
         if isinstance(command, Hold) and command.wish is not None:
             named.kept_there.add((screening_id, command.address.address))
     match command:
-        case Hold() | Book() | Toggle() | Check() | Block() | Unblock():
+        case Hold() | Book() | BeginBuying() | Toggle() | Check() | Block() | Unblock():
             try:
                 seats = layout.find(command.seats)
             except UnknownSeats:
@@ -104,19 +108,34 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
                         named.lapses.add((screening_id, buyer.id, seat.id))
                     if isinstance(command, Hold) and command.wish is not None:
                         named.all_lapses.add((screening_id, buyer.id))
-                if (where := command.address) is not None:
+                if not isinstance(command, BeginBuying) and (where := command.address) is not None:
                     named.kept_seats.update((screening_id, where.address, seat.id) for seat in seats)
             if isinstance(command, Toggle):
                 named.users.add((screening_id, command.buyer.id))
         case ReleaseAll(buyer=buyer):
             named.users.add((screening_id, buyer.id))
             named.run_out.add((screening_id, buyer.id))
-        case Confirm() | Extend() | Release():
+        case Confirm() | BeginPaying() | Extend() | Release():
             named.reservations.add((screening_id, command.reservation_id))
         case Cancel():
             named.bookings.add((screening_id, command.booking_id))
+            named.payments_behind.add((screening_id, command.booking_id))
+        case Settle(payment=payment):
+            _want_payment(named, screening_id, payment)
         case Close():
             named.reservations.update((screening_id, each) for each in command.reservation_ids)
             named.bookings.update((screening_id, each) for each in command.booking_ids)
+            named.payments_behind.update((screening_id, each) for each in command.booking_ids)
         case Expire(reservation_ids):
             named.reservations.update((screening_id, reservation_id) for reservation_id in reservation_ids)
+
+
+def _want_payment(named: Wanted, screening_id: int, payment: Payment) -> None:
+    """A payment, the reservation that it is for, and where its seats may go back to."""
+    named.payments.add((screening_id, payment.id))
+    if payment.reservation_id is not None:
+        named.reservations.add((screening_id, payment.reservation_id))
+    if plan := payment.plan:
+        named.reservations.update((screening_id, each) for each in plan.returns.values())
+        if plan.key:
+            named.keys.add((plan.key.owner_id, plan.key.value))

@@ -1,0 +1,1 @@
+"""Money: what a payment provider is asked, what it says later, and refunds."""
