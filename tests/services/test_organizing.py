@@ -200,7 +200,7 @@ async def test_plan_and_state_say_the_same_whatever_was_edited(resources: Resour
     its = f"SELECT screening_id, {', '.join(columns)} FROM screening_states ORDER BY screening_id"  # noqa: S608
     states = await rows(demo_engine, its)
 
-    assert len(columns) == 16
+    assert len(columns) == 17
     assert plans == states
     assert await rows(demo_engine, "SELECT DISTINCT theater_id, timezone FROM screening_states ORDER BY 1") == [
         (1, "Europe/Berlin"),
