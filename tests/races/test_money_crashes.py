@@ -27,11 +27,11 @@ PAYING: Final = {
 }
 TOKENS: Final = ("duplicate", "slow:0.05", "declined", "slow-declined:0.05", "refund-fails:1", "late:3600", "timeout")
 AT_ONCE: Final = {
-    "before it is booked": (b"payments_at_once", Fate.SWALLOWED),
+    "before it is booked": (b"payments_made", Fate.SWALLOWED),
     "when it is booked": (b'"payment_reference"', Fate.CUT_AFTER),
 }
 CANCELLING: Final = {
-    "before it is cancelled": (b"refunds_asked", Fate.SWALLOWED),
+    "before it is cancelled": (b"refunds_made", Fate.SWALLOWED),
     "when it is cancelled": (b'"refunding_minor"', Fate.CUT_AFTER),
 }
 
