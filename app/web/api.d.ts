@@ -45,7 +45,7 @@ export interface Reservation {
 }
 export interface Booking {
   id: string; screening_id: number; user_id: number; status: "confirmed" | "cancelled"; seats: PricedSeat[];
-  total: Money; payment: { status: string; reference: string }; created_at: string; cancelled_at: string | null;
+  total: Money; payment: { status: string; provider: string; reference: string; amount: Money; refunded: Money }; created_at: string; cancelled_at: string | null;
   version: number; guest_token?: string;
 }
 export interface Me {

@@ -15,11 +15,12 @@ from tests.races.buyers import Buyer, seats, somebody
 from tests.races.conftest import StartProcess
 from tests.races.lines import Fate, Line
 
-# Where the process is when it dies: words that it says to PostgreSQL, and whether these arrive. Those with quotation
-# marks are of rows: they are said when a statement is carried out, and not when it is prepared.
+# Where the process is when it dies: words that it says to PostgreSQL, and whether these arrive. A new process serves
+# its first batch in a transaction. A word with quotation marks is of a row: it is said when a statement is carried out,
+# and not when it is prepared.
 PAYING: Final = {
     "before paying begins": (b"payments_begun", Fate.SWALLOWED),
-    "when paying has begun": (b'"held_until"', Fate.CUT_AFTER),
+    "when paying has begun": (b"COMMIT\0", Fate.CUT_AFTER),
     "before the provider is asked": (b"make_interval(secs => CAST($", Fate.SWALLOWED),
     "when the provider was asked": (b"CASE WHEN becomes", Fate.SWALLOWED),
     "before it is settled": (b"payments_changed", Fate.SWALLOWED),
@@ -28,11 +29,11 @@ PAYING: Final = {
 TOKENS: Final = ("duplicate", "slow:0.05", "declined", "slow-declined:0.05", "refund-fails:1", "late:3600", "timeout")
 AT_ONCE: Final = {
     "before it is booked": (b"payments_made", Fate.SWALLOWED),
-    "when it is booked": (b'"payment_reference"', Fate.CUT_AFTER),
+    "when it is booked": (b"COMMIT\0", Fate.CUT_AFTER),
 }
 CANCELLING: Final = {
     "before it is cancelled": (b"refunds_made", Fate.SWALLOWED),
-    "when it is cancelled": (b'"refunding_minor"', Fate.CUT_AFTER),
+    "when it is cancelled": (b"COMMIT\0", Fate.CUT_AFTER),
 }
 
 
