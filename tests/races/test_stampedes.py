@@ -9,6 +9,7 @@ import pytest
 from httpx import AsyncClient, Limits, Response
 
 from app.domain.seat_finding.best_available import best_available
+from app.domain.seat_finding.blocks import longest
 from app.domain.seat_finding.picture import Picture
 from app.domain.seat_finding.wishes import Found, Wish
 from app.domain.seats import Layout, Seat
@@ -35,7 +36,8 @@ async def picture_of(client: AsyncClient, theater_id: int) -> Picture:
 
 
 def must_be_as_if_one_by_one(picture: Picture, served: Iterable[tuple[int, int, Json]]) -> None:
-    """Whoever was served in the order of these versions, each for so many, got the best of what was left."""
+    """Whoever was served in the order of these versions, each for so many, got the best of what was left: seats side by
+    side as long as there were as many."""
     free = picture.whole
     for version, count, said in sorted(served, key=lambda each: each[0]):
         found = best_available(picture, free, Wish(count))
@@ -43,6 +45,7 @@ def must_be_as_if_one_by_one(picture: Picture, served: Iterable[tuple[int, int, 
         taken = sorted(seat["label"] for seat in said["seats"])
         assert taken == sorted(seat.label for seat in found.seats), version
         assert said["adjacent"] is found.adjacent, version
+        assert said["adjacent"] is (longest(free) >= count), version
         free &= ~found.mask
 
 
