@@ -63,6 +63,13 @@ class PooledConnection(asyncpg.Connection):
         """As asyncpg's."""
         return await self._in_transaction(super().fetchval, query, *args, **how)
 
+    def _cancel_current_command(self, *_: object) -> None:
+        """What asyncpg does about a statement that nobody waits for any more: hang up, and the pooler rolls back.
+
+        A request to cancel would have to find its session behind the pooler (*seen*: PgBouncer 1.18 ends by itself).
+        """
+        self._loop.call_soon(self.terminate)
+
     async def _in_transaction(self, say: Callable[..., Awaitable[T]], *said: Any, **how: Any) -> T:
         """In the transaction that there is, or else in one of its own."""
         if self.is_in_transaction():
