@@ -87,6 +87,8 @@ class RedisCache:
         self._move = self._redis.register_script(_MOVE)
         self._shared_look = self._redis.register_script(_SHARED_LOOK)
         self._life = b""
+        self._compared_from = 0.0
+        """When the map versions were asked for, by Redis's own time."""
         self._failures = 0
         self._trusted_until = 0.0
         self._rests_until = 0.0
@@ -103,14 +105,18 @@ class RedisCache:
         return [None if score is None else int(score) for score in scores]
 
     async def known_map_versions(self) -> dict[int, int]:
-        life: bytes | None = await self._ask(cast(Awaitable[Any], self._redis.get(_LIFE)))
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.time()
+            pipeline.get(_LIFE)
+            pipeline.zrange(self._map_versions, 0, -1, withscores=True)
+            (seconds, microseconds), life, pairs = await self._ask(pipeline.execute())
         if life is None:
             await self._ask(self._redis.set(_LIFE, secrets.token_hex(8), nx=True))
             return await self.known_map_versions()
-        self._begin(life)
-        pairs: Sequence[tuple[bytes, float]] = await self._ask(
-            cast(Awaitable[Any], self._redis.zrange(self._map_versions, 0, -1, withscores=True))
-        )
+        if life != self._life:
+            self._begin(life)
+            return await self.known_map_versions()
+        self._compared_from = float(seconds) + float(microseconds) / 1_000_000
         return {int(member): int(score) for member, score in pairs}
 
     async def move(self, map_versions: Mapping[int, int], news: Sequence[tuple[int, bytes]] = ()) -> None:
@@ -159,13 +165,9 @@ class RedisCache:
         if self._trusted_until:
             self._trusted_until = until
 
-    async def clock(self) -> float:
-        seconds, microseconds = await self._ask(cast(Awaitable[Any], self._redis.time()))
-        return float(seconds) + float(microseconds) / 1_000_000
-
-    async def say_compared(self, began: float, seconds: float) -> None:
-        mark = b"%b %d" % (self._life, int(began * _MS))
-        await self._ask(self._redis.set(_COMPARED, mark, pxat=int((began + seconds) * _MS)))
+    async def say_compared(self, seconds: float) -> None:
+        mark = b"%b %d" % (self._life, int(self._compared_from * _MS))
+        await self._ask(self._redis.set(_COMPARED, mark, pxat=int((self._compared_from + seconds) * _MS)))
 
     async def say_doubtful(self) -> None:
         await self._ask(cast(Awaitable[Any], self._redis.delete(_COMPARED)))

@@ -81,12 +81,8 @@ class AvailabilityCache(Protocol):
         """
         ...
 
-    async def clock(self) -> float:
-        """Its own time, in seconds."""
-        ...
-
-    async def say_compared(self, began: float, seconds: float) -> None:
-        """Tell all processes that a comparison that began then, by its own time, counts for so many seconds."""
+    async def say_compared(self, seconds: float) -> None:
+        """Tell all processes that a comparison counts, for so many seconds from when `known_map_versions` was asked."""
         ...
 
     async def say_doubtful(self) -> None:

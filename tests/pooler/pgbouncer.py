@@ -73,8 +73,10 @@ max_client_conn = 1000
             _wait_for(port, process)
             yield Pooler(user, port)
         finally:
+            ended = process.poll()
             process.kill()
             process.wait()
+        assert ended is None, f"pgbouncer ended by itself: {(directory / 'log').read_text()[-2_000:]}"
 
 
 def _free_port() -> int:

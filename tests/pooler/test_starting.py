@@ -146,6 +146,21 @@ def test_migrations_may_go_round_it(
     assert asyncio.run(current_and_head(url)) == (head(), head())
 
 
+async def test_statements_that_are_given_up_harm_neither_the_pooler_nor_others(pooled: PooledSettings) -> None:
+    settings = pooled(statement_timeout_ms=500)
+
+    async def give_up() -> None:
+        async with call(settings) as connection:
+            with pytest.raises(TimeoutError):
+                await connection.fetchval("SELECT pg_sleep(60)::text", timeout=0.05)
+            assert connection.is_closed()
+
+    await asyncio.gather(*(give_up() for _ in range(30)))
+
+    async with call(settings) as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+
+
 async def test_each_transaction_has_its_timeouts_and_no_session_keeps_them(
     pooled: PooledSettings, database: Connection
 ) -> None:

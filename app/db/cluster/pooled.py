@@ -4,6 +4,7 @@ Nothing can be set for a session there: whoever gets the session next would have
 settings, and a statement that is said outside of a transaction gets one of its own. Nothing stays prepared.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Final, TypeVar
@@ -62,6 +63,13 @@ class PooledConnection(asyncpg.Connection):
     async def fetchval(self, query: str, *args: Any, **how: Any) -> Any:
         """As asyncpg's."""
         return await self._in_transaction(super().fetchval, query, *args, **how)
+
+    def _cancel_current_command(self, *_: object) -> None:
+        """What asyncpg does about a statement that nobody waits for any more: hang up, and the pooler rolls back.
+
+        A request to cancel would have to find its session behind the pooler (*seen*: PgBouncer 1.18 ends by itself).
+        """
+        asyncio.get_running_loop().call_soon(self.terminate)
 
     async def _in_transaction(self, say: Callable[..., Awaitable[T]], *said: Any, **how: Any) -> T:
         """In the transaction that there is, or else in one of its own."""

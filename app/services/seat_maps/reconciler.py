@@ -96,7 +96,6 @@ class Reconciler:
         began, missed = time.monotonic(), self._missed
         if missed:
             await self._say_so()
-        began_there = await self._cache.clock()
         known = await self._cache.known_map_versions()
         doubts = self._cache.doubts()
         try:
@@ -123,7 +122,7 @@ class Reconciler:
             if is_mistrusted:
                 await self._cache.say_doubtful()
             else:
-                await self._cache.say_compared(began_there, self._believed_seconds)
+                await self._cache.say_compared(self._believed_seconds)
 
     async def warn(self) -> None:
         """Warn all processes that Redis has missed a change. Returns when none of them trusts it any more."""
