@@ -87,7 +87,7 @@ async def test_after_two_fingers_one_tap_holds(visitors: Visitors, hall: Show) -
 
 async def test_ctrl_and_the_wheel_bring_the_map_closer_where_the_mouse_is(visitors: Visitors, hall: Show) -> None:
     page = await visitors.open(f"/book/{hall.id}")
-    seat = on_map(page, hall, "Block B-6-8")
+    seat = on_map(page, hall, "Block B-1-8")  # near the middle: there no edge of the house holds the map back
     x, y = await middle(seat)
     far = await size(seat)
 

@@ -248,7 +248,7 @@ export class SeatMap {
     const book = this.element.closest(".book");
     if (this.opened || (!this.view.isHome && k >= TOUCH_FROM)) book?.classList.add("near");
     else if (this.view.isHome) book?.classList.remove("near");
-    this.blocks.resize(k, k >= ROWS_FROM);
+    this.blocks.resize(k, k >= ROWS_FROM && !this.view.isHome);
     this.labels.name(this.opened ? [this.opened] : this.sectionsFirst ? [] : this.house.sections);
     this.#number();
     this.#sayWhere();
