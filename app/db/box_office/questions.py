@@ -181,13 +181,11 @@ _PARTS: Final[Mapping[str, _Part]] = {
         "ROW({its}, r.user_id, s.seat_id, r.first_held_at, {ended})::usher_lapse",
         "FROM unnest({0}::bigint[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL ("
         "SELECT * FROM (SELECT * FROM reservation_seats i"
-        " WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id"
-        f" AND i.reservation_id > (SELECT {_LATELY}) OFFSET 0) i"
+        " WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id OFFSET 0) i"
         f" ORDER BY i.reservation_id DESC LIMIT {_ALL_LAPSES_AT_MOST}) s, LATERAL ("
         "SELECT * FROM reservations i WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id OFFSET 0) r",
         "FROM (SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.reservation_id DESC) AS place"
-        " FROM reservation_seats i WHERE i.screening_id = $1 AND i.user_id = ANY({0}::bigint[])"
-        f" AND i.reservation_id > (SELECT {_LATELY})) s"
+        " FROM reservation_seats i WHERE i.screening_id = $1 AND i.user_id = ANY({0}::bigint[])) s"
         " JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id"
         f" WHERE s.place <= {_ALL_LAPSES_AT_MOST}",
         ("screening_id", "user_id"),

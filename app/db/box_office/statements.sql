@@ -1298,10 +1298,7 @@ SELECT clock_timestamp() AS now,
                 FROM (
                     SELECT *
                     FROM reservation_seats i
-                    WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id AND i.reservation_id > (
-                        SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                            12, '0') || repeat('0', 20) AS uuid)
-                    )
+                    WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id
                     OFFSET 0
                 ) i
                 ORDER BY i.reservation_id DESC
@@ -1377,10 +1374,7 @@ SELECT clock_timestamp() AS now,
                 FROM (
                     SELECT *
                     FROM reservation_seats i
-                    WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id AND i.reservation_id > (
-                        SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                            12, '0') || repeat('0', 20) AS uuid)
-                    )
+                    WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id
                     OFFSET 0
                 ) i
                 ORDER BY i.reservation_id DESC

@@ -1061,10 +1061,7 @@ SELECT clock_timestamp() AS now,
         FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.reservation_id DESC) AS place
             FROM reservation_seats i
-            WHERE i.screening_id = $1 AND i.user_id = ANY($2::bigint[]) AND i.reservation_id > (
-                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                    12, '0') || repeat('0', 20) AS uuid)
-            )
+            WHERE i.screening_id = $1 AND i.user_id = ANY($2::bigint[])
         ) s
         JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
         WHERE s.place <= 2000
@@ -1122,10 +1119,7 @@ SELECT clock_timestamp() AS now,
         FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.reservation_id DESC) AS place
             FROM reservation_seats i
-            WHERE i.screening_id = $1 AND i.user_id = ANY($2::bigint[]) AND i.reservation_id > (
-                SELECT CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                    12, '0') || repeat('0', 20) AS uuid)
-            )
+            WHERE i.screening_id = $1 AND i.user_id = ANY($2::bigint[])
         ) s
         JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
         WHERE s.place <= 2000
