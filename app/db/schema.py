@@ -339,7 +339,7 @@ reservation_seats = Table(
     PrimaryKeyConstraint("screening_id", "reservation_id", "seat_id"),
     CheckConstraint("amount_minor >= 0", name="a_held_price_is_not_negative"),
     # What every hold asks: had this buyer this seat before? However much others, or this buyer, have had.
-    Index("reservation_seats_of_user", "screening_id", "seat_id", "user_id", "reservation_id"),
+    Index("reservation_seats_of_user", "screening_id", "user_id", "seat_id", "reservation_id"),
 )
 
 # From where somebody without an account holds seats: keyed hashes, for as long as they hold them.

@@ -33,7 +33,7 @@ def upgrade() -> None:
             connection.execute(FILL_IN, {"screening_id": screening_id})
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEX}")  # of an attempt that was interrupted
         op.execute(
-            f"CREATE INDEX CONCURRENTLY {INDEX} ON reservation_seats (screening_id, seat_id, user_id, reservation_id)"
+            f"CREATE INDEX CONCURRENTLY {INDEX} ON reservation_seats (screening_id, user_id, seat_id, reservation_id)"
         )
 
 

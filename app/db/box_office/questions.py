@@ -104,6 +104,8 @@ def _later(select: str, table: str, name: str, seats: str, link: str) -> _Part:
 
 # One buyer's newest reservations of a seat, so many at most: whoever makes more within a hold time keeps nothing by it.
 _LAPSES_AT_MOST: Final = 200
+_ALL_LAPSES_AT_MOST: Final = 2_000
+"""Of all seats together: ten of each of so many reservations."""
 
 # A seat that its reservation still holds, run out or not, has a claim that says so.
 _NO_CLAIM: Final = "(s.released_at IS NOT NULL OR {row}.status NOT IN ('held', 'paying'))"
@@ -179,19 +181,18 @@ _PARTS: Final[Mapping[str, _Part]] = {
         f" WHERE s.place <= {_LAPSES_AT_MOST}",
         ("screening_id", "user_id", "seat_id"),
     ),
+    # The order comes after the fence: it leaves it no other index than that of the user.
     "all_lapses": _Part(
-        "ROW({its}, w.user_id, s.seat_id, r.first_held_at, {ended})::usher_lapse",
+        "ROW({its}, r.user_id, s.seat_id, r.first_held_at, {ended})::usher_lapse",
         "FROM unnest({0}::bigint[], {1}::bigint[]) AS w(screening_id, user_id), LATERAL ("
-        "SELECT * FROM (SELECT * FROM reservations i"
-        f" WHERE i.user_id = w.user_id AND i.id > {_LATELY} ORDER BY i.id DESC OFFSET 0) i"
-        f" WHERE i.screening_id = w.screening_id LIMIT {_LAPSES_AT_MOST}) r, LATERAL ("
-        "SELECT * FROM reservation_seats i WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id"
-        " OFFSET 0) s",
-        "FROM unnest({0}::bigint[]) AS w(user_id)"
-        " JOIN (SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place"
-        f" FROM reservations i WHERE i.screening_id = $1 AND i.user_id = ANY({{0}}::bigint[]) AND i.id > {_LATELY}) r"
-        f" ON r.user_id = w.user_id AND r.place <= {_LAPSES_AT_MOST}"
-        " JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id",
+        "SELECT * FROM (SELECT * FROM reservation_seats i"
+        " WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id OFFSET 0) i"
+        f" ORDER BY i.reservation_id DESC LIMIT {_ALL_LAPSES_AT_MOST}) s, LATERAL ("
+        "SELECT * FROM reservations i WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id OFFSET 0) r",
+        "FROM (SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.reservation_id DESC) AS place"
+        " FROM reservation_seats i WHERE i.screening_id = $1 AND i.user_id = ANY({0}::bigint[])) s"
+        " JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id"
+        f" WHERE s.place <= {_ALL_LAPSES_AT_MOST}",
         ("screening_id", "user_id"),
     ),
     "held_from": _Part(

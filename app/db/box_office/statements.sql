@@ -1375,7 +1375,7 @@ COMMIT;
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
-        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+        SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
@@ -1386,22 +1386,19 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM (
                     SELECT *
-                    FROM reservations i
-                    WHERE i.user_id = w.user_id
-                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                    ORDER BY i.id DESC
+                    FROM reservation_seats i
+                    WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id
                     OFFSET 0
                 ) i
-                WHERE i.screening_id = w.screening_id
-                LIMIT 200
-            ) r,
+                ORDER BY i.reservation_id DESC
+                LIMIT 2000
+            ) s,
             LATERAL (
                 SELECT *
-                FROM reservation_seats i
-                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id
+                FROM reservations i
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
                 OFFSET 0
-            ) s
+            ) r
     ) AS all_lapses,
     ARRAY(
         SELECT ROW(c.screening_id, array_agg(c.seat_id))::usher_taken
@@ -1454,7 +1451,7 @@ SELECT clock_timestamp() AS now,
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
-        SELECT ROW(r.screening_id, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+        SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
@@ -1465,22 +1462,19 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM (
                     SELECT *
-                    FROM reservations i
-                    WHERE i.user_id = w.user_id
-                        AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                        12, '0') || repeat('0', 20) AS uuid)
-                    ORDER BY i.id DESC
+                    FROM reservation_seats i
+                    WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id
                     OFFSET 0
                 ) i
-                WHERE i.screening_id = w.screening_id
-                LIMIT 200
-            ) r,
+                ORDER BY i.reservation_id DESC
+                LIMIT 2000
+            ) s,
             LATERAL (
                 SELECT *
-                FROM reservation_seats i
-                WHERE i.screening_id = r.screening_id AND i.reservation_id = r.id
+                FROM reservations i
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
                 OFFSET 0
-            ) s
+            ) r
     ) AS all_lapses,
     ARRAY(
         SELECT ROW(e.screening_id, e.version, e.seat_id, e.to_status <> 'available')::usher_missed

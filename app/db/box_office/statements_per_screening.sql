@@ -1136,21 +1136,19 @@ COMMIT;
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
-        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+        SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
-        FROM unnest($2::bigint[]) AS w(user_id)
-        JOIN (
-            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
-            FROM reservations i
+        FROM (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.reservation_id DESC) AS place
+            FROM reservation_seats i
             WHERE i.screening_id = $1 AND i.user_id = ANY($2::bigint[])
-                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                12, '0') || repeat('0', 20) AS uuid)
-        ) r ON r.user_id = w.user_id AND r.place <= 200
-        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id
+        ) s
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        WHERE s.place <= 2000
     ) AS all_lapses,
     ARRAY(
         SELECT ROW(c.screening_id, array_agg(c.seat_id))::usher_taken
@@ -1196,21 +1194,19 @@ SELECT clock_timestamp() AS now,
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
-        SELECT ROW($1, w.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+        SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
             SELECT min(e.at)
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
         )) ELSE r.expires_at END))::usher_lapse
-        FROM unnest($2::bigint[]) AS w(user_id)
-        JOIN (
-            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.id DESC) AS place
-            FROM reservations i
+        FROM (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.reservation_id DESC) AS place
+            FROM reservation_seats i
             WHERE i.screening_id = $1 AND i.user_id = ANY($2::bigint[])
-                AND i.id > CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 days') * 1000 AS bigint)),
-                12, '0') || repeat('0', 20) AS uuid)
-        ) r ON r.user_id = w.user_id AND r.place <= 200
-        JOIN reservation_seats s ON s.screening_id = $1 AND s.reservation_id = r.id
+        ) s
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        WHERE s.place <= 2000
     ) AS all_lapses,
     ARRAY(
         SELECT ROW(e.screening_id, e.version, e.seat_id, e.to_status <> 'available')::usher_missed
