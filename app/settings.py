@@ -5,6 +5,7 @@ program with a line that says what was given and what is allowed. Secrets are ne
 list all settings; a test compares them.
 """
 
+import importlib.util
 import re
 import sys
 from enum import StrEnum
@@ -37,6 +38,13 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class PaymentProviderName(StrEnum):
+    """Who takes the money."""
+
+    DUMMY = "dummy"
+    STRIPE = "stripe"
 
 
 # Words of placeholders and examples that people forget to replace. The hexadecimal one is from FastAPI's tutorial.
@@ -105,6 +113,31 @@ def _postgresql(url: str) -> str:
 def _redis(url: str) -> str:
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("redis://host:6379/0, rediss://... or unix:///path/to/socket")
+    return url
+
+
+def _stripe_key(key: str) -> str:
+    if not re.fullmatch(r"(sk|rk)_(test|live)_\w+", key):
+        raise ValueError("the secret key or a restricted one: sk_live_..., rk_live_..., sk_test_... or rk_test_...")
+    return key
+
+
+def _stripe_webhook_secret(secret: str) -> str:
+    if not re.fullmatch(r"whsec_\S+", secret):
+        raise ValueError("the signing secret of the webhook endpoint: whsec_...")
+    return secret
+
+
+def _page(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
+        raise ValueError("the address of a page, such as https://tickets.example.org/paid")
+    return url
+
+
+def _api(url: str) -> str:
+    """An address to which a secret key is sent: in clear on this machine only."""
+    if not re.fullmatch(r"https://[^\s/]+|http://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?", url):
+        raise ValueError("https://host, or http://127.0.0.1:12111 on this machine; no path")
     return url
 
 
@@ -371,6 +404,27 @@ class Settings(BaseSettings):
         description="The timeout of each question to Redis, in seconds. After that PostgreSQL is asked instead.",
     )
 
+    # Payments
+    payment_provider: Annotated[PaymentProviderName, BeforeValidator(_lower)] = Field(
+        PaymentProviderName.DUMMY,
+        description="Who takes the money: dummy (nobody: to try Usher out) or stripe (docs/payments.md).",
+    )
+    stripe_api_key: Annotated[str, AfterValidator(_stripe_key)] | None = Field(
+        None, repr=False, description="Stripe's secret key: sk_... or rk_.... Required with PAYMENT_PROVIDER=stripe."
+    )
+    stripe_webhook_secret: Annotated[str, AfterValidator(_stripe_webhook_secret)] | None = Field(
+        None,
+        repr=False,
+        description="The signing secret of Stripe's webhook: whsec_.... Required with PAYMENT_PROVIDER=stripe.",
+    )
+    stripe_return_url: Annotated[str, AfterValidator(_page)] | None = Field(
+        None,
+        description="The page to which a payer comes back from their bank. Not set: only ways to pay that need none.",
+    )
+    stripe_api_base: Annotated[str, AfterValidator(_api)] | None = Field(
+        None, description="Where Stripe's API is, for tests. Not set: https://api.stripe.com."
+    )
+
     # Background work
     sweep: bool = Field(
         True, description="on: this process runs the sweeper, which ends expired holds and announces them."
@@ -405,7 +459,19 @@ class Settings(BaseSettings):
             raise ValueError(
                 "JWT_SECRET is not set but required with DATABASE_URL; make one with: openssl rand -hex 32"
             )
+        if self.payment_provider is PaymentProviderName.STRIPE:
+            self._can_use_stripe()
         return self
+
+    def _can_use_stripe(self) -> None:
+        needed = {"STRIPE_API_KEY": self.stripe_api_key, "STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret}
+        if missing := " and ".join(name for name, value in needed.items() if value is None):
+            raise ValueError(f"{missing} not set but required with PAYMENT_PROVIDER=stripe; see docs/payments.md")
+        if importlib.util.find_spec("stripe") is None:
+            raise ValueError(
+                "PAYMENT_PROVIDER=stripe needs Stripe's library; install it with: "
+                ".venv/bin/python -m pip install 'stripe[async]>=16.1,<17'"
+            )
 
 
 class BadSettings(Exception):
