@@ -459,19 +459,19 @@ class Settings(BaseSettings):
             raise ValueError(
                 "JWT_SECRET is not set but required with DATABASE_URL; make one with: openssl rand -hex 32"
             )
-        if self.payment_provider is PaymentProviderName.STRIPE:
-            self._can_use_stripe()
+        self._can_use_stripe()
         return self
 
     def _can_use_stripe(self) -> None:
         needed = {"STRIPE_API_KEY": self.stripe_api_key, "STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret}
-        if missing := " and ".join(name for name, value in needed.items() if value is None):
-            raise ValueError(f"{missing} not set but required with PAYMENT_PROVIDER=stripe; see docs/payments.md")
-        if importlib.util.find_spec("stripe") is None:
-            raise ValueError(
-                "PAYMENT_PROVIDER=stripe needs Stripe's library; install it with: "
-                ".venv/bin/python -m pip install 'stripe[async]>=16.1,<17'"
-            )
+        missing = [name for name, value in needed.items() if value is None]
+        is_chosen = self.payment_provider is PaymentProviderName.STRIPE
+        if missing and is_chosen:
+            why = "required with PAYMENT_PROVIDER=stripe; see docs/payments.md"
+            raise ValueError(f"{' and '.join(missing)} not set but {why}")
+        if not missing and importlib.util.find_spec("stripe") is None:
+            how = ".venv/bin/python -m pip install 'stripe[async]>=16.1,<17'"
+            raise ValueError(f"STRIPE_API_KEY needs Stripe's library; install it with: {how}")
 
 
 class BadSettings(Exception):

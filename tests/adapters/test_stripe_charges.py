@@ -44,8 +44,8 @@ async def test_stripe_is_told_what_the_money_is_for(payments: StripePayments, st
     intent = stripe.books.intents[paid.reference]
     assert intent["metadata"] == {
         "usher_key": KEY,
-        "usher_payment": "00000000-0000-0000-0000-000000000005",
-        "usher_screening": "7",
+        "usher_payment_id": "00000000-0000-0000-0000-000000000005",
+        "usher_screening_id": "7",
     }
     assert intent["description"] == "Two seats"
 

@@ -25,7 +25,7 @@ from tests.adapters.stripe_stand_in import (
 )
 from tests.adapters.test_stripe_charges import KEY, charge
 
-IMPATIENT = 0.3
+IMPATIENT = 1.5
 
 
 @pytest.mark.parametrize(

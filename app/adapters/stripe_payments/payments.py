@@ -132,7 +132,7 @@ class StripePayments:
         return read_event(self._api.client, self._webhook_secret, headers.get("stripe-signature"), body, now)
 
     def _wanted(self, charge: Charge) -> PaymentIntentCreateParams:
-        notes = {"usher_payment": str(charge.payment_id), "usher_screening": str(charge.screening_id)}
+        notes = {"usher_payment_id": str(charge.payment_id), "usher_screening_id": str(charge.screening_id)}
         wanted: PaymentIntentCreateParams = {
             "amount": to_stripe(charge.amount),
             "currency": charge.amount.currency.lower(),
@@ -140,7 +140,7 @@ class StripePayments:
                 "enabled": True,
                 "allow_redirects": "always" if self._return_url else "never",
             },
-            "metadata": {**charge.metadata, **notes, NOTE: charge.key},
+            "metadata": {**notes, NOTE: charge.key},
         }
         if charge.description:
             wanted["description"] = charge.description

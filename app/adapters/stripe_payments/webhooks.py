@@ -10,12 +10,13 @@ from app.adapters.stripe_payments.amounts import from_stripe
 from app.services.money.provider import BadSignature, ProviderStatus, WebhookEvent
 
 _TOLERANCE_SECONDS: Final = 300
-_ABOUT_AN_INTENT: Final = {
-    "payment_intent.succeeded": ProviderStatus.CAPTURED,
-    "payment_intent.payment_failed": ProviderStatus.FAILED,
-    "payment_intent.canceled": ProviderStatus.VOIDED,
-}
-_ABOUT_MONEY_BACK: Final = frozenset({"charge.refunded", "refund.updated", "refund.failed"})
+# What of these is true now is asked: events come late and in any order, and after a decline the payer may have paid.
+_LOOK_AGAIN: Final = frozenset(
+    {
+        "payment_intent.payment_failed", "payment_intent.canceled",
+        "charge.refunded", "refund.updated", "refund.failed",
+    }
+)  # fmt: skip
 
 
 def read_event(
@@ -36,12 +37,12 @@ def read_event(
     if abs(now.timestamp() - _signed_at(signature or "")) > _TOLERANCE_SECONDS:
         raise BadSignature("signed more than five minutes away from now")
     about: Any = event.data.object
-    if event.type in _ABOUT_AN_INTENT:
-        status = _ABOUT_AN_INTENT[event.type]
-        amount = about.amount_received if status is ProviderStatus.CAPTURED else about.amount
-        return [WebhookEvent(event.id, about.id, status, from_stripe(amount, about.currency))]
-    if event.type in _ABOUT_MONEY_BACK and (intent := getattr(about, "payment_intent", None)) is not None:
-        return [WebhookEvent(event.id, str(intent), None, None)]
+    if event.type == "payment_intent.succeeded":
+        received = from_stripe(about.amount_received, about.currency)
+        return [WebhookEvent(event.id, about.id, ProviderStatus.CAPTURED, received)]
+    if event.type in _LOOK_AGAIN:
+        intent = about.id if about.object == "payment_intent" else getattr(about, "payment_intent", None)
+        return [WebhookEvent(event.id, str(intent), None, None)] if intent is not None else []
     return []
 
 
