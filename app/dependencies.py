@@ -10,13 +10,14 @@ from uuid import UUID
 
 from fastapi import Depends, Header
 
+from app.adapters import dummy_payments
 from app.domain.people import Person
 from app.http import credentials
 from app.http.credentials import Caller, SignedIn
 from app.http.idempotency import call_context
 from app.http.request import ApiRequest
 from app.resources import Resources
-from app.services import bookings, closing, desk, health, reservations
+from app.services import bookings, cashier, closing, desk, health, payments, reservations
 from app.services.house import catalogue, history, layout_texts, organizing
 from app.services.live import changes
 from app.services.people import accounts, api_keys, people, sessions
@@ -73,14 +74,17 @@ Accounts = Annotated[accounts.Accounts, resource("accounts")]
 ApiKeys = Annotated[api_keys.ApiKeys, resource("api_keys")]
 Availability = Annotated[availability.Availability, resource("availability")]
 Bookings = Annotated[bookings.Bookings, resource("bookings")]
+Cashier = Annotated[cashier.Cashier, resource("cashier")]
 Catalogue = Annotated[catalogue.Catalogue, resource("catalogue")]
 Changes = Annotated[changes.ChangesFeed, resource("changes")]
 Closing = Annotated[closing.Closing, resource("closing")]
 Desk = Annotated[desk.Desk, resource("desk")]
+Dummy = Annotated[dummy_payments.DummyPayments, resource("dummy")]
 Health = Annotated[health.Health, resource("health")]
 History = Annotated[history.History, resource("history")]
 LayoutTexts = Annotated[layout_texts.LayoutTexts, resource("layout_texts")]
 Organizing = Annotated[organizing.Organizing, resource("organizing")]
+Payments = Annotated[payments.Payments, resource("payments")]
 People = Annotated[people.People, resource("people")]
 Reservations = Annotated[reservations.Reservations, resource("reservations")]
 Sessions = Annotated[sessions.Sessions, resource("sessions")]

@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, logs
-from app.adapters.dummy_payments import DummyPayments
+from app.adapters.dummy_payments import DummyPayments, webhook_secret_from
 from app.adapters.login_tries import RedisLoginTries
 from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
@@ -40,6 +40,7 @@ from app.routers import (
     existing_clients,
     health,
     live,
+    payments,
     people,
     problems,
     reservations,
@@ -55,6 +56,7 @@ from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
 from app.services.box_office.queue import LINGER_SECONDS
+from app.services.cashier import Cashier
 from app.services.closing import Closing
 from app.services.connections import Connections
 from app.services.desk import Desk
@@ -69,6 +71,11 @@ from app.services.live.changes import ChangesFeed
 from app.services.live.listener_limits import ListenerLimits
 from app.services.live.live import Live
 from app.services.loops import Loop, for_good, running
+from app.services.money.asking import Asking
+from app.services.money.finisher import Finisher
+from app.services.money.provider import PaymentProvider
+from app.services.money.refunds import Refunds
+from app.services.payments import Payments
 from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.customers import Customers
@@ -103,6 +110,8 @@ ROUTERS: Final = (
     blocks.router,
     reservations.router,
     bookings.router,
+    payments.router,
+    payments.pages,
     people.router,
     api_keys.router,
     health.router,
@@ -254,7 +263,7 @@ async def import_once(
 
 def _loops(resources: Resources) -> Sequence[Loop]:
     """What runs in the background while the process serves."""
-    loops = [
+    loops: list[Loop] = [
         resources.heartbeat.run,
         resources.box_office.run,
         resources.announcer.run,
@@ -262,12 +271,37 @@ def _loops(resources: Resources) -> Sequence[Loop]:
         resources.live.run,
         resources.revocations.run,
     ]
-    return [*loops, resources.sweeper.run, resources.sweeper.keep_tidy] if resources.settings.sweep else loops
+    if not resources.settings.sweep:
+        return loops
+    return [
+        *loops,
+        resources.sweeper.run,
+        resources.sweeper.keep_tidy,
+        resources.finisher.run,
+        resources.refunds.run,
+        partial(resources.dummy.run, resources.cashier.hear_dummy),
+    ]
 
 
 async def _nodes(engine: AsyncEngine) -> Mapping[str, bool]:
     """Which nodes PostgreSQL has, if it has many, and which of them answer."""
     return {str(node.address): node.settings is not None for node in await nodes.ask_all(engine)}
+
+
+def _stripe(settings: Settings, stack: AsyncExitStack) -> Mapping[str, PaymentProvider]:
+    """Stripe by its name, if its keys are set: what was paid there goes on after another provider is chosen."""
+    if settings.stripe_api_key is None or settings.stripe_webhook_secret is None:
+        return {}
+    from app.adapters.stripe_payments import StripePayments  # large, and an extra
+
+    stripe = StripePayments(
+        settings.stripe_api_key,
+        settings.stripe_webhook_secret,
+        return_url=settings.stripe_return_url,
+        api_base=settings.stripe_api_base,
+    )
+    stack.push_async_callback(stripe.close)
+    return {stripe.name: stripe}
 
 
 def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
@@ -351,7 +385,19 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         linger_seconds=LINGER_SECONDS if settings.web_concurrency > 1 and settings.office_connections == 1 else 0.0,
         clerks=settings.office_connections,
     )
-    closing = Closing(engine, box_office, announcer)
+    dummy = DummyPayments(engine, settings.dummy_webhook_secret or webhook_secret_from(settings.jwt_secret or ""))
+    asking = Asking({dummy.name: dummy, **_stripe(settings, stack)}, settings.payment_wait_seconds)
+    refunds = Refunds(engine, asking)
+    cashier = Cashier(
+        engine,
+        box_office,
+        asking,
+        refunds,
+        asking.provider(settings.payment_provider),
+        wait_seconds=settings.payment_wait_seconds,
+        deadline_seconds=settings.payment_deadline_seconds,
+    )
+    closing = Closing(engine, box_office, announcer, refunds.wake)
     return Resources(
         settings=settings,
         engine=engine,
@@ -386,7 +432,12 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         sweeper=Sweeper(
             engine, box_office, closing, settings.idempotency_hours, settings.event_hours, settings.reservation_timeout
         ),
-        desk=Desk(engine, box_office, availability, catalogue, people, tokens, DummyPayments(), defaults, pictures),
+        desk=Desk(engine, box_office, availability, catalogue, people, tokens, cashier, defaults, pictures),
+        cashier=cashier,
+        finisher=Finisher(engine, asking, cashier.settle),
+        refunds=refunds,
+        payments=Payments(engine),
+        dummy=dummy,
         reservations=Reservations(engine, layouts, defaults),
         bookings=Bookings(engine, layouts, defaults),
         changes=ChangesFeed(engine, layouts),

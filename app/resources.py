@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.adapters.dummy_payments import DummyPayments
 from app.adapters.redis_cache import RedisCache
 from app.db.heartbeat import Heartbeat
 from app.services.bookings import Bookings
 from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
+from app.services.cashier import Cashier
 from app.services.closing import Closing
 from app.services.connections import Connections
 from app.services.desk import Desk
@@ -20,6 +22,9 @@ from app.services.house.organizing import Organizing
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
 from app.services.live.live import Live
+from app.services.money.finisher import Finisher
+from app.services.money.refunds import Refunds
+from app.services.payments import Payments
 from app.services.people.accounts import Accounts
 from app.services.people.api_keys import ApiKeys
 from app.services.people.customers import Customers
@@ -67,6 +72,11 @@ class Resources:
     bookings: Bookings
     changes: ChangesFeed
     closing: Closing
+    cashier: Cashier
+    finisher: Finisher
+    refunds: Refunds
+    payments: Payments
+    dummy: DummyPayments
     history: History
     organizing: Organizing
     rates: Rates | None

@@ -369,6 +369,47 @@ class Settings(BaseSettings):
         "only.",
     )
 
+    # Money
+    payment_provider: Annotated[PaymentProviderName, BeforeValidator(_lower)] = Field(
+        PaymentProviderName.DUMMY,
+        description="Who charges: dummy (nobody: it does what its tokens say) or stripe (docs/payments.md).",
+    )
+    payment_wait_seconds: Seconds = Field(
+        8.0,
+        ge=0.1,
+        le=60,
+        description="How long a call waits for the payment provider, in seconds. After that: 202, and it goes on.",
+    )
+    payment_deadline_seconds: Seconds = Field(
+        60.0,
+        ge=1,
+        le=3_600,
+        description="How long the payment provider has for a payment, in seconds. After that it is called off.",
+    )
+    dummy_webhook_secret: str | None = Field(
+        None,
+        min_length=8,
+        max_length=512,
+        repr=False,
+        description="Signs what the dummy provider reports (Standard Webhooks). Not set: made from JWT_SECRET.",
+    )
+
+    stripe_api_key: Annotated[str, AfterValidator(_stripe_key)] | None = Field(
+        None, repr=False, description="Stripe's secret key: sk_... or rk_.... Required with PAYMENT_PROVIDER=stripe."
+    )
+    stripe_webhook_secret: Annotated[str, AfterValidator(_stripe_webhook_secret)] | None = Field(
+        None,
+        repr=False,
+        description="The signing secret of Stripe's webhook: whsec_.... Required with PAYMENT_PROVIDER=stripe.",
+    )
+    stripe_return_url: Annotated[str, AfterValidator(_page)] | None = Field(
+        None,
+        description="The page to which a payer comes back from their bank. Not set: only ways to pay that need none.",
+    )
+    stripe_api_base: Annotated[str, AfterValidator(_api)] | None = Field(
+        None, description="Where Stripe's API is, for tests. Not set: https://api.stripe.com."
+    )
+
     # PostgreSQL
     database_pool_size: int = Field(
         10, ge=2, le=1_000, description="The size of each worker's PostgreSQL connection pool."
@@ -404,30 +445,10 @@ class Settings(BaseSettings):
         description="The timeout of each question to Redis, in seconds. After that PostgreSQL is asked instead.",
     )
 
-    # Payments
-    payment_provider: Annotated[PaymentProviderName, BeforeValidator(_lower)] = Field(
-        PaymentProviderName.DUMMY,
-        description="Who takes the money: dummy (nobody: to try Usher out) or stripe (docs/payments.md).",
-    )
-    stripe_api_key: Annotated[str, AfterValidator(_stripe_key)] | None = Field(
-        None, repr=False, description="Stripe's secret key: sk_... or rk_.... Required with PAYMENT_PROVIDER=stripe."
-    )
-    stripe_webhook_secret: Annotated[str, AfterValidator(_stripe_webhook_secret)] | None = Field(
-        None,
-        repr=False,
-        description="The signing secret of Stripe's webhook: whsec_.... Required with PAYMENT_PROVIDER=stripe.",
-    )
-    stripe_return_url: Annotated[str, AfterValidator(_page)] | None = Field(
-        None,
-        description="The page to which a payer comes back from their bank. Not set: only ways to pay that need none.",
-    )
-    stripe_api_base: Annotated[str, AfterValidator(_api)] | None = Field(
-        None, description="Where Stripe's API is, for tests. Not set: https://api.stripe.com."
-    )
-
     # Background work
     sweep: bool = Field(
-        True, description="on: this process runs the sweeper, which ends expired holds and announces them."
+        True,
+        description="on: this process ends expired holds and announces them, and finishes payments and refunds.",
     )
     reconcile_seconds: Seconds = Field(
         1.0, ge=0.1, le=60, description="How often the cache is compared with PostgreSQL, in seconds."

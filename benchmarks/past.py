@@ -24,9 +24,9 @@ SELECT *, {_ID.format(salt="'b' || n")} AS booking_id, {_ID.format(salt="'r' || 
 """  # noqa: S608 - our own expression
 _PAST_INTO: Final = (
     """
-INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
+INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_reference, paid_minor,
                       created_at, version)
-SELECT screening_id, booking_id, user_id, reservation_id, 'confirmed', 'paid', 'past-' || n, at, version FROM past
+SELECT screening_id, booking_id, user_id, reservation_id, 'confirmed', 'past-' || n, 2500, at, version FROM past
 """,
     """
 INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency)

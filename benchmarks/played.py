@@ -10,11 +10,13 @@ from typing import Any, Final
 from app.db.bookings import BookingRow
 from app.db.box_office import questions
 from app.db.box_office.rows_read import ClaimRow, FoundBooking, FoundReservation, KeyRow, ScreeningFacts, ScreeningRow
+from app.db.money.payments import PaymentRow, plan_out
 from app.db.reservations import ReservationRow
 from app.db.screenings import Defaults, screening_of
 from app.domain.bookings import Booking
 from app.domain.box_office.screening_state import Floor, ScreeningState
 from app.domain.money import Money
+from app.domain.payments import Payment
 from app.domain.reservations import Reservation
 from app.domain.screenings import Limits
 from app.domain.seat_finding.picture import Picture
@@ -43,6 +45,7 @@ FACTS: Final = ScreeningFacts(
     revision=1,
     orphan_rule="off",
     reserved_places="kept",
+    cancel_until=None,
 )
 
 _KINDS_READ: Final = re.compile(r"\) AS (?!now)(\w+)(?=,|$)")
@@ -142,6 +145,8 @@ class Played:
                 yield from (self._reservation(self.state.reservations[each]) for each in named)
             case "bookings":
                 yield from (self._booking(self.state.bookings[each]) for each in named)
+            case "payments_behind":
+                yield from (self._payment(each) for one in named for each in self.state.payments_of(one))
 
     def _claims(self, seat_ids: set[int]) -> Iterator[ClaimRow]:
         for each in self.state.claims.values():
@@ -179,14 +184,41 @@ class Played:
             user_id=each.user_id,
             reservation_id=each.reservation_id,
             status=each.status,
-            payment_status=each.payment.status,
             payment_reference=each.payment.reference,
             created_at=each.created_at,
             cancelled_at=each.cancelled_at,
             version=each.version,
             seats=[*_seats(each.prices, each.cancelled_at), *_seats(each.left, self.now)],
+            payment_provider=each.payment.provider,
+            paid_minor=each.payment.amount.amount_minor,
+            refunded_minor=each.payment.refunded_minor,
+            refunding_minor=each.payment.refunding_minor,
         )
         return FoundBooking(row, list(self._claims(set(each.prices))))
+
+    def _payment(self, each: Payment) -> PaymentRow:
+        return PaymentRow(
+            screening_id=self.facts.id,
+            id=each.id,
+            user_id=each.user_id,
+            reservation_id=each.reservation_id,
+            booking_id=each.booking_id,
+            provider=each.provider,
+            reference=each.reference,
+            status=each.status,
+            amount_minor=each.amount.amount_minor,
+            currency=each.amount.currency,
+            captured_minor=each.captured_minor,
+            refunded_minor=each.refunded_minor,
+            refunding_minor=each.refunding_minor,
+            cause=each.cause,
+            decline_reason=each.decline_reason,
+            redirect_url=each.redirect_url,
+            client_secret=each.client_secret,
+            deadline=each.deadline,
+            plan=None if each.plan is None else plan_out(each.plan),
+            created_at=each.created_at,
+        )
 
 
 def _seats(prices: Mapping[int, Money], ended_at: datetime | None) -> Iterator[tuple[Any, ...]]:

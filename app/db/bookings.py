@@ -9,7 +9,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.rows import columns, maker
-from app.domain.bookings import Booking, BookingStatus, Payment, PaymentStatus
+from app.domain.bookings import Booking, BookingStatus, Paid
 from app.domain.money import Money
 
 
@@ -30,12 +30,15 @@ class BookingRow(NamedTuple):
     user_id: int
     reservation_id: UUID | None
     status: str
-    payment_status: str
     payment_reference: str
     created_at: datetime
     cancelled_at: datetime | None
     version: int
     seats: Sequence[tuple[Any, ...]]
+    payment_provider: str
+    paid_minor: int
+    refunded_minor: int
+    refunding_minor: int
 
 
 _SEATS = f"""
@@ -44,16 +47,31 @@ ARRAY(SELECT ROW({columns(BookingSeatRow, "s")})::usher_seat FROM booking_seats 
 """  # noqa: S608 - our own names
 
 
+_REFUNDS = """
+(SELECT coalesce(sum(f.amount_minor), 0)::bigint FROM refunds f
+  WHERE f.screening_id = {screening} AND f.booking_id = b.id AND f.done_at IS {done} NULL)
+"""
+
+
+def _columns(screening: str, seats_as: str = "") -> str:
+    return columns(
+        BookingRow,
+        "b",
+        seats=_SEATS.format(screening=screening) + seats_as,
+        refunded_minor=_REFUNDS.format(screening=screening, done="NOT") + (seats_as and " AS refunded_minor"),
+        refunding_minor=_REFUNDS.format(screening=screening, done="") + (seats_as and " AS refunding_minor"),
+    )
+
+
 def row_of(screening: str) -> str:
     """A row of BookingRow as one value, from `bookings b`. `screening`: how the seats' screening is named."""
-    return f"ROW({columns(BookingRow, 'b', seats=_SEATS.format(screening=screening))})::usher_booking"
+    return f"ROW({_columns(screening)})::usher_booking"
 
 
 booking_row = maker(BookingRow)
 _seat = maker(BookingSeatRow)
 
-_LISTED_SEATS = f"{_SEATS.format(screening='b.screening_id')} AS seats"
-_BOOKINGS = f"SELECT {columns(BookingRow, 'b', seats=_LISTED_SEATS)} FROM bookings b WHERE true"  # noqa: S608
+_BOOKINGS = f"SELECT {_columns('b.screening_id', ' AS seats')} FROM bookings b WHERE true"  # noqa: S608
 # What a cancelled booking had until it was cancelled counts, what was cancelled before that does not.
 _WITH_SEAT = """
 EXISTS (SELECT FROM booking_seats w
@@ -83,7 +101,13 @@ def booking_of(row: BookingRow | Row[Any]) -> Booking:
         reservation_id=row.reservation_id,
         status=BookingStatus(row.status),
         prices={seat.seat_id: Money(seat.amount_minor, seat.currency) for seat in its_own},
-        payment=Payment(PaymentStatus(row.payment_status), row.payment_reference),
+        payment=Paid(
+            row.payment_provider,
+            row.payment_reference,
+            Money(row.paid_minor, seats[0].currency),
+            row.refunded_minor,
+            row.refunding_minor,
+        ),
         created_at=row.created_at,
         cancelled_at=row.cancelled_at,
         version=row.version,

@@ -183,6 +183,7 @@ def _plan(row: Row) -> ScreeningPlan:
         limits={limit: None if value == UNLIMITED else value for limit, value in own.items()},
         orphan_rule=OrphanRule(row["orphan_rule"]),
         reserved_places=ReservedPlaces(row["reserved_places"]),
+        cancel_until=row["cancel_until"],
     )
 
 
@@ -196,6 +197,7 @@ def _decisive(plan: ScreeningPlan) -> dict[str, Any]:
         },
         "sales_open_at": plan.sales_open_at,
         "sales_close_at": plan.sales_close_at,
+        "cancel_until": plan.cancel_until,
         "hold_seconds": plan.hold_seconds,
         "max_hold_seconds": plan.max_hold_seconds,
         "orphan_rule": plan.orphan_rule,

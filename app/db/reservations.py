@@ -79,10 +79,10 @@ _ONE_OF_ANYBODY = text(_listed(":screening_id") + " AND r.screening_id = :screen
 # A hold that ran out reads expired at that very moment, swept or not.
 _OF_STATUS_NOW = {
     ReservationStatus.EXPIRED: (
-        "(r.status = 'expired' OR r.status IN ('held', 'paying') AND r.expires_at <= statement_timestamp())"
+        "(r.status = 'expired' OR r.status = 'held' AND r.expires_at <= statement_timestamp())"
     ),
     ReservationStatus.HELD: "r.status = 'held' AND r.expires_at > statement_timestamp()",
-    ReservationStatus.PAYING: "r.status = 'paying' AND r.expires_at > statement_timestamp()",
+    ReservationStatus.PAYING: "r.status = 'paying'",
     ReservationStatus.BOOKED: "r.status = 'booked'",
     ReservationStatus.RELEASED: "r.status = 'released'",
 }
@@ -91,7 +91,7 @@ _NEWEST_FIRST = " ORDER BY r.id DESC LIMIT :at_most"
 # `{its}` is how the screening is named: as that of the reservation, or, if it is known, as a parameter in every table.
 _WITH_SEAT = """
 SELECT DISTINCT ON (r.screening_id) r.id, r.screening_id, c.starts_at,
-       r.status IN ('held', 'paying') AND r.expires_at > statement_timestamp() AS is_held,
+       r.status = 'paying' OR r.status = 'held' AND r.expires_at > statement_timestamp() AS is_held,
        r.status IN ('held', 'paying', 'expired') AND c.cancelled_at IS NULL
            AND (c.sales_open_at IS NULL OR c.sales_open_at <= statement_timestamp())
            AND coalesce(c.sales_close_at, c.starts_at) > statement_timestamp()

@@ -359,14 +359,17 @@ bookings = Table(
     Column("user_id", ForeignKey("users.id"), nullable=False),
     Column("reservation_id", UUID),
     Column("status", Text, nullable=False),
-    Column("payment_status", Text, nullable=False),
+    Column("payment_provider", Text, nullable=False, server_default="dummy"),
+    # The provider's name for what was paid first.
     Column("payment_reference", Text, nullable=False),
+    # All that was paid in. What went back is in refunds.
+    Column("paid_minor", BigInteger, nullable=False, server_default="0"),
     Column("created_at", MOMENT, nullable=False),
     Column("cancelled_at", MOMENT),
     Column("version", BigInteger, nullable=False),
     PrimaryKeyConstraint("screening_id", "id"),
     CheckConstraint(_one_of("status", "confirmed", "cancelled"), name="booking_status_is_known"),
-    CheckConstraint(_one_of("payment_status", "paid", "partly_refunded", "refunded"), name="payment_status_is_known"),
+    CheckConstraint("paid_minor >= 0", name="nobody_pays_less_than_nothing"),
     CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="a_cancelled_booking_says_when"),
     # Mine, newest first; and the screening of one of mine, when only its id is known.
     Index("bookings_of_user", "user_id", "id"),

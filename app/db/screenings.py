@@ -100,6 +100,7 @@ def screening_of(row: Row, defaults: Defaults) -> Screening:
         revision=row["revision"],
         orphan_rule=OrphanRule(row["orphan_rule"]),
         reserved_places=ReservedPlaces(row["reserved_places"]),
+        cancel_until=row["cancel_until"],
     )
 
 

@@ -16,20 +16,42 @@ class BookingStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class PaymentStatus(StrEnum):
-    """What happened with the money."""
+class PaidStatus(StrEnum):
+    """What happened with the money of a booking."""
 
     PAID = "paid"
     PARTLY_REFUNDED = "partly_refunded"
     REFUNDED = "refunded"
+    REFUND_PENDING = "refund_pending"
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """The status of a payment, and the provider's reference for it."""
+class Paid:
+    """The money of a booking: all that was paid in, what went back, and what is on its way back.
 
-    status: PaymentStatus
+    `reference` is the provider's name for the payment.
+    """
+
+    provider: str
     reference: str
+    amount: Money
+    refunded_minor: int = 0
+    refunding_minor: int = 0
+
+    @property
+    def status(self) -> PaidStatus:
+        """How it stands. A refund is pending until the provider has said yes."""
+        if self.refunding_minor > 0:
+            return PaidStatus.REFUND_PENDING
+        if self.refunded_minor > 0:
+            is_all = self.refunded_minor >= self.amount.amount_minor
+            return PaidStatus.REFUNDED if is_all else PaidStatus.PARTLY_REFUNDED
+        return PaidStatus.PAID
+
+    @property
+    def refunded(self) -> Money:
+        """What went back."""
+        return Money(self.refunded_minor, self.amount.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +63,7 @@ class Booking:
     reservation_id: UUID | None
     status: BookingStatus
     prices: Mapping[int, Money]
-    payment: Payment
+    payment: Paid
     created_at: datetime
     cancelled_at: datetime | None = None
     version: int = 0
@@ -55,16 +77,14 @@ class Booking:
         kept = {kept_id: price for kept_id, price in self.prices.items() if kept_id != seat_id}
         if not kept:
             return self.cancelled(now, version)
-        payment = replace(self.payment, status=PaymentStatus.PARTLY_REFUNDED)
         left = {**self.left, seat_id: self.prices[seat_id]}
-        return replace(self, prices=kept, left=left, payment=payment, version=version)
+        return replace(self, prices=kept, left=left, version=version)
+
+    def giving_back(self, amount_minor: int) -> "Booking":
+        """The booking with so much more of its money on its way back."""
+        refunding = self.payment.refunding_minor + amount_minor
+        return replace(self, payment=replace(self.payment, refunding_minor=refunding))
 
     def cancelled(self, now: datetime, version: int) -> "Booking":
         """The booking after it was cancelled at `now` (UTC). It still has the seats that it had."""
-        return replace(
-            self,
-            status=BookingStatus.CANCELLED,
-            cancelled_at=now,
-            payment=replace(self.payment, status=PaymentStatus.REFUNDED),
-            version=version,
-        )
+        return replace(self, status=BookingStatus.CANCELLED, cancelled_at=now, version=version)

@@ -28,6 +28,7 @@ class ScreeningPlan:
     prices: Mapping[str, Money]
     sales_open_at: datetime | None = None
     sales_close_at: datetime | None = None
+    cancel_until: datetime | None = None
     hold_seconds: int | None = None
     max_hold_seconds: int | None = None
     limits: Mapping[str, int | None] = field(default_factory=dict)

@@ -193,10 +193,35 @@ class ScreeningRequired(Refusal):
 
 @dataclass(slots=True, eq=False)
 class PaymentDeclined(Refusal):
-    """The provider declined the payment. The hold stays."""
+    """The provider declined the payment. The hold stays, until `expires_at`; None: there was none."""
 
     code: ClassVar[str] = "payment-declined"
     reason: str
+    expires_at: datetime | None = None
+
+
+@dataclass(slots=True, eq=False)
+class PaymentPending(Refusal):
+    """The seats are being paid for."""
+
+    code: ClassVar[str] = "payment-pending"
+    reservation_id: UUID
+
+
+@dataclass(slots=True, eq=False)
+class PaymentsUnavailable(Refusal):
+    """The payment provider could not be asked. Nothing was charged."""
+
+    code: ClassVar[str] = "payments-unavailable"
+    retry_after_seconds: int = 5
+
+
+@dataclass(slots=True, eq=False)
+class CancellationClosed(Refusal):
+    """It is too late for a customer to cancel."""
+
+    code: ClassVar[str] = "cancellation-closed"
+    cancel_until: datetime
 
 
 @dataclass(slots=True, eq=False)

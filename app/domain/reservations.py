@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from app.domain.money import Money
+from app.domain.refusals import PaymentPending
 
 
 class ReservationStatus(StrEnum):
@@ -21,13 +23,17 @@ class ReservationStatus(StrEnum):
 
 HOLDING = (ReservationStatus.HELD, ReservationStatus.PAYING)
 
+PAYING_MARGIN: Final = timedelta(days=1)
+"""So much later than its reservation a claim ends that is being paid for: it ends by a decision, not by time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """A hold and its history. `prices` are its seats, by id, each at the price of the hold.
 
     `left` are seats that it had before: released one by one, or moved into a newer reservation or a booking.
-    While a reservation is held or paying, each of its seats has a claim that names it.
+    While a reservation is held or paying, each of its seats has a claim that names it. While it is paying, `expires_at`
+    is the provider's deadline.
     """
 
     id: UUID
@@ -42,12 +48,14 @@ class Reservation:
     left: Mapping[int, Money] = field(default_factory=dict)
 
     def is_holding(self, now: datetime) -> bool:
-        """Whether it keeps its seats from others at `now`."""
-        return self.status in HOLDING and self.expires_at > now
+        """Whether it keeps its seats from others at `now`. While it is paid for, it does, whatever its end."""
+        return self.status is ReservationStatus.PAYING or (
+            self.status is ReservationStatus.HELD and self.expires_at > now
+        )
 
     def status_at(self, now: datetime) -> ReservationStatus:
         """The status at `now`. A hold that has run out is expired, whether it was swept or not."""
-        if self.status in HOLDING and self.expires_at <= now:
+        if self.status is ReservationStatus.HELD and self.expires_at <= now:
             return ReservationStatus.EXPIRED
         return self.status
 
@@ -61,6 +69,17 @@ class Reservation:
             return self.ended(ReservationStatus.RELEASED, version)
         given = {seat_id: price for seat_id, price in self.prices.items() if seat_id in seat_ids}
         return replace(self, prices=kept, left={**self.left, **given}, version=version)
+
+    def must_not_be_paying(self) -> None:
+        """Raises PaymentPending while it is being paid for."""
+        if self.status is ReservationStatus.PAYING:
+            raise PaymentPending(self.id)
+
+    @property
+    def claims_end_at(self) -> datetime:
+        """The end of the claims of its seats, as long as it has them."""
+        is_paying = self.status is ReservationStatus.PAYING
+        return self.expires_at + PAYING_MARGIN if is_paying else self.expires_at
 
     def ended(self, status: ReservationStatus, version: int, booking_id: UUID | None = None) -> "Reservation":
         """The reservation with this final status. It still has the seats that it had."""

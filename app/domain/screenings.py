@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain.money import Money
-from app.domain.refusals import SalesClosed, ScreeningCancelled
+from app.domain.refusals import CancellationClosed, SalesClosed, ScreeningCancelled
 from app.domain.seat_finding.orphans import OrphanRule
 
 
@@ -44,6 +44,7 @@ class Screening:
     revision: int = 1
     orphan_rule: OrphanRule = OrphanRule.OFF
     reserved_places: ReservedPlaces = ReservedPlaces.KEPT
+    cancel_until: datetime | None = None
     # What follows from the above, worked out once: every decision asks for it.
     counts_buyers: bool = field(init=False, repr=False, compare=False)
     """Has it a limit that asks what a buyer has here or elsewhere?"""
@@ -66,6 +67,12 @@ class Screening:
     def closes_at(self) -> datetime:
         """When sales end: as the organizer says, else when the screening starts."""
         return self.sales_close_at or self.starts_at
+
+    def must_be_cancellable(self, now: datetime) -> None:
+        """Raises CancellationClosed if customers cannot cancel, exchange or transfer any more at `now`."""
+        until = self.cancel_until or self.starts_at
+        if now >= until:
+            raise CancellationClosed(until)
 
     @property
     def currency(self) -> str:

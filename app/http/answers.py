@@ -7,10 +7,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Query
 
+from app.domain.box_office.outcomes import Paying
 from app.http.replies import ALWAYS_ASKED, Header, Reply, accepts, matches, unchanged
 from app.http.request import ApiRequest
 from app.schemas.format.moments import encoded
-from app.schemas.reservations import Json
+from app.schemas.reservations import Json, ReservationOut
 from app.services.box_office.answers import Answer
 from app.services.house.creating import Created
 from app.services.seat_maps.packed import Packed
@@ -20,9 +21,26 @@ FIRST_REVISION: Final = 1
 
 _VARIES: Final[Header] = (b"vary", b"accept-encoding")
 
+_ASK_AGAIN: Final[Header] = (b"retry-after", b"2")
+
 _REPLAYED: Final[Header] = (b"idempotent-replayed", b"true")
 
 CURSOR: Final[Any] = Query(description="`next_cursor` of the page before; none for the first page.")
+
+PAYING: Final[dict[int | str, dict[str, Any]]] = {
+    202: {
+        "model": ReservationOut,
+        "description": "It is being paid for: the provider has not decided yet, or the payer has to act.",
+        "headers": {
+            "Retry-After": {
+                "description": "After so many seconds it makes sense to look again.",
+                "schema": {"type": "integer", "minimum": 0},
+                "required": True,
+                "example": 2,
+            }
+        },
+    }
+}
 
 UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "What `If-None-Match` names is still true."}}
 
@@ -83,8 +101,10 @@ def edited(body: bytes, etag: str) -> Reply:
 
 
 def told(answer: Answer) -> Reply:
-    """The desk's answer: 201 with its path if something was created, else 200."""
+    """The desk's answer: 201 with its path if something was created, 202 while a payment is not decided, else 200."""
     headers: list[Header] = []
+    if isinstance(answer.money, Paying):
+        return Reply(answer.body, 202, headers=[_ASK_AGAIN])
     if answer.location is not None:
         headers.append((b"location", answer.location.encode("ascii")))
     if answer.replayed:

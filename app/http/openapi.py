@@ -31,6 +31,7 @@ TAGS: Final = [
     {"name": "seats", "description": "Which seats of a screening are free, and what changed."},
     {"name": "reservations", "description": "Holding seats for a few minutes, and giving them back."},
     {"name": "bookings", "description": "Booking seats for good, and cancelling."},
+    {"name": "payments", "description": "What was paid and what went back, and what providers report."},
     {"name": "people", "description": "Accounts, guests, sessions, API keys and who I am."},
     {"name": "operators", "description": "For operators and their monitoring."},
 ]

@@ -103,7 +103,11 @@ def _headers(error: refusals.Refusal | faults.Fault) -> Sequence[Header]:
     match error:
         case refusals.Unauthenticated():
             return [(b"www-authenticate", b"Bearer")]
-        case refusals.KeyInUse(retry_after_seconds=seconds) | refusals.Busy(retry_after_seconds=seconds):
+        case (
+            refusals.KeyInUse(retry_after_seconds=seconds)
+            | refusals.Busy(retry_after_seconds=seconds)
+            | refusals.PaymentsUnavailable(retry_after_seconds=seconds)
+        ):
             return [(b"retry-after", b"%d" % seconds)]
         case refusals.RateLimited(standing=standing):
             return [(b"retry-after", b"%d" % standing.reset_seconds), *rate_headers(standing)]

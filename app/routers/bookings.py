@@ -7,7 +7,7 @@ from fastapi import Query
 from app.dependencies import Bookings, Buyer, Call, Caller, Desk, SignedIn
 from app.domain.bookings import BookingStatus
 from app.domain.people import KeyScope
-from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
+from app.http.answers import CURSOR, PAYING, UNCHANGED, cacheable, page, tag_of, told
 from app.http.credentials import must_be_known
 from app.http.idempotency import context_of
 from app.http.openapi import problems
@@ -19,7 +19,7 @@ from app.schemas.bookings import BookingIn, BookingOut, BookingsOut, FindIn, Pay
 from app.schemas.format.ids import BookingId, ScreeningId, SeatId, UserId
 from app.schemas.format.moments import encoded
 from app.schemas.format.pages import Limit, UuidCursor, page_json
-from app.schemas.format.requests import Email, Label
+from app.schemas.format.requests import Email, Label, Line
 from app.services.desk import Meant
 
 router = api_router("bookings")
@@ -41,13 +41,18 @@ router = api_router("bookings")
         "sales-closed",
         "screening-required",
         "payment-declined",
+        "payment-pending",
+        "payments-unavailable",
         "leaves-single-seat",
         "not-enough-seats",
-    ),
+    )
+    | PAYING,
 )
 @api_key_scope(KeyScope.SELL)
 async def book_seats(wanted: BookingIn, request: ApiRequest, buyer: Buyer, desk: Desk) -> Reply:
     """Book a reservation, or seats directly.
+
+    It is paid for as in confirming. A direct booking that is declined holds nothing that was not held before.
 
     Seats that you hold are taken out of the hold. Booking seats that you have already booked together gives that
     booking, with 200. `booking_id` serves as the idempotency key when the header is not sent. Without a token you
@@ -128,13 +133,20 @@ async def show_booking(booking_id: BookingId, request: ApiRequest, person: Signe
     "/bookings/{booking_id}",
     response_model=BookingOut,
     response_description="The booking as it is now.",
-    responses=problems("not-found"),
+    responses=problems("not-found", "cancellation-closed"),
 )
 @api_key_scope(KeyScope.SELL)
-async def cancel_booking(booking_id: BookingId, person: SignedIn, call: Call, desk: Desk) -> Reply:
+async def cancel_booking(
+    booking_id: BookingId,
+    person: SignedIn,
+    call: Call,
+    desk: Desk,
+    reason: Annotated[Line | None, Query(max_length=200, description="Why, in words; for the house.")] = None,
+) -> Reply:
     """Cancel a booking.
 
-    Its seats are free at once, the money goes back. Cancelling it again changes nothing.
+    Its seats are free at once, and the money goes back: `refund_pending` until the provider has said yes. Buyers can
+    cancel until `cancel_until` of the screening, organizers always. Cancelling it again changes nothing.
     """
     return told(await desk.cancel(person, booking_id, call))
 
@@ -143,7 +155,7 @@ async def cancel_booking(booking_id: BookingId, person: SignedIn, call: Call, de
     "/bookings/{booking_id}/seats/{seat_id}",
     response_model=BookingOut,
     response_description="The booking as it is now.",
-    responses=problems("not-found"),
+    responses=problems("not-found", "cancellation-closed"),
 )
 @api_key_scope(KeyScope.SELL)
 async def cancel_seat(booking_id: BookingId, seat_id: SeatId, person: SignedIn, call: Call, desk: Desk) -> Reply:

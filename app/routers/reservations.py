@@ -7,7 +7,7 @@ from fastapi import Query
 from app.dependencies import Buyer, Call, Desk, Reservations, SignedIn
 from app.domain.people import KeyScope
 from app.domain.reservations import ReservationStatus
-from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of_moving, told
+from app.http.answers import CURSOR, PAYING, UNCHANGED, cacheable, page, tag_of_moving, told
 from app.http.credentials import address_of_guest
 from app.http.openapi import problems
 from app.http.replies import Reply
@@ -33,8 +33,9 @@ _TAKING = (
     "extension-limit",
     "sales-closed",
     "leaves-single-seat",
+    "payment-pending",
 )
-_MINE = ("not-found", "reservation-ended")
+_MINE = ("not-found", "reservation-ended", "payment-pending")
 
 
 @router.post(
@@ -199,8 +200,15 @@ async def extend_reservation(
     response_model=BookingOut,
     response_description="The booking.",
     responses=problems(
-        *_MINE, "reservation-expired", "price-changed", "limit-exceeded", "sales-closed", "payment-declined"
-    ),
+        *_MINE,
+        "reservation-expired",
+        "price-changed",
+        "limit-exceeded",
+        "sales-closed",
+        "payment-declined",
+        "payments-unavailable",
+    )
+    | PAYING,
 )
 @api_key_scope(KeyScope.SELL)
 async def confirm_reservation(
@@ -214,6 +222,10 @@ async def confirm_reservation(
 
     Confirming it again gives the same booking, with 200; if that was cancelled, `reservation-ended`. One that ran out
     is booked if that was no longer ago than a hold may last, and all of its seats are still free and cost the same.
+
+    When the provider has not decided after a few seconds, or the payer has to act, the answer is 202 and the
+    reservation, which is `paying`: its seats stay yours, and it becomes `booked`, or `held` again. Confirming it
+    meanwhile gives the same. If the payment is declined, the hold stays, for a minute at least.
     """
     payment = (wanted and wanted.payment) or PaymentIn()
     return told(await desk.confirm(person, reservation_id, call, payment.method, payment.token))

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.domain.bookings import Booking, BookingStatus, PaymentStatus
+from app.domain.bookings import Booking, BookingStatus, Paid, PaidStatus
 from app.domain.money import total
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
@@ -27,7 +27,13 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "status": "confirmed",
     "seats": RESERVATION_EXAMPLE["seats"],
     "total": RESERVATION_EXAMPLE["total"],
-    "payment": {"status": "paid", "reference": "dummy-01a1f8cd-efb9-721d-b606-2f010a4ca70b"},
+    "payment": {
+        "status": "paid",
+        "provider": "dummy",
+        "reference": "dummy-01a1f8cd-efb9-721d-b606-2f010a4ca70b",
+        "amount": {"amount_minor": 4500, "currency": "EUR"},
+        "refunded": {"amount_minor": 0, "currency": "EUR"},
+    },
     "created_at": "2026-11-20T11:54:02.117Z",
     "cancelled_at": None,
     "version": 2,
@@ -44,11 +50,11 @@ class PaymentIn(Strict):
 
 
 class ConfirmIn(Strict):
-    """How to pay for a hold. The dummy provider needs nothing."""
+    """How to pay for a hold. The dummy provider needs nothing: it takes everything."""
 
     payment: PaymentIn | None = None
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"payment": {"method": "card", "token": "tok_visa"}}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"payment": {"method": "card", "token": "ok"}}]})
 
 
 class BookingIn(MayNameNoSeats, Strict):
@@ -101,10 +107,13 @@ class FindIn(Strict):
 
 
 class PaymentOut(BaseModel):
-    """The status of the payment, and the provider's reference for it."""
+    """The money of a booking. A refund is pending until the provider has said yes."""
 
-    status: PaymentStatus
-    reference: str
+    status: PaidStatus
+    provider: str
+    reference: str = Field(description="The provider's name for the payment.")
+    amount: Money = Field(description="All that was paid in.")
+    refunded: Money = Field(description="What went back.")
 
 
 class BookingOut(BaseModel):
@@ -159,8 +168,18 @@ def booking_out(booking: Booking, screening: Screening, layout: Layout) -> dict[
         "status": booking.status,
         "seats": priced_seats_out(booking.prices, layout),
         "total": money_json(total(booking.prices.values(), screening.currency)),
-        "payment": {"status": booking.payment.status, "reference": booking.payment.reference},
+        "payment": _paid_out(booking.payment),
         "created_at": moment(booking.created_at),
         "cancelled_at": moment(booking.cancelled_at) if booking.cancelled_at else None,
         "version": booking.version,
+    }
+
+
+def _paid_out(paid: Paid) -> dict[str, Any]:
+    return {
+        "status": paid.status,
+        "provider": paid.provider,
+        "reference": paid.reference,
+        "amount": money_json(paid.amount),
+        "refunded": money_json(paid.refunded),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.domain.box_office.outcomes import Toggled
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.money import total
+from app.domain.payments import Payment, PaymentState
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
@@ -36,6 +38,7 @@ RESERVATION_EXAMPLE: Final[Json] = {
     "server_time": "2026-11-20T11:53:28.235Z",
     "extensions_left": 2,
     "booking_id": None,
+    "payment": None,
     "version": 1,
 }
 
@@ -47,6 +50,35 @@ class NothingIn(Strict):
     """An empty object. The body may be left out; members are refused, so that nobody thinks they had an effect."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
+
+class Paying(StrEnum):
+    """How a payment stands that is not decided yet."""
+
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+
+
+class PayingOut(BaseModel):
+    """A payment that is not decided yet. Where the payer has to act, the last two say how."""
+
+    provider: str
+    status: Paying
+    redirect_url: str | None
+    client_secret: str | None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "provider": "dummy",
+                    "status": "requires_action",
+                    "redirect_url": "/payments/dummy/dummy-01a1f8cd-efb9-721d-b606-2f010a4ca70b",
+                    "client_secret": None,
+                }
+            ]
+        }
+    )
 
 
 class ReservationOut(BaseModel):
@@ -64,6 +96,7 @@ class ReservationOut(BaseModel):
     server_time: MomentOut
     extensions_left: int = Field(description="How many more extensions by a full hold time are possible now.")
     booking_id: UUID | None
+    payment: PayingOut | None = Field(description="Only while it is being paid for.")
     version: int
     adjacent: bool | None = Field(None, description=ADJACENT)
     guest_token: str | None = None
@@ -115,23 +148,30 @@ class ReleasedOut(BaseModel):
 
 
 def reservation_json(
-    reservation: Reservation, screening: Screening, layout: Layout, now: datetime, adjacent: bool | None = None
+    reservation: Reservation,
+    screening: Screening,
+    layout: Layout,
+    now: datetime,
+    adjacent: bool | None = None,
+    payment: Payment | None = None,
 ) -> tuple[bytes, bytes]:
     """A reservation as it is at this moment (UTC): what comes before its version, and what comes after it.
 
-    `adjacent` is told unless it is None.
+    `adjacent` is told unless it is None. `payment` is the one that is not decided yet.
     """
-    out = reservation_out(reservation, screening, layout, now)
+    out = reservation_out(reservation, screening, layout, now, payment)
     if adjacent is not None:
         out["adjacent"] = adjacent
     return around_version(out)
 
 
-def reservation_out(reservation: Reservation, screening: Screening, layout: Layout, now: datetime) -> Json:
+def reservation_out(
+    reservation: Reservation, screening: Screening, layout: Layout, now: datetime, payment: Payment | None = None
+) -> Json:
     """A reservation as it is at this moment (UTC), before it is encoded."""
     holding = reservation.is_holding(now)
     extensions_left = 0
-    if holding and screening.is_on_sale(now):
+    if holding and reservation.status is ReservationStatus.HELD and screening.is_on_sale(now):
         to_the_cap = screening.latest_end(reservation.first_held_at) - reservation.expires_at
         extensions_left = max(0, to_the_cap // screening.hold_time)
     return {
@@ -143,11 +183,22 @@ def reservation_out(reservation: Reservation, screening: Screening, layout: Layo
         "total": money_json(total(reservation.prices.values(), screening.currency)),
         "created_at": moment(reservation.created_at),
         "expires_at": moment(reservation.expires_at),
-        "expires_in_seconds": int((reservation.expires_at - now).total_seconds()) if holding else 0,
+        "expires_in_seconds": max(0, int((reservation.expires_at - now).total_seconds())) if holding else 0,
         "server_time": moment(now),
         "extensions_left": extensions_left,
         "booking_id": str(reservation.booking_id) if reservation.booking_id else None,
+        "payment": None if payment is None else _paying_out(payment),
         "version": reservation.version,
+    }
+
+
+def _paying_out(payment: Payment) -> Json:
+    needs_action = payment.status is PaymentState.REQUIRES_ACTION
+    return {
+        "provider": payment.provider,
+        "status": Paying.REQUIRES_ACTION if needs_action else Paying.PROCESSING,
+        "redirect_url": payment.redirect_url,
+        "client_secret": payment.client_secret,
     }
 
 

@@ -26,6 +26,7 @@ _EXAMPLE: JsonDict = {
     "starts_at": "2026-11-21T18:30:00.000Z",
     "sales_open_at": None,
     "sales_close_at": None,
+    "cancel_until": None,
     "hold_seconds": 300,
     "max_hold_seconds": 900,
     "prices": {
@@ -91,6 +92,7 @@ MaxHoldSeconds = Annotated[int, Field(ge=1, le=7 * 86_400)]
 
 _OPENS = "null: sales are open at once."
 _CLOSES = "null: sales close when it starts."
+_CANCELS = "Until when buyers may cancel their bookings; null: until it starts."
 _HOLDS = "How long a hold lasts, in seconds; null: the default of the service."
 _CAP = "How long a hold lasts at most with extensions, in seconds; null: the default of the service."
 
@@ -120,6 +122,7 @@ class ScreeningIn(Strict):
     starts_at: MomentIn
     sales_open_at: MomentIn | None = Field(None, description=_OPENS)
     sales_close_at: MomentIn | None = Field(None, description=_CLOSES)
+    cancel_until: MomentIn | None = Field(None, description=_CANCELS)
     hold_seconds: HoldSeconds | None = Field(None, description=_HOLDS)
     max_hold_seconds: MaxHoldSeconds | None = Field(None, description=_CAP)
     prices: Annotated[dict[Name, MoneyIn], Field(max_length=MOST_PRICES)] = Field(description="By category.")
@@ -135,6 +138,7 @@ class ScreeningIn(Strict):
             prices={category: price.money() for category, price in self.prices.items()},
             sales_open_at=self.sales_open_at,
             sales_close_at=self.sales_close_at,
+            cancel_until=self.cancel_until,
             hold_seconds=self.hold_seconds,
             max_hold_seconds=self.max_hold_seconds,
             limits=self.limits.sent(),
@@ -167,6 +171,7 @@ class ScreeningPatch(Strict):
     starts_at: MomentIn = Field(default_factory=_not_sent)
     sales_open_at: MomentIn | None = Field(None, description=_OPENS)
     sales_close_at: MomentIn | None = Field(None, description=_CLOSES)
+    cancel_until: MomentIn | None = Field(None, description=_CANCELS)
     hold_seconds: HoldSeconds | None = Field(None, description=_HOLDS)
     max_hold_seconds: MaxHoldSeconds | None = Field(None, description=_CAP)
     prices: Annotated[dict[Name, MoneyIn | None], Field(max_length=MOST_PRICES)] = Field(
@@ -212,6 +217,7 @@ class ScreeningOut(BaseModel):
     starts_at: MomentOut
     sales_open_at: MomentOut | None = Field(description="null: sales were open from the beginning.")
     sales_close_at: MomentOut | None = Field(description="null: sales close when it starts.")
+    cancel_until: MomentOut | None = Field(description="null: buyers may cancel until it starts.")
     hold_seconds: int = Field(description="How long a hold lasts, in seconds.")
     max_hold_seconds: int = Field(description="How long a hold lasts at most with extensions, in seconds.")
     prices: dict[str, MoneyOut] = Field(description="By the category of a seat.")
@@ -252,6 +258,7 @@ def _screening(listed: ListedScreening) -> dict[str, Any]:
         "starts_at": moment(screening.starts_at),
         "sales_open_at": moment_or_none(screening.sales_open_at),
         "sales_close_at": moment_or_none(screening.sales_close_at),
+        "cancel_until": moment_or_none(screening.cancel_until),
         "hold_seconds": screening.hold_seconds,
         "max_hold_seconds": screening.max_hold_seconds,
         "prices": {category: money_json(price) for category, price in screening.prices.items()},

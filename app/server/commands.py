@@ -85,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     importing.add_argument(
         "--timezone", help="time zone of the new theater, such as Europe/Berlin; default: the one in the file"
     )
-    add("doctor", _doctor, "check PostgreSQL, Valkey and the database schema")
+    doctor = add("doctor", _doctor, "check PostgreSQL, Valkey and the database schema")
+    doctor.add_argument("--books", action="store_true", help="also check the books of all payments")
     distribute = add("distribute", _distribute, "distribute the tables over the nodes of a Citus cluster")
     what = distribute.add_mutually_exclusive_group(required=True)
     what.add_argument("--check", action="store_true", help="say what is missing, and change nothing")
@@ -169,8 +170,8 @@ def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(settings: Settings, _: argparse.Namespace) -> int:
-    return 0 if examine(settings) else 1
+def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
+    return 0 if examine(settings, with_books=arguments.books) else 1
 
 
 def _distribute(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import platform
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,8 +16,11 @@ from app.adapters.redis_version import redis_version
 from app.db.cluster import nodes
 from app.db.cluster.nodes import Node
 from app.db.migrations import SchemaIsNewer, current, head, known
+from app.db.money.books import Total
+from app.services.money import books
 from app.settings import Settings
 
+_BOOKS_SECONDS: Final = 600
 PACKAGES = ("fastapi", "starlette", "uvicorn", "sqlalchemy", "asyncpg", "redis", "pydantic")
 
 
@@ -24,8 +28,8 @@ class Problem(Exception):
     """A check failed; the text says why, and what to do."""
 
 
-def examine(settings: Settings) -> bool:
-    """Check everything, and print a line for each check.
+def examine(settings: Settings, *, with_books: bool = False) -> bool:
+    """Check everything, and print a line for each check. `with_books`: look into the books of all payments too.
 
     Returns:
         Whether all checks passed.
@@ -41,12 +45,17 @@ def examine(settings: Settings) -> bool:
             database_url, redis_url = database_url or own_database_url, redis_url or own_redis_url
     postgresql_is_well = database_url is None or _report("PostgreSQL", _postgresql, database_url)
     valkey_is_well = redis_url is None or _report("Valkey", redis_version, redis_url)
-    return postgresql_is_well and valkey_is_well
+    books_are_right = True
+    if with_books:
+        if database_url is None:
+            print("problem  Books: no PostgreSQL is running whose books there are")
+        books_are_right = database_url is not None and postgresql_is_well and _report("Books", _books, database_url)
+    return postgresql_is_well and valkey_is_well and books_are_right
 
 
 def _report(name: str, check: Callable[[str], Awaitable[str]], url: str) -> bool:
     async def within_seconds() -> str:
-        return await asyncio.wait_for(check(url), 10)
+        return await asyncio.wait_for(check(url), _BOOKS_SECONDS if check is _books else 10)
 
     try:
         print(f"ok       {name}: {asyncio.run(within_seconds())}")
@@ -66,6 +75,31 @@ async def _postgresql(url: str) -> str:
         return told + _of_nodes(await nodes.ask_all(engine), version)
     finally:
         await engine.dispose()
+
+
+async def _books(url: str) -> str:
+    """What was taken, given back and sold. Raises Problem, which names everything that is not right."""
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    try:
+        found = await books.examine(engine)
+    finally:
+        await engine.dispose()
+    said = [_total(each) for each in found.totals]
+    if found.still_open:
+        said.append(f"{found.still_open} payments are not decided yet")
+    if found.are_right:
+        return "; ".join(said) or "nobody has paid anything yet"
+    wrong = [f"{each.what} ({each.count}): {', '.join(each.ids)}" for each in found.wrong]
+    wrong += [f"in all it is not the price of what is sold: {_total(each)}" for each in found.unbalanced]
+    raise Problem("; ".join(wrong))
+
+
+def _total(total: Total) -> str:
+    back = f"{total.refunded_minor} given back, {total.refunding_minor} on its way back"
+    return (
+        f"{total.currency} in minor units: {total.captured_minor} taken in {total.payments} payments, {back}, "
+        f"{total.sold_minor} is the price of what is sold"
+    )
 
 
 def _of_nodes(asked: Sequence[Node], version: int) -> str:

@@ -4,6 +4,7 @@ If the process dies in between, the sweeper of any process continues: it finds c
 bookings.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,10 +23,14 @@ AT_ONCE: Final = 500
 class Closing:
     """One per process."""
 
-    def __init__(self, engine: AsyncEngine, box_office: BoxOffice, announcer: Announcer) -> None:
+    def __init__(
+        self, engine: AsyncEngine, box_office: BoxOffice, announcer: Announcer, money_goes_back: Callable[[], None]
+    ) -> None:
+        """`money_goes_back`: says that there is something to give back."""
         self._engine = engine
         self._box_office = box_office
         self._announcer = announcer
+        self._money_goes_back = money_goes_back
 
     async def close(
         self, screening_id: int, person: Person, request_id: str | None, revision: int | None = None
@@ -49,6 +54,7 @@ class Closing:
             if not any(standing):
                 return
             await self._box_office.ask(screening_id, Close(person, *standing), request_id=request_id)
+            self._money_goes_back()
 
     async def finish_all(self) -> None:
         """Continue every closing that was interrupted. One that fails keeps no other one waiting.

@@ -4,7 +4,6 @@ The desk knows what the box office need not: whether the caller becomes a guest,
 paid, which seats are free.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -19,6 +18,8 @@ from app.db.box_office import idempotency_keys
 from app.db.screenings import Defaults
 from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import (
+    BeginBuying,
+    BeginPaying,
     Block,
     Book,
     Cancel,
@@ -41,11 +42,11 @@ from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
+from app.services.cashier import Cashier
 from app.services.house.catalogue import CANDIDATES, Catalogue
 from app.services.people.people import Buyer, People
 from app.services.people.tokens import Tokens
 from app.services.pictures import Pictures
-from app.services.ports import PaymentProvider
 from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.seat_map import SeatMap
 
@@ -77,7 +78,7 @@ class Desk:
         catalogue: Catalogue,
         people: People,
         tokens: Tokens,
-        payments: PaymentProvider,
+        cashier: Cashier,
         defaults: Defaults,
         pictures: Pictures,
     ) -> None:
@@ -87,7 +88,7 @@ class Desk:
         self._catalogue = catalogue
         self._people = people
         self._tokens = tokens
-        self._payments = payments
+        self._cashier = cashier
         self._defaults = defaults
         self._pictures = pictures
         # By number: the hash of a UUID is made in Python, and a cache asks for it often (*measured*: 0.6 µs of a hold).
@@ -166,13 +167,19 @@ class Desk:
         method: str | None = None,
         token: str | None = None,
     ) -> Answer:
-        """Pay and book a reservation of the person. Raises PaymentDeclined too; the hold stays then."""
+        """Pay and book a reservation of the person: a booking, or what is being paid for.
+
+        Raises PaymentDeclined and PaymentsUnavailable too; the hold stays then. Raises Flawed for an unknown token.
+        """
+        is_certain = self._cashier.is_certain(method, token)
         screening_id = await self._place_of(person, reservation_id)
-
-        def confirm(booking_id: UUID, reference: str) -> Command:
-            return Confirm(person, reservation_id, booking_id, reference)
-
-        return await self._pay_and_book(screening_id, confirm, call, method, token)
+        if is_certain:
+            booking_id = uuid_utils.uuid7()
+            paid = self._cashier.reference(booking_id), self._cashier.provider
+            return await self._take(screening_id, Confirm(person, reservation_id, booking_id, *paid), call)
+        attempt = self._cashier.attempt(call.key)
+        begun = await self._take(screening_id, BeginPaying(person, reservation_id, attempt), call)
+        return await self._cashier.charge(screening_id, begun, method, token)
 
     async def confirm_seat(self, person: Person, seat_id: int, screening_id: int | None, call: CallContext) -> Answer:
         """As `confirm`, for the person's reservation with this seat: the one that is held.
@@ -209,14 +216,18 @@ class Desk:
         wish: Wish | None = None,
     ) -> Answer:
         """Pay and book seats directly, held by the buyer or by nobody. Raises as `hold` and `confirm` do."""
+        is_certain = self._cashier.is_certain(method, token)
         screening_id = await self._screening(meant, seats, call)
         person = await self._people.guest_for(buyer)
-
-        def book(booking_id: UUID, reference: str) -> Command:
-            return Book(person, seats, booking_id, reference, wish)
-
-        answer = await self._pay_and_book(screening_id, book, call, method, token, buyer)
-        return self._for_guest(answer, buyer)
+        if is_certain:
+            booking_id = uuid_utils.uuid7()
+            reference, provider = self._cashier.reference(booking_id), self._cashier.provider
+            command = Book(person, seats, booking_id, reference, wish, provider)
+            return self._for_guest(await self._take(screening_id, command, call, buyer), buyer)
+        attempt = self._cashier.attempt(call.key)
+        buying = BeginBuying(person, seats, uuid_utils.uuid7(), attempt, wish)
+        begun = await self._take(screening_id, buying, call, buyer)
+        return self._for_guest(await self._cashier.charge(screening_id, begun, method, token), buyer)
 
     async def best_available(
         self, screening_id: int, wish: Wish, max_price_minor: int | None, request_id: str | None
@@ -245,7 +256,9 @@ class Desk:
             found = await bookings.one(connection, booking_id, None if person.runs_the_house else person.id)
         if found is None:
             raise NotFound("booking")
-        return await self._ask(found[1], Cancel(person, booking_id, seat_id), call)
+        answer = await self._ask(found[1], Cancel(person, booking_id, seat_id), call)
+        self._cashier.money_goes_back()
+        return answer
 
     async def block(
         self,
@@ -264,34 +277,13 @@ class Desk:
         """Unblock seats."""
         return await self._take(screening_id, Unblock(person, seats), call)
 
-    async def _pay_and_book(
-        self,
-        screening_id: int,
-        command: Callable[[UUID, str], Command],
-        call: CallContext,
-        method: str | None,
-        token: str | None,
-        buyer: Buyer | None = None,
-    ) -> Answer:
-        """Charge, then book. If the booking fails, refund."""
-        booking_id = uuid_utils.uuid7()
-        reference = await self._payments.pay(booking_id, method, token)
-        try:
-            answer = await self._take(screening_id, command(booking_id, reference), call, buyer)
-        except Refusal:
-            await self._payments.give_back(reference)
-            raise
-        if answer.replayed or not answer.created:
-            await self._payments.give_back(reference)
-        return answer
-
     async def _take(self, screening_id: int, command: Command, call: CallContext, buyer: Buyer | None = None) -> Answer:
         """As `_ask`, for commands that take seats: a refusal also says which seats are free.
 
         A guest who was written down before, and gets nothing, is forgotten.
         """
         came_alone = buyer is not None and buyer.person is None
-        guest = command.buyer if came_alone and isinstance(command, Hold | Toggle | Book) else None
+        guest = command.buyer if came_alone and isinstance(command, Hold | Toggle | Book | BeginBuying) else None
         if guest is None or guest.is_new:
             return await self._take_seats(screening_id, command, call, buyer)
         try:

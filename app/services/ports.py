@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from uuid import UUID
 
 from app.domain.rates import Policy, Standing
 
@@ -118,19 +117,4 @@ class LoginTries(Protocol):
 
     async def take_back(self, account: str, address: str, *, was_right: bool) -> None:
         """Count one less. If it was right, the account knows the address from now on."""
-        ...
-
-
-class PaymentProvider(Protocol):
-    """Charges and refunds."""
-
-    async def pay(self, booking_id: UUID, method: str | None, token: str | None) -> str:
-        """Charge for a booking that is about to be made, and return the provider's reference.
-
-        Asked again for the same booking, it returns the same and charges nothing. Raises PaymentDeclined.
-        """
-        ...
-
-    async def give_back(self, reference: str) -> None:
-        """Refund a payment. Asked again, it does nothing."""
         ...

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import reservations
+from app.db.money import payments
 from app.db.screenings import Defaults, rules_of
 from app.domain.people import Person
 from app.domain.refusals import Forbidden, NotFound
@@ -71,5 +72,7 @@ class Reservations:
         for reservation, screening_id, now in found:
             screening, layout_revision = rules[screening_id]
             layout = await self._layouts.at(screening.theater_id, layout_revision)
-            written.append(reservation_out(reservation, screening, layout, now))
+            is_paying = reservation.status is ReservationStatus.PAYING
+            payment = await payments.open_for(connection, screening_id, reservation.id) if is_paying else None
+            written.append(reservation_out(reservation, screening, layout, now, payment))
         return written

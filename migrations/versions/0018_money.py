@@ -32,13 +32,17 @@ def upgrade() -> None:
     _entries()
     _refunds()
     _dummy_bank()
+    _bookings()
     for name, columns in TYPES.items():
         op.execute(f"CREATE TYPE {name} AS ({columns})")
+    op.execute("ALTER TYPE usher_screening_facts ADD ATTRIBUTE cancel_until timestamptz")
 
 
 def downgrade() -> None:
+    op.execute("ALTER TYPE usher_screening_facts DROP ATTRIBUTE cancel_until")
     for name in TYPES:
         op.execute(f"DROP TYPE {name}")
+    _bookings_as_before()
     op.drop_table("dummy_refunds", schema="dummy_bank")
     op.drop_table("dummy_charges", schema="dummy_bank")
     op.execute("DROP SCHEMA dummy_bank")
@@ -47,6 +51,85 @@ def downgrade() -> None:
     op.drop_table("payments")
     for table in ("screenings", "screening_states"):
         op.drop_column(table, "cancel_until")
+
+
+def _bookings() -> None:
+    """What was booked is paid for, and what was cancelled has gone back."""
+    op.add_column("bookings", sa.Column("payment_provider", sa.Text(), server_default="dummy", nullable=False))
+    op.add_column("bookings", sa.Column("paid_minor", sa.BigInteger(), server_default="0", nullable=False))
+    op.create_check_constraint(op.f("nobody_pays_less_than_nothing"), "bookings", "paid_minor >= 0")
+    op.execute("""
+        INSERT INTO payments (screening_id, id, user_id, reservation_id, booking_id, provider, reference, status,
+                              amount_minor, currency, captured_minor, refunded_minor, cause, created_at)
+        SELECT b.screening_id, b.id, b.user_id, b.reservation_id, b.id, 'dummy', b.payment_reference, 'captured',
+               s.paid, s.currency, s.paid, s.refunded, CASE WHEN s.refunded > 0 THEN 'cancelled' END, b.created_at
+          FROM bookings b
+          JOIN (SELECT screening_id, booking_id, sum(amount_minor) AS paid, min(currency) AS currency,
+                       coalesce(sum(amount_minor) FILTER (WHERE cancelled_at IS NOT NULL), 0) AS refunded
+                  FROM booking_seats GROUP BY screening_id, booking_id) s
+            ON s.screening_id = b.screening_id AND s.booking_id = b.id
+    """)
+    op.execute("""
+        INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference)
+        SELECT screening_id, id, id, created_at, 'capture', captured_minor, currency, reference
+          FROM payments WHERE captured_minor > 0
+    """)
+    op.execute("""
+        INSERT INTO refunds (screening_id, id, payment_id, booking_id, amount_minor, currency, cause, created_at,
+                             tries, done_at)
+        SELECT screening_id, md5(booking_id::text || cancelled_at::text)::uuid, booking_id, booking_id,
+               sum(amount_minor), min(currency), 'cancelled', cancelled_at, 1, cancelled_at
+          FROM booking_seats WHERE cancelled_at IS NOT NULL GROUP BY screening_id, booking_id, cancelled_at
+        HAVING sum(amount_minor) > 0
+    """)
+    op.execute("""
+        INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference, cause)
+        SELECT r.screening_id, r.payment_id, r.id, r.done_at, 'refund', r.amount_minor, r.currency, p.reference, r.cause
+          FROM refunds r JOIN payments p ON p.screening_id = r.screening_id AND p.id = r.payment_id
+    """)
+    op.execute("""
+        INSERT INTO dummy_bank.dummy_charges (screening_id, key, reference, status, amount_minor, currency,
+                                              refunded_minor, created_at, charged_at)
+        SELECT screening_id, concat(screening_id, '.', id), reference, 'captured', amount_minor, currency,
+               refunded_minor, created_at, created_at
+          FROM payments WHERE captured_minor > 0
+    """)
+    op.execute("""
+        UPDATE bookings b SET paid_minor = p.amount_minor FROM payments p
+         WHERE p.screening_id = b.screening_id AND p.id = b.id
+    """)
+    op.drop_column("bookings", "payment_status")
+    op.execute("""
+        ALTER TYPE usher_booking DROP ATTRIBUTE payment_status, ADD ATTRIBUTE payment_provider text,
+            ADD ATTRIBUTE paid_minor bigint, ADD ATTRIBUTE refunded_minor bigint, ADD ATTRIBUTE refunding_minor bigint
+    """)
+
+
+def _bookings_as_before() -> None:
+    op.add_column("bookings", sa.Column("payment_status", sa.Text(), server_default="paid", nullable=False))
+    op.execute("UPDATE bookings SET payment_status = 'refunded' WHERE status = 'cancelled'")
+    op.execute("""
+        UPDATE bookings b SET payment_status = 'partly_refunded' WHERE b.status = 'confirmed' AND EXISTS (
+            SELECT FROM booking_seats s
+             WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NOT NULL)
+    """)
+    op.execute("ALTER TABLE bookings ALTER COLUMN payment_status DROP DEFAULT")
+    op.create_check_constraint(
+        op.f("payment_status_is_known"), "bookings", "payment_status IN ('paid', 'partly_refunded', 'refunded')"
+    )
+    op.drop_column("bookings", "paid_minor")
+    op.drop_column("bookings", "payment_provider")
+    # The order of its members is that in which they are asked for.
+    op.execute("""
+        ALTER TYPE usher_booking DROP ATTRIBUTE payment_provider, DROP ATTRIBUTE paid_minor,
+            DROP ATTRIBUTE refunded_minor, DROP ATTRIBUTE refunding_minor, DROP ATTRIBUTE payment_reference,
+            DROP ATTRIBUTE created_at, DROP ATTRIBUTE cancelled_at, DROP ATTRIBUTE version, DROP ATTRIBUTE seats
+    """)
+    op.execute("""
+        ALTER TYPE usher_booking ADD ATTRIBUTE payment_status text, ADD ATTRIBUTE payment_reference text,
+            ADD ATTRIBUTE created_at timestamptz, ADD ATTRIBUTE cancelled_at timestamptz, ADD ATTRIBUTE version bigint,
+            ADD ATTRIBUTE seats usher_seat[]
+    """)
 
 
 def _payments() -> None:

@@ -42,7 +42,7 @@ def open_shop(open_app: OpenApp, stripe: StripeStandIn) -> OpenShop:
             "stripe_api_key": API_KEY,
             "stripe_webhook_secret": WEBHOOK_SECRET,
             "stripe_api_base": stripe.url,
-            "payment_wait_seconds": WAIT_SECONDS,
+            "sweep": True,  # it finishes payments, too
         }
         return await open_app(**{**stripes, **changes})
 

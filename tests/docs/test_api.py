@@ -131,7 +131,7 @@ def test_a_call_is_answered_with_the_statuses_and_the_shape_that_are_named(
     }
 
     assert set(re.findall(r"\b2\d\d\b", answer)) == set(good)
-    assert {code for code in codes(answer)[:1] if code.endswith("Out")} == shapes
+    assert {code for code in codes(answer) if code.endswith("Out")} == shapes
 
 
 @pytest.mark.parametrize("call", [call for call, _, _ in HTTP_CALLS], ids=lambda call: call.name)
@@ -286,7 +286,7 @@ def test_the_close_codes_are_those_of_the_socket() -> None:
 
 
 def test_the_sections_have_their_numbers() -> None:
-    assert re.findall(r"^## (\d+)\. ", API, re.MULTILINE) == [str(number) for number in range(1, 13)]
+    assert re.findall(r"^## (\d+)\. ", API, re.MULTILINE) == [str(number) for number in range(1, 14)]
 
 
 def test_no_table_is_overlooked() -> None:

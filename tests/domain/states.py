@@ -8,6 +8,9 @@ from uuid import UUID
 
 from app.domain.bookings import Booking
 from app.domain.box_office.commands import (
+    Attempt,
+    BeginBuying,
+    BeginPaying,
     Book,
     Cancel,
     Command,
@@ -17,13 +20,16 @@ from app.domain.box_office.commands import (
     Hold,
     Release,
     ReleaseAll,
+    Said,
+    Settle,
     Toggle,
 )
 from app.domain.box_office.decide import decide
-from app.domain.box_office.outcomes import Booked, Cancelled, Expired, Held, Kept, ReleasedAll, Toggled
+from app.domain.box_office.outcomes import Booked, Cancelled, Expired, Held, Kept, Paying, ReleasedAll, Toggled
 from app.domain.box_office.screening_state import Decision, ScreeningState, Usage
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
+from app.domain.payments import Payment, PaymentState
 from app.domain.people import Person, Role
 from app.domain.refusals import Refusal
 from app.domain.reservations import Reservation
@@ -87,8 +93,12 @@ def picture_of(state: ScreeningState) -> ScreeningState:
         bookings={
             each.id: replace(each, prices=dict(each.prices), left=dict(each.left)) for each in state.bookings.values()
         },
+        payments=dict(state.payments),
         lapses={each: list(lapses) for each, lapses in state.lapses.items()},
-        usage={user_id: Usage(dict(usage.holds), dict(usage.bookings)) for user_id, usage in state.usage.items()},
+        usage={
+            user_id: Usage(dict(usage.holds), dict(usage.bookings), set(usage.paying))
+            for user_id, usage in state.usage.items()
+        },
     )
 
 
@@ -169,6 +179,26 @@ class Evening:
         outcome = self.ask(Book(buyer, named(*labels), self.new_id(), "paid")).outcome
         assert isinstance(outcome, Booked)
         return outcome.booking
+
+    def attempt(self, deadline_seconds: float = 60.0) -> Attempt:
+        return Attempt(self.new_id(), self.new_id(), "dummy", deadline_seconds, 10.0)
+
+    def pay(self, buyer: Person, reservation: Reservation) -> Payment:
+        """Begin to pay for a hold."""
+        outcome = self.ask(BeginPaying(buyer, reservation.id, self.attempt())).outcome
+        assert isinstance(outcome, Paying)
+        return outcome.payment
+
+    def buy(self, buyer: Person, *labels: str) -> Payment:
+        """Begin to pay for seats directly."""
+        outcome = self.ask(BeginBuying(buyer, named(*labels), self.new_id(), self.attempt())).outcome
+        assert isinstance(outcome, Paying)
+        return outcome.payment
+
+    def settle(self, payment: Payment, status: PaymentState, amount: Money | None = None) -> Decision:
+        """What the provider says."""
+        said = Said(status, amount or payment.amount, "ref", "card_declined")
+        return self.ask(Settle(Person(payment.user_id), payment, said, self.new_id()))
 
     def cancel(self, buyer: Person, booking: Booking, label: str | None = None) -> Booking:
         seat_id = LAYOUT.by_label[label].id if label else None

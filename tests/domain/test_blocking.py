@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.bookings import BookingStatus, PaymentStatus
+from app.domain.bookings import BookingStatus, PaidStatus
 from app.domain.box_office.commands import Block, Close, Unblock
 from app.domain.box_office.outcomes import Blocked, Closed
 from app.domain.box_office.screening_state import Cause, Decision
@@ -105,7 +105,7 @@ def test_a_cancelled_screening_releases_its_holds_and_refunds_its_bookings() -> 
     assert evening.state.claims == {}
     assert evening.reservation(hold).status is ReservationStatus.RELEASED
     cancelled = evening.state.bookings[booking.id]
-    assert (cancelled.status, cancelled.payment.status) == (BookingStatus.CANCELLED, PaymentStatus.REFUNDED)
+    assert (cancelled.status, cancelled.payment.status) == (BookingStatus.CANCELLED, PaidStatus.REFUND_PENDING)
 
 
 def test_a_hold_that_ran_out_before_the_closing_expired() -> None:

@@ -173,3 +173,38 @@ async def test_plans_and_states_come_apart_and_together_again(url: str) -> None:
     assert tuple(plan) == (9, 5, 2)
     assert held == 1
     assert beyond == [2**31] * 3
+
+
+async def test_what_was_booked_before_there_was_money_is_paid_for(url: str) -> None:
+    """A booking of which one seat was cancelled, and one that was cancelled, on the way there and back."""
+    await upgrade(url, "0016")
+    connection = await connect(url)
+    await connection.execute("""
+        INSERT INTO users (is_guest) VALUES (true);
+        INSERT INTO theaters (name, timezone) VALUES ('T', 'UTC');
+        INSERT INTO screenings (theater_id, title, starts_at, prices) VALUES (1, 'S', '2030-01-01', '{}');
+        INSERT INTO screening_states (screening_id, theater_id, timezone, starts_at, prices)
+        VALUES (1, 1, 'UTC', '2030-01-01', '{}');
+        INSERT INTO bookings (screening_id, id, user_id, status, payment_status, payment_reference, created_at,
+                              cancelled_at, version)
+        VALUES (1, '01939f10-0000-7000-8000-000000000001', 1, 'confirmed', 'partly_refunded', 'dummy-1', now(), NULL, 1),
+               (1, '01939f10-0000-7000-8000-000000000002', 1, 'cancelled', 'refunded', 'dummy-2', now(), '2029-01-01', 2);
+        INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+        VALUES (1, '01939f10-0000-7000-8000-000000000001', 1, 1000, 'EUR', NULL),
+               (1, '01939f10-0000-7000-8000-000000000001', 2, 1500, 'EUR', '2028-01-01'),
+               (1, '01939f10-0000-7000-8000-000000000002', 3, 2000, 'EUR', '2029-01-01');
+    """)
+
+    await upgrade(url)
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    found = await books.examine(engine)
+    await engine.dispose()
+    paid = await connection.fetch("SELECT paid_minor FROM bookings ORDER BY id")
+    await downgrade(url, "0016")
+    statuses = await connection.fetch("SELECT payment_status FROM bookings ORDER BY id")
+    await connection.close()
+
+    assert (found.wrong, found.unbalanced) == ([], [])
+    assert [(each.captured_minor, each.refunded_minor) for each in found.totals] == [(4500, 3500)]
+    assert [row[0] for row in paid] == [2500, 2000]
+    assert [row[0] for row in statuses] == ["partly_refunded", "refunded"]

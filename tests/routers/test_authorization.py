@@ -23,6 +23,7 @@ from app.services.people.passwords import SCHEME
 from app.services.people.revocations import Origin
 from tests.conftest import JWT_SECRET, resources_of
 from tests.routers.test_organizing import LATER, PRICES, house
+from tests.routers.test_payments import report
 from tests.routers.visitors import BASES, NOBODYS_ID, Database, Visitor, guest, told
 
 PASSWORD: Final = "a long sentence"
@@ -64,9 +65,15 @@ class World:
         """A reservation, a booking and an API key, as far as the call speaks of them."""
         owner = self.people["owner"]
         self.ids = {"theater_id": 1, "screening_id": 1, "seat_id": 1, "label": next(self.seats)}
+        if "webhook" in call or "{reference}" in call:
+            attempt = {"screening_id": 1, "seat": next(self.seats), "payment": {"token": "action"}}
+            paying = told(await owner.post("/bookings", attempt), 202)
+            self.ids |= {"provider": "dummy", "reference": paying["payment"]["redirect_url"].rpartition("/")[2]}
         if "reservation" in call or "confirm" in call or "{body}" in call:
             held = await owner.hold(next(self.seats))
             self.ids |= {"reservation_id": held["id"], "seat_id": held["seats"][0]["seat_id"]}
+        if "{payment_id}" in call:
+            self.ids["payment_id"] = (await owner.book(next(self.seats)))["id"]
         if "{booking_id}" in call:
             booked = await owner.book(next(self.seats))
             self.ids |= {"booking_id": booked["id"], "seat_id": booked["seats"][0]["seat_id"]}
@@ -85,9 +92,14 @@ class World:
         path = path.partition(" ")[0].removeprefix("/api/v1").format(**self.ids)
         path = path if path.startswith("/health") else base + path
         path += "?count=2" if path.endswith("/best-available") else ""
-        sent = {} if content is None else {"json": content}
+        sent: dict[str, Any] = {} if content is None else {"json": content}
         token = self.people[who].token
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        if "webhook" in call:
+            signed, sent["content"] = report(str(self.ids["reference"]), "captured", None)
+            headers |= signed
+        if call.startswith("POST") and "{reference}" in call:
+            sent["data"] = {"decision": "approve"}
         if call in STREAMS:
             return await self._beginning(path, headers)
         return await self.client.request(method, path, headers=headers, **sent)
@@ -223,6 +235,14 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     "GET /api/v1/bookings/{booking_id}": (OWNER_OR_HOUSE, None),
     "DELETE /api/v1/bookings/{booking_id}": (OWNER_OR_HOUSE, None),
     "DELETE /api/v1/bookings/{booking_id}/seats/{seat_id}": (OWNER_OR_HOUSE, None),
+    # Money
+    "POST /api/v1/payments/{provider}/webhook": (ANYBODY, None),
+    "POST /api/v1/payments/dummy/webhook": (ANYBODY, None),
+    "GET /api/v1/payments": (HOUSE, None),
+    "GET /api/v1/payments/{payment_id}": (HOUSE, None),
+    "GET /api/v1/payments/dummy/books": (ADMIN, None),
+    "GET /api/v1/payments/dummy/{reference}": (ANYBODY, None),
+    "POST /api/v1/payments/dummy/{reference}": (ANYBODY, None),
     # People and policies
     "POST /api/v1/auth/register": (ANYBODY, newcomer),
     "POST /api/v1/auth/login": (ANYBODY, signing_in),

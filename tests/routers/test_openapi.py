@@ -36,7 +36,7 @@ EXAMPLES = [
 
 async def filled_in(path: str, ada: Visitor) -> str:
     """The path with ids of the demo data; reservations and bookings are made for it first."""
-    ids = {"theater_id": "1", "screening_id": "1", "seat_id": "80"}
+    ids = {"theater_id": "1", "screening_id": "1", "seat_id": "80", "provider": "dummy"}
     if "{reservation_id}" in path:
         ids["reservation_id"] = (await ada.hold("D20"))["id"]
     if "{booking_id}" in path:
@@ -54,7 +54,8 @@ def is_for_anybody(operation: Json) -> bool:
     """Nothing for organizers, admins or operators; and an answer that ends, no stream."""
     is_a_stream = "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
     is_for_the_house = operation.get("x-scope") in ("house", "people") or "operators" in operation["tags"]
-    return not is_a_stream and not is_for_the_house
+    is_for_providers = operation["operationId"] == "hearProvider"
+    return not is_a_stream and not is_for_the_house and not is_for_providers
 
 
 async def give_everything_back(ada: Visitor) -> None:

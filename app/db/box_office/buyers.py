@@ -8,6 +8,7 @@ from uuid import UUID
 from app.db.connections import OfficeConnection
 from app.db.people.emails import SAME_BUYERS
 from app.db.rows import columns, maker
+from app.domain.reservations import PAYING_MARGIN
 
 # Whoever counts buyers locks them, in the order of their ids, so that two screenings, each under its own lock, cannot
 # both find the last place free.
@@ -19,11 +20,12 @@ SELECT id, is_guest AND email IS NULL AS is_nameless FROM users
 
 
 class BuyersHold(NamedTuple):
-    """A hold of a buyer, run out or not."""
+    """A hold of a buyer, run out or not. While it is being paid for, `expires_at` is far off."""
 
     user_id: int
     id: UUID
     expires_at: datetime
+    is_paying: bool
 
 
 class BuyersBooking(NamedTuple):
@@ -34,8 +36,9 @@ class BuyersBooking(NamedTuple):
     created_at: datetime
 
 
+_ENDS = f"CASE r.status WHEN 'paying' THEN r.expires_at + interval '{PAYING_MARGIN.days} days' ELSE r.expires_at END"
 _HOLDS = f"""
-SELECT {columns(BuyersHold, "r")} FROM reservations r
+SELECT {columns(BuyersHold, "r", expires_at=_ENDS, is_paying="r.status = 'paying'")} FROM reservations r
  WHERE r.user_id = ANY($1::bigint[]) AND r.status IN ('held', 'paying')
 """  # noqa: S608 - our own names
 # A day of any time zone is over within two of ours.

@@ -55,6 +55,12 @@ Body = Annotated[str, Sql("text", "convert_to(concat(w.{name}, w.version + {shif
 """JSON as far as its version; the row's `version` and `tail` follow. Without a version it is all of it."""
 ItsVersion = Annotated[int, Sql("bigint", None)]
 Tail = Annotated[str, Sql("text", None)]
+Json = Annotated[dict[str, Any], Sql("jsonb")]
+StatusIfAsRead = Annotated[str, Sql("text", "CASE WHEN t.{name} = w.{name}_before THEN w.{name} END")]
+"""A status, if what is changed still has the one that it had; else nothing is written: no status can be null."""
+StatusBefore = Annotated[str, Sql("text", None)]
+More = Annotated[int, Sql("bigint", "t.{name} + w.{name}")]
+"""So much more than there is."""
 Ordinal = Annotated[int, Sql("int", None)]
 """Which of the batch's screenings a row belongs to, from 1."""
 
@@ -80,7 +86,8 @@ def part(name: str, row: type[Row], sql: str, of_one: str) -> Part[Row]:
 
 
 def insert(name: str, table: str, row: type[Row], on_conflict: str = "", **others: str) -> Part[Row]:
-    """Make rows of a table. `others`: columns that no row says, as expressions. `on_conflict`: what then."""
+    """Make rows of a table. `others`: columns that no row says, as expressions. `on_conflict`: what then, and what is
+    returned."""
     stored = _stored(row) | others
     columns, values = ", ".join(stored), ", ".join(stored.values())
     of_one = ", ".join((stored | {SCREENING: f"s.{SCREENING}"}).values())

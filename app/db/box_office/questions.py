@@ -14,6 +14,7 @@ from typing import Final
 from app.db import bookings, reservations
 from app.db.box_office import taken
 from app.db.box_office.rows_read import FACTS, ClaimRow, KeyRow
+from app.db.money.payments import PaymentRow
 from app.db.rows import columns
 
 LOCK: Final = f"""
@@ -40,6 +41,7 @@ CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 da
 
 _KEY: Final = f"ROW({columns(KeyRow, 'k')})::usher_key"
 _CLAIM: Final = f"ROW({columns(ClaimRow, 'c')})::usher_claim"
+_PAYMENT: Final = f"ROW({columns(PaymentRow, 'p')})::usher_payment"
 _NO_CLAIMS: Final = "ARRAY[]::usher_claim[]"
 
 
@@ -128,6 +130,9 @@ _PARTS: Final[Mapping[str, _Part]] = {
     "users": _look_up(_CLAIM, "seat_claims", "c", "user_id", "bigint"),
     "reservations": _look_up(_RESERVATION, "reservations", "r", "id", "uuid"),
     "bookings": _look_up(_BOOKING, "bookings", "b", "id", "uuid"),
+    "payments": _look_up(_PAYMENT, "payments", "p", "id", "uuid"),
+    "payments_behind": _look_up(_PAYMENT, "payments", "p", "booking_id", "uuid"),
+    "payments_for": _look_up(_PAYMENT, "payments", "p", "reservation_id", "uuid", "{row}.next_ask_at IS NOT NULL"),
     "run_out": _look_up(
         _RESERVATION, "reservations", "r", "user_id", "bigint", f"{{row}}.id > {_LATELY} AND {{row}}.status = 'expired'"
     ),

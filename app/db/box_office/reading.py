@@ -30,6 +30,7 @@ from app.db.box_office.rows_read import (
 )
 from app.db.box_office.taken import MissedRow, TakenRow, missed_row, taken_row
 from app.db.connections import OfficeConnection
+from app.db.money.payments import PaymentRow, payment_row
 
 _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "keys": key_row,
@@ -37,6 +38,9 @@ _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "users": claim_row,
     "reservations": found_reservation,
     "bookings": found_booking,
+    "payments": payment_row,
+    "payments_behind": payment_row,
+    "payments_for": payment_row,
     "run_out": found_reservation,
     "lapses": lapse_row,
     "held_from": found_held_from,
@@ -58,6 +62,11 @@ class Wanted:
     users: set[tuple[int, int]] = field(default_factory=set)
     reservations: set[tuple[int, UUID]] = field(default_factory=set)
     bookings: set[tuple[int, UUID]] = field(default_factory=set)
+    payments: set[tuple[int, UUID]] = field(default_factory=set)
+    payments_behind: set[tuple[int, UUID]] = field(default_factory=set)
+    """Bookings whose payments are read."""
+    payments_for: set[tuple[int, UUID]] = field(default_factory=set)
+    """Reservations whose open payments are read."""
     run_out: set[tuple[int, int]] = field(default_factory=set)
     """Users whose expired holds are read, as far as they may be taken again."""
     lapses: set[tuple[int, int, int]] = field(default_factory=set)
@@ -84,6 +93,9 @@ class Wanted:
             "users": self.users,
             "reservations": self.reservations,
             "bookings": self.bookings,
+            "payments": self.payments,
+            "payments_behind": self.payments_behind,
+            "payments_for": self.payments_for,
             "run_out": self.run_out,
             "lapses": self.lapses,
             "held_from": self.held_from,
@@ -105,6 +117,9 @@ class Found:
     users: list[ClaimRow] = field(default_factory=list)
     reservations: list[FoundReservation] = field(default_factory=list)
     bookings: list[FoundBooking] = field(default_factory=list)
+    payments: list[PaymentRow] = field(default_factory=list)
+    payments_behind: list[PaymentRow] = field(default_factory=list)
+    payments_for: list[PaymentRow] = field(default_factory=list)
     run_out: list[FoundReservation] = field(default_factory=list)
     lapses: list[LapseRow] = field(default_factory=list)
     held_from: list[FoundHeldFrom] = field(default_factory=list)

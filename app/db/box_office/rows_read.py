@@ -35,6 +35,7 @@ class ScreeningFacts(NamedTuple):
     revision: int
     orphan_rule: str
     reserved_places: str
+    cancel_until: datetime | None
 
 
 FACTS = f"ROW({columns(ScreeningFacts, 's', id='s.screening_id')})::usher_screening_facts"

@@ -4,7 +4,7 @@ A row is a plain dict of its type's members: nothing is quicker to make and to s
 one of twelve members, 1.1 as a tuple that gets its names later, 1.7 as a NamedTuple or a dataclass).
 """
 
-from typing import TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 from app.db.box_office.parts import (
     NOW,
@@ -14,9 +14,14 @@ from app.db.box_office.parts import (
     Bytes,
     Int,
     ItsVersion,
+    Json,
     Moment,
+    More,
     Ordinal,
     Since,
+    Sql,
+    StatusBefore,
+    StatusIfAsRead,
     Tail,
     Text,
     Uuid,
@@ -166,8 +171,9 @@ class BookingMade(TypedDict):
     user_id: BigInt
     reservation_id: Uuid | None
     status: Text
-    payment_status: Text
+    payment_provider: Text
     payment_reference: Text
+    paid_minor: BigInt
     cancelled_at: Moment | None
     version: Version
     ordinal: Ordinal
@@ -179,7 +185,6 @@ class BookingChanged(TypedDict):
     screening_id: BigInt
     id: Uuid
     status: Text
-    payment_status: Text
     cancelled_at: Moment | None
     version_before: ItsVersion
     version: VersionIfAsRead
@@ -203,6 +208,100 @@ BOOKING_SEATS_MADE = insert("booking_seats_made", "booking_seats", BookingSeat)
 BOOKING_SEATS_CHANGED = change(
     "booking_seats_changed", "booking_seats", BookingSeat, "screening_id", "booking_id", "seat_id"
 )
+
+
+class PaymentAtOnce(TypedDict):
+    """A payment whose charge cannot fail: it has the id of its booking. The last two are there if money goes back."""
+
+    screening_id: BigInt
+    id: Uuid
+    user_id: BigInt
+    reservation_id: Uuid | None
+    provider: Text
+    reference: Text
+    amount_minor: BigInt
+    currency: Text
+    refunding_minor: NotRequired[Annotated[int, Sql("bigint", "coalesce(w.refunding_minor, 0)")]]
+    cause: NotRequired[Text]
+
+
+class PaymentBegun(TypedDict):
+    """A payment about which the provider decides. `next_ask_at`: when it is asked."""
+
+    screening_id: BigInt
+    id: Uuid
+    user_id: BigInt
+    reservation_id: Uuid | None
+    provider: Text
+    reference: Text | None
+    status: Text
+    amount_minor: BigInt
+    currency: Text
+    deadline: Moment
+    next_ask_at: Moment
+    plan: Json
+
+
+class PaymentChanged(TypedDict):
+    """What may change of one. `refunding_minor`: so much more goes back. `next_ask_at`: is it still asked for?"""
+
+    screening_id: BigInt
+    id: Uuid
+    status: StatusIfAsRead
+    status_before: StatusBefore
+    booking_id: Uuid | None
+    reference: Text | None
+    amount_minor: BigInt
+    currency: Text
+    captured_minor: BigInt
+    refunding_minor: More
+    cause: Text | None
+    decline_reason: Text | None
+    redirect_url: Text | None
+    client_secret: Text | None
+    next_ask_at: Annotated[bool, Sql("bool", "CASE WHEN w.next_ask_at THEN t.next_ask_at END")]
+
+
+class RefundAsked(TypedDict):
+    """Money that is to go back."""
+
+    screening_id: BigInt
+    id: Uuid
+    payment_id: Uuid
+    booking_id: Uuid | None
+    amount_minor: BigInt
+    currency: Text
+    cause: Text
+
+
+class EntryMade(TypedDict):
+    """What happened with a payment."""
+
+    screening_id: BigInt
+    payment_id: Uuid
+    id: Uuid
+    kind: Text
+    amount_minor: BigInt
+    currency: Text
+    reference: Text | None
+    cause: Text | None
+
+
+# What follows from a charge that cannot fail (the entry, the dummy's books) is made from what this returns.
+PAYMENTS_AT_ONCE = insert(
+    "payments_at_once",
+    "payments",
+    PaymentAtOnce,
+    on_conflict=" RETURNING id, provider, reference, amount_minor, currency, screening_id",
+    booking_id="w.id",
+    status="'captured'",
+    captured_minor="w.amount_minor",
+    created_at=NOW,
+)
+PAYMENTS_BEGUN = insert("payments_begun", "payments", PaymentBegun, created_at=NOW)
+PAYMENTS_CHANGED = change("payments_changed", "payments", PaymentChanged, "screening_id", "id")
+REFUNDS_ASKED = insert("refunds_asked", "refunds", RefundAsked, created_at=NOW, next_try_at=NOW)
+ENTRIES_MADE = insert("entries_made", "payment_entries", EntryMade, at=NOW)
 
 
 class KeyMade(TypedDict):

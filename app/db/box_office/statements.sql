@@ -55,7 +55,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = ANY($6::bigint[])
         ORDER BY s.screening_id
@@ -170,7 +170,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = ANY($8::bigint[])
         ORDER BY s.screening_id
@@ -281,7 +281,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = ANY($3::bigint[])
         ORDER BY s.screening_id
@@ -438,7 +438,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = ANY($8::bigint[])
         ORDER BY s.screening_id
@@ -604,7 +604,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = ANY($5::bigint[])
         ORDER BY s.screening_id
@@ -703,7 +703,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = ANY($3::bigint[])
         ORDER BY s.screening_id
@@ -824,7 +824,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = ANY($5::bigint[])
         ORDER BY s.screening_id
@@ -846,12 +846,13 @@ shifts AS MATERIALIZED (
     FROM versions_moved
 ),
 bookings_made AS (
-    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
-        cancelled_at, version, created_at)
-    SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_status, w.payment_reference,
-        w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
+    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_provider, payment_reference,
+        paid_minor, cancelled_at, version, created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_provider, w.payment_reference,
+        w.paid_minor, w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
     FROM json_to_recordset($3::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
-        status text, payment_status text, payment_reference text, cancelled_at timestamptz, version bigint, ordinal int)
+        status text, payment_provider text, payment_reference text, paid_minor bigint, cancelled_at timestamptz,
+        version bigint, ordinal int)
 ),
 booking_seats_made AS (
     INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
@@ -885,12 +886,35 @@ keys_made AS (
     FROM json_to_recordset($7::json) AS w(screening_id bigint, owner_id bigint, key text, fingerprint text,
         user_id bigint, created bool, location text, body text, version bigint, tail text, ordinal int)
 ),
+payments_at_once AS (
+    INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
+        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
+        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+    FROM json_to_recordset($8::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
+        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+    RETURNING id, provider, reference, amount_minor, currency, screening_id
+),
+captures_entered AS (
+    INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference)
+    SELECT p.screening_id, p.id, p.id, $1::timestamptz, 'capture', p.amount_minor, p.currency, p.reference
+    FROM payments_at_once p
+    WHERE p.amount_minor > 0
+),
+charges_entered AS (
+    INSERT INTO dummy_bank.dummy_charges (screening_id, key, reference, status, amount_minor, currency, created_at,
+        charged_at)
+    SELECT p.screening_id, concat(p.screening_id, '.', p.id), p.reference, 'captured', p.amount_minor, p.currency,
+        $1::timestamptz, $1::timestamptz
+    FROM payments_at_once p
+    WHERE p.amount_minor > 0
+),
 reservations_changed AS (
     UPDATE reservations t
     SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id,
         version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
         WHEN t.version = w.version_before THEN 0 END
-    FROM json_to_recordset($8::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
+    FROM json_to_recordset($9::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 )
@@ -902,12 +926,20 @@ FROM shifts;
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
-        SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_status,
-            b.payment_reference, b.created_at, b.cancelled_at, b.version, ARRAY(
+        SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_reference, b.created_at,
+            b.cancelled_at, b.version, ARRAY(
             SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at)::usher_seat
             FROM booking_seats s
             WHERE s.screening_id = b.screening_id AND s.booking_id = b.id
             ORDER BY s.seat_id
+        ) , b.payment_provider, b.paid_minor, (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = b.screening_id AND f.booking_id = b.id AND f.done_at IS NOT NULL
+        ) , (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = b.screening_id AND f.booking_id = b.id AND f.done_at IS NULL
         ))::usher_booking, ARRAY(
             SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
                 c.reason)::usher_claim
@@ -929,12 +961,24 @@ SELECT clock_timestamp() AS now,
             ) b
     ) AS bookings,
     ARRAY(
+        SELECT ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider, p.reference, p.status,
+            p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor, p.cause,
+            p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan, p.created_at)::usher_payment
+        FROM unnest($3::bigint[], $4::uuid[]) AS w(screening_id, booking_id),
+            LATERAL (
+                SELECT *
+                FROM payments i
+                WHERE i.screening_id = w.screening_id AND i.booking_id = w.booking_id
+                OFFSET 0
+            ) p
+    ) AS payments_behind,
+    ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
-        WHERE s.screening_id = ANY($3::bigint[])
+        WHERE s.screening_id = ANY($5::bigint[])
         ORDER BY s.screening_id
     ) AS screenings;
 
@@ -962,11 +1006,11 @@ booking_seats_changed AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, payment_status = w.payment_status, cancelled_at = w.cancelled_at,
+    SET status = w.status, cancelled_at = w.cancelled_at,
         version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
         WHEN t.version = w.version_before THEN 0 END
-    FROM json_to_recordset($4::json) AS w(screening_id bigint, id uuid, status text, payment_status text,
-        cancelled_at timestamptz, version_before bigint, version bigint, ordinal int)
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
+        version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 ),
 claims_freed AS (
@@ -1006,12 +1050,13 @@ shifts AS MATERIALIZED (
     FROM versions_moved
 ),
 bookings_made AS (
-    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
-        cancelled_at, version, created_at)
-    SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_status, w.payment_reference,
-        w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
+    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_provider, payment_reference,
+        paid_minor, cancelled_at, version, created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_provider, w.payment_reference,
+        w.paid_minor, w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
     FROM json_to_recordset($3::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
-        status text, payment_status text, payment_reference text, cancelled_at timestamptz, version bigint, ordinal int)
+        status text, payment_provider text, payment_reference text, paid_minor bigint, cancelled_at timestamptz,
+        version bigint, ordinal int)
 ),
 booking_seats_made AS (
     INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
@@ -1033,6 +1078,29 @@ events_made AS (
     FROM json_to_recordset($6::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
+),
+payments_at_once AS (
+    INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
+        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
+        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
+        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+    RETURNING id, provider, reference, amount_minor, currency, screening_id
+),
+captures_entered AS (
+    INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference)
+    SELECT p.screening_id, p.id, p.id, $1::timestamptz, 'capture', p.amount_minor, p.currency, p.reference
+    FROM payments_at_once p
+    WHERE p.amount_minor > 0
+),
+charges_entered AS (
+    INSERT INTO dummy_bank.dummy_charges (screening_id, key, reference, status, amount_minor, currency, created_at,
+        charged_at)
+    SELECT p.screening_id, concat(p.screening_id, '.', p.id), p.reference, 'captured', p.amount_minor, p.currency,
+        $1::timestamptz, $1::timestamptz
+    FROM payments_at_once p
+    WHERE p.amount_minor > 0
 )
 SELECT shifts
 FROM shifts;
@@ -1106,8 +1174,8 @@ BEGIN;
 -- locks the screening
 SELECT ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
     s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
-    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule,
-    s.reserved_places)::usher_screening_facts AS facts, s.version
+    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule, s.reserved_places,
+    s.cancel_until)::usher_screening_facts AS facts, s.version
 FROM screening_states s
 WHERE s.screening_id = $1
 FOR NO KEY UPDATE;
@@ -1194,7 +1262,7 @@ SELECT clock_timestamp() AS now,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = w.screening_id AND i.status IN ('held', 'paying')
+                WHERE i.screening_id = w.screening_id AND i.status = 'held'
                     AND i.expires_at <= statement_timestamp() + interval '1 second'
                 ORDER BY i.expires_at
                 LIMIT 1000
@@ -1204,7 +1272,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = ANY($3::bigint[])
         ORDER BY s.screening_id
@@ -1251,7 +1319,7 @@ SELECT clock_timestamp() AS now,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = w.screening_id AND i.status IN ('held', 'paying')
+                WHERE i.screening_id = w.screening_id AND i.status = 'held'
                     AND i.expires_at <= statement_timestamp() + interval '1 second'
                 ORDER BY i.expires_at
                 LIMIT 1000
@@ -1261,7 +1329,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = ANY($4::bigint[])
         ORDER BY s.screening_id
@@ -1278,7 +1346,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = ANY($2::bigint[])
         ORDER BY s.screening_id
@@ -1314,7 +1382,8 @@ FOR NO KEY UPDATE;
 -- reads, as in "hold, after rivals were met"
 
 -- reads what they hold
-SELECT r.user_id, r.id, r.expires_at
+SELECT r.user_id, r.id, CASE r.status WHEN 'paying' THEN r.expires_at + interval '1 days' ELSE r.expires_at END,
+    r.status = 'paying'
 FROM reservations r
 WHERE r.user_id = ANY($1::bigint[]) AND r.status IN ('held', 'paying');
 

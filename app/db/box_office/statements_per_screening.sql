@@ -37,7 +37,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -128,7 +128,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -227,7 +227,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -351,7 +351,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -493,7 +493,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -583,7 +583,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -681,7 +681,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -697,13 +697,13 @@ versions_moved AS (
     RETURNING t.version - w.moves - w.version_before AS shift
 ),
 bookings_made AS (
-    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
-        cancelled_at, version, created_at)
-    SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_status, w.payment_reference,
-        w.cancelled_at, w.version + v.shift, $1::timestamptz
+    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_provider, payment_reference,
+        paid_minor, cancelled_at, version, created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_provider, w.payment_reference,
+        w.paid_minor, w.cancelled_at, w.version + v.shift, $1::timestamptz
     FROM screening_states s, versions_moved v, json_to_recordset($4::json) AS w(id uuid, user_id bigint,
-        reservation_id uuid, status text, payment_status text, payment_reference text, cancelled_at timestamptz,
-        version bigint)
+        reservation_id uuid, status text, payment_provider text, payment_reference text, paid_minor bigint,
+        cancelled_at timestamptz, version bigint)
     WHERE s.screening_id = $2
 ),
 booking_seats_made AS (
@@ -740,11 +740,35 @@ keys_made AS (
         fingerprint text, user_id bigint, created bool, location text, body text, version bigint, tail text)
     WHERE s.screening_id = $2
 ),
+payments_at_once AS (
+    INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
+        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
+        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+    FROM screening_states s, json_to_recordset($9::json) AS w(id uuid, user_id bigint, reservation_id uuid,
+        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+    WHERE s.screening_id = $2
+    RETURNING id, provider, reference, amount_minor, currency, screening_id
+),
+captures_entered AS (
+    INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference)
+    SELECT s.screening_id, p.id, p.id, $1::timestamptz, 'capture', p.amount_minor, p.currency, p.reference
+    FROM screening_states s, payments_at_once p
+    WHERE s.screening_id = $2 AND p.amount_minor > 0
+),
+charges_entered AS (
+    INSERT INTO dummy_bank.dummy_charges (screening_id, key, reference, status, amount_minor, currency, created_at,
+        charged_at)
+    SELECT s.screening_id, concat(s.screening_id, '.', p.id), p.reference, 'captured', p.amount_minor, p.currency,
+        $1::timestamptz, $1::timestamptz
+    FROM screening_states s, payments_at_once p
+    WHERE s.screening_id = $2 AND p.amount_minor > 0
+),
 reservations_changed AS (
     UPDATE reservations t
     SET status = w.status, expires_at = w.expires_at, booking_id = w.booking_id, version = w.version + v.shift + CASE
         WHEN t.version = w.version_before THEN 0 END
-    FROM versions_moved v, json_to_recordset($9::json) AS w(id uuid, status text, expires_at timestamptz,
+    FROM versions_moved v, json_to_recordset($10::json) AS w(id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint)
     WHERE t.screening_id = $2 AND t.id = w.id
 )
@@ -756,12 +780,20 @@ FROM versions_moved;
 -- reads
 SELECT clock_timestamp() AS now,
     ARRAY(
-        SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_status,
-            b.payment_reference, b.created_at, b.cancelled_at, b.version, ARRAY(
+        SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_reference, b.created_at,
+            b.cancelled_at, b.version, ARRAY(
             SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at)::usher_seat
             FROM booking_seats s
             WHERE s.screening_id = $1 AND s.booking_id = b.id
             ORDER BY s.seat_id
+        ) , b.payment_provider, b.paid_minor, (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = $1 AND f.booking_id = b.id AND f.done_at IS NOT NULL
+        ) , (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = $1 AND f.booking_id = b.id AND f.done_at IS NULL
         ))::usher_booking, ARRAY(
             SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
                 c.reason)::usher_claim
@@ -773,10 +805,17 @@ SELECT clock_timestamp() AS now,
         WHERE b.screening_id = $1 AND b.id = ANY($2::uuid[])
     ) AS bookings,
     ARRAY(
+        SELECT ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider, p.reference, p.status,
+            p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor, p.cause,
+            p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan, p.created_at)::usher_payment
+        FROM payments p
+        WHERE p.screening_id = $1 AND p.booking_id = ANY($3::uuid[])
+    ) AS payments_behind,
+    ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -800,10 +839,10 @@ booking_seats_changed AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, payment_status = w.payment_status, cancelled_at = w.cancelled_at,
-        version = w.version + v.shift + CASE WHEN t.version = w.version_before THEN 0 END
-    FROM versions_moved v, json_to_recordset($5::json) AS w(id uuid, status text, payment_status text,
-        cancelled_at timestamptz, version_before bigint, version bigint)
+    SET status = w.status, cancelled_at = w.cancelled_at, version = w.version + v.shift + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM versions_moved v, json_to_recordset($5::json) AS w(id uuid, status text, cancelled_at timestamptz,
+        version_before bigint, version bigint)
     WHERE t.screening_id = $2 AND t.id = w.id
 ),
 claims_freed AS (
@@ -839,13 +878,13 @@ versions_moved AS (
     RETURNING t.version - w.moves - w.version_before AS shift
 ),
 bookings_made AS (
-    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_status, payment_reference,
-        cancelled_at, version, created_at)
-    SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_status, w.payment_reference,
-        w.cancelled_at, w.version + v.shift, $1::timestamptz
+    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_provider, payment_reference,
+        paid_minor, cancelled_at, version, created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_provider, w.payment_reference,
+        w.paid_minor, w.cancelled_at, w.version + v.shift, $1::timestamptz
     FROM screening_states s, versions_moved v, json_to_recordset($4::json) AS w(id uuid, user_id bigint,
-        reservation_id uuid, status text, payment_status text, payment_reference text, cancelled_at timestamptz,
-        version bigint)
+        reservation_id uuid, status text, payment_provider text, payment_reference text, paid_minor bigint,
+        cancelled_at timestamptz, version bigint)
     WHERE s.screening_id = $2
 ),
 booking_seats_made AS (
@@ -871,6 +910,30 @@ events_made AS (
         from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
         actor_id bigint, request_id text)
     WHERE s.screening_id = $2
+),
+payments_at_once AS (
+    INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
+        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
+        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+    FROM screening_states s, json_to_recordset($8::json) AS w(id uuid, user_id bigint, reservation_id uuid,
+        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+    WHERE s.screening_id = $2
+    RETURNING id, provider, reference, amount_minor, currency, screening_id
+),
+captures_entered AS (
+    INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference)
+    SELECT s.screening_id, p.id, p.id, $1::timestamptz, 'capture', p.amount_minor, p.currency, p.reference
+    FROM screening_states s, payments_at_once p
+    WHERE s.screening_id = $2 AND p.amount_minor > 0
+),
+charges_entered AS (
+    INSERT INTO dummy_bank.dummy_charges (screening_id, key, reference, status, amount_minor, currency, created_at,
+        charged_at)
+    SELECT s.screening_id, concat(s.screening_id, '.', p.id), p.reference, 'captured', p.amount_minor, p.currency,
+        $1::timestamptz, $1::timestamptz
+    FROM screening_states s, payments_at_once p
+    WHERE s.screening_id = $2 AND p.amount_minor > 0
 )
 SELECT ARRAY[shift]
 FROM versions_moved;
@@ -894,8 +957,8 @@ BEGIN;
 -- locks the screening
 SELECT ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
     s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
-    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule,
-    s.reserved_places)::usher_screening_facts AS facts, s.version
+    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule, s.reserved_places,
+    s.cancel_until)::usher_screening_facts AS facts, s.version
 FROM screening_states s
 WHERE s.screening_id = $1
 FOR NO KEY UPDATE;
@@ -959,7 +1022,7 @@ SELECT clock_timestamp() AS now,
         FROM (
             SELECT *
             FROM reservations i
-            WHERE i.screening_id = $1 AND i.status IN ('held', 'paying')
+            WHERE i.screening_id = $1 AND i.status = 'held'
                 AND i.expires_at <= statement_timestamp() + interval '1 second'
             ORDER BY i.expires_at
             LIMIT 1000
@@ -969,7 +1032,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -1008,7 +1071,7 @@ SELECT clock_timestamp() AS now,
         FROM (
             SELECT *
             FROM reservations i
-            WHERE i.screening_id = $1 AND i.status IN ('held', 'paying')
+            WHERE i.screening_id = $1 AND i.status = 'held'
                 AND i.expires_at <= statement_timestamp() + interval '1 second'
             ORDER BY i.expires_at
             LIMIT 1000
@@ -1018,7 +1081,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -1034,7 +1097,7 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
-            s.orphan_rule, s.reserved_places)::usher_screening_facts, s.version)::usher_screening
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
         WHERE s.screening_id = $1
     ) AS screenings;
@@ -1069,7 +1132,8 @@ FOR NO KEY UPDATE;
 -- reads, as in "hold, after rivals were met"
 
 -- reads what they hold
-SELECT r.user_id, r.id, r.expires_at
+SELECT r.user_id, r.id, CASE r.status WHEN 'paying' THEN r.expires_at + interval '1 days' ELSE r.expires_at END,
+    r.status = 'paying'
 FROM reservations r
 WHERE r.user_id = ANY($1::bigint[]) AND r.status IN ('held', 'paying');
 

@@ -16,7 +16,7 @@ PORTION: Final = 10_000
 _ENDING = """
 SELECT screening_id, id,
        CAST(extract(epoch FROM expires_at - statement_timestamp()) AS double precision) AS seconds FROM reservations
- WHERE {of_it} AND status IN ('held', 'paying')
+ WHERE {of_it} AND status = 'held'
    AND expires_at <= statement_timestamp() + make_interval(secs => :seconds)
  ORDER BY expires_at LIMIT :at_most
 """

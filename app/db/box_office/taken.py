@@ -30,7 +30,7 @@ MISSED_OF_ONE: Final = (
 
 # A moment ahead: the batch's time is read a little later.
 _ENDED: Final = (
-    "AND i.status IN ('held', 'paying') AND i.expires_at <= statement_timestamp() + interval '1 second'"
+    "AND i.status = 'held' AND i.expires_at <= statement_timestamp() + interval '1 second'"
     f" ORDER BY i.expires_at LIMIT {_DUE_AT_MOST}"
 )
 DUE_OF_MANY: Final = (

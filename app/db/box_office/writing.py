@@ -22,6 +22,7 @@ from app.db.box_office.rows_written import (
     BOOKING_SEATS_CHANGED,
     BOOKING_SEATS_MADE,
     BOOKINGS_MADE,
+    PAYMENTS_AT_ONCE,
     RESERVATIONS_MADE,
     VERSIONS_MOVED,
 )
@@ -33,6 +34,24 @@ _FIRST: Final = (VERSIONS_MOVED, BOOKINGS_MADE, RESERVATIONS_MADE)
 # Says the type of the time, also where no part needs it.
 _MOMENT: Final = "moment AS (SELECT $1::timestamptz AS now)"
 _SHIFTS: Final = "shifts AS MATERIALIZED (SELECT array_agg(shift ORDER BY ordinal) AS shifts FROM versions_moved)"
+
+# What follows from a charge that cannot fail: its capture, and the books of the dummy, which has no other such charges.
+# What is free is no charge.
+_CHARGED: Final = "p.amount_minor > 0"
+_FOLLOWS: Final = {
+    "captures_entered": (
+        "INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference)"
+        " SELECT {its}, p.id, p.id, $1::timestamptz, 'capture', p.amount_minor, p.currency, p.reference"
+    ),
+    "charges_entered": (
+        "INSERT INTO dummy_bank.dummy_charges"
+        " (screening_id, key, reference, status, amount_minor, currency, created_at, charged_at)"
+        " SELECT {its}, concat({its}, '.', p.id), p.reference, 'captured', p.amount_minor, p.currency,"
+        " $1::timestamptz, $1::timestamptz"
+    ),
+}
+_OF_MANY: Final = f"FROM {PAYMENTS_AT_ONCE.name} p WHERE {_CHARGED}"
+_OF_ONE: Final = f"FROM screening_states s, {PAYMENTS_AT_ONCE.name} p WHERE s.screening_id = $2 AND {_CHARGED}"
 
 
 class Writes:
@@ -98,6 +117,8 @@ def _statement(parts: tuple[Part[Any], ...]) -> str:
         written.append(f"{part.name} AS ({part.sql.format(parameter=f'${number}::json', shift=shift)})")
         if part is VERSIONS_MOVED:
             written.append(_SHIFTS)
+        if part is PAYMENTS_AT_ONCE:
+            written += [f"{name} AS ({sql.format(its='p.screening_id')} {_OF_MANY})" for name, sql in _FOLLOWS.items()]
     return f"WITH {', '.join(written)} SELECT {'shifts FROM shifts' if moves else 'NULL::bigint[]'}"  # noqa: S608 - our own names
 
 
@@ -110,6 +131,8 @@ def _statement_of_one(parts: tuple[Part[Any], ...]) -> str:
     for number, part in enumerate(parts, 3):
         sql = part.of_one.format(parameter=f"${number}::json", shift=shift, moved=moved)
         written.append(f"{part.name} AS ({sql})")
+        if part is PAYMENTS_AT_ONCE:
+            written += [f"{name} AS ({sql.format(its='s.screening_id')} {_OF_ONE})" for name, sql in _FOLLOWS.items()]
     told = f"ARRAY[shift] FROM {VERSIONS_MOVED.name}" if moves else "NULL::bigint[]"
     return f"WITH {', '.join(written)} SELECT {told}"
 

@@ -3,10 +3,12 @@
 from datetime import datetime
 
 from app.domain.bookings import BookingStatus
+from app.domain.box_office.booking import give_back
 from app.domain.box_office.commands import Close
 from app.domain.box_office.outcomes import Closed
 from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
 from app.domain.box_office.taking import expire
+from app.domain.payments import RefundCause
 from app.domain.reservations import HOLDING, ReservationStatus
 
 
@@ -30,7 +32,9 @@ def close(state: ScreeningState, command: Close, now: datetime) -> Decision:
     for booking_id in command.booking_ids:
         booking = state.bookings.get(booking_id)
         if booking is not None and booking.status is BookingStatus.CONFIRMED:
-            decision.bookings[booking_id] = booking.cancelled(now, state.next_version)
+            undone = booking.cancelled(now, state.next_version)
+            cause = RefundCause.SCREENING_CANCELLED
+            decision.bookings[booking_id] = give_back(state, booking, undone, booking.prices, cause, decision)
             decision.claims |= dict.fromkeys(booking.prices)
     decision.outcome = Closed(len(decision.reservations) + len(decision.bookings))
     return decision

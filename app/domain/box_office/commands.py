@@ -4,12 +4,19 @@
 """
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from app.domain.box_office.addresses import Address
+from app.domain.idempotency import Key
+from app.domain.money import Money
+from app.domain.payments import Payment, PaymentState
 from app.domain.people import Person
 from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames
+
+DUMMY: Final = "dummy"
+"""The provider whose charges may be certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +70,90 @@ class Extend:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Book the seats of a reservation. `payment_reference` is the provider's, for a payment that was made."""
+    """Book the seats of a reservation. It is paid for by a charge that cannot fail, which becomes a payment with the id
+    of the booking. `payment_reference` is what the provider calls it.
+    """
 
     buyer: Person
     reservation_id: UUID
     booking_id: UUID
     payment_reference: str
+    provider: str = DUMMY
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Book these seats, or the best available, directly.
-
-    `payment_reference` is the provider's, for a payment that was made.
-    """
+    """Book these seats, or the best available, directly. Paid for as in `Confirm`."""
 
     buyer: Person
     seats: SeatNames
     booking_id: UUID
     payment_reference: str
     wish: Wish | None = None
+    provider: str = DUMMY
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt to pay that begins: a payment with this id. Its provider has `deadline_seconds`, and is asked for the
+    first time after `ask_after_seconds` if nobody has heard before. `reference`: what it will call the payment, if that
+    is known. `key` is stored with the booking.
+
+    What costs nothing is booked at once, as `booking_id`.
+    """
+
+    payment_id: UUID
+    booking_id: UUID
+    provider: str
+    deadline_seconds: float
+    ask_after_seconds: float
+    reference: str | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BeginPaying:
+    """Begin to pay for a reservation: until that is decided, its seats are nobody else's."""
+
+    buyer: Person
+    reservation_id: UUID
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class BeginBuying:
+    """Begin to pay for these seats, or for the best available, which are kept in a reservation with this id."""
+
+    buyer: Person
+    seats: SeatNames
+    reservation_id: UUID
+    attempt: Attempt
+    wish: Wish | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the provider says of a payment. `amount` is what it took, if it did."""
+
+    status: PaymentState
+    amount: Money
+    reference: str | None = None
+    decline_reason: str | None = None
+    redirect_url: str | None = None
+    client_secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Do what follows from what the provider says of a payment: book, give the hold back, or refund.
+
+    `payment` is as it was known. `booking_id` is for the booking that may come of it.
+    """
+
+    buyer: Person
+    payment: Payment
+    said: Said
+    booking_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +175,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Cancel a booking, or one seat of it. Organizers may cancel everybody's."""
+    """Cancel a booking, or one seat of it. Organizers may cancel everybody's, at any time."""
 
     buyer: Person
     booking_id: UUID
@@ -155,6 +226,9 @@ Command = (
     | Extend
     | Confirm
     | Book
+    | BeginPaying
+    | BeginBuying
+    | Settle
     | Cancel
     | Expire
     | Block

@@ -7,6 +7,8 @@ from app.domain.box_office.blocking import block, block_what_is_freed, unblock
 from app.domain.box_office.booking import book, cancel, confirm
 from app.domain.box_office.closing import close
 from app.domain.box_office.commands import (
+    BeginBuying,
+    BeginPaying,
     Block,
     Book,
     Cancel,
@@ -20,11 +22,13 @@ from app.domain.box_office.commands import (
     Hold,
     Release,
     ReleaseAll,
+    Settle,
     Toggle,
     Unblock,
 )
 from app.domain.box_office.finding import choose
 from app.domain.box_office.holding import check, extend, hold, toggle
+from app.domain.box_office.paying import begin_buying, begin_paying, settle
 from app.domain.box_office.releasing import expire, release, release_all
 from app.domain.box_office.screening_state import Decision, ScreeningState
 
@@ -57,6 +61,12 @@ def _decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
             return confirm(state, command, now)
         case Book():
             return book(state, command, now)
+        case BeginPaying():
+            return begin_paying(state, command, now)
+        case BeginBuying():
+            return begin_buying(state, command, now)
+        case Settle():
+            return settle(state, command, now)
         case Cancel():
             return cancel(state, command, now)
         case Expire():

@@ -36,7 +36,7 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
 
     If the buyer holds exactly these together already: that reservation, unchanged and not extended. Raises
     SeatsUnavailable, UnknownSeats, LimitExceeded, SalesClosed; ExtensionLimit if the cap leaves next to no time;
-    LeavesSingleSeat; and what `find` raises, where no seats are named.
+    LeavesSingleSeat; PaymentPending; and what `find` raises, where no seats are named.
     """
     user_id = command.buyer.id
     found = None if command.wish is None else find(state, command.wish, now)
@@ -44,6 +44,7 @@ def hold(state: ScreeningState, command: Hold, now: datetime) -> Decision:
     taking = look_around(state, seats, user_id, now)
     if already := _held_together(state, seats, taking):
         return Decision(Held(already, created=False))
+    taking.must_not_be_paying()
     state.screening.must_be_on_sale(now)
     within_reservation_limit(state, len(seats))
     if taking.in_the_way:
@@ -109,13 +110,14 @@ def extend(state: ScreeningState, command: Extend, now: datetime) -> Decision:
     """Let the hold last for a full hold time from now. A hold that has run out is taken again if its seats are free.
 
     If it would not end later (two extensions at the same moment), it stays as it is. Raises ReservationEnded,
-    SalesClosed, LimitExceeded, ExtensionLimit, and what `take_again` raises.
+    PaymentPending, SalesClosed, LimitExceeded, ExtensionLimit, and what `take_again` raises.
     """
     reservation = state.reservation_of(command.buyer.id, command.reservation_id)
     if reservation.booking_id is not None:
         raise ReservationBooked(reservation.status, reservation.booking_id)
     if reservation.status is ReservationStatus.RELEASED:
         raise ReservationEnded(reservation.status)
+    reservation.must_not_be_paying()
     state.screening.must_be_on_sale(now)
     decision = Decision(Kept(reservation))
     if not reservation.is_holding(now):

@@ -88,13 +88,14 @@ def within_address_limit(
 def within_daily_limit(state: ScreeningState, user_id: int, now: datetime) -> None:
     """Raises LimitExceeded if the buyer has used up the bookings of this day, in the theater's time zone.
 
-    Raises Flawed as `within_user_limit` does.
+    What is being paid for counts as a booking of today. Raises Flawed as `within_user_limit` does.
     """
     allowed = state.screening.limits.bookings_per_user_per_day
     if allowed is None:
         return
     _must_be_known(state, user_id)
-    used = made_today(state.usage_of(user_id).bookings.values(), state.timezone, now)
+    usage = state.usage_of(user_id)
+    used = made_today(usage.bookings.values(), state.timezone, now) + len(usage.paying)
     if used + 1 > allowed:
         raise LimitExceeded("bookings_per_user_per_day", allowed, used)
 

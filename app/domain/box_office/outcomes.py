@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.domain.bookings import Booking
 from app.domain.money import Money
+from app.domain.payments import Payment
 from app.domain.reservations import Reservation
 from app.domain.seats import Seat
 
@@ -54,6 +56,23 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
+class Paying:
+    """A reservation is being paid for. `begun`: since this command, which is to charge; else somebody else does."""
+
+    reservation: Reservation
+    payment: Payment
+    begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """Nothing was booked for a payment. `expires_at`: until when the hold stays; None: there is none."""
+
+    payment: Payment
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """The best seats available, and whether they are one block."""
 
@@ -97,4 +116,18 @@ class Closed:
     count: int
 
 
-Outcome = Chosen | Checked | Held | Toggled | Kept | ReleasedAll | Booked | Cancelled | Expired | Blocked | Closed
+Outcome = (
+    Chosen
+    | Checked
+    | Held
+    | Toggled
+    | Kept
+    | ReleasedAll
+    | Booked
+    | Paying
+    | GaveUp
+    | Cancelled
+    | Expired
+    | Blocked
+    | Closed
+)

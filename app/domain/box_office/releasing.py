@@ -18,7 +18,7 @@ def release(state: ScreeningState, command: Release, now: datetime) -> Decision:
     """Release the reservation's seats, or one of them. What is released already stays so.
 
     Raises NotFound, also if it is another user's and the caller is no staff; or ReservationBooked: a booking is
-    cancelled, not released.
+    cancelled, not released; or PaymentPending.
     """
     reservation = state.reservations.get(command.reservation_id)
     if reservation is None or not (reservation.user_id == command.buyer.id or command.buyer.is_staff):
@@ -30,6 +30,7 @@ def release(state: ScreeningState, command: Release, now: datetime) -> Decision:
         raise NotFound("seat in this reservation")
     if reservation.status is ReservationStatus.RELEASED or seat_id in reservation.left:
         return Decision(Kept(reservation))
+    reservation.must_not_be_paying()
     cause = Cause.API if reservation.user_id == command.buyer.id else Cause.STAFF
     decision = Decision(Kept(reservation), cause=cause)
     seat_ids = reservation.prices if seat_id is None else (seat_id,)
@@ -38,7 +39,10 @@ def release(state: ScreeningState, command: Release, now: datetime) -> Decision:
 
 
 def release_all(state: ScreeningState, command: ReleaseAll, now: datetime) -> Decision:
-    """Release everything that the user holds in this screening, and what ran out and could still be taken again."""
+    """Release everything that the user holds in this screening, and what ran out and could still be taken again.
+
+    What is being paid for stays.
+    """
     decision = Decision(ReleasedAll(()))
     held = state.held_by(command.buyer.id, now)
     for reservation in (*held, *_run_out(state, command.buyer.id, now)):

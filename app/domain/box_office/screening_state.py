@@ -13,8 +13,9 @@ from app.domain.bookings import Booking, BookingStatus
 from app.domain.box_office.addresses import HeldFrom
 from app.domain.box_office.outcomes import Outcome
 from app.domain.claims import Claim
+from app.domain.payments import Entry, Payment, Refund
 from app.domain.refusals import NotFound
-from app.domain.reservations import HOLDING, Reservation
+from app.domain.reservations import HOLDING, Reservation, ReservationStatus
 from app.domain.screenings import Screening
 from app.domain.seat_finding.picture import Picture
 from app.domain.seats import Layout
@@ -32,6 +33,8 @@ class Cause(StrEnum):
 class Decision:
     """What a command changes: the rows as they will be. A claim of None is deleted. If it is empty, nothing changes.
 
+    Payments, refunds and entries are no change of the screening: they move no version.
+
     `looked_further`: it was decided by rows that it does not change, and that others may change meanwhile.
     """
 
@@ -40,11 +43,15 @@ class Decision:
     reservations: dict[UUID, Reservation] = field(default_factory=dict)
     bookings: dict[UUID, Booking] = field(default_factory=dict)
     held_from: dict[UUID, HeldFrom] = field(default_factory=dict)
+    payments: dict[UUID, Payment] = field(default_factory=dict)
+    refunds: list[Refund] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     cause: Cause = Cause.API
     looked_further: bool = False
 
     @property
     def changes_something(self) -> bool:
+        """Whether it changes seats, or what people have of them."""
         return bool(self.claims or self.reservations or self.bookings)
 
 
@@ -58,10 +65,14 @@ class Lapse:
 
 @dataclass(slots=True)
 class Usage:
-    """What one buyer has in all screenings: the end of each hold, and the time of each confirmed booking (UTC)."""
+    """What one buyer has in all screenings: the end of each hold, and the time of each confirmed booking (UTC).
+
+    `paying`: those of the holds that are being paid for.
+    """
 
     holds: dict[UUID, datetime] = field(default_factory=dict)
     bookings: dict[UUID, datetime] = field(default_factory=dict)
+    paying: set[UUID] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -90,6 +101,8 @@ class ScreeningState:
     claims: dict[int, Claim] = field(default_factory=dict)
     reservations: dict[UUID, Reservation] = field(default_factory=dict)
     bookings: dict[UUID, Booking] = field(default_factory=dict)
+    payments: dict[UUID, Payment] = field(default_factory=dict)
+    """Those that the batch's commands name or lead to."""
     lapses: dict[tuple[int, int], list[Lapse]] = field(default_factory=dict)
     """By user and seat: their holds that ended, as far as the batch's commands name the two."""
     held_from: dict[UUID, HeldFrom] = field(default_factory=dict)
@@ -120,8 +133,12 @@ class ScreeningState:
         return self.usage.get(user_id) or Usage()
 
     def held_by(self, user_id: int, now: datetime) -> list[Reservation]:
-        """The reservations with which one user holds seats at `now`, oldest first."""
-        mine = (each for each in self.reservations.values() if each.user_id == user_id and each.is_holding(now))
+        """The reservations with which one user holds seats at `now`, oldest first. None that is being paid for."""
+        mine = (
+            each
+            for each in self.reservations.values()
+            if each.user_id == user_id and each.status_at(now) is ReservationStatus.HELD
+        )
         return sorted(mine, key=lambda each: (each.created_at, each.id))
 
     def reservation_of(self, user_id: int, reservation_id: UUID) -> Reservation:
@@ -131,8 +148,19 @@ class ScreeningState:
             raise NotFound("reservation")
         return reservation
 
+    def open_payment(self, reservation_id: UUID) -> Payment | None:
+        """The payment for a reservation that is not decided yet."""
+        return next(
+            (each for each in self.payments.values() if each.reservation_id == reservation_id and each.is_open), None
+        )
+
+    def payments_of(self, booking_id: UUID) -> list[Payment]:
+        """The payments that stand behind a booking."""
+        return [each for each in self.payments.values() if each.booking_id == booking_id]
+
     def apply(self, decision: Decision, now: datetime) -> None:
         """Take a decision of `now` (UTC) in. The version grows by one if it changes something."""
+        self.payments.update(decision.payments)
         if not decision.changes_something:
             return
         self.version += 1
@@ -168,8 +196,11 @@ class ScreeningState:
         for reservation in decision.reservations.values():
             if (usage := self.usage.get(reservation.user_id)) is not None:
                 usage.holds.pop(reservation.id, None)
+                usage.paying.discard(reservation.id)
                 if reservation.status in HOLDING:
-                    usage.holds[reservation.id] = reservation.expires_at
+                    usage.holds[reservation.id] = reservation.claims_end_at
+                if reservation.status is ReservationStatus.PAYING:
+                    usage.paying.add(reservation.id)
         for booking in decision.bookings.values():
             if (usage := self.usage.get(booking.user_id)) is not None:
                 usage.bookings.pop(booking.id, None)

@@ -8,7 +8,7 @@ from uuid import UUID
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
-from app.domain.refusals import SeatInTheWay, SeatsUnavailable
+from app.domain.refusals import PaymentPending, SeatInTheWay, SeatsUnavailable
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import Seat
 
@@ -18,12 +18,18 @@ class Taking:
     """What has to happen for the wanted seats.
 
     `in_the_way` are claims of others; `mine` the user's holds, each with the seats that it gives up; `run_out` holds
-    that have run out but were not swept.
+    that have run out but were not swept; `paying` is one of the user's reservations that is being paid for.
     """
 
     in_the_way: list[SeatInTheWay] = field(default_factory=list)
     mine: dict[UUID, set[int]] = field(default_factory=dict)
     run_out: set[UUID] = field(default_factory=set)
+    paying: UUID | None = None
+
+    def must_not_be_paying(self) -> None:
+        """Raises PaymentPending if one of the seats is being paid for by the user."""
+        if self.paying is not None:
+            raise PaymentPending(self.paying)
 
 
 def look_around(state: ScreeningState, seats: Iterable[Seat], user_id: int, now: datetime) -> Taking:
@@ -39,6 +45,8 @@ def look_around(state: ScreeningState, seats: Iterable[Seat], user_id: int, now:
             else:
                 taking.run_out.add(reservation_of(claim))
         elif claim.is_held_by(user_id):
+            if state.reservations[reservation_of(claim)].status is ReservationStatus.PAYING:
+                taking.paying = reservation_of(claim)
             taking.mine.setdefault(reservation_of(claim), set()).add(seat.id)
         else:
             taking.in_the_way.append(_in_the_way(seat, claim, user_id))
@@ -46,8 +54,9 @@ def look_around(state: ScreeningState, seats: Iterable[Seat], user_id: int, now:
 
 
 def take(state: ScreeningState, seats: Iterable[Seat], user_id: int, now: datetime) -> Taking:
-    """As `look_around`. Raises SeatsUnavailable with every seat that the user cannot have."""
+    """As `look_around`. Raises SeatsUnavailable with every seat that the user cannot have; PaymentPending."""
     taking = look_around(state, seats, user_id, now)
+    taking.must_not_be_paying()
     if taking.in_the_way:
         mine = {seat_id for seat_ids in taking.mine.values() for seat_id in seat_ids}
         raise SeatsUnavailable(tuple(taking.in_the_way), wanted=tuple(seat.id for seat in seats if seat.id not in mine))

@@ -19,11 +19,13 @@ from app.domain.seats import Seat, SeatStatus
 def take_again(state: ScreeningState, reservation: Reservation, decision: Decision, now: datetime) -> Taking:
     """Make way for a hold that has run out. A newer hold of the same user gives up the seats.
 
-    Raises ReservationExpired with the seats that are gone, or with none if it is too late; and PriceChanged.
+    Raises ReservationExpired with the seats that are gone, or with none if it is too late; PriceChanged; and
+    PaymentPending, if a newer one with the same seats is being paid for.
     """
     decision.looked_further = True
     seats = seats_left(state, reservation)
     taking = look_around(state, seats, reservation.user_id, now)
+    taking.must_not_be_paying()
     gone = (*taking.in_the_way, *_not_to_be_had(state, reservation, taking))
     if gone or state.screening.late_until(reservation.expires_at) < now:
         raise ReservationExpired(reservation.expires_at, gone)

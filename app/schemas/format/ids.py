@@ -17,6 +17,7 @@ ReservationId = Annotated[UUID, Field(description="A reservation of the caller."
 UserId = Annotated[int, Field(ge=1, le=LARGEST_BIGINT, description="A user.", json_schema_extra={"format": "int64"})]
 UserIdOut = Annotated[int, Field(json_schema_extra={"format": "int64"})]
 """A user in an answer. Clients that are made from the document must not read it into 32 bits."""
+PaymentId = Annotated[UUID, Field(description="A payment, as `GET /payments` lists them.")]
 BookingId = Annotated[UUID, Field(description="A booking of the caller.")]
 
 Since = Annotated[int, Field(ge=0, le=LARGEST_BIGINT, description="The last version that the caller knows.")]

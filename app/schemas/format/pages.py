@@ -59,6 +59,19 @@ def after_uuid(cursor: str) -> UUID:
     return UUID(_decode(cursor))
 
 
+def reference_cursor(last: str) -> str:
+    """The cursor of the page after what a provider calls so."""
+    return _encode(f"={last}")
+
+
+def after_reference(cursor: str) -> str:
+    """The reference in a cursor. Raises ValueError if `reference_cursor` has not made it."""
+    place = _decode(cursor)
+    if not (place.startswith("=") and place.isprintable()):
+        raise ValueError(_NOT_OURS)
+    return place[1:]
+
+
 def moment_cursor(at: datetime, last: int) -> str:
     """The cursor of the page after this time and, among equal times, this id."""
     return _encode(f"{at.astimezone(UTC).isoformat()} {last}")
@@ -109,4 +122,5 @@ _CURSOR = Field(max_length=200)
 Limit = Annotated[int, Field(ge=1, le=200, description="The most items on the page.")]
 IdCursor = Annotated[str, AfterValidator(_checked(after_id)), _CURSOR]
 UuidCursor = Annotated[str, AfterValidator(_checked(after_uuid)), _CURSOR]
+ReferenceCursor = Annotated[str, AfterValidator(_checked(after_reference)), _CURSOR]
 MomentCursor = Annotated[str, AfterValidator(_checked(after_moment)), _CURSOR]

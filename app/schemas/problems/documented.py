@@ -43,6 +43,7 @@ _RETRY_AFTER: Final = {
 _HEADERS: Final[Mapping[str, Mapping[str, Json]]] = {
     "busy": _RETRY_AFTER,
     "idempotency-key-in-use": _RETRY_AFTER,
+    "payments-unavailable": _RETRY_AFTER,
     "rate-limited": {
         **_RETRY_AFTER,
         "RateLimit": {

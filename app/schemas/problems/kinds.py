@@ -175,6 +175,28 @@ KINDS: Mapping[str, Kind] = {
             "Confirm again with another means of payment before the hold expires.",
         ),
         Kind(
+            "payment-pending",
+            409,
+            "It is being paid for",
+            "The payment provider has not decided about the payment for these seats: `reservation_id` has them. Until "
+            "then nobody can release, change or extend it.",
+            "Wait: GET /reservations/{id} says `booked`, or `held` again.",
+        ),
+        Kind(
+            "payments-unavailable",
+            503,
+            "The payment provider is not available",
+            "The payment provider could not be asked. Nothing was charged, and the hold stays.",
+            "Wait for the seconds in Retry-After, then confirm again.",
+        ),
+        Kind(
+            "cancellation-closed",
+            409,
+            "Too late to cancel",
+            "Buyers could cancel this booking until `cancel_until`.",
+            "Ask the house: organizers can cancel it at any time.",
+        ),
+        Kind(
             "layout-in-use",
             409,
             "Seats are in use",

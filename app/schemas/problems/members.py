@@ -126,6 +126,19 @@ class _ScreeningRequired(Problem):
 
 class _PaymentDeclined(Problem):
     reason: str = Field(description="What the provider said.", examples=["card_declined"])
+    expires_at: MomentOut | None = Field(
+        description="Until when the hold stays. null: nothing is held.", examples=["2026-11-20T11:58:28.235Z"]
+    )
+
+
+class _PaymentPending(Problem):
+    reservation_id: UUID = Field(
+        description="What is being paid for.", examples=["01a1f8cd-ef9f-7096-b2d5-e6959f6f9f16"]
+    )
+
+
+class _CancellationClosed(Problem):
+    cancel_until: MomentOut = Field(examples=["2026-11-20T19:30:00.000Z"])
 
 
 class _LayoutInUse(Problem):
@@ -164,6 +177,8 @@ WITH_MEMBERS: Final[Mapping[str, type[Problem]]] = {
     "sales-closed": _SalesClosed,
     "screening-required": _ScreeningRequired,
     "payment-declined": _PaymentDeclined,
+    "payment-pending": _PaymentPending,
+    "cancellation-closed": _CancellationClosed,
     "layout-in-use": _LayoutInUse,
     "theater-in-use": _TheaterInUse,
     "changes-gone": _ChangesGone,

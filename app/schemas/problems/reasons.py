@@ -48,6 +48,9 @@ KEY_NO_UUID: Final = "Without a token, the idempotency key must be a UUID. Send 
 NO_GUEST_TOKEN: Final = "This is not, or no longer, the token of a guest. Leave it out."
 TWO_GUESTS: Final = "This and the bearer token are two guests. Send one of them."
 
+# Unauthenticated
+NO_SIGNATURE: Final = "This is not signed by the payment provider, or too long ago. Sign it with the secret, now."
+
 # Busy
 QUEUE_FULL: Final = "Too many requests are waiting."
 QUEUE_TIMEOUT: Final = "The request waited too long (timeout)."

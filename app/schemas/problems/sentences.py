@@ -157,8 +157,34 @@ def _screening_required(error: refusals.ScreeningRequired) -> str:
 
 
 @_says(refusals.PaymentDeclined)
-def _payment_declined(_: refusals.PaymentDeclined) -> str:
-    return "The payment was declined. The hold stays: confirm again with another means of payment before it expires."
+def _payment_declined(error: refusals.PaymentDeclined) -> str:
+    if error.expires_at is None:
+        return "The payment was declined, and nothing was charged. Try again with another means of payment."
+    return (
+        f"The payment was declined, and nothing was charged. The hold stays until {moment(error.expires_at)}: "
+        "try again with another means of payment before then."
+    )
+
+
+@_says(refusals.PaymentPending)
+def _payment_pending(error: refusals.PaymentPending) -> str:
+    return (
+        "These seats are being paid for, and nothing can change until that is decided. "
+        f"Read GET /reservations/{error.reservation_id} until its status is not `paying` any more."
+    )
+
+
+@_says(refusals.PaymentsUnavailable)
+def _payments_unavailable(error: refusals.PaymentsUnavailable) -> str:
+    return (
+        "The payment provider could not be asked. Nothing was charged, and what you hold stays held. "
+        f"Try again in {_seconds(error.retry_after_seconds)}."
+    )
+
+
+@_says(refusals.CancellationClosed)
+def _cancellation_closed(error: refusals.CancellationClosed) -> str:
+    return f"Bookings of this screening could be cancelled until {moment(error.cancel_until)}. Ask the house."
 
 
 @_says(refusals.ChangesGone)

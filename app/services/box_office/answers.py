@@ -13,9 +13,11 @@ from app.domain.box_office.outcomes import (
     Chosen,
     Closed,
     Expired,
+    GaveUp,
     Held,
     Kept,
     Outcome,
+    Paying,
     ReleasedAll,
     Toggled,
 )
@@ -33,7 +35,8 @@ class Answer:
 
     `user_id` is the user whom it is for; with an anonymous key, the guest that was created. `at` is the time of the
     decision (UTC). The body is `head`; if it tells of a change, the change's `version` and `tail` follow. The version
-    is kept apart until the change is written: other changes may have come first.
+    is kept apart until the change is written: other changes may have come first. `money`: a payment that has not led to
+    a booking, yet or at all.
     """
 
     head: bytes
@@ -44,6 +47,7 @@ class Answer:
     version: int | None = None
     tail: bytes = b""
     replayed: bool = False
+    money: Paying | GaveUp | None = None
 
     @property
     def body(self) -> bytes:
@@ -96,6 +100,11 @@ def answer(outcome: Outcome, screening_state: ScreeningState, user_id: int, now:
             location = f"/api/v1/bookings/{booking.id}" if created else None
             head, tail = booking_json(booking, screening, layout, adjacent)
             return Answer(head, user_id, now, created, location, booking.version, tail)
+        case Paying(reservation, payment):
+            head, tail = reservation_json(reservation, screening, layout, now, payment=payment)
+            return Answer(head, user_id, now, version=reservation.version, tail=tail, money=outcome)
+        case GaveUp():
+            return Answer(b"", user_id, now, money=outcome)
         case Cancelled(booking):
             head, tail = booking_json(booking, screening, layout)
             return Answer(head, user_id, now, version=booking.version, tail=tail)

@@ -18,8 +18,9 @@ from app.db.box_office import rows_written as table
 from app.db.box_office import writing
 from app.db.box_office.writing import Writes
 from app.db.connections import LOST, OfficeConnection
-from app.domain.box_office.commands import Block, Close, ReleaseAll, Toggle, Unblock
+from app.domain.box_office.commands import Block, Close, ReleaseAll, Settle, Toggle, Unblock
 from app.domain.box_office.decide import decide
+from app.domain.box_office.outcomes import Booked, GaveUp, Outcome, Paying
 from app.domain.box_office.screening_state import Decision
 from app.domain.idempotency import Key
 from app.domain.refusals import NotFound, Refusal, SeatsUnavailable, UnknownSeats
@@ -211,8 +212,21 @@ class _Decided:
         told = answer(decision.outcome, ledger.screening_state, pending.asker_id or 0, self._now)
         if told.version is not None and told.version <= ledger.version_before:
             told = told.settled()  # it tells what was so before this batch: no version that we hand out
-        if key := pending.key:
+        if key := self._key_for(pending, decision.outcome):
             known = KnownKey(pending.screening_id, key.fingerprint, told, is_stored=False)
             self._keys.add(key.owner_id, key.value, known)
             self._stored.append((key, known))
         return told
+
+    def _key_for(self, pending: Pending, outcome: Outcome) -> Key | None:
+        """The key under which an answer is stored. What is not decided yet is no answer; what was paid for later is
+        stored under the key with which paying began, unless that was used meanwhile.
+        """
+        if isinstance(outcome, Paying | GaveUp):
+            return None
+        if not isinstance(pending.command, Settle):
+            return pending.key
+        plan = pending.command.payment.plan
+        key = plan.key if plan else None
+        is_new = isinstance(outcome, Booked) and outcome.created
+        return key if is_new and key is not None and key not in self._keys else None

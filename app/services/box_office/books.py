@@ -12,9 +12,10 @@ from app.db.box_office import reading as db
 from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.rows_read import ClaimRow, claim_of
 from app.db.connections import OfficeConnection
+from app.db.money.payments import payment_of
 from app.db.reservations import reservation_of
 from app.domain.box_office.addresses import HeldFrom
-from app.domain.box_office.commands import Block, Confirm, Extend
+from app.domain.box_office.commands import BeginPaying, Block, Confirm, Extend
 from app.domain.box_office.screening_state import Lapse, Usage
 from app.domain.box_office.taking import reservation_of as reservation_of_hold
 from app.domain.claims import ClaimStatus
@@ -29,7 +30,7 @@ from app.services.box_office.ledger import Ledger
 from app.services.box_office.opening import Opening
 from app.services.box_office.pending import Pending, screenings_of, wanted
 
-GOING_ON: Final = (Confirm, Extend)
+GOING_ON: Final = (Confirm, BeginPaying, Extend)
 
 
 @dataclass(slots=True)
@@ -196,10 +197,13 @@ class Books:
         members = {member for group in buyers.values() for member in group}
         counts = {group: Usage() for group in buyers.values()}
         usage = {member: count for group, count in counts.items() for member in group}
-        if any(each.max_active_reservations_per_user is not None for each in limits_here):
+        counts_days = any(each.bookings_per_user_per_day is not None for each in limits_here)
+        if counts_days or any(each.max_active_reservations_per_user is not None for each in limits_here):
             for hold in await limits.holds_of(connection, members):
                 usage[hold.user_id].holds[hold.id] = hold.expires_at
-        if any(each.bookings_per_user_per_day is not None for each in limits_here):
+                if hold.is_paying:
+                    usage[hold.user_id].paying.add(hold.id)
+        if counts_days:
             for booking in await limits.bookings_of(connection, members):
                 usage[booking.user_id].bookings[booking.id] = booking.created_at
         for ledger in self.ledgers.values():
@@ -223,6 +227,8 @@ class Books:
             state = self.ledgers[booking.screening_id].screening_state
             state.bookings[booking.id] = booking_of(booking)
             self._take_in_claims(claims)
+        for payment in (*found.payments, *found.payments_behind, *found.payments_for):
+            self.ledgers[payment.screening_id].screening_state.payments[payment.id] = payment_of(payment)
         for lapse in found.lapses:
             lapses = self.ledgers[lapse.screening_id].screening_state.lapses
             lapses.setdefault((lapse.user_id, lapse.seat_id), []).append(Lapse(lapse.first_held_at, lapse.ended_at))
@@ -254,6 +260,13 @@ class Books:
             for reservation in screening_state.reservations.values():
                 if reservation.booking_id and reservation.booking_id not in screening_state.bookings:
                     leads.bookings.add((screening_id, reservation.booking_id))
+                elif reservation.status is ReservationStatus.PAYING and not screening_state.open_payment(
+                    reservation.id
+                ):
+                    leads.payments_for.add((screening_id, reservation.id))
+            for payment in screening_state.payments.values():
+                if payment.booking_id and payment.booking_id not in screening_state.bookings:
+                    leads.bookings.add((screening_id, payment.booking_id))
         return leads
 
     def _late(self, now: datetime, batch: Sequence[Pending]) -> set[tuple[int, UUID]]:

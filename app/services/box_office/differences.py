@@ -6,11 +6,13 @@ from typing import TypeVar
 from uuid import UUID
 
 from app.db.box_office import rows_written as table
-from app.db.box_office.rows_written import BookingSeat, Claimed, ReservationChanged, ReservationSeat
+from app.db.box_office.rows_written import BookingSeat, Claimed, PaymentAtOnce, ReservationChanged, ReservationSeat
 from app.db.box_office.writing import Writes
+from app.db.money.payments import plan_out
 from app.domain.bookings import Booking
 from app.domain.claims import Claim
 from app.domain.money import Money
+from app.domain.payments import Entry, Payment, Refund
 from app.domain.reservations import Reservation
 
 Seat = TypeVar("Seat", ReservationSeat, BookingSeat)
@@ -83,8 +85,9 @@ def write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booki
                 "user_id": after.user_id,
                 "reservation_id": after.reservation_id,
                 "status": after.status,
-                "payment_status": after.payment.status,
+                "payment_provider": after.payment.provider,
                 "payment_reference": after.payment.reference,
+                "paid_minor": after.payment.amount.amount_minor,
                 "cancelled_at": after.cancelled_at,
                 "version": after.version,
                 "ordinal": ordinal,
@@ -96,7 +99,6 @@ def write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booki
                 "screening_id": screening_id,
                 "id": after.id,
                 "status": after.status,
-                "payment_status": after.payment.status,
                 "cancelled_at": after.cancelled_at,
                 "version_before": before.version,
                 "version": after.version,
@@ -106,6 +108,92 @@ def write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booki
     made, changed = writes.rows(table.BOOKING_SEATS_MADE), writes.rows(table.BOOKING_SEATS_CHANGED)
     seat = _seat_of_booking(screening_id, after.id)
     _write_seats(made, changed, seat, before, after, after.cancelled_at, writes.at)
+
+
+def write_payment(writes: Writes, screening_id: int, before: Payment | None, after: Payment) -> None:
+    """A payment that was made or changed."""
+    if before is not None:
+        writes.rows(table.PAYMENTS_CHANGED).append(
+            {
+                "screening_id": screening_id,
+                "id": after.id,
+                "status": after.status,
+                "status_before": before.status,
+                "booking_id": after.booking_id,
+                "reference": after.reference,
+                "amount_minor": after.amount.amount_minor,
+                "currency": after.amount.currency,
+                "captured_minor": after.captured_minor,
+                "refunding_minor": after.refunding_minor - before.refunding_minor,
+                "cause": after.cause,
+                "decline_reason": after.decline_reason,
+                "redirect_url": after.redirect_url,
+                "client_secret": after.client_secret,
+                "next_ask_at": after.is_open,
+            }
+        )
+    elif after.ask_at is not None and after.deadline is not None and after.plan is not None:
+        writes.rows(table.PAYMENTS_BEGUN).append(
+            {
+                "screening_id": screening_id,
+                "id": after.id,
+                "user_id": after.user_id,
+                "reservation_id": after.reservation_id,
+                "provider": after.provider,
+                "reference": after.reference,
+                "status": after.status,
+                "amount_minor": after.amount.amount_minor,
+                "currency": after.amount.currency,
+                "deadline": after.deadline,
+                "next_ask_at": after.ask_at,
+                "plan": plan_out(after.plan),
+            }
+        )
+    else:
+        row: PaymentAtOnce = {
+            "screening_id": screening_id,
+            "id": after.id,
+            "user_id": after.user_id,
+            "reservation_id": after.reservation_id,
+            "provider": after.provider,
+            "reference": after.reference or "",
+            "amount_minor": after.amount.amount_minor,
+            "currency": after.amount.currency,
+        }
+        if after.refunding_minor and after.cause:  # it was cancelled in the same batch
+            row |= {"refunding_minor": after.refunding_minor, "cause": after.cause}
+        writes.rows(table.PAYMENTS_AT_ONCE).append(row)
+
+
+def write_refund(writes: Writes, screening_id: int, refund: Refund) -> None:
+    """Money that is to go back."""
+    writes.rows(table.REFUNDS_ASKED).append(
+        {
+            "screening_id": screening_id,
+            "id": refund.id,
+            "payment_id": refund.payment_id,
+            "booking_id": refund.booking_id,
+            "amount_minor": refund.amount.amount_minor,
+            "currency": refund.amount.currency,
+            "cause": refund.cause,
+        }
+    )
+
+
+def write_entry(writes: Writes, screening_id: int, entry: Entry) -> None:
+    """What happened with a payment."""
+    writes.rows(table.ENTRIES_MADE).append(
+        {
+            "screening_id": screening_id,
+            "payment_id": entry.payment_id,
+            "id": entry.id,
+            "kind": entry.kind,
+            "amount_minor": entry.amount.amount_minor,
+            "currency": entry.amount.currency,
+            "reference": entry.reference,
+            "cause": entry.cause,
+        }
+    )
 
 
 def _seat_of_reservation(

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 
 from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.taken import MISSED_AT_MOST, MissedRow
-from app.domain.box_office.commands import Book, Check, Find, Hold, Toggle
+from app.domain.box_office.commands import BeginBuying, Book, Check, Find, Hold, Toggle
 from app.domain.box_office.screening_state import Floor, ScreeningState
 from app.domain.claims import ClaimStatus
 from app.domain.screenings import Screening
@@ -116,13 +116,13 @@ def asks(pending: Pending, screening: Screening) -> bool:
     command = pending.command
     if isinstance(command, Find):
         return True
-    if isinstance(command, Hold | Book) and command.wish is not None:
+    if isinstance(command, Hold | Book | BeginBuying) and command.wish is not None:
         return True
     if screening.orphan_rule is OrphanRule.OFF:
         return False
     if isinstance(command, Check):
         return True
-    return isinstance(command, Hold | Book | Toggle) and not command.buyer.runs_the_house
+    return isinstance(command, Hold | Book | BeginBuying | Toggle) and not command.buyer.runs_the_house
 
 
 def _caught_up(known: _Known, version: int, missed: Sequence[MissedRow]) -> _Known | None:

@@ -13,9 +13,17 @@ from app.domain.bookings import Booking
 from app.domain.box_office.addresses import HeldFrom
 from app.domain.box_office.screening_state import Cause, Decision, ScreeningState
 from app.domain.claims import Claim, ClaimStatus
+from app.domain.payments import Entry, Payment, Refund
 from app.domain.reservations import Reservation
 from app.domain.seats import SeatStatus
-from app.services.box_office.differences import write_booking, write_claim, write_reservation
+from app.services.box_office.differences import (
+    write_booking,
+    write_claim,
+    write_entry,
+    write_payment,
+    write_refund,
+    write_reservation,
+)
 from app.services.news import News
 
 
@@ -45,6 +53,9 @@ class Ledger:
         self._reservations: dict[UUID, Reservation | None] = {}
         self._bookings: dict[UUID, Booking | None] = {}
         self._held_from: dict[UUID, HeldFrom] = {}
+        self._payments: dict[UUID, Payment | None] = {}
+        self._refunds: list[Refund] = []
+        self._entries: list[Entry] = []
         self._events: list[SeatEvent] = []
         self._shift = 0
         """How much higher the versions are that were written than those of the events."""
@@ -73,6 +84,11 @@ class Ledger:
         for booking_id in decision.bookings:
             self._bookings.setdefault(booking_id, screening_state.bookings.get(booking_id))
         self._held_from.update(decision.held_from)
+        if decision.payments:
+            for payment_id in decision.payments:
+                self._payments.setdefault(payment_id, screening_state.payments.get(payment_id))
+            self._refunds += decision.refunds
+            self._entries += decision.entries
         screening_state.apply(decision, now)
 
     def proof(self, now: datetime) -> Proof | None:
@@ -96,10 +112,16 @@ class Ledger:
 
     def write_to(self, writes: Writes) -> None:
         """Add the rows that differ from what was read."""
-        if not self.has_changed:
-            return
         state = self.screening_state
         screening_id = state.screening.id
+        for payment_id, payment_before in self._payments.items():
+            write_payment(writes, screening_id, payment_before, state.payments[payment_id])
+        for refund in self._refunds:
+            write_refund(writes, screening_id, refund)
+        for entry in self._entries:
+            write_entry(writes, screening_id, entry)
+        if not self.has_changed:
+            return
         moved = writes.rows(table.VERSIONS_MOVED)
         self.ordinal = ordinal = len(moved) + 1
         moved.append(

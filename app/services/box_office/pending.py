@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from app.db.box_office.reading import Wanted
 from app.domain.box_office.commands import (
+    BeginBuying,
+    BeginPaying,
     Block,
     Book,
     Cancel,
@@ -19,10 +21,12 @@ from app.domain.box_office.commands import (
     Hold,
     Release,
     ReleaseAll,
+    Settle,
     Toggle,
     Unblock,
 )
 from app.domain.idempotency import Key
+from app.domain.payments import Payment
 from app.domain.refusals import UnknownSeats
 from app.domain.seats import Layout
 from app.services.box_office.answers import Answer
@@ -83,6 +87,7 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
         case (
             Hold(seats=seats)
             | Book(seats=seats)
+            | BeginBuying(seats=seats)
             | Toggle(seats=seats)
             | Check(seats=seats)
             | Block(seats=seats)
@@ -92,19 +97,34 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
                 named.seats.update((screening_id, seat.id) for seat in layout.find(seats))
             except UnknownSeats:
                 return
-            if isinstance(command, Hold | Toggle | Check) and command.buyer and not command.buyer.is_new:
+            if isinstance(command, Hold | Toggle | Check | BeginBuying) and command.buyer and not command.buyer.is_new:
                 named.lapses.update((screening_id, command.buyer.id, seat.id) for seat in layout.find(seats))
             if isinstance(command, Toggle):
                 named.users.add((screening_id, command.buyer.id))
         case ReleaseAll(buyer=buyer):
             named.users.add((screening_id, buyer.id))
             named.run_out.add((screening_id, buyer.id))
-        case Confirm() | Extend() | Release():
+        case Confirm() | BeginPaying() | Extend() | Release():
             named.reservations.add((screening_id, command.reservation_id))
         case Cancel():
             named.bookings.add((screening_id, command.booking_id))
+            named.payments_behind.add((screening_id, command.booking_id))
+        case Settle(payment=payment):
+            _want_payment(named, screening_id, payment)
         case Close():
             named.reservations.update((screening_id, each) for each in command.reservation_ids)
             named.bookings.update((screening_id, each) for each in command.booking_ids)
+            named.payments_behind.update((screening_id, each) for each in command.booking_ids)
         case Expire(reservation_ids):
             named.reservations.update((screening_id, reservation_id) for reservation_id in reservation_ids)
+
+
+def _want_payment(named: Wanted, screening_id: int, payment: Payment) -> None:
+    """A payment, the reservation that it is for, and where its seats may go back to."""
+    named.payments.add((screening_id, payment.id))
+    if payment.reservation_id is not None:
+        named.reservations.add((screening_id, payment.reservation_id))
+    if plan := payment.plan:
+        named.reservations.update((screening_id, each) for each in plan.returns.values())
+        if plan.key:
+            named.keys.add((plan.key.owner_id, plan.key.value))

@@ -1,0 +1,1 @@
+"""Payments, refunds, and the books of the dummy provider."""

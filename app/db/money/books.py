@@ -1,0 +1,107 @@
+"""Whether the books are right, in SQL: what was taken and did not go back is the price of what is sold.
+
+All questions are of one moment. Each names what is wrong: nothing, if all is well.
+"""
+
+from typing import Final, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class Total(NamedTuple):
+    """All money of one currency, in minor units: taken, given back, on its way back; and what is sold for it."""
+
+    currency: str
+    payments: int
+    captured_minor: int
+    refunded_minor: int
+    refunding_minor: int
+    sold_minor: int
+
+
+_TOTALS = text("""
+SELECT currency, sum(payments)::bigint, sum(captured)::bigint, sum(refunded)::bigint, sum(refunding)::bigint,
+       sum(sold)::bigint
+  FROM (SELECT currency, count(*) AS payments, sum(captured_minor) AS captured, sum(refunded_minor) AS refunded,
+               sum(refunding_minor) AS refunding, 0 AS sold FROM payments GROUP BY currency
+         UNION ALL
+        SELECT currency, 0, 0, 0, 0, sum(amount_minor) FROM booking_seats WHERE cancelled_at IS NULL GROUP BY currency
+       ) of_each GROUP BY currency ORDER BY currency
+""")
+_OPEN = text("SELECT count(*) FROM payments WHERE next_ask_at IS NOT NULL")
+
+_CHECKS: Final = {
+    "what was taken and given back is not what its entries say": """
+SELECT p.id FROM payments p LEFT JOIN (
+    SELECT screening_id, payment_id, sum(amount_minor) FILTER (WHERE kind = 'capture') AS captured,
+           sum(amount_minor) FILTER (WHERE kind = 'refund') AS refunded
+      FROM payment_entries GROUP BY screening_id, payment_id) e
+    ON e.screening_id = p.screening_id AND e.payment_id = p.id
+ WHERE p.captured_minor <> coalesce(e.captured, 0) OR p.refunded_minor <> coalesce(e.refunded, 0)
+""",
+    "what goes back is not what its refunds say": """
+SELECT p.id FROM payments p LEFT JOIN (
+    SELECT screening_id, payment_id, sum(amount_minor) FILTER (WHERE done_at IS NULL) AS refunding,
+           sum(amount_minor) FILTER (WHERE done_at IS NOT NULL) AS refunded
+      FROM refunds GROUP BY screening_id, payment_id) r
+    ON r.screening_id = p.screening_id AND r.payment_id = p.id
+ WHERE p.refunding_minor <> coalesce(r.refunding, 0) OR p.refunded_minor <> coalesce(r.refunded, 0)
+""",
+    "money was kept for which nothing was booked": """
+SELECT p.id FROM payments p
+ WHERE p.booking_id IS NULL AND p.captured_minor > p.refunded_minor + p.refunding_minor
+""",
+    "a booking's money is not the price of its seats": """
+SELECT b.id FROM bookings b
+  LEFT JOIN (SELECT screening_id, booking_id, sum(captured_minor - refunded_minor - refunding_minor) AS kept
+               FROM payments WHERE booking_id IS NOT NULL GROUP BY screening_id, booking_id) p
+    ON p.screening_id = b.screening_id AND p.booking_id = b.id
+  LEFT JOIN (SELECT screening_id, booking_id, sum(amount_minor) AS sold
+               FROM booking_seats WHERE cancelled_at IS NULL GROUP BY screening_id, booking_id) s
+    ON s.screening_id = b.screening_id AND s.booking_id = b.id
+ WHERE coalesce(p.kept, 0) <> coalesce(s.sold, 0)
+""",
+    "the dummy's books say something else": """
+SELECT p.id FROM payments p LEFT JOIN dummy_bank.dummy_charges c
+    ON c.screening_id = p.screening_id AND c.key = concat(p.screening_id, '.', p.id)
+ WHERE p.provider = 'dummy' AND p.captured_minor > 0
+   AND (c.status IS DISTINCT FROM 'captured' AND coalesce(c.decides_at > statement_timestamp(), true)
+        OR c.amount_minor IS DISTINCT FROM p.captured_minor OR c.currency IS DISTINCT FROM p.currency
+        OR c.refunded_minor NOT BETWEEN p.refunded_minor AND p.refunded_minor + p.refunding_minor)
+""",
+    "the dummy took money of which nobody knows": """
+SELECT c.reference FROM dummy_bank.dummy_charges c LEFT JOIN payments p
+    ON p.screening_id = c.screening_id AND c.key = concat(p.screening_id, '.', p.id)
+ WHERE c.status = 'captured' AND c.reports = 0 AND coalesce(p.captured_minor, 0) = 0 AND p.next_ask_at IS NULL
+""",
+}
+
+
+class Wrong(NamedTuple):
+    """Something that is not right, how often, and some of the ids where."""
+
+    what: str
+    count: int
+    ids: list[str]
+
+
+async def wrong(connection: AsyncConnection) -> list[Wrong]:
+    """All that is not right."""
+    found: list[Wrong] = []
+    for what, question in _CHECKS.items():
+        ids = [str(each) for each in (await connection.execute(text(question))).scalars()]
+        if ids:
+            found.append(Wrong(what, len(ids), ids[:5]))
+    return found
+
+
+async def totals(connection: AsyncConnection) -> list[Total]:
+    """All money, by currency."""
+    return [Total(*row) for row in await connection.execute(_TOTALS)]
+
+
+async def still_open(connection: AsyncConnection) -> int:
+    """How many payments are not decided."""
+    count: int = (await connection.execute(_OPEN)).scalar_one()
+    return count

@@ -1,0 +1,202 @@
+"""Random lives of money, against a plain bank: whatever is asked for, charged, declined, late or cancelled.
+
+In any order, everybody has their seats and has paid for them once, or has neither.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from app.domain.bookings import BookingStatus
+from app.domain.box_office.commands import Cancel, Close
+from app.domain.box_office.screening_state import Decision
+from app.domain.money import Money
+from app.domain.payments import Payment, PaymentState
+from app.domain.people import Person
+from app.domain.refusals import Refusal
+from app.domain.reservations import ReservationStatus
+from tests.domain.promises import check_house
+from tests.domain.states import ANN, BOB, CLEO, ORGANIZER, Evening
+
+T = TypeVar("T")
+
+BUYERS = st.sampled_from((ANN, BOB, CLEO))
+SEATS = st.lists(st.sampled_from(("A1", "A2", "A3", "A4", "A5", "A6")), min_size=1, max_size=3, unique=True)
+NTH = st.integers(0, 7)
+UNDECIDED, CAPTURED, FAILED, VOIDED = "undecided", PaymentState.CAPTURED, PaymentState.FAILED, PaymentState.VOIDED
+
+
+@dataclass(slots=True)
+class Account:
+    """What a bank knows of one charge."""
+
+    payment: Payment
+    is_stubborn: bool
+    status: str = UNDECIDED
+    taken: Money = field(default_factory=lambda: Money(0, "EUR"))
+    is_told: bool = False
+
+
+class Lives(RuleBasedStateMachine):
+    """A house in which everybody pays at a bank."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.evening = Evening()
+        self.bank: dict[UUID, Account] = {}
+        self.given_back: dict[UUID, int] = {}
+
+    # --- buyers
+
+    @rule(buyer=BUYERS, labels=SEATS)
+    def hold(self, buyer: Person, labels: list[str]) -> None:
+        self.attempt(lambda: self.evening.hold(buyer, *labels))
+
+    @rule(buyer=BUYERS, labels=SEATS)
+    def toggle(self, buyer: Person, labels: list[str]) -> None:
+        self.attempt(lambda: self.evening.toggle(buyer, *labels))
+
+    @rule(nth=NTH, what=st.sampled_from(("extend", "release")))
+    def change(self, nth: int, what: str) -> None:
+        if reservation := _nth(self.evening.state.reservations, nth):
+            owner = Person(reservation.user_id)
+            change = self.evening.extend if what == "extend" else self.evening.release
+            self.attempt(lambda: change(owner, reservation))
+
+    @rule(buyer=BUYERS)
+    def release_everything(self, buyer: Person) -> None:
+        self.evening.release_all(buyer)
+
+    @rule(nth=NTH, is_stubborn=st.booleans())
+    def pay(self, nth: int, is_stubborn: bool) -> None:
+        if reservation := _nth(self.evening.state.reservations, nth):
+            self.attempt(lambda: self.open(self.evening.pay(Person(reservation.user_id), reservation), is_stubborn))
+
+    @rule(buyer=BUYERS, labels=SEATS, is_stubborn=st.booleans())
+    def buy(self, buyer: Person, labels: list[str], is_stubborn: bool) -> None:
+        self.attempt(lambda: self.open(self.evening.buy(buyer, *labels), is_stubborn))
+
+    @rule(buyer=BUYERS, labels=SEATS)
+    def book_at_once(self, buyer: Person, labels: list[str]) -> None:
+        self.attempt(lambda: self.evening.book(buyer, *labels))
+
+    @rule(nth=NTH, one=st.booleans(), by_the_house=st.booleans())
+    def cancel(self, nth: int, one: bool, by_the_house: bool) -> None:
+        booking = _nth(self.evening.state.bookings, nth)
+        if booking is None:
+            return
+        asker = ORGANIZER if by_the_house else Person(booking.user_id)
+        seat_id = next(iter(booking.prices)) if one else None
+        self.attempt(lambda: self.take_in(self.evening.ask(Cancel(asker, booking.id, seat_id))))
+
+    # --- the bank, and what we hear of it
+
+    @precondition(lambda self: self.bank)
+    @rule(nth=NTH, captures=st.booleans(), wrong=st.sampled_from((False, False, False, True)))
+    def the_bank_decides(self, nth: int, captures: bool, wrong: bool) -> None:
+        account = _nth(self.bank, nth)
+        may = account and (account.status == UNDECIDED or (account.is_stubborn and account.status == VOIDED))
+        if account is None or not may:
+            return
+        account.status = CAPTURED if captures or account.is_stubborn else FAILED
+        account.is_told = False
+        if account.status == CAPTURED:
+            account.taken = Money(1, "EUR") if wrong else account.payment.amount
+
+    @precondition(lambda self: self.bank)
+    @rule(nth=NTH)
+    def we_hear_of_it(self, nth: int) -> None:
+        account = _nth(self.bank, nth)
+        if account and account.status != UNDECIDED:
+            status = PaymentState(account.status)
+            amount = account.taken if status is CAPTURED else None
+            self.take_in(self.evening.settle(account.payment, status, amount))
+            account.is_told = True
+
+    @precondition(lambda self: self.bank)
+    @rule(nth=NTH)
+    def it_is_called_off(self, nth: int) -> None:
+        account = _nth(self.bank, nth)
+        if account and account.status == UNDECIDED:
+            account.status = VOIDED
+            self.take_in(self.evening.settle(account.payment, VOIDED))
+
+    # --- time, and the house
+
+    @rule(minutes=st.sampled_from((0.5, 1, 4, 5, 16)))
+    def time_passes(self, minutes: float) -> None:
+        self.evening.wait(timedelta(minutes=minutes))
+
+    @rule()
+    def sweep(self) -> None:
+        self.evening.sweep()
+
+    @precondition(lambda self: len(self.evening.state.reservations) > 8)
+    @rule()
+    def the_screening_is_cancelled(self) -> None:
+        self.evening.change_screening(cancelled_at=self.evening.state.screening.cancelled_at or self.evening.now)
+        state = self.evening.state
+        self.take_in(self.evening.ask(Close(ORGANIZER, tuple(state.reservations), tuple(state.bookings))))
+
+    # --- what is always so
+
+    @invariant()
+    def the_house_is_right(self) -> None:
+        check_house(self.evening.state, self.evening.now)
+
+    @invariant()
+    def what_was_taken_is_sold_or_goes_back(self) -> None:
+        """All that the bank took of which we heard, and what was charged at once, is the price of what is sold."""
+        bookings = self.evening.state.bookings.values()
+        at_once = [each for each in self.evening.state.payments.values() if each.id not in self.bank]
+        heard = [each for each in self.bank.values() if each.status == CAPTURED and each.is_told]
+        taken = sum(each.taken.amount_minor for each in heard) + sum(each.captured_minor for each in at_once)
+        sold = sum(
+            price.amount_minor
+            for each in bookings
+            if each.status is BookingStatus.CONFIRMED
+            for price in each.prices.values()
+        )
+        assert taken - sum(self.given_back.values()) == sold
+
+    @invariant()
+    def who_pays_keeps_their_seats(self) -> None:
+        for each in self.evening.state.reservations.values():
+            if each.status is ReservationStatus.PAYING:
+                claims = [self.evening.state.claims[seat_id] for seat_id in each.prices]
+                assert all(claim.reservation_id == each.id for claim in claims)
+
+    def attempt(self, ask: Callable[[], object]) -> None:
+        """Ask for something that may be refused."""
+        with contextlib.suppress(Refusal):
+            ask()
+
+    def open(self, payment: Payment, is_stubborn: bool) -> None:
+        self.bank.setdefault(payment.id, Account(payment, is_stubborn))
+
+    def take_in(self, decision: Decision) -> None:
+        for refund in decision.refunds:
+            assert refund.id not in self.given_back
+            self.given_back[refund.id] = refund.amount.amount_minor
+
+
+def _nth(things: dict[UUID, T], nth: int) -> T | None:
+    """One of these, if there is any."""
+    found = list(things.values())
+    return found[-1 - nth % len(found)] if found else None
+
+
+pytestmark = pytest.mark.timeout(600)
+
+TestLives = Lives.TestCase
+TestLives.settings = settings(
+    max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)

@@ -1,0 +1,178 @@
+"""A process is killed at each step of paying and of giving back: everybody is booked and charged once, or neither."""
+
+import asyncio
+import signal
+from typing import Any, Final
+
+import httpx
+import pytest
+from httpx import AsyncClient, Response
+
+from app.services.money import books
+from tests.conftest import OpenApp, resources_of
+from tests.order import Connection
+from tests.races.buyers import Buyer, seats, somebody
+from tests.races.conftest import StartProcess
+from tests.races.lines import Fate, Line
+
+# Where the process is when it dies: the words that it says to PostgreSQL, and whether these arrive.
+PAYING: Final = {
+    "before paying begins": (b"payments_begun", Fate.SWALLOWED),
+    "when paying has begun": (b"payments_begun", Fate.CUT_AFTER),
+    "before the provider is asked": (b"make_interval(secs => CAST($", Fate.SWALLOWED),
+    "when the provider was asked": (b"make_interval(secs => CAST($", Fate.CUT_AFTER),
+    "before it is settled": (b"payments_changed", Fate.SWALLOWED),
+    "when it is settled": (b"payments_changed", Fate.CUT_AFTER),
+}
+TOKENS: Final = ("duplicate", "slow:0.05", "declined", "slow-declined:0.05", "refund-fails:1", "late:3600", "timeout")
+AT_ONCE: Final = {
+    "before it is booked": (b"payments_at_once", Fate.SWALLOWED),
+    "when it is booked": (b"payments_at_once", Fate.CUT_AFTER),
+}
+CANCELLING: Final = {
+    "before it is cancelled": (b"refunds_asked", Fate.SWALLOWED),
+    "when it is cancelled": (b"refunds_asked", Fate.CUT_AFTER),
+}
+
+
+def reached(token: str, step: str) -> bool:
+    """Whether a process comes so far within a call."""
+    settles = token not in ("late:3600", "timeout")
+    asks = token != "timeout"
+    return settles or (asks and "settled" not in step) or "paying" in step
+
+
+async def die(
+    start_process: StartProcess, line: Line, url: str, step: tuple[bytes, Fate], ask: Any, buyer: Buyer
+) -> Response | None:
+    """A process that dies at this step of a call. Returns the answer, if there was one all the same."""
+    killed = await start_process(database_url=url)
+    async with killed.client() as client:
+        line.when(*step)
+        asking = asyncio.ensure_future(ask(buyer.at(client)))
+        happened = asyncio.ensure_future(line.happened.wait())
+        await asyncio.wait((asking, happened), return_when=asyncio.FIRST_COMPLETED)
+        happened.cancel()
+        killed.process.send_signal(signal.SIGKILL)
+        try:
+            return await asking
+        except httpx.TransportError:
+            return None
+
+
+async def finish(client: AsyncClient, database: Connection) -> None:
+    """Time passes, until the provider has decided everything and has given back what is to go back."""
+    resources = resources_of(client)
+    for _ in range(4):
+        await database.execute("UPDATE dummy_bank.dummy_charges SET decides_at = now() WHERE decides_at IS NOT NULL")
+        await database.execute("UPDATE dummy_bank.dummy_charges SET report_at = now() WHERE reports > 0")
+        await database.execute("UPDATE payments SET next_ask_at = now() WHERE next_ask_at IS NOT NULL")
+        await resources.finisher.finish()
+        await resources.dummy.report_all(resources.cashier.hear_dummy)
+        await database.execute("UPDATE refunds SET next_try_at = now() WHERE next_try_at IS NOT NULL")
+        await resources.refunds.carry_out()
+
+
+async def the_books_are_right(client: AsyncClient, kept: int) -> None:
+    """Ours, the bank's, and both together. `kept`: what was taken and did not go back, in cents."""
+    resources = resources_of(client)
+    found = await books.examine(resources.engine)
+    assert (found.wrong, found.unbalanced, found.still_open) == ([], [], 0)
+    charges = await resources.dummy.books(None, 100)
+    assert sum(each.amount_minor - each.refunded_minor for each in charges if each.status == "captured") == kept
+    assert sum(each.captured_minor - each.refunded_minor for each in found.totals) == kept
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("step", PAYING)
+async def test_a_process_that_is_killed_while_it_is_paid(
+    start_process: StartProcess,
+    to_postgresql: tuple[Line, str],
+    open_app: OpenApp,
+    database: Connection,
+    step: str,
+    token: str,
+) -> None:
+    if not reached(token, step):
+        pytest.skip("no process comes so far")
+    line, url = to_postgresql
+    living = await open_app()
+    buyer = await somebody(living)
+    hold = (await buyer.hold("A1")).json()
+    path, payment = f"/reservations/{hold['id']}/confirm", {"payment": {"token": token}}
+
+    await die(start_process, line, url, PAYING[step], lambda at: at.ask("POST", path, payment, key="k"), buyer)
+    await finish(living, database)
+
+    status = (await buyer.ask("GET", f"/reservations/{hold['id']}")).json()["status"]
+    assert status in ("held", "booked")
+    await the_books_are_right(living, 4500 if status == "booked" else 0)
+    again = await buyer.ask("POST", path)
+    assert again.status_code == (201 if status == "held" else 200), again.text
+    await the_books_are_right(living, 4500)
+    assert await seats(living) == {"A1": "booked"}
+
+
+@pytest.mark.parametrize("step", AT_ONCE)
+async def test_a_process_that_is_killed_while_it_books_at_once(
+    start_process: StartProcess, to_postgresql: tuple[Line, str], open_app: OpenApp, step: str
+) -> None:
+    line, url = to_postgresql
+    living = await open_app()
+    buyer = await somebody(living)
+
+    await die(start_process, line, url, AT_ONCE[step], lambda at: at.book("A1", key="k"), buyer)
+
+    is_booked = await seats(living) == {"A1": "booked"}
+    assert is_booked is (AT_ONCE[step][1] is Fate.CUT_AFTER)
+    await the_books_are_right(living, 4500 if is_booked else 0)
+    assert (await buyer.book("A1", key="k")).status_code == 201
+    await the_books_are_right(living, 4500)
+
+
+@pytest.mark.parametrize("token", ["ok", "refund-fails:2"])
+@pytest.mark.parametrize("step", CANCELLING)
+async def test_a_process_that_is_killed_while_it_cancels(
+    start_process: StartProcess,
+    to_postgresql: tuple[Line, str],
+    open_app: OpenApp,
+    database: Connection,
+    step: str,
+    token: str,
+) -> None:
+    line, url = to_postgresql
+    living = await open_app()
+    buyer = await somebody(living)
+    wanted = {"screening_id": 1, "seats": ["A1", "A2"], "payment": {"token": token}}
+    booking = (await buyer.ask("POST", "/bookings", wanted)).json()
+
+    await die(start_process, line, url, CANCELLING[step], lambda at: at.cancel(booking["id"]), buyer)
+    await finish(living, database)
+
+    is_cancelled = await seats(living) == {}
+    assert is_cancelled is (CANCELLING[step][1] is Fate.CUT_AFTER)
+    await the_books_are_right(living, 0 if is_cancelled else 9000)
+    assert (await buyer.cancel(booking["id"])).status_code == 200
+    await finish(living, database)
+    await the_books_are_right(living, 0)
+
+
+async def test_a_thousand_bookings_of_a_cancelled_screening_go_back(client: AsyncClient, database: Connection) -> None:
+    buyers = [await somebody(client, f"somebody{number}") for number in range(8)]
+    for number, buyer in enumerate(buyers):
+        assert (await buyer.book(f"B{number + 1}", f"C{number + 1}")).status_code == 201
+    resources = resources_of(client)
+    await database.execute("UPDATE screenings SET cancelled_at = now() WHERE id = 1")
+    await database.execute("UPDATE screening_states SET cancelled_at = now(), revision = revision + 1")
+
+    await resources.closing.finish_all()
+    await the_books_are_right_while_it_goes_back(client)
+    await finish(client, database)
+
+    await the_books_are_right(client, 0)
+
+
+async def the_books_are_right_while_it_goes_back(client: AsyncClient) -> None:
+    found = await books.examine(resources_of(client).engine)
+    assert (found.wrong, found.unbalanced) == ([], [])
+    assert sum(each.refunding_minor for each in found.totals) > 0
