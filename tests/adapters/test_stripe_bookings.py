@@ -28,7 +28,7 @@ from tests.organizers import token_of
 from tests.routers.documented import Json
 from tests.routers.visitors import Visitor, guest, refused, told
 
-WAIT_SECONDS = 4.0
+WAIT_SECONDS = 3.0
 OpenShop = Callable[..., Awaitable[AsyncClient]]
 
 
@@ -191,10 +191,11 @@ async def test_if_the_answer_is_lost_before_the_charge_nothing_is_charged(ada: V
     assert stripe.books.captured() == 0
 
 
+@pytest.mark.parametrize("can_be_searched", [True, False])
 @pytest.mark.parametrize(
     ("name", "fault", "then"),
     [("confirm", HANGS_AFTER, "booked"), ("confirm", HANGS_BEFORE, "held"), ("create", HANGS_AFTER, "held")],
-    ids=["charged", "not-charged", "not-begun"],
+    ids=["charged", "not-charged", "not-confirmed"],
 )
 async def test_a_stripe_that_hangs_is_asked_later_what_came_of_it_by_another_process(
     open_shop: OpenShop,
@@ -203,18 +204,22 @@ async def test_a_stripe_that_hangs_is_asked_later_what_came_of_it_by_another_pro
     name: str,
     fault: Fault,
     then: str,
+    can_be_searched: bool,
 ) -> None:
-    ada = await guest(await open_shop(payment_wait_seconds=WAIT_SECONDS, payment_deadline_seconds=5), "ada@example.com")
+    stripe.books.finds_new_intents = can_be_searched
+    soon = {"payment_wait_seconds": WAIT_SECONDS, "payment_deadline_seconds": WAIT_SECONDS}
+    ada = await guest(await open_shop(**soon, sweep=False), "ada@example.com")
     hold = await ada.hold("A1")
     stripe.fails(name, fault)
     assert told(await pay(ada, hold, method="pm_card_visa"), 202)["payment"]["status"] == "processing"
     stripe.go_on.set()
 
+    await open_shop()
+
     async def is_decided() -> bool:
         return bool((await ada.read(f"/reservations/{hold['id']}"))["status"] != "paying")
 
     await until_so(database, is_decided)
-
     assert (await ada.read(f"/reservations/{hold['id']}"))["status"] == then
     assert stripe.books.captured() == (hold["total"]["amount_minor"] if then == "booked" else 0)
 

@@ -72,6 +72,18 @@ async def test_events_about_money_back_ask_for_a_second_look(
     assert (event.reference, event.status, event.amount) == (made.reference, None, None)
 
 
+async def test_a_refund_that_did_not_arrive_is_told_to_the_operator(
+    payments: StripePayments, stripe: StripeStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = await payments.charge(charge())
+    await payments.refund(made.reference, Money(1_500, "EUR"), "refund-1")
+    body = stripe.event("refund.failed", stripe.books.refunds[-1])
+
+    payments.read_webhook(signed(body), body, NOW)
+
+    assert stripe.books.refunds[-1]["id"] in caplog.text
+
+
 @pytest.mark.parametrize(
     ("kind", "about"),
     [

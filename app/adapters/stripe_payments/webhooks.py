@@ -1,5 +1,6 @@
 """Stripe's events. The library checks the signature; we check the time in it against the database's clock."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -8,6 +9,8 @@ from stripe import SignatureVerificationError, StripeClient
 
 from app.adapters.stripe_payments.amounts import from_stripe
 from app.services.money.provider import BadSignature, ProviderStatus, WebhookEvent
+
+log = logging.getLogger(__name__)
 
 _TOLERANCE_SECONDS: Final = 300
 # What of these is true now is asked: events come late and in any order, and after a decline the payer may have paid.
@@ -40,6 +43,8 @@ def read_event(
     if event.type == "payment_intent.succeeded":
         received = from_stripe(about.amount_received, about.currency)
         return [WebhookEvent(event.id, about.id, ProviderStatus.CAPTURED, received)]
+    if event.type == "refund.failed":
+        log.error("Refund %s did not reach the payer; the money is back in the balance at Stripe", about.id)
     if event.type in _LOOK_AGAIN:
         intent = about.id if about.object == "payment_intent" else getattr(about, "payment_intent", None)
         return [WebhookEvent(event.id, str(intent), None, None)] if intent is not None else []
