@@ -47,7 +47,7 @@ from app.services.money.provider import (
 )
 
 PAGES: Final = "/payments/dummy"
-REPORT_SECONDS: Final = 0.5
+REPORT_SECONDS: Final = 1.0
 REPORTS_AT_ONCE: Final = 100
 LONGEST_SECONDS: Final = 86_400.0
 MOST_FAILURES: Final = 1_000

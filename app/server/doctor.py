@@ -89,7 +89,7 @@ async def _books(url: str) -> str:
         said.append(f"{found.still_open} payments are not decided yet")
     if found.are_right:
         return "; ".join(said) or "nobody has paid anything yet"
-    wrong = [f"{each.what} ({each.count}): {', '.join(each.ids)}" for each in found.wrong]
+    wrong = [f"{each.what} ({each.times}): {', '.join(each.ids)}" for each in found.wrong]
     wrong += [f"in all it is not the price of what is sold: {_total(each)}" for each in found.unbalanced]
     raise Problem("; ".join(wrong))
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from app.domain.bookings import Booking, BookingStatus
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.claims import ClaimStatus
+from app.domain.payments import Payment
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seat_maps.occupancy import Seating, Taken
 from app.domain.seats import SeatStatus
@@ -125,7 +126,7 @@ def nobody_has_more_than_allowed(state: ScreeningState, now: datetime) -> None:
         assert _is_allowed(max(days.values(), default=0), limits.bookings_per_user_per_day)
     for reservation in reservations:
         # A payment that failed may have let it pass its cap, once; and the provider has as long as it has.
-        if not any(payment.reservation_id == reservation.id for payment in state.payments.values()):
+        if not any(_concerns(payment, reservation) for payment in state.payments.values()):
             assert reservation.expires_at <= screening.latest_end(reservation.first_held_at)
 
 
@@ -138,6 +139,12 @@ def usage_is_counted_right(state: ScreeningState) -> None:
         assert usage.holds == {each.id: each.claims_end_at for each in holds}
         assert usage.paying == {each.id for each in holds if each.status is ReservationStatus.PAYING}
         assert usage.bookings == {each.id: each.created_at for each in sales if each.status is BookingStatus.CONFIRMED}
+
+
+def _concerns(payment: Payment, reservation: Reservation) -> bool:
+    """Was it paid for, or were seats of it?"""
+    returns = payment.plan.returns.values() if payment.plan else ()
+    return reservation.id == payment.reservation_id or reservation.id in returns
 
 
 def _is_allowed(count: int, allowed: int | None) -> bool:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from app.domain.bookings import BookingStatus
-from app.domain.box_office.commands import Cancel, Close
+from app.domain.box_office.commands import BeginBuying, BeginPaying, Cancel, Close
+from app.domain.box_office.outcomes import Paying
 from app.domain.box_office.screening_state import Decision
 from app.domain.money import Money
 from app.domain.payments import Payment, PaymentState
@@ -24,7 +25,7 @@ from app.domain.people import Person
 from app.domain.refusals import Refusal
 from app.domain.reservations import ReservationStatus
 from tests.domain.promises import check_house
-from tests.domain.states import ANN, BOB, CLEO, ORGANIZER, Evening
+from tests.domain.states import ANN, BOB, CLEO, ORGANIZER, Evening, named
 
 T = TypeVar("T")
 
@@ -78,11 +79,13 @@ class Lives(RuleBasedStateMachine):
     @rule(nth=NTH, is_stubborn=st.booleans())
     def pay(self, nth: int, is_stubborn: bool) -> None:
         if reservation := _nth(self.evening.state.reservations, nth):
-            self.attempt(lambda: self.open(self.evening.pay(Person(reservation.user_id), reservation), is_stubborn))
+            begin = BeginPaying(Person(reservation.user_id), reservation.id, self.evening.attempt())
+            self.attempt(lambda: self.open(self.evening.ask(begin), is_stubborn))
 
     @rule(buyer=BUYERS, labels=SEATS, is_stubborn=st.booleans())
     def buy(self, buyer: Person, labels: list[str], is_stubborn: bool) -> None:
-        self.attempt(lambda: self.open(self.evening.buy(buyer, *labels), is_stubborn))
+        begin = BeginBuying(buyer, named(*labels), self.evening.new_id(), self.evening.attempt())
+        self.attempt(lambda: self.open(self.evening.ask(begin), is_stubborn))
 
     @rule(buyer=BUYERS, labels=SEATS)
     def book_at_once(self, buyer: Person, labels: list[str]) -> None:
@@ -179,8 +182,11 @@ class Lives(RuleBasedStateMachine):
         with contextlib.suppress(Refusal):
             ask()
 
-    def open(self, payment: Payment, is_stubborn: bool) -> None:
-        self.bank.setdefault(payment.id, Account(payment, is_stubborn))
+    def open(self, decision: Decision, is_stubborn: bool) -> None:
+        """The bank is asked, if paying has begun."""
+        if isinstance(decision.outcome, Paying) and decision.outcome.begun:
+            payment = decision.outcome.payment
+            self.bank[payment.id] = Account(payment, is_stubborn)
 
     def take_in(self, decision: Decision) -> None:
         for refund in decision.refunds:

@@ -73,7 +73,6 @@ def test_captured_twice_is_captured_once() -> None:
     again = evening.settle(payment, CAPTURED)
 
     assert isinstance(again.outcome, Booked)
-    assert not again.outcome.created
     assert not again.changes_something
     assert (again.payments, again.entries, again.refunds) == ({}, [], [])
 
@@ -91,6 +90,17 @@ def test_a_payment_that_fails_leaves_the_hold_for_a_minute_at_least(said: Paymen
     assert evening.reservation(hold).status is ReservationStatus.HELD
     assert evening.held_by(ANN) == {"A1"}
     check_house(evening.state, evening.now)
+
+
+def test_whoever_hears_of_a_failure_again_is_told_the_same() -> None:
+    evening = Evening()
+    payment = evening.pay(ANN, evening.hold(ANN, "A1"))
+    first = evening.settle(payment, FAILED)
+
+    again = evening.settle(payment, FAILED)
+
+    assert again.outcome == first.outcome
+    assert not again.changes_something
 
 
 def test_a_payment_that_fails_early_takes_nothing_from_the_hold() -> None:

@@ -7,6 +7,8 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from app.adapters.embedded import EmbeddedServers
 from app.db.migrations import (
@@ -21,6 +23,7 @@ from app.db.migrations import (
     with_migration_lock,
 )
 from app.db.schema import metadata
+from app.services.money import books
 
 
 @pytest.fixture
@@ -185,10 +188,12 @@ async def test_what_was_booked_before_there_was_money_is_paid_for(url: str) -> N
         INSERT INTO screenings (theater_id, title, starts_at, prices) VALUES (1, 'S', '2030-01-01', '{}');
         INSERT INTO screening_states (screening_id, theater_id, timezone, starts_at, prices)
         VALUES (1, 1, 'UTC', '2030-01-01', '{}');
-        INSERT INTO bookings (screening_id, id, user_id, status, payment_status, payment_reference, created_at,
-                              cancelled_at, version)
-        VALUES (1, '01939f10-0000-7000-8000-000000000001', 1, 'confirmed', 'partly_refunded', 'dummy-1', now(), NULL, 1),
-               (1, '01939f10-0000-7000-8000-000000000002', 1, 'cancelled', 'refunded', 'dummy-2', now(), '2029-01-01', 2);
+        INSERT INTO bookings (screening_id, id, user_id, created_at, version, payment_reference, status,
+                              payment_status, cancelled_at)
+        VALUES (1, '01939f10-0000-7000-8000-000000000001', 1, now(), 1, 'dummy-1', 'confirmed',
+                'partly_refunded', NULL),
+               (1, '01939f10-0000-7000-8000-000000000002', 1, now(), 2, 'dummy-2', 'cancelled',
+                'refunded', '2029-01-01');
         INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
         VALUES (1, '01939f10-0000-7000-8000-000000000001', 1, 1000, 'EUR', NULL),
                (1, '01939f10-0000-7000-8000-000000000001', 2, 1500, 'EUR', '2028-01-01'),

@@ -16,6 +16,7 @@ from app.db.box_office.rows_read import (
     ScreeningRow,
 )
 from app.db.box_office.taken import MissedRow, TakenRow
+from app.db.money.payments import PaymentRow
 from app.db.reservations import ReservationRow, ReservationSeatRow
 from app.db.seat_maps.seat_events import SeatChange
 from tests.order import Connection
@@ -29,6 +30,7 @@ TYPES: dict[str, type[NamedTuple]] = {
     "usher_found_reservation": FoundReservation,
     "usher_booking": BookingRow,
     "usher_found_booking": FoundBooking,
+    "usher_payment": PaymentRow,
     "usher_lapse": LapseRow,
     "usher_held_from": FoundHeldFrom,
     "usher_taken": TakenRow,

@@ -403,7 +403,7 @@ def forged(token: str) -> dict[str, str]:
 async def test_a_forged_token_opens_nothing(world: World, kind: str) -> None:
     token = forged(world.people["owner"].token or "")[kind]
     document = create_app().openapi()
-    await world.make("{reservation_id} {booking_id} {api_key_id}")
+    await world.make("{reservation_id} {booking_id} {api_key_id} {payment_id}")
     world.people["owner"] = Visitor(world.client, token)
     takes_a_token = [
         call

@@ -289,7 +289,7 @@ class EntryMade(TypedDict):
 
 # What follows from a charge that cannot fail (the entry, the dummy's books) is made from what this returns.
 PAYMENTS_AT_ONCE = insert(
-    "payments_at_once",
+    "payments_made",
     "payments",
     PaymentAtOnce,
     on_conflict=" RETURNING id, provider, reference, amount_minor, currency, screening_id",
@@ -300,7 +300,7 @@ PAYMENTS_AT_ONCE = insert(
 )
 PAYMENTS_BEGUN = insert("payments_begun", "payments", PaymentBegun, created_at=NOW)
 PAYMENTS_CHANGED = change("payments_changed", "payments", PaymentChanged, "screening_id", "id")
-REFUNDS_ASKED = insert("refunds_asked", "refunds", RefundAsked, created_at=NOW, next_try_at=NOW)
+REFUNDS_ASKED = insert("refunds_made", "refunds", RefundAsked, created_at=NOW, next_try_at=NOW)
 ENTRIES_MADE = insert("entries_made", "payment_entries", EntryMade, at=NOW)
 
 

@@ -886,7 +886,7 @@ keys_made AS (
     FROM json_to_recordset($7::json) AS w(screening_id bigint, owner_id bigint, key text, fingerprint text,
         user_id bigint, created bool, location text, body text, version bigint, tail text, ordinal int)
 ),
-payments_at_once AS (
+payments_made AS (
     INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
         refunding_minor, cause, booking_id, status, captured_minor, created_at)
     SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
@@ -898,7 +898,7 @@ payments_at_once AS (
 captures_entered AS (
     INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference)
     SELECT p.screening_id, p.id, p.id, $1::timestamptz, 'capture', p.amount_minor, p.currency, p.reference
-    FROM payments_at_once p
+    FROM payments_made p
     WHERE p.amount_minor > 0
 ),
 charges_entered AS (
@@ -906,7 +906,7 @@ charges_entered AS (
         charged_at)
     SELECT p.screening_id, concat(p.screening_id, '.', p.id), p.reference, 'captured', p.amount_minor, p.currency,
         $1::timestamptz, $1::timestamptz
-    FROM payments_at_once p
+    FROM payments_made p
     WHERE p.amount_minor > 0
 ),
 reservations_changed AS (
@@ -1026,6 +1026,27 @@ events_made AS (
     FROM json_to_recordset($6::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
+),
+payments_changed AS (
+    UPDATE payments t
+    SET status = CASE WHEN t.status = w.status_before THEN w.status END, booking_id = w.booking_id,
+        reference = w.reference, amount_minor = w.amount_minor, currency = w.currency,
+        captured_minor = w.captured_minor, refunding_minor = t.refunding_minor + w.refunding_minor, cause = w.cause,
+        decline_reason = w.decline_reason, redirect_url = w.redirect_url, client_secret = w.client_secret,
+        next_ask_at = CASE WHEN w.next_ask_at THEN t.next_ask_at END
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, id uuid, status text, status_before text,
+        booking_id uuid, reference text, amount_minor bigint, currency text, captured_minor bigint,
+        refunding_minor bigint, cause text, decline_reason text, redirect_url text, client_secret text,
+        next_ask_at bool)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+),
+refunds_made AS (
+    INSERT INTO refunds (screening_id, id, payment_id, booking_id, amount_minor, currency, cause, created_at,
+        next_try_at)
+    SELECT w.screening_id, w.id, w.payment_id, w.booking_id, w.amount_minor, w.currency, w.cause, $1::timestamptz,
+        $1::timestamptz
+    FROM json_to_recordset($8::json) AS w(screening_id bigint, id uuid, payment_id uuid, booking_id uuid,
+        amount_minor bigint, currency text, cause text)
 )
 SELECT shifts
 FROM shifts;
@@ -1079,7 +1100,7 @@ events_made AS (
         to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
         request_id text, ordinal int)
 ),
-payments_at_once AS (
+payments_made AS (
     INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
         refunding_minor, cause, booking_id, status, captured_minor, created_at)
     SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
@@ -1091,7 +1112,7 @@ payments_at_once AS (
 captures_entered AS (
     INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference)
     SELECT p.screening_id, p.id, p.id, $1::timestamptz, 'capture', p.amount_minor, p.currency, p.reference
-    FROM payments_at_once p
+    FROM payments_made p
     WHERE p.amount_minor > 0
 ),
 charges_entered AS (
@@ -1099,7 +1120,7 @@ charges_entered AS (
         charged_at)
     SELECT p.screening_id, concat(p.screening_id, '.', p.id), p.reference, 'captured', p.amount_minor, p.currency,
         $1::timestamptz, $1::timestamptz
-    FROM payments_at_once p
+    FROM payments_made p
     WHERE p.amount_minor > 0
 )
 SELECT shifts

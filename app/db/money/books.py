@@ -82,7 +82,7 @@ class Wrong(NamedTuple):
     """Something that is not right, how often, and some of the ids where."""
 
     what: str
-    count: int
+    times: int
     ids: list[str]
 
 

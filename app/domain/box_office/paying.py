@@ -103,7 +103,7 @@ def settle(state: ScreeningState, command: Settle, now: datetime) -> Decision:
         case PaymentState.FAILED | PaymentState.VOIDED:
             return _failed(state, payment, command.said, now)
         case _:
-            return _noted(state, payment, command.said)
+            return _noted(state, payment, command.said, now)
 
 
 def _begin(
@@ -133,7 +133,7 @@ def _begin(
 def _captured(state: ScreeningState, payment: Payment, command: Settle, now: datetime) -> Decision:
     said = command.said
     if payment.status is PaymentState.CAPTURED:
-        return Decision(_standing(state, payment))
+        return Decision(_standing(state, payment, now))
     is_right = said.amount == payment.amount
     reservation = _kept_for(state, payment)
     taken = replace(
@@ -164,7 +164,7 @@ def _captured(state: ScreeningState, payment: Payment, command: Settle, now: dat
 
 def _failed(state: ScreeningState, payment: Payment, said: Said, now: datetime) -> Decision:
     if not payment.is_open:
-        return Decision(_standing(state, payment))
+        return Decision(_standing(state, payment, now))
     kind = EntryKind.FAIL if said.status is PaymentState.FAILED else EntryKind.VOID
     over = replace(
         payment,
@@ -181,9 +181,9 @@ def _failed(state: ScreeningState, payment: Payment, said: Said, now: datetime) 
     return decision
 
 
-def _noted(state: ScreeningState, payment: Payment, said: Said) -> Decision:
+def _noted(state: ScreeningState, payment: Payment, said: Said, now: datetime) -> Decision:
     """The provider has not decided; perhaps it says where the payer has to go."""
-    decision = Decision(_standing(state, payment))
+    decision = Decision(_standing(state, payment, now))
     noted = replace(
         payment,
         status=said.status,
@@ -199,12 +199,16 @@ def _noted(state: ScreeningState, payment: Payment, said: Said) -> Decision:
     return decision
 
 
-def _standing(state: ScreeningState, payment: Payment) -> Outcome:
-    """What became of a payment so far."""
+def _standing(state: ScreeningState, payment: Payment, now: datetime) -> Outcome:
+    """What became of a payment so far, as it is told to whoever pays: others may have heard of it before."""
     if payment.booking_id is not None and (booking := state.bookings.get(payment.booking_id)):
-        return Booked(booking, created=False)
-    reservation = _kept_for(state, payment)
-    return Paying(reservation, payment) if reservation else GaveUp(payment, None)
+        return Booked(booking, adjacent=payment.plan.adjacent if payment.plan else None)
+    if reservation := _kept_for(state, payment):
+        return Paying(reservation, payment)
+    its_holds = {payment.reservation_id, *(payment.plan.returns.values() if payment.plan else ())}
+    found = [state.reservations[each] for each in its_holds if each in state.reservations]
+    ends = [each.expires_at for each in found if each.status_at(now) is ReservationStatus.HELD]
+    return GaveUp(payment, min(ends, default=None))
 
 
 def _kept_for(state: ScreeningState, payment: Payment) -> Reservation | None:

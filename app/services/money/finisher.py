@@ -16,7 +16,7 @@ from app.domain.payments import Payment
 from app.services.loops import every
 from app.services.money.asking import Asking
 
-LOOK_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 1.0
 AT_ONCE: Final = 100
 SIDE_BY_SIDE: Final = 8
 LONGEST_PAUSE_SECONDS: Final = 8.0

@@ -1,6 +1,7 @@
 """Carries out refunds that were asked for, with growing pauses, until the provider has said yes."""
 
 import asyncio
+import contextlib
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -10,7 +11,7 @@ from app.db.money.refunds import DueRefund
 from app.services.loops import every
 from app.services.money.asking import Asking, key_of
 
-LOOK_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 1.0
 AT_ONCE: Final = 500
 SIDE_BY_SIDE: Final = 4
 
@@ -33,15 +34,13 @@ class Refunds:
         await every(0.0, self._look, "give money back")
 
     async def _look(self) -> float | None:
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._wanted.wait()
-        except TimeoutError:
-            pass
         self._wanted.clear()
         try:
             await self.carry_out()
-        except BaseException:
+        except Exception:
             await asyncio.sleep(LOOK_SECONDS)
             raise
         return None
