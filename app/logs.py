@@ -28,7 +28,7 @@ def set_up(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if settings.log_format is LogFormat.JSON else TextLines())
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper())
-    for chatty in ("alembic", "asyncio", "httpx", "websockets"):
+    for chatty in ("alembic", "asyncio", "httpx", "stripe", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -75,6 +75,7 @@ from app.services.loops import Loop, for_good, running
 from app.services.measures import Measures
 from app.services.money.asking import Asking
 from app.services.money.finisher import Finisher
+from app.services.money.provider import PaymentProvider
 from app.services.money.refunds import Refunds
 from app.services.payments import Payments
 from app.services.people.accounts import Accounts
@@ -300,6 +301,22 @@ async def _nodes(engine: AsyncEngine) -> Mapping[str, bool]:
     return {str(node.address): node.settings is not None for node in await nodes.ask_all(engine)}
 
 
+def _stripe(settings: Settings, stack: AsyncExitStack) -> Mapping[str, PaymentProvider]:
+    """Stripe by its name, if its keys are set: what was paid there goes on after another provider is chosen."""
+    if settings.stripe_api_key is None or settings.stripe_webhook_secret is None:
+        return {}
+    from app.adapters.stripe_payments import StripePayments  # large, and an extra
+
+    stripe = StripePayments(
+        settings.stripe_api_key,
+        settings.stripe_webhook_secret,
+        return_url=settings.stripe_return_url,
+        api_base=settings.stripe_api_base,
+    )
+    stack.push_async_callback(stripe.close)
+    return {stripe.name: stripe}
+
+
 def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
     """The rate limits; None when they are off."""
     if not settings.rate_limits:
@@ -387,7 +404,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     port = settings.metrics_port
     figures = Figures(measures, settings.metrics_directory, None if port is None else (settings.host, port))
     dummy = DummyPayments(engine, settings.dummy_webhook_secret or webhook_secret_from(settings.jwt_secret or ""))
-    asking = Asking({dummy.name: dummy}, settings.payment_wait_seconds)
+    asking = Asking({dummy.name: dummy, **_stripe(settings, stack)}, settings.payment_wait_seconds)
     refunds = Refunds(engine, asking)
     cashier = Cashier(
         engine,

@@ -7,6 +7,7 @@ list all settings; a test compares them.
 
 import base64
 import hashlib
+import importlib.util
 import re
 import sys
 from enum import StrEnum
@@ -43,9 +44,10 @@ class LogLevel(StrEnum):
 
 
 class PaymentProviderName(StrEnum):
-    """Who charges."""
+    """Who takes the money."""
 
     DUMMY = "dummy"
+    STRIPE = "stripe"
 
 
 # Words of placeholders and examples that people forget to replace. The hexadecimal one is from FastAPI's tutorial.
@@ -158,6 +160,31 @@ def _postgresql(url: str) -> str:
 def _redis(url: str) -> str:
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("redis://host:6379/0, rediss://... or unix:///path/to/socket")
+    return url
+
+
+def _stripe_key(key: str) -> str:
+    if not re.fullmatch(r"(sk|rk)_(test|live)_\w+", key):
+        raise ValueError("the secret key or a restricted one: sk_live_..., rk_live_..., sk_test_... or rk_test_...")
+    return key
+
+
+def _stripe_webhook_secret(secret: str) -> str:
+    if not re.fullmatch(r"whsec_\S+", secret):
+        raise ValueError("the signing secret of the webhook endpoint: whsec_...")
+    return secret
+
+
+def _page(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
+        raise ValueError("the address of a page, such as https://tickets.example.org/paid")
+    return url
+
+
+def _api(url: str) -> str:
+    """An address to which a secret key is sent: in clear on this machine only."""
+    if not re.fullmatch(r"https://[^\s/]+|http://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?", url):
+        raise ValueError("https://host, or http://127.0.0.1:12111 on this machine; no path")
     return url
 
 
@@ -417,7 +444,8 @@ class Settings(BaseSettings):
 
     # Money
     payment_provider: Annotated[PaymentProviderName, BeforeValidator(_lower)] = Field(
-        PaymentProviderName.DUMMY, description="Who charges: dummy. It takes everything, and is told by its tokens."
+        PaymentProviderName.DUMMY,
+        description="Who charges: dummy (nobody: it does what its tokens say) or stripe (docs/payments.md).",
     )
     payment_wait_seconds: Seconds = Field(
         8.0,
@@ -437,6 +465,22 @@ class Settings(BaseSettings):
         max_length=512,
         repr=False,
         description="Signs what the dummy provider reports (Standard Webhooks). Not set: made from JWT_SECRET.",
+    )
+
+    stripe_api_key: Annotated[str, AfterValidator(_stripe_key)] | None = Field(
+        None, repr=False, description="Stripe's secret key: sk_... or rk_.... Required with PAYMENT_PROVIDER=stripe."
+    )
+    stripe_webhook_secret: Annotated[str, AfterValidator(_stripe_webhook_secret)] | None = Field(
+        None,
+        repr=False,
+        description="The signing secret of Stripe's webhook: whsec_.... Required with PAYMENT_PROVIDER=stripe.",
+    )
+    stripe_return_url: Annotated[str, AfterValidator(_page)] | None = Field(
+        None,
+        description="The page to which a payer comes back from their bank. Not set: only ways to pay that need none.",
+    )
+    stripe_api_base: Annotated[str, AfterValidator(_api)] | None = Field(
+        None, description="Where Stripe's API is, for tests. Not set: https://api.stripe.com."
     )
 
     # PostgreSQL
@@ -512,7 +556,19 @@ class Settings(BaseSettings):
             raise ValueError(
                 "JWT_SECRET is not set but required with DATABASE_URL; make one with: openssl rand -hex 32"
             )
+        self._can_use_stripe()
         return self
+
+    def _can_use_stripe(self) -> None:
+        needed = {"STRIPE_API_KEY": self.stripe_api_key, "STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret}
+        missing = [name for name, value in needed.items() if value is None]
+        is_chosen = self.payment_provider is PaymentProviderName.STRIPE
+        if missing and is_chosen:
+            why = "required with PAYMENT_PROVIDER=stripe; see docs/payments.md"
+            raise ValueError(f"{' and '.join(missing)} not set but {why}")
+        if not missing and importlib.util.find_spec("stripe") is None:
+            how = ".venv/bin/python -m pip install 'stripe[async]>=16.1,<17'"
+            raise ValueError(f"STRIPE_API_KEY needs Stripe's library; install it with: {how}")
 
 
 class BadSettings(Exception):

@@ -125,8 +125,8 @@ def nobody_has_more_than_allowed(state: ScreeningState, now: datetime) -> None:
         assert _is_allowed(len(holds), limits.max_active_reservations_per_user)
         assert _is_allowed(max(days.values(), default=0), limits.bookings_per_user_per_day)
     for reservation in reservations:
-        # A payment that failed may have let it pass its cap, once; and the provider has as long as it has. What was held
-        # so may stand in another hold of the same buyer meanwhile.
+        # A payment that failed may have let it pass its cap, once; and the provider has as long as it has. It may stand
+        # in another hold of the same buyer meanwhile.
         theirs = [each for each in reservations if each.user_id == reservation.user_id]
         if not any(_concerns(payment, each) for payment in state.payments.values() for each in theirs):
             assert reservation.expires_at <= screening.latest_end(reservation.first_held_at)

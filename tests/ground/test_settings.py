@@ -226,3 +226,96 @@ def test_a_bad_setting_ends_the_program_with_3_and_no_traceback() -> None:
     assert ended.returncode == 3
     assert ended.stdout == ""
     assert [line.split("=")[0] for line in ended.stderr.splitlines()] == ["JWT_SECRET", "PORT"]
+
+
+STRIPE = {"STRIPE_API_KEY": "sk_test_51abc", "STRIPE_WEBHOOK_SECRET": "whsec_abc", "PAYMENT_PROVIDER": "stripe"}
+
+
+def _set(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_stripe_needs_a_key_and_a_webhook_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, STRIPE)
+
+    assert read_settings().stripe_api_key == "sk_test_51abc"
+
+
+@pytest.mark.parametrize("missing", [["STRIPE_API_KEY"], ["STRIPE_WEBHOOK_SECRET"], list(STRIPE)[:2]])
+def test_stripe_without_its_secrets_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, missing: list[str]) -> None:
+    _set(monkeypatch, {name: value for name, value in STRIPE.items() if name not in missing})
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    said = f"{' and '.join(missing)} not set but required with PAYMENT_PROVIDER=stripe; see docs/payments.md"
+    assert str(refused.value) == said
+
+
+def test_stripe_without_its_library_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, STRIPE)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    with pytest.raises(BadSettings, match=r"^STRIPE_API_KEY needs Stripe's library; .* install .*$") as refused:
+        read_settings()
+
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STRIPE_API_KEY", "pk_test_51publishable"),
+        ("STRIPE_API_KEY", "sk_test_with a space"),
+        ("STRIPE_WEBHOOK_SECRET", "we_1a2b3c"),
+    ],
+)
+def test_what_is_no_secret_of_stripe_is_refused_and_never_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    _set(monkeypatch, STRIPE | {name: value})
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert str(refused.value).startswith(f"{name}=(not shown) is not allowed: ")
+    assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PAYMENT_PROVIDER", "paypal"),
+        ("STRIPE_RETURN_URL", "tickets.example.org"),
+        ("STRIPE_API_BASE", "http://api.example.org"),
+        ("STRIPE_API_BASE", "http://127.0.0.1.example.org"),
+        ("STRIPE_API_BASE", "https://api.example.org/v1"),
+    ],
+)
+def test_what_else_belongs_to_stripe_is_looked_at(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    _set(monkeypatch, STRIPE | {name: value})
+
+    with pytest.raises(BadSettings, match=f"^{name}={value} is not allowed: "):
+        read_settings()
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:12111", "http://localhost:12111", "https://stripe.example.org"])
+def test_a_secret_key_leaves_the_machine_encrypted_only(monkeypatch: pytest.MonkeyPatch, base: str) -> None:
+    _set(monkeypatch, STRIPE | {"STRIPE_API_BASE": base})
+
+    assert read_settings().stripe_api_base == base
+
+
+def test_a_program_without_stripes_secrets_ends_with_the_exit_code_for_settings() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "serve"],
+        env={"PATH": os.environ["PATH"], "PAYMENT_PROVIDER": "stripe"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    said = "STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET not set but required with PAYMENT_PROVIDER=stripe; see"
+    assert ended.returncode == 3
+    assert ended.stderr.splitlines() == [f"{said} docs/payments.md"]
