@@ -612,6 +612,7 @@ async def test_a_screening_needs_title_start_and_prices(olga: Visitor) -> None:
         "title": "Matinee",
         **LATER,
         "sales_close_at": None,
+        "cancel_until": None,
         "hold_seconds": 300,
         "max_hold_seconds": 900,
         "prices": PRICES,

@@ -40,7 +40,7 @@ async def test_a_hold_says_all_that_a_buyer_must_know(ada: Visitor) -> None:
     assert answer.headers["location"] == f"/api/v1/reservations/{said['id']}"
     assert list(said) == [
         *("id", "screening_id", "user_id", "status", "seats", "total", "created_at", "expires_at"),
-        *("expires_in_seconds", "server_time", "extensions_left", "booking_id", "version"),
+        *("expires_in_seconds", "server_time", "extensions_left", "booking_id", "payment", "version"),
     ]
     assert all(MOMENT.fullmatch(said[name]) for name in ("created_at", "expires_at", "server_time"))
     assert said["id"][14] == "7", "a UUIDv7"
