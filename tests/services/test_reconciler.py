@@ -373,8 +373,12 @@ async def test_it_looks_again_whatever_went_wrong(open_app: OpenApp, database: C
     async def does_not_believe() -> bool:
         return not await is_believed(resources)
 
-    await resources.availability.of(1)  # there is something to compare
+    async def there_is_something_to_compare() -> bool:  # only a Valkey that is believed is told of a map
+        await resources.availability.of(1)
+        return bool(await resources.cache.known_map_versions())
+
     await until_so(database, believes)
+    await until_so(database, there_is_something_to_compare)
     await database.execute(f"ALTER TABLE {table} RENAME TO gone")
     await until_so(database, does_not_believe)
     await database.execute(f"ALTER TABLE gone RENAME TO {table}")
