@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from benchmarks import cpu, houses
+from benchmarks import cpu, houses, stadium
 from benchmarks.houses import Sale
 from benchmarks.listening import Storm, told
 from benchmarks.load import CannotMeasure, Load, Measured
@@ -220,6 +220,19 @@ def _unchanged(url: str, path: str, seconds: int) -> Measured:
     return Load(url, "read", {"path": path, "tag": tag}).run(seconds)
 
 
+def large_house(stage: Stage) -> list[Side]:
+    """A house of 40,000 seats: its import, and its compact map, made anew and as it is kept."""
+    database = stage.database()
+    house = stage.house(database, ARENA, 1)
+    usher = stage.usher(database)
+    path = f"/api/v1/screenings/{house.first_screening}/availability"
+    return [
+        Side("import", partial(stadium.imported, stage, database), warms_up=False),
+        Side("compact after a change", partial(stadium.anew, usher, house.first_screening)),
+        Side("compact as it is kept", Load(usher, "read", {"path": path}, connections=1).run),
+    ]
+
+
 def sweep(stage: Stage) -> list[Side]:
     """Selling seats of twenty screenings, while 100,000 run-out holds of the same screenings are tidied up."""
     screenings, run_out = 20, 100_000
@@ -380,6 +393,17 @@ CASES: Final = (
     _availability_case(STUDIO, has_bars=True),
     _availability_case(HALL, has_bars=True),
     _availability_case(ARENA, has_bars=False),
+    Case(
+        "large-house",
+        "40,000 seats: an import, and the compact map for one reader",
+        large_house,
+        (
+            Within("import", 10_000),
+            Within("compact after a change", 150),
+            Within("compact as it is kept", 25),
+        ),
+        rounds=3,
+    ),
     Case(
         "sweep",
         "selling while 100,000 run-out holds are tidied up",

@@ -146,6 +146,31 @@ class Stage:
         command = [str(python_of(root)), "-m", "app", "serve"]
         return self._serve(command, port, "/health/ready", environment, marker="Usher is ready", root=root)
 
+    def seconds_to_import(self, database: Database, layout: object) -> float:
+        """How long `usher import-layout` takes for a new theater with this layout."""
+        file = self._ground.directory / f"{secrets.token_hex(4)}.json"
+        file.write_text(json.dumps(layout))
+        environment = os.environ | {
+            "DATABASE_URL": database.url,
+            "REDIS_URL": database.redis_url,
+            "JWT_SECRET": self._ground.secret,
+            "USHER_HOME": str(self._ground.home),
+        }
+        words = ["import-layout", str(file), "--name", "Stadium", "--timezone", "UTC"]
+        began = time.monotonic()
+        done = subprocess.run(
+            [str(python_of(ROOT)), "-m", "app", *words],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        took = time.monotonic() - began
+        if done.returncode:
+            raise CannotMeasure(f"The layout cannot be imported: {(done.stderr or done.stdout)[-2000:]}")
+        return took
+
     def references(self, database: Database, workers: int = 1) -> str:
         """The bare FastAPI of references.py; its URL. The same loop, parser and backlog as Usher, no access log."""
         command = [

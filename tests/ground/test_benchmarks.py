@@ -74,6 +74,7 @@ def test_every_case_that_was_asked_for_is_there() -> None:
         "availability-80",
         "availability-1222",
         "availability-40000",
+        "large-house",
         "sweep",
         "workers",
         "forms-1",
