@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from app.domain.bookings import BookingStatus
-from app.domain.box_office.commands import BeginBuying, BeginPaying, Cancel, Close
+from app.domain.box_office.commands import BeginBuying, BeginPaying, Book, Cancel, Close
 from app.domain.box_office.outcomes import Paying
 from app.domain.box_office.screening_state import Decision
 from app.domain.money import Money
@@ -89,7 +89,8 @@ class Lives(RuleBasedStateMachine):
 
     @rule(buyer=BUYERS, labels=SEATS)
     def book_at_once(self, buyer: Person, labels: list[str]) -> None:
-        self.attempt(lambda: self.evening.book(buyer, *labels))
+        book = Book(buyer, named(*labels), self.evening.new_id(), "paid")
+        self.attempt(lambda: self.evening.ask(book))
 
     @rule(nth=NTH, one=st.booleans(), by_the_house=st.booleans())
     def cancel(self, nth: int, one: bool, by_the_house: bool) -> None:
