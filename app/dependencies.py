@@ -19,7 +19,7 @@ from app.http.request import ApiRequest
 from app.resources import Resources
 from app.schemas.format.faults import mistake
 from app.services import bookings, cashier, closing, desk, health, payments, reservations
-from app.services.house import catalogue, history, layout_texts, organizing
+from app.services.house import catalogue, history, layout_texts, organizing, reports
 from app.services.live import changes
 from app.services.people import accounts, api_keys, people, sessions
 from app.services.seat_maps import availability
@@ -95,5 +95,6 @@ LayoutTexts = Annotated[layout_texts.LayoutTexts, resource("layout_texts")]
 Organizing = Annotated[organizing.Organizing, resource("organizing")]
 Payments = Annotated[payments.Payments, resource("payments")]
 People = Annotated[people.People, resource("people")]
+Reports = Annotated[reports.Reports, resource("reports")]
 Reservations = Annotated[reservations.Reservations, resource("reservations")]
 Sessions = Annotated[sessions.Sessions, resource("sessions")]

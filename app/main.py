@@ -67,6 +67,7 @@ from app.services.house.history import History
 from app.services.house.importing import import_layout
 from app.services.house.layout_texts import LayoutTexts, layout_file
 from app.services.house.organizing import Organizing
+from app.services.house.reports import Reports
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
 from app.services.live.listener_limits import ListenerLimits
@@ -468,6 +469,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         closing=closing,
         history=History(engine, catalogue, layouts),
         organizing=Organizing(engine, catalogue, announcer, defaults),
+        reports=Reports(engine, catalogue, layouts),
         rates=_rates(settings, stack),
         addresses=(
             Addresses(settings.jwt_secret or "", settings.anonymous_holds_per_address) if settings.rate_limits else None

@@ -20,6 +20,7 @@ from app.services.house.catalogue import Catalogue
 from app.services.house.history import History
 from app.services.house.layout_texts import LayoutTexts
 from app.services.house.organizing import Organizing
+from app.services.house.reports import Reports
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
 from app.services.live.live import Live
@@ -82,6 +83,7 @@ class Resources:
     dummy: DummyPayments
     history: History
     organizing: Organizing
+    reports: Reports
     rates: Rates | None
     addresses: Addresses | None
     live: Live

@@ -46,6 +46,12 @@ class Reply(Response):
                 self.raw_headers.append((b"content-length", b"0"))
 
 
+class Table(Response):
+    """A table for spreadsheets, as a route declares that it answers with one. What it sends is a `Reply`."""
+
+    media_type = "text/csv; charset=utf-8"
+
+
 def page(html: bytes, status: int = 200) -> Reply:
     """An HTML page. It may load only our own scripts and styles, and cannot be framed."""
     return Reply(html, status, headers=PAGE_HEADERS, media_type=b"text/html; charset=utf-8", cache=ALWAYS_ASKED)

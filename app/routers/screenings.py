@@ -1,24 +1,31 @@
 """Screenings: what is on, when, and for how much; organizers change and cancel them here."""
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any, Final
 
 from fastapi import Query
 
-from app.dependencies import Availability, Catalogue, Closing, IfMatch, Organizer, Organizing
+from app.dependencies import Availability, Catalogue, Closing, IfMatch, Organizer, Organizing, Reports
 from app.domain.catalogue import ScreeningFilter
 from app.domain.people import KeyScope
-from app.http.answers import CURSOR, UNCHANGED, cacheable, edited, page, tag_of_revision
+from app.http.answers import CURSOR, UNCHANGED, attachment, cacheable, edited, page, tag_of_revision
 from app.http.openapi import problems
-from app.http.replies import Reply
+from app.http.replies import Reply, Table
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.format.ids import ScreeningId, TheaterId
 from app.schemas.format.moments import MomentIn
 from app.schemas.format.pages import Limit, MomentCursor
+from app.schemas.reports import ReportOut, bookings_table, report_json, report_table
 from app.schemas.screenings import ScreeningOut, ScreeningPatch, ScreeningsOut, screening_json, screenings_json
 
 router = api_router("screenings")
+
+_FOR_ORGANIZERS = ("unauthenticated", "forbidden", "not-found", "validation")
+_TABLE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {Table.media_type: {"schema": {"type": "string"}, "example": "part,name,sold\r\n"}}}
+}
 
 _EDIT = ("unauthenticated", "forbidden", "not-found", "precondition-failed", "validation")
 
@@ -105,3 +112,51 @@ async def cancel_screening(
     """
     await closing.close(screening_id, person, request.request_id, revision)
     return Reply(status=204)
+
+
+@router.get(
+    "/screenings/{screening_id}/report",
+    summary="What a screening has sold",
+    response_model=ReportOut,
+    response_description="Counts and money, by section, category and day.",
+    responses=problems(*_FOR_ORGANIZERS),
+)
+@api_key_scope(KeyScope.HOUSE)
+async def report_screening(screening_id: ScreeningId, person: Organizer, reports: Reports) -> Reply:
+    """How many seats are sold, and for how much.
+
+    `revenue` is all that was taken, and `refunded` what has gone back of it; the money of a part is net. A day is that
+    of booking, in the theater's time zone.
+    """
+    return Reply(report_json(await reports.of(screening_id)))
+
+
+@router.get(
+    "/screenings/{screening_id}/report.csv",
+    summary="The same as a table",
+    response_description="A table for spreadsheets.",
+    response_class=Table,
+    responses=_TABLE | problems(*_FOR_ORGANIZERS),
+)
+@api_key_scope(KeyScope.HOUSE)
+async def download_report(screening_id: ScreeningId, person: Organizer, reports: Reports) -> Reply:
+    """The report as CSV: a line for the whole, and one for each section, category and day. Money is in minor units."""
+    return _download(report_table(await reports.of(screening_id)), f"report-{screening_id}.csv")
+
+
+@router.get(
+    "/screenings/{screening_id}/bookings.csv",
+    summary="The bookings of a screening as a table",
+    response_description="A table for spreadsheets.",
+    response_class=Table,
+    responses=_TABLE | problems(*_FOR_ORGANIZERS),
+)
+@api_key_scope(KeyScope.HOUSE)
+async def download_bookings(screening_id: ScreeningId, person: Organizer, reports: Reports) -> Reply:
+    """A line for each seat that was ever booked, with its price; what was cancelled says since when."""
+    table = await asyncio.to_thread(bookings_table, await reports.bookings(screening_id))
+    return _download(table, f"bookings-{screening_id}.csv")
+
+
+def _download(table: bytes, name: str) -> Reply:
+    return Reply(table, headers=(attachment(name),), media_type=Table.media_type.encode())

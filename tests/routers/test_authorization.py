@@ -240,6 +240,9 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     # Money
     "POST /api/v1/payments/{provider}/webhook": (ANYBODY, None),
     "POST /api/v1/payments/dummy/webhook": (ANYBODY, None),
+    "GET /api/v1/screenings/{screening_id}/report": (HOUSE, None),
+    "GET /api/v1/screenings/{screening_id}/report.csv": (HOUSE, None),
+    "GET /api/v1/screenings/{screening_id}/bookings.csv": (HOUSE, None),
     "GET /api/v1/payments": (HOUSE, None),
     "GET /api/v1/payments/{payment_id}": (HOUSE, None),
     "GET /api/v1/payments/dummy/books": (ADMIN, None),

@@ -14,12 +14,15 @@ def table(layout: Layout) -> bytes:
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(READERS)
-    writer.writerows([_cell(getattr(seat, name)) for name in READERS] for seat in layout.seats)
+    writer.writerows([cell(getattr(seat, name)) for name in READERS] for seat in layout.seats)
     return text.getvalue().encode("utf-8-sig")
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as it stands in a table. What would be a formula stands behind an apostrophe; a number is one."""
     match value:
+        case None:
+            return ""
         case bool():
             return "yes" if value else ""
         case str() if value.startswith(_FORMULAS):

@@ -1,0 +1,60 @@
+"""What an organizer's report of a screening is made from: what stands on its seats, what was sold, and its entries.
+
+Each is asked in one transaction that sees one moment (REPEATABLE READ): the parts of a report add up.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_CLAIMS = text("""
+SELECT c.seat_id, c.status FROM seat_claims c
+ WHERE c.screening_id = :screening_id AND (c.expires_at IS NULL OR c.expires_at > now())
+""")
+
+_SOLD = text("""
+SELECT s.seat_id, s.amount_minor, s.currency, b.created_at, b.id AS booking_id, b.user_id, b.status,
+       s.cancelled_at, b.payment_reference
+  FROM booking_seats s JOIN bookings b ON b.screening_id = :screening_id AND b.id = s.booking_id
+ WHERE s.screening_id = :screening_id ORDER BY b.id, s.seat_id
+""")
+
+_ENTRIES = text("""
+SELECT e.kind, CAST(sum(e.amount_minor) AS bigint) AS amount_minor FROM payment_entries e
+ WHERE e.screening_id = :screening_id AND e.kind IN ('capture', 'refund') GROUP BY e.kind
+""")
+
+
+class Sold(NamedTuple):
+    """A seat of a booking, with its price. `cancelled_at`: since when it is in the booking no more."""
+
+    seat_id: int
+    amount_minor: int
+    currency: str
+    booked_at: datetime
+    booking_id: UUID
+    user_id: int
+    status: str
+    cancelled_at: datetime | None
+    payment_reference: str
+
+
+async def statuses(connection: AsyncConnection, screening_id: int) -> dict[int, str]:
+    """What stands on the seats that are not free, by their ids: `held`, `booked` or `blocked`."""
+    rows = await connection.execute(_CLAIMS, {"screening_id": screening_id})
+    return {row.seat_id: row.status for row in rows}
+
+
+async def sold(connection: AsyncConnection, screening_id: int) -> Sequence[Sold]:
+    """Every seat that was ever booked, the oldest booking first."""
+    return [Sold(*row) for row in await connection.execute(_SOLD, {"screening_id": screening_id})]
+
+
+async def taken_and_given_back(connection: AsyncConnection, screening_id: int) -> tuple[int, int]:
+    """The sums of all captures and of all refunds, in minor units."""
+    rows = {row.kind: row.amount_minor for row in await connection.execute(_ENTRIES, {"screening_id": screening_id})}
+    return rows.get("capture", 0), rows.get("refund", 0)
