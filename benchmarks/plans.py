@@ -188,13 +188,13 @@ async def _explain_batches(
     await ask("cancelled", [Cancel(each.buyer, each.booking_id) for each in booked])
     nearby = Address(b"address", b"network", len(held) ** 2)
     await ask("holds from one address", [replace(each, address=nearby) for each in holds()])
-    for about in ("holds of the best available", "holds of the best available, again"):
-        await ask(about, [Hold(buyer, SeatNames(), uuid_utils.uuid7(), wish=Wish(2)) for buyer in people])
     held = holds()
     await ask("holds once more", held)
     await ask("released", [Release(each.buyer, each.reservation_id) for each in held])
     await ask("toggled", [Toggle(each.buyer, each.seats, uuid_utils.uuid7()) for each in holds()])
     await ask("released with all of theirs", [ReleaseAll(buyer) for buyer in people])
+    for about in ("holds of the best available", "holds of the best available, again"):
+        await ask(about, [Hold(buyer, SeatNames(), uuid_utils.uuid7(), wish=Wish(2)) for buyer in people])
     await _explain_expiry(explainer, box_office, engine, house)
 
 

@@ -24,7 +24,7 @@ _NOTES: Final = ("redis_mistrust", "sweeper_lease")
 """What processes tell each other."""
 
 _HOUSE: Final = " UNION ALL ".join(
-    f"SELECT '{table.name}', count(*), sum(hashtext(t::text)) FROM {table.name} t"  # noqa: S608 - our own names
+    f"SELECT '{table.name}', count(*), sum(hashtext(t::text)) FROM {table.fullname} t"  # noqa: S608 - our own names
     for table in schema.metadata.sorted_tables
     if table.name not in _PEOPLE + _NOTES
 )
