@@ -39,6 +39,7 @@ from app.http.routes import ApiRoute
 from app.http.scopes import api_key_scope
 from app.main import Usher
 from app.schemas.format.requests import Strict
+from app.services.measures import Measures
 
 Declare = Callable[[Usher], None]
 
@@ -78,7 +79,7 @@ class Page:
 def application(declare: Declare, **options: Any) -> Usher:
     """An application with the edge, and what a test declares."""
     app = Usher(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, **options)
-    app.state.resources = SimpleNamespace(rates=None, settings=SimpleNamespace(guests=True))
+    app.state.resources = SimpleNamespace(rates=None, settings=SimpleNamespace(guests=True), measures=Measures())
     declare(app)
     return app
 

@@ -29,6 +29,7 @@ from app.schemas.format.requests import Id, Label, Lenient, Line, Strict
 from app.schemas.seats import NamesSeats, SeatsWanted
 from app.server.http_protocol import BoundedHttp
 from app.server.websocket_protocol import LiveSocket
+from app.services.measures import Measures
 from app.services.people.tokens import Tokens
 from app.settings import read_settings
 from tests import given
@@ -252,7 +253,11 @@ def edge_app() -> Usher:
         generate_unique_id_function=operation_id,
     )
     app.state.resources = SimpleNamespace(
-        settings=SimpleNamespace(guests=True), tokens=Tokens(SECRET, guest_seconds=3600), rates=None, addresses=None
+        settings=SimpleNamespace(guests=True),
+        tokens=Tokens(SECRET, guest_seconds=3600),
+        rates=None,
+        addresses=None,
+        measures=Measures(),
     )
     for each in (router, problems.router, docs.router):
         app.include_router(each)

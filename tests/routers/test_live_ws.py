@@ -521,4 +521,4 @@ async def test_a_path_with_something_that_nobody_sees_opens_no_socket(usher: Hou
         with pytest.raises(InvalidStatus) as refused:
             async with usher.socket(screening):
                 pass
-        assert refused.value.response.status_code == 403
+        assert refused.value.response.status_code == 404

@@ -25,6 +25,7 @@ async def test_a_screening_is_shown_whole(client: AsyncClient) -> None:
         "title": "The Tempest",
         "sales_open_at": None,
         "sales_close_at": None,
+        "cancel_until": None,
         "hold_seconds": 300,
         "max_hold_seconds": 900,
         "prices": {

@@ -252,14 +252,13 @@ def test_of_many_mistakes_the_first_are_told_and_how_many_more_there_are(wrong_l
     assert said[-1] == f"and {lines - 50} more mistakes."
 
 
-def test_of_many_mistakes_in_our_json_the_first_are_told_and_how_many_more_there_are() -> None:
+def test_of_many_mistakes_in_a_list_of_our_json_the_first_is_told() -> None:
     seats_ = ",\n".join('{"number": -1}' for _ in range(20_000))
     text = '{"sections": [{"name": "S", "rows": [{"row": "A", "seats": [\n' + seats_ + "]}]}]}"
 
     said = wrong(text)
 
-    assert said[49].startswith("line 51: sections.0.rows.0.seats.49.number: ")
-    assert said[-1] == "and 19950 more mistakes."
+    assert [each.partition(" should")[0] for each in said] == ["line 2: sections.0.rows.0.seats.0.number: Input"]
 
 
 def test_a_workbook_is_read_as_a_table() -> None:
