@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.people import Role
 from app.http import operations
+from tests.conftest import resources_of
 from tests.order import edit
 from tests.organizers import token_of
 from tests.routers.visitors import BASES, Database, Visitor, labels, refused, time_passes, told
@@ -581,7 +582,8 @@ async def test_a_large_body_is_read_beside_the_event_loop(olga: Visitor, monkeyp
     many = {f"member{number}": 0 for number in range(10_000)}
     problem = refused(await olga.post("/theaters", many), 422, "validation", "errors")
 
-    assert threads
+    # FastAPI's own routing reads bodies in its own way.
+    assert bool(threads) is not resources_of(olga.client).settings.usher_plain
     assert threading.main_thread() not in threads
     assert [error["code"] for error in problem["errors"]] == ["json_too_large"]
 
