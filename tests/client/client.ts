@@ -54,6 +54,8 @@ export function afterConflict(problem: HoldConflict, retryAfter: number): string
       return `${problem.requested} wanted, ${problem.available} free, ${problem.largest_block} side by side`;
     case "sales-closed":
       return `${problem.opens_at ?? "at once"} to ${problem.closes_at}`;
+    case "payment-pending":
+      return `you are paying for ${problem.reservation_id}`;
     case "idempotency-key-in-use":
       return `again in ${retryAfter} s`;
     default:
