@@ -403,6 +403,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     )
     proxies = Proxies(settings.trusted_proxies)
     port = settings.metrics_port
+    connections = _connections(settings, proxies)
+    measures.watch("usher_connections", lambda: [((), float(connections.open))])
     figures = Figures(measures, settings.metrics_directory, None if port is None else (settings.host, port))
     dummy = DummyPayments(engine, settings.dummy_webhook_secret or webhook_secret_from(settings.jwt_secret or ""))
     asking = Asking({dummy.name: dummy, **_stripe(settings, stack)}, settings.payment_wait_seconds)
@@ -415,6 +417,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         asking.provider(settings.payment_provider),
         wait_seconds=settings.payment_wait_seconds,
         deadline_seconds=settings.payment_deadline_seconds,
+        measures=measures,
     )
     closing = Closing(engine, box_office, announcer, refunds.wake)
     return Resources(
@@ -475,7 +478,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             Addresses(settings.jwt_secret or "", settings.anonymous_holds_per_address) if settings.rate_limits else None
         ),
         live=_live(settings, engine, layouts, stack, measures),
-        connections=_connections(settings, proxies),
+        connections=connections,
         proxies=proxies,
         measures=measures,
         figures=figures,

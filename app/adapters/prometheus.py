@@ -43,6 +43,7 @@ _HISTOGRAMS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
 }
 _GAUGES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "usher_queue_length": ("Commands that wait for a batch.", ()),
+    "usher_connections": ("Open connections, live or not.", ()),
     "usher_live_listeners": ("Live connections.", ("door",)),
     "usher_database_connections": ("Connections of the pool to PostgreSQL.", ("state",)),
     "usher_outbox_backlog": ("What is to be carried out and is not yet.", ("kind",)),

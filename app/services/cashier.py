@@ -23,6 +23,7 @@ from app.domain.refusals import Busy, Flaw, Flawed, NotFound, PaymentDeclined, P
 from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
+from app.services.measures import Measures
 from app.services.money.asking import Asking, state_of
 from app.services.money.provider import BadSignature, PaymentProvider, ProviderUnavailable, UnknownToken, WebhookEvent
 from app.services.money.refunds import Refunds
@@ -48,9 +49,11 @@ class Cashier:
         *,
         wait_seconds: float,
         deadline_seconds: float,
+        measures: Measures,
     ) -> None:
         """`provider`: the one that new payments go to; `deadline_seconds`: how long it has."""
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._measures = measures
         self._box_office = box_office
         self._asking = asking
         self._refunds = refunds
@@ -117,6 +120,7 @@ class Cashier:
         """Do what follows from what the provider says of a payment."""
         command = Settle(Person(payment.user_id), payment, said, uuid_utils.uuid7())
         told = await self._box_office.ask(screening_id, command)
+        self._measures.payments[payment.provider, said.status] += 1
         if isinstance(told.money, GaveUp) and told.money.payment.refunding_minor > 0:
             self._refunds.wake()
         return told

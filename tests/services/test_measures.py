@@ -32,6 +32,7 @@ NAMES = {
     "usher_queue_length",
     "usher_cache_reads_total{result}",
     "usher_live_listeners{door}",
+    "usher_connections",
     "usher_live_lag_seconds",
     "usher_sweeper_lag_seconds",
     "usher_holds_expired_total",

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from app.domain.box_office.commands import Command
+from app.domain.box_office.commands import Book, Command, Confirm
 from app.domain.idempotency import Key
 from app.domain.refusals import Busy, Refusal
 from app.schemas.problems import reasons
@@ -16,6 +16,10 @@ from app.services.measures import Measures
 
 CROWD: Final = 8
 LINGER_SECONDS: Final = 0.0015
+
+
+_PAID_AT_ONCE: Final = (Confirm, Book)
+"""What is booked with a charge that cannot fail."""
 
 
 def _outcome(told: Answer | Exception) -> str:
@@ -129,6 +133,8 @@ class Queue:
         if pending.answer.done():
             return
         self._measures.command(type(pending.command).__name__, _outcome(told))
+        if isinstance(pending.command, _PAID_AT_ONCE) and isinstance(told, Answer) and told.created:
+            self._measures.payments[pending.command.provider, "captured"] += not told.replayed
         if isinstance(told, Exception):
             pending.answer.set_exception(told)
         else:
