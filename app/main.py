@@ -293,6 +293,7 @@ def _loops(resources: Resources) -> Sequence[Loop]:
         resources.sweeper.keep_tidy,
         resources.finisher.run,
         resources.refunds.run,
+        resources.refunds.watch,
         partial(resources.dummy.run, resources.cashier.hear_dummy),
     ]
 
@@ -408,7 +409,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     figures = Figures(measures, settings.metrics_directory, None if port is None else (settings.host, port))
     dummy = DummyPayments(engine, settings.dummy_webhook_secret or webhook_secret_from(settings.jwt_secret or ""))
     asking = Asking({dummy.name: dummy, **_stripe(settings, stack)}, settings.payment_wait_seconds)
-    refunds = Refunds(engine, asking)
+    refunds = Refunds(engine, asking, measures)
     cashier = Cashier(
         engine,
         box_office,

@@ -49,6 +49,9 @@ _GAUGES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "usher_outbox_backlog": ("What is to be carried out and is not yet.", ("kind",)),
 }
 
+_OF_ALL: Final = ("usher_outbox_backlog",)
+"""What every worker counts for the whole installation: the highest counts, not the sum."""
+
 Snapshot = dict[str, Any]
 
 
@@ -99,7 +102,8 @@ class Figures(Collector):
             yield histogram
         for name, (about, labels) in _GAUGES.items():
             gauge = GaugeMetricFamily(name, about, labels=labels)
-            for values, value in _sums(snapshots, name).items():
+            found = _highest(snapshots, name) if name in _OF_ALL else _sums(snapshots, name)
+            for values, value in found.items():
                 gauge.add_metric(values, value)
             yield gauge
         build = GaugeMetricFamily("usher_build_info", "The version that runs.", labels=("version",))
@@ -153,6 +157,14 @@ def _sums(snapshots: Iterable[Snapshot], key: str) -> dict[Labels, float]:
         for labels, value in snapshot.get(key, ()):
             sums[tuple(labels)] += value
     return sums
+
+
+def _highest(snapshots: Iterable[Snapshot], key: str) -> dict[Labels, float]:
+    found: dict[Labels, float] = {}
+    for snapshot in snapshots:
+        for labels, value in snapshot.get(key, ()):
+            found[tuple(labels)] = max(value, found.get(tuple(labels), 0.0))
+    return found
 
 
 def _sums_of_histograms(snapshots: Iterable[Snapshot], key: str) -> dict[Labels, tuple[list[float], list[int], float]]:

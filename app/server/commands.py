@@ -173,7 +173,7 @@ def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
     except Refusal as refusal:
         print(detail_of(refusal), file=sys.stderr)
         return 1
-    print(f"Theater {theater_id} now has {seat_count} seats.")
+    print(f"Theater {theater_id} now has {seat_count} {'seat' if seat_count == 1 else 'seats'}.")
     return 0
 
 

@@ -29,6 +29,7 @@ ALL_NODES: Final = {
     "app/db/money/payments.py entries_of": "what happened with the payments of one page of a list",
     "app/db/money/payments.py newest": "an organizer's list of payments, by pages",
     "app/db/money/refunds.py due": "refunds are carried out by whoever looks for them, for all processes",
+    "app/db/money/refunds.py still_open": "a figure for those who watch: how many refunds are open in the installation",
     "app/db/people/joining.py screenings_of": "a guest signs in: in which screenings do they have anything?",
     "app/db/people/emails.py forget": "somebody who left is forgotten when nothing counts them: looked for at times",
     "app/db/seat_maps/occupancy.py map_versions": "asks for many screenings at once: the maps that are watched",

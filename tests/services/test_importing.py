@@ -121,7 +121,7 @@ async def test_a_warning_is_told_and_strictly_it_is_a_mistake(
     assert await import_layout(file, "--theater", "2", "--strict") == 1
     assert capsys.readouterr().err == f"{file}: {said}"
     assert await import_layout(file, "--theater", "2") == 0
-    assert capsys.readouterr() == ("Theater 2 now has 1 seats.\n", f"{file}: warning: {said}")
+    assert capsys.readouterr() == ("Theater 2 now has 1 seat.\n", f"{file}: warning: {said}")
 
 
 @pytest.mark.usefixtures("usher")

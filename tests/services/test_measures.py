@@ -17,6 +17,8 @@ from app.adapters.prometheus import Figures
 from app.services.measures import Histogram, Measures
 from app.settings import Settings
 from tests.conftest import OpenApp, resources_of
+from tests.order import Connection
+from tests.routers.visitors import guest
 from tests.services.test_live import Ear
 
 KEY = "01939f10-0000-7000-8000-000000000000"
@@ -131,6 +133,8 @@ def test_the_figures_of_all_workers_are_added_up(tmp_path: Path) -> None:
     ours.watch("usher_queue_length", lambda: [((), 2.0)])
     other.watch("usher_queue_length", lambda: [((), 3.0)])
     other.holds_expired = 4
+    for measures, refunds in ((ours, 7.0), (other, 6.0)):  # each has counted the same, a moment apart
+        measures.watch("usher_outbox_backlog", lambda refunds=refunds: [(("refunds",), refunds)])
     Figures(other, tmp_path)._write()
     [written] = tmp_path.glob("*.json")
     written.rename(tmp_path / f"{os.getppid()}.json")  # of a process that lives
@@ -142,6 +146,7 @@ def test_the_figures_of_all_workers_are_added_up(tmp_path: Path) -> None:
     assert [found[seconds % bound] for bound in ("0.0025", "0.005", "0.25", "10.0", "+Inf")] == [0, 1, 2, 2, 3]
     assert found['usher_http_request_duration_seconds_sum{method="GET",route="/a"}'] == pytest.approx(99.203)
     assert found["usher_queue_length"] == 5
+    assert found['usher_outbox_backlog{kind="refunds"}'] == 7
     assert found["usher_holds_expired_total"] == 4
 
 
@@ -240,3 +245,22 @@ async def test_whoever_listens_is_counted_by_door_and_told_how_late(open_app: Op
     assert listening['usher_live_listeners{door="websocket"}'] == 1
     assert after['usher_live_listeners{door="websocket"}'] == 0
     assert {f'usher_database_connections{{state="{state}"}}' for state in ("in_use", "idle")} <= after.keys()
+
+
+async def test_payments_are_counted_and_what_is_to_go_back(client: AsyncClient, database: Connection) -> None:
+    buyer = await guest(client, "ada@example.org")
+    first = await buyer.book("A1")
+    wanted = {"screening_id": 1, "seats": ["A2"], "payment": {"token": "declined"}}
+    assert (await buyer.post("/bookings", wanted)).status_code == 402
+    await buyer.delete(f"/bookings/{first['id']}")
+
+    await resources_of(client).refunds.count()
+    owing = await figures_of(client)
+    await database.execute("UPDATE refunds SET next_try_at = now()")
+    await resources_of(client).refunds.carry_out()
+    await resources_of(client).refunds.count()
+
+    assert owing['usher_payments_total{outcome="captured",provider="dummy"}'] == 1
+    assert owing['usher_payments_total{outcome="failed",provider="dummy"}'] == 1
+    assert owing['usher_outbox_backlog{kind="refunds"}'] == 1
+    assert (await figures_of(client))['usher_outbox_backlog{kind="refunds"}'] == 0

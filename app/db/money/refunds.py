@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.rows import columns
 from app.domain.money import Money
 
+_OPEN = text("SELECT count(*) FROM refunds r WHERE r.next_try_at IS NOT NULL")
 _DUE = text("""
 SELECT r.screening_id, r.id FROM refunds r
  WHERE r.next_try_at <= statement_timestamp() ORDER BY r.next_try_at LIMIT :at_most
@@ -59,6 +60,12 @@ class DueRefund(NamedTuple):
     provider: str
     reference: str
     amount: Money
+
+
+async def still_open(connection: AsyncConnection) -> int:
+    """How many refunds the provider has not said yes to."""
+    count: int = await connection.scalar(_OPEN)
+    return count
 
 
 async def due(connection: AsyncConnection, at_most: int) -> dict[int, list[UUID]]:

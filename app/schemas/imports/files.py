@@ -1,7 +1,7 @@
 """A layout from a file, the mistakes in such a file, and what is said about it otherwise."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -100,11 +100,6 @@ def at_one_place(layout: LayoutIn, place_of: PlaceOf) -> Iterable[Complaint]:
         if counts[xy] > 1 and xy in seen:
             yield Complaint(*place_of(loc), f"Another seat is at the same place, {xy[0]:g}, {xy[1]:g}.")
         seen.add(xy)
-
-
-def how_many(things: Sized, one: str) -> str:
-    """Such as `1 seat` and `3 seats`."""
-    return f"{len(things)} {one}{'' if len(things) == 1 else 's'}"
 
 
 def _complaint(error: Mapping[str, Any], place_of: PlaceOf) -> Complaint:

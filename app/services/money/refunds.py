@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.money import refunds
 from app.db.money.refunds import DueRefund
 from app.services.loops import every
+from app.services.measures import Measures
 from app.services.money.asking import Asking, key_of
 
 LOOK_SECONDS: Final = 1.0
+COUNT_SECONDS: Final = 15.0
 AT_ONCE: Final = 500
 SIDE_BY_SIDE: Final = 4
 
@@ -19,11 +21,13 @@ SIDE_BY_SIDE: Final = 4
 class Refunds:
     """One per process. Any process carries out what another has asked for."""
 
-    def __init__(self, engine: AsyncEngine, asking: Asking) -> None:
+    def __init__(self, engine: AsyncEngine, asking: Asking, measures: Measures) -> None:
         self._engine = engine
         self._at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._asking = asking
         self._wanted = asyncio.Event()
+        self._still_open = 0
+        measures.watch("usher_outbox_backlog", lambda: [(("refunds",), float(self._still_open))])
 
     def wake(self) -> None:
         """There is something to give back."""
@@ -44,6 +48,15 @@ class Refunds:
             await asyncio.sleep(LOOK_SECONDS)
             raise
         return None
+
+    async def watch(self) -> None:
+        """Count what is still to be given back, for those who watch it, until cancelled."""
+        await every(COUNT_SECONDS, self.count, "count refunds")
+
+    async def count(self) -> None:
+        """Count once. Raises what PostgreSQL raises."""
+        async with self._at_once.connect() as connection:
+            self._still_open = await refunds.still_open(connection)
 
     async def carry_out(self) -> None:
         """Try all refunds that are due. One that fails keeps no other one waiting.
