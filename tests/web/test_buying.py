@@ -1,10 +1,13 @@
 """Buying, from the screenings to the confirmation: by mouse, by keyboard alone, from the list alone, on a phone."""
 
+import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 
 from httpx import AsyncClient
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
+from tests.patience import patience
 from tests.web.conftest import Visitors
 from tests.web.houses import Organizer, Show
 from tests.web.seeing import in_list, is_free, is_mine, on_map, pay
@@ -169,6 +172,40 @@ async def test_somebody_signed_in_pays_and_the_hold_comes_along(visitors: Visito
 
     await page.get_by_role("link", name="My bookings").first.click()
     await expect(page.get_by_test_id("booking").first).to_contain_text("The Tempest")
+
+
+async def test_an_address_that_is_known_does_not_come_under_the_hands_of_who_writes(
+    visitors: Visitors, show: Show
+) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+    email = page.get_by_test_id("email")
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        asked.set()
+        await answered.wait()
+        await route.continue_()
+
+    await on_map(page, show, "D5").click()
+    await is_mine(on_map(page, show, "D5"))
+    await page.get_by_test_id("sign-in").click()
+    await page.get_by_test_id("username").fill("demo")
+    await page.get_by_test_id("password").fill("usher-demo")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    await page.route(re.compile("/api/v1/me$"), wait)
+    await page.get_by_test_id("continue").click()
+    async with patience():
+        await asked.wait()
+    await email.focus()
+    async with page.expect_response(re.compile("/api/v1/me$")):
+        answered.set()
+    await page.keyboard.type("ann@example.org")
+
+    await expect(email).to_have_value("ann@example.org")
+    await email.fill("")
+    await page.get_by_test_id("card").focus()
+    await expect(email).to_have_value("demo@example.org")
 
 
 async def test_a_seat_and_then_all_of_a_booking_are_cancelled(visitors: Visitors, show: Show) -> None:

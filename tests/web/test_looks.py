@@ -1,9 +1,10 @@
 """How pages look: axe-core finds nothing in any state, nothing sticks out, in every language and direction."""
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Route, expect
 
 from tests.order import Connection, let_run_out
 from tests.web.conftest import Visitors, axe
@@ -64,9 +65,27 @@ async def test_axe_finds_nothing_in_any_state(
         await page.get_by_test_id("sign-in").click()
         await look("signing in")
     await page.goto(f"{visitors.url}/book/987654")
+    await expect(page.get_by_test_id("error")).to_be_visible()
     await look("no such screening")
 
     assert {state: wrong for state, wrong in found.items() if wrong} == {}
+
+
+async def test_axe_finds_nothing_while_a_page_waits_for_the_service(visitors: Visitors) -> None:
+    answered = asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    page = await visitors.open("/")
+    await page.route(re.compile("/api/v1/screenings/987654$"), wait)
+    await page.goto(f"{visitors.url}/book/987654")
+    await expect(page.locator("[aria-busy=true] h1")).to_have_text("Loading …")
+    found = await axe(page)
+    answered.set()
+    await expect(page.get_by_test_id("error")).to_be_visible()
+    assert not found
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -181,13 +200,10 @@ async def test_names_are_as_promised(visitors: Visitors, organizer: Organizer) -
         grid.get_by_role("gridcell", name="Row 5, seat 9, Block B, VIP, €89.00, available", exact=True)
     ).to_have_count(1)
     await expect(page.get_by_role("button", name="Show the whole house")).to_be_visible()
-    assert await names_of_lists(page) == ["Block A, 235 free, from €39.00", "Block B, 198 free, from €59.00"]
-
-
-async def names_of_lists(page: Page) -> list[str]:
-    """The first two sections of the list."""
     await page.get_by_test_id("view-list").click()
-    return [await page.locator(".list-section > summary").nth(at).inner_text() for at in (0, 1)]
+    sections = page.locator(".list-section > summary")
+    await expect(sections.nth(0)).to_have_text("Block A, 235 free, from €39.00")
+    await expect(sections.nth(1)).to_have_text("Block B, 198 free, from €59.00")
 
 
 async def test_sections_come_first_in_a_large_house(visitors: Visitors, organizer: Organizer) -> None:

@@ -36,9 +36,9 @@ export async function bookPage(root, screeningId) {
   }
 }
 
-/** What takes the room of what is to come, with the title where it is known. */
+/** What takes the room of what is to come, with the title where it is known. Its heading is never empty. */
 function skeleton() {
-  const title = known()?.screening.title ?? "\u00a0";
+  const title = known()?.screening.title ?? t("loading");
   const what = el("div", { class: "what" }, el("div", {}, el("h1", {}, title), el("p", {}, "\u00a0")));
   const tools = [el("div", { class: "prices" }), el("div", { class: "switch" }), el("div", { class: "best" })];
   const choose = el("div", { class: "choose" }, what, tools, el("div", { class: "place" }, el("div", { class: "stage" })));

@@ -12,7 +12,7 @@ export class Payer {
   /** `changed()` is told when somebody else pays from now on. */
   constructor({ changed }) {
     this.changed = changed;
-    this.email = el("input", { id: "email", type: "email", autocomplete: "email", inputmode: "email", required: true, testid: "email", "aria-describedby": "email-hint email-account", on: { input: () => this.#compare() } });
+    this.email = el("input", { id: "email", type: "email", autocomplete: "email", inputmode: "email", required: true, testid: "email", "aria-describedby": "email-hint email-account", on: { input: () => this.#compare(), blur: () => this.#fillIn() } });
     this.who = el("p", { class: "small" });
     this.about = el("p", { class: "small", id: "email-account", hidden: true });
     this.use = el("input", { type: "checkbox", id: "use-email" });
@@ -33,7 +33,12 @@ export class Payer {
     } catch (error) {
       if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
     }
-    if (this.#known && !this.email.value) this.email.value = this.#known;
+    this.#fillIn();
+  }
+
+  // Never under the hands of whoever writes an address.
+  #fillIn() {
+    if (this.#known && !this.email.value && document.activeElement !== this.email) this.email.value = this.#known;
     this.#compare();
   }
 

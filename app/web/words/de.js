@@ -18,6 +18,7 @@ export default {
   more: "Mehr",
   tryAgain: "Noch einmal versuchen",
   reference: "Referenz {id}",
+  loading: "Wird geladen …",
   notFound: "Nicht gefunden",
   noSuchScreening: "Diese Vorstellung gibt es nicht. Vielleicht ist der Link veraltet.",
   somethingWrong: "Das hat nicht geklappt",

@@ -19,6 +19,7 @@ export default {
   more: "More",
   tryAgain: "Try again",
   reference: "Reference {id}",
+  loading: "Loading …",
   notFound: "Not found",
   noSuchScreening: "There is no such screening. It may have been an old link.",
   somethingWrong: "That did not work",
