@@ -1,8 +1,13 @@
 """How tests find things on the page of a screening: by the attributes that are promised."""
 
+import re
+from typing import Final
+
 from playwright.async_api import Locator, Page, expect
 
 from tests.web.houses import Show
+
+PENDING: Final = re.compile("^(hold|release)$")
 
 
 def on_map(page: Page, show: Show, label: str) -> Locator:
@@ -18,13 +23,18 @@ def in_list(page: Page, show: Show, label: str) -> Locator:
 async def is_mine(seat: Locator) -> None:
     """It is held, and nothing about it is under way."""
     await expect(seat).to_have_attribute("data-status", "reserved_by_me")
-    await expect(seat).not_to_have_attribute("data-pending", "hold")
+    await expect(seat).not_to_have_attribute("data-pending", PENDING)
 
 
 async def is_free(seat: Locator) -> None:
     """It is nobody's, and nothing about it is under way."""
     await expect(seat).to_have_attribute("data-status", "available")
-    await expect(seat).not_to_have_attribute("data-pending", "hold")
+    await expect(seat).not_to_have_attribute("data-pending", PENDING)
+
+
+async def is_settled(page: Page) -> None:
+    """What was asked for is answered: until then a seat is shown as it is wished."""
+    await expect(page.locator("svg [data-pending]")).to_have_count(0)
 
 
 async def pay(page: Page, email: str = "ann@example.org") -> None:

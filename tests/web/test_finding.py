@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 
 from tests.web.conftest import Visitors
 from tests.web.houses import Organizer, Show
-from tests.web.seeing import is_mine, on_map
+from tests.web.seeing import is_mine, is_settled, on_map
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ async def test_the_best_seats_are_taken_and_then_the_old_ones_go(visitors: Visit
 
     await is_mine(on_map(page, show, "A10"))
     await expect(page.get_by_test_id("basket-seat")).to_have_count(3)
-    await expect(page.locator("svg [data-pending]")).to_have_count(0)
+    await is_settled(page)
     assert (await show.counts())["reserved"] == 3
 
 
@@ -90,4 +90,5 @@ async def test_a_seat_that_would_be_left_alone_is_named_before_and_after(
     await notice.get_by_test_id("take-suggestion").click()
 
     await expect(page.get_by_test_id("basket-seat")).to_have_count(1)
+    await is_settled(page)
     assert (await show.counts())["reserved"] == 1

@@ -7,7 +7,7 @@ from playwright.async_api import Page, Request, Route, WebSocketRoute, expect
 from tests.places import Place
 from tests.web.conftest import Visitors, free_port, serve
 from tests.web.houses import Organizer, Show
-from tests.web.seeing import is_free, is_mine, on_map, pay
+from tests.web.seeing import is_free, is_mine, is_settled, on_map, pay
 
 RESERVATIONS = "**/reservations"
 
@@ -46,6 +46,7 @@ async def test_two_browsers_race_for_a_seat_and_the_loser_is_told_kindly(visitor
     await notice.get_by_test_id("take-suggestion").click()
     await expect(other.get_by_test_id("basket-seat")).to_have_count(1)
     await expect(other.get_by_test_id("notice")).to_have_count(0)
+    await is_settled(other)
     assert (await show.counts())["reserved"] == 2
 
 
@@ -84,7 +85,7 @@ async def test_rapid_clicks_end_as_the_last_one_said(visitors: Visitors, show: S
     await is_mine(on_map(page, show, "A5"))
     await is_mine(on_map(page, show, "A8"))
     await expect(page.get_by_test_id("basket-seat")).to_have_count(4)
-    await expect(page.locator("svg [data-pending]")).to_have_count(0)
+    await is_settled(page)
     assert (await show.counts())["reserved"] == 4
 
 
