@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test bench plans statements lint format types imports migrations openapi lock upgrade pictures ci clean reset
+.PHONY: help install run test bench plans statements lint format types imports migrations openapi lock upgrade settings pictures ci clean reset
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -78,6 +78,9 @@ lock: $(TOOLS) ## update the lock files after a change of pyproject.toml
 
 upgrade: ## update the lock files to the newest versions
 	$(MAKE) lock LOCK_FLAGS=--upgrade
+
+settings: $(TOOLS) ## write the lists of all settings, in README.md and .env.example, from app/settings/fields.py
+	@exec $(BIN)/python -m benchmarks.settings
 
 pictures: $(TOOLS) ## make the pictures of the pages in docs/ (needs Debian's Chromium)
 	@exec $(BIN)/python -m benchmarks.pictures

@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
+import platform
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,18 +15,19 @@ from typing import Final
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import __version__
 from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, running_process, urls_of
 from app.db import distribution
 from app.db.connections import NotDurable, open_for_command
 from app.db.distribution import NoCluster
-from app.db.migrations import CannotMigrate, current_and_head, downgrade, upgrade
+from app.db.migrations import CannotMigrate, current_and_head, downgrade, head, upgrade
 from app.domain.people import Role
 from app.domain.refusals import Refusal
 from app.schemas.format.ids import LARGEST_BIGINT
 from app.server import appointing, distributing
 from app.server.doctor import examine
-from app.server.serving import reason_in_a_line, serve
-from app.settings import Settings, settings_or_exit
+from app.server.serving import reason_in_a_line, say, serve
+from app.settings import Settings, settings_or_exit, slips, texts
 
 EXIT_UNHEARD: Final = 141
 """Nobody reads the output any more: what a shell says of a program that SIGPIPE ended."""
@@ -37,7 +40,10 @@ def run(words: list[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     command: Command = arguments.command
     try:
-        code = command(settings_or_exit(), arguments)
+        settings = settings_or_exit()
+        for slip in slips():
+            say(slip, settings, logging.WARNING)
+        code = command(settings, arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has had enough (`| head`). What is left unsaid must not be tried again at the exit.
@@ -52,10 +58,19 @@ def run(words: list[str] | None = None) -> int:
     return code
 
 
+class _Version(argparse.Action):
+    """Says the version, and that of the database schema that belongs to it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"Usher {__version__}, database schema {head()}, Python {platform.python_version()}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="usher", description="Seat reservations. Settings come from environment variables: see .env.example."
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def add(name: str, command: Command, explanation: str) -> argparse.ArgumentParser:
@@ -97,6 +112,10 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--check", action="store_true", help="say what is missing, and change nothing")
     what.add_argument("--apply", action="store_true", help="do what is missing, then check")
     what.add_argument("--sql", action="store_true", help="print what --apply does, for psql")
+    listing = add("settings", _settings, "print the settings as they are now, without secrets; * marks what was set")
+    form = listing.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print a table: name, default, meaning")
+    form.add_argument("--env", action="store_true", help="print .env.example")
     add("openapi", _openapi, "print the OpenAPI document")
     reset = add("reset", _reset, "delete the data of the embedded servers, after asking")
     reset.add_argument("--yes", action="store_true", help="do not ask")
@@ -217,6 +236,16 @@ def _distribute(settings: Settings, arguments: argparse.Namespace) -> int:
         print(distribution.script(), end="")
         return 0
     return distributing.report(_database_url(settings), settings, apply=arguments.apply)
+
+
+def _settings(settings: Settings, arguments: argparse.Namespace) -> int:
+    if arguments.markdown:
+        print(texts.markdown(), end="")
+    elif arguments.env:
+        print(texts.example(), end="")
+    else:
+        print(texts.effective(settings))
+    return 0
 
 
 def _openapi(settings: Settings, _: argparse.Namespace) -> int:

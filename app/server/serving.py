@@ -38,7 +38,7 @@ from app.server.gc_freezing import Sparing
 from app.server.http_protocol import BoundedHttp
 from app.server.listening import bound, for_workers
 from app.server.websocket_protocol import LiveSocket
-from app.settings import EXIT_BAD_SETTING, LogFormat, Settings, read_settings
+from app.settings import EXIT_BAD_SETTING, LogFormat, Settings, read_settings, set_for_workers
 
 if TYPE_CHECKING:
     from app.services.house.demo import SeatToTry
@@ -70,7 +70,7 @@ def serve(settings: Settings) -> int:
             to_try = _prepare(settings, with_demo=servers.postgresql is not None if servers else False)
             return _run(settings, listener, _banner(settings, listener, servers, to_try))
     except (CannotServe, EmbeddedError) as reason:
-        _say(str(reason), settings)
+        say(str(reason), settings)
         return reason.exit_code if isinstance(reason, CannotServe) else 1
     except KeyboardInterrupt:
         return 0
@@ -83,12 +83,11 @@ def reason_in_a_line(error: BaseException) -> str:
     return lines[0] if lines else "it does not answer in time (timeout)"
 
 
-def _say(reason: str, settings: Settings) -> None:
-    """The reason why it does not serve: one line, in the format of the log."""
+def say(text: str, settings: Settings, level: int = logging.ERROR) -> None:
+    """Say to an operator why it does not serve, or what looks wrong: one line, in the format of the log."""
     if settings.log_format is LogFormat.JSON:
-        record = logging.LogRecord(__name__, logging.ERROR, __file__, 0, reason, None, None)
-        reason = JsonLines().format(record)
-    print(reason, file=sys.stderr)
+        text = JsonLines().format(logging.LogRecord(__name__, level, __file__, 0, text, None, None))
+    print(text, file=sys.stderr)
 
 
 def worker() -> FastAPI:
@@ -261,11 +260,15 @@ def _shared_figures(settings: Settings) -> Iterator[None]:
 def _complete(settings: Settings, servers: EmbeddedServers | None) -> Settings:
     """The settings with the URLs of the embedded servers, also written into the environment for the workers."""
     if servers is not None:
-        os.environ["DATABASE_URL"] = settings.database_url or servers.database_url or ""
-        os.environ["REDIS_URL"] = settings.redis_url or servers.redis_url or ""
         if settings.is_embedded:
             os.environ.setdefault("RATE_LIMITS", "off")
-        os.environ["JWT_SECRET"] = settings.jwt_secret or jwt_secret(settings.usher_home)
+        set_for_workers(
+            {
+                "DATABASE_URL": settings.database_url or servers.database_url or "",
+                "REDIS_URL": settings.redis_url or servers.redis_url or "",
+                "JWT_SECRET": settings.jwt_secret or jwt_secret(settings.usher_home),
+            }
+        )
     return read_settings()
 
 

@@ -1,13 +1,18 @@
 """What a setting may be, and what the program says and does when it is something else."""
 
+import json
 import os
+import re
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from app.settings import BadSettings, Settings, read_settings
+from app import __version__
+from app.settings import BadSettings, Settings, read_settings, slips
+from app.settings.reading import SECRETS
 
 GOOD_SECRET = "k3Jq8mWz5TnXv2RbY7cLd0PfHs4GtA9e"
 
@@ -16,6 +21,7 @@ GOOD_SECRET = "k3Jq8mWz5TnXv2RbY7cLd0PfHs4GtA9e"
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
 
 
 @pytest.mark.parametrize(
@@ -319,3 +325,167 @@ def test_a_program_without_stripes_secrets_ends_with_the_exit_code_for_settings(
     said = "STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET not set but required with PAYMENT_PROVIDER=stripe; see"
     assert ended.returncode == 3
     assert ended.stderr.splitlines() == [f"{said} docs/payments.md"]
+
+
+def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _set(
+        monkeypatch,
+        {
+            "PORT": "x",
+            "DATABASE_URL": "postgresql://u:geheim@db/usher",
+            "MAX_HOLD_SECONDS": "60",
+            "PAYMENT_PROVIDER": "stripe",
+            "STRIPE_API_KEY_FILE": str(tmp_path / "nothing"),
+        },
+    )
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert [re.split(r"[ =]", line)[0] for line in str(refused.value).splitlines()] == [
+        "JWT_SECRET",
+        "MAX_HOLD_SECONDS",
+        "PORT",
+        "STRIPE_API_KEY",
+        "STRIPE_API_KEY_FILE",
+    ]
+    assert "geheim" not in str(refused.value)
+
+
+def test_what_is_wrong_already_is_not_said_to_be_missing_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, {"DATABASE_URL": "postgresql://u@db/usher", "JWT_SECRET": "short", "RESERVATION_TIMEOUT": "-1"})
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert [line.split("=")[0] for line in str(refused.value).splitlines()] == ["JWT_SECRET", "RESERVATION_TIMEOUT"]
+
+
+def test_every_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = {
+        "DATABASE_URL": "postgresql+asyncpg://u:geheim@db/usher",
+        "MIGRATIONS_DATABASE_URL": "postgresql+asyncpg://owner:geheim@db/usher",
+        "REDIS_URL": "redis://:geheim@cache:6379/0",
+        "JWT_SECRET": GOOD_SECRET,
+        "JWT_SECRET_PREVIOUS": GOOD_SECRET[::-1],
+        "DEMO_PASSWORD": "usher-of-the-house",
+        "DUMMY_WEBHOOK_SECRET": "whsec-of-the-dummy",
+        "STRIPE_API_KEY": "sk_test_51abc",
+        "STRIPE_WEBHOOK_SECRET": "whsec_abc",
+    }
+    for name, value in given.items():
+        (tmp_path / name).write_text(f"{value}\n")
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+
+    settings = read_settings()
+
+    assert given.keys() == SECRETS
+    assert {name: getattr(settings, name.lower()) for name in given} == given | {
+        "JWT_SECRET_PREVIOUS": (GOOD_SECRET[::-1],)
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "it cannot be read (No such file or directory)"),
+        (b"", "it is empty"),
+        (b"\n", "it is empty"),
+        (b"\xff\xfe" * 20, "it is not text (UTF-8)"),
+        (b"a" * 70_000, "it is too large for a secret"),
+    ],
+    ids=["missing", "empty", "blank", "binary", "large"],
+)
+def test_a_file_that_holds_no_secret_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("JWT_SECRET_FILE", str(path))
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert str(refused.value) == f"JWT_SECRET_FILE={path} is not allowed: {reason}"
+
+
+def test_a_secret_of_a_file_is_looked_at_and_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("qwertyuiopasdfghjklzxcvbnm1234567890\n")
+    monkeypatch.setenv("JWT_SECRET_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(BadSettings) as refused:
+        read_settings()
+
+    assert str(refused.value).startswith("JWT_SECRET=(not shown) is not allowed: ")
+    assert "qwerty" not in str(refused.value)
+
+
+def test_a_secret_and_a_file_of_it_are_one_too_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(GOOD_SECRET)
+    _set(monkeypatch, {"JWT_SECRET": GOOD_SECRET, "JWT_SECRET_FILE": str(tmp_path / "secret")})
+
+    with pytest.raises(BadSettings, match=r"^JWT_SECRET and JWT_SECRET_FILE are both set: set one of them$"):
+        read_settings()
+
+
+def test_names_that_look_misspelt_are_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("USHER_"):
+            monkeypatch.delenv(name)
+    strangers = {"HOSTNAME": "a", "DATABASE_HOST": "b", "REDIS_HOST": "c", "USHER_SERVICE_PORT": "80", "LOGNAME": "d"}
+    _set(monkeypatch, strangers | {"USHER_PORT": "tcp://10.0.0.1:80", "USHER_PORT_80_TCP_ADDR": "10.0.0.1"})
+    _set(monkeypatch, {"port": "9000", "REDIS_URI": "", "JWT_SECRET_FILE": "x"})
+    assert slips() == []
+
+    _set(monkeypatch, {"REDIS_URI": "x", "JWT_SECRET_KEY": "x", "USHER_WORKERS": "2", "CORS_ORIGIN": "*"})
+
+    assert slips() == [
+        "CORS_ORIGIN is set, but is no setting. Did you mean CORS_ORIGINS?",
+        "JWT_SECRET_KEY is set, but is no setting. Did you mean JWT_SECRET?",
+        "REDIS_URI is set, but is no setting. Did you mean REDIS_URL?",
+        "USHER_WORKERS is set, but is no setting. The settings: ./usher settings",
+    ]
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command of Usher, in an environment that has only these settings."""
+    return subprocess.run(
+        [sys.executable, "-m", "app", *words],
+        env={"PATH": os.environ["PATH"]} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_settings_are_printed_without_secrets_and_what_was_set_is_marked() -> None:
+    url = "postgresql://u:geheim@db/usher"
+    ended = run("settings", DATABASE_URL=url, JWT_SECRET=GOOD_SECRET, PORT="9000", CORS_ORIGIN="*", METRICS_FROM="::1")
+
+    lines = ended.stdout.splitlines()
+    assert ended.returncode == 0
+    assert len(lines) == len(Settings.model_fields)
+    assert {line for line in lines if line.startswith("*")} == {
+        "* DATABASE_URL=(not shown)",
+        "* JWT_SECRET=(not shown)",
+        "* PORT=9000",
+        "* METRICS_FROM=::1",
+    }
+    assert "geheim" not in ended.stdout + ended.stderr
+    assert ended.stderr == "CORS_ORIGIN is set, but is no setting. Did you mean CORS_ORIGINS?\n"
+
+
+def test_a_warning_has_the_format_of_the_log() -> None:
+    ended = run("settings", CORS_ORIGIN="*", LOG_FORMAT="json")
+
+    said = json.loads(ended.stderr)
+    assert said["level"] == "warning"
+    assert said["message"] == "CORS_ORIGIN is set, but is no setting. Did you mean CORS_ORIGINS?"
+
+
+def test_the_version_is_said_with_that_of_the_schema() -> None:
+    ended = run("--version")
+
+    assert ended.returncode == 0
+    assert re.fullmatch(rf"Usher {re.escape(__version__)}, database schema \d{{4}}, Python 3\.\d+\.\d+\n", ended.stdout)

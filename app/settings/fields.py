@@ -1,26 +1,20 @@
-"""Every setting. They come from environment variables, and only this module reads those.
+"""Every setting: a field with the name of its variable in lower case, a description and bounds.
 
-A field has the name of its variable in lower case, a description and bounds. A value that is not allowed ends the
-program with a line that says what was given and what is allowed. Secrets are never shown. `.env.example` and README
-list all settings; a test compares them.
+What is not shown when it is printed (`repr=False`) is a secret, and may be in a file instead (app/settings/reading.py).
+`make settings` writes the lists in README and .env.example.
 """
 
-import base64
-import hashlib
 import importlib.util
 import re
-import sys
+from collections.abc import Iterator
 from enum import StrEnum
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-EXIT_BAD_SETTING: Final = 3
+from app.settings.strength import strong
 
 LONGEST_GUEST_TOKEN_SECONDS: Final = 365 * 86_400
 LONGEST_ACCESS_TOKEN_SECONDS: Final = 86_400
@@ -48,101 +42,6 @@ class PaymentProviderName(StrEnum):
 
     DUMMY = "dummy"
     STRIPE = "stripe"
-
-
-# Words of placeholders and examples that people forget to replace. The hexadecimal one is from FastAPI's tutorial.
-_WELL_KNOWN: Final = re.compile(
-    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7|changeme|change|replace|insecure|default|example"
-    "|password|passwd|secret|token|string|random|generate|production|development|openssl|characters|chars|minimum"
-    "|least|bytes|bits|bit|usher|jwt|key|dev|prod|test|super|very|long|must|this|that|with|your|here|please|value|hs256"
-    "|keep|safe|not|for|the|use|lorem|ipsum|dolor|amet|consectetur|in|at|me|my|is|be|to|a|1234567890|0123456789|123456789|12345678|256|32|abc123|qwerty"
-)
-
-
-# What fingers run along: the rows of keyboards of several countries and habits, how they interlock, the alphabet.
-_RUNS: Final = (
-    "qwertzuiop yxcvbnm azertyuiop qsdfghjklm wxcvbn 01234567890 abcdefghijklmnopqrstuvwxyz pyfgcrl aoeuidhtns"
-    " qjkxbmwvz qwfpgjluy arstdhneio zxcvbkm \u0439\u0446\u0443\u043a\u0435\u043d\u0433\u0448\u0449\u0437\u0445\u044a"
-    " \u0444\u044b\u0432\u0430\u043f\u0440\u043e\u043b\u0434\u0436\u044d"
-    " \u044f\u0447\u0441\u043c\u0438\u0442\u044c\u0431\u044e"
-)
-_KEYS: Final = ("1234567890-=", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./")
-"""A key touches two of the row below: the one under it, and the one to the left of that."""
-_UNSHIFTED: Final = str.maketrans('!@#$%^&*()_+{}|:"<>?', "1234567890-=[]\\;',./")
-_NEIGHBOURS: Final = frozenset(
-    pair
-    for one, other in (
-        *(pair for run in (*_RUNS.split(), *_KEYS) for pair in pairwise(run)),
-        *(
-            pair
-            for row, below in pairwise(_KEYS)
-            for pair in (*zip(row, below, strict=False), *zip(row[1:], below, strict=False))
-        ),
-    )
-    for pair in (one + other, other + one)
-)
-
-
-def without_runs(text: str) -> str:
-    """The text without what is, for four characters or more, the order of a keyboard or of the alphabet."""
-    runs = [""]
-    for character in text:
-        if runs[-1] and (runs[-1][-1] + character).translate(_UNSHIFTED) in _NEIGHBOURS:
-            runs[-1] += character
-        else:
-            runs.append(character)
-    return "".join(run for run in runs if len(run) < 4)
-
-
-_HASHES: Final = frozenset(
-    hashing(word.encode()).hexdigest()
-    for word in (*_WELL_KNOWN.pattern.split("|"), "", "123456", "admin")
-    for hashing in (hashlib.md5, hashlib.sha1, hashlib.sha256)
-)
-"""Of words that everybody knows: they only look random."""
-
-
-def _strong(secret: str) -> str:
-    """The secret, if it looks random.
-
-    Raises:
-        ValueError: it is too short, repeats itself, is text in another coding, or has little besides well-known words
-            and the order of a keyboard.
-    """
-    how = "make one with: openssl rand -hex 32"
-    if len(secret.encode()) < 32:
-        raise ValueError(f"at least 32 bytes, this one has {len(secret.encode())}; {how}")
-    repeats = any(secret.startswith(secret[period:]) for period in range(1, len(secret) // 2 + 1))
-    is_other_text = _is_encoded_text(secret) or secret.lower() in _HASHES
-    if repeats or is_other_text or len(set(secret)) < 8 or _is_in_order(secret.lower()):
-        raise ValueError(
-            f"a random value, this one has well-known words, repeats itself or follows the keyboard; {how}"
-        )
-    return secret
-
-
-def _is_in_order(text: str) -> bool:
-    """Whether little is left of it without well-known words, or next to nothing without the order of a keyboard.
-
-    It is read in several ways: as it is, each character once, every second one first.
-    """
-    bare = re.sub(r"[\W_]", "", text)
-    once = "".join(one for one, before in zip(bare, f" {bare}", strict=False) if one != before)
-    wordless = re.sub(r"[\W_]", "", without_runs(_WELL_KNOWN.sub(" ", text)))
-    readings = text, bare, once, bare[::2] + " " + bare[1::2]
-    orderless = [re.sub(r"[\W_]", "", without_runs(each)) for each in readings]
-    return len(wordless) < 16 or len(set(wordless)) < 6 or any(len(left) < 12 for left in orderless)
-
-
-def _is_encoded_text(secret: str) -> bool:
-    """Is it text, written in hexadecimal digits or base64? No 16 random bytes are."""
-    for decode in (bytes.fromhex, partial(base64.b64decode, validate=True)):
-        try:
-            if decode(secret).decode("ascii").isprintable():
-                return True
-        except ValueError:
-            continue
-    return False
 
 
 def _postgresql(url: str) -> str:
@@ -234,7 +133,7 @@ Rate = Annotated[tuple[int, int], NoDecode, BeforeValidator(_rate)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_parts)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_parts)]
 Ancestors = Annotated[tuple[Annotated[str, AfterValidator(_ancestor)], ...], NoDecode, BeforeValidator(_ancestors)]
-Secret = Annotated[str, AfterValidator(_strong)]
+Secret = Annotated[str, AfterValidator(strong)]
 Secrets = Annotated[tuple[Secret, ...], NoDecode, BeforeValidator(_parts)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -545,80 +444,26 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
+        if problems := "\n".join(self._contradictions()):
+            raise ValueError(problems)
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
+        """What is wrong with settings that are well each for itself: a line for each."""
         if self.max_hold_seconds < self.reservation_timeout:
-            raise ValueError(
+            yield (
                 f"MAX_HOLD_SECONDS={self.max_hold_seconds} is not allowed: "
                 f"at least RESERVATION_TIMEOUT, which is {self.reservation_timeout}"
             )
         if self.migrations_database_url is not None and self.database_url is None:
-            raise ValueError("MIGRATIONS_DATABASE_URL is not allowed without DATABASE_URL: it is the same database")
+            yield "MIGRATIONS_DATABASE_URL is not allowed without DATABASE_URL: it is the same database"
         if self.database_url is not None and self.jwt_secret is None:
-            raise ValueError(
-                "JWT_SECRET is not set but required with DATABASE_URL; make one with: openssl rand -hex 32"
-            )
-        self._can_use_stripe()
-        return self
-
-    def _can_use_stripe(self) -> None:
+            yield "JWT_SECRET is not set but required with DATABASE_URL; make one with: openssl rand -hex 32"
         needed = {"STRIPE_API_KEY": self.stripe_api_key, "STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret}
         missing = [name for name, value in needed.items() if value is None]
-        is_chosen = self.payment_provider is PaymentProviderName.STRIPE
-        if missing and is_chosen:
+        if missing and self.payment_provider is PaymentProviderName.STRIPE:
             why = "required with PAYMENT_PROVIDER=stripe; see docs/payments.md"
-            raise ValueError(f"{' and '.join(missing)} not set but {why}")
+            yield f"{' and '.join(missing)} not set but {why}"
         if not missing and importlib.util.find_spec("stripe") is None:
             how = ".venv/bin/python -m pip install 'stripe[async]>=16.1,<17'"
-            raise ValueError(f"STRIPE_API_KEY needs Stripe's library; install it with: {how}")
-
-
-class BadSettings(Exception):
-    """Settings that are not allowed. The text has one line for each, and never a secret."""
-
-
-def read_settings() -> Settings:
-    """The settings from the environment.
-
-    Raises:
-        BadSettings: a value is not allowed, or a required one is missing.
-    """
-    try:
-        return Settings()
-    except ValidationError as error:
-        lines = {_line(problem) for problem in error.errors() if problem["type"] != "default_factory_not_called"}
-        raise BadSettings("\n".join(sorted(lines))) from None
-
-
-def settings_or_exit() -> Settings:
-    """The settings from the environment. If one is not allowed, ends the program with exit code 3 and says why."""
-    try:
-        return read_settings()
-    except BadSettings as bad:
-        sys.stderr.write(f"{bad}\n")
-        sys.exit(EXIT_BAD_SETTING)
-
-
-def _line(problem: ErrorDetails) -> str:
-    """A line about one bad setting: its name, what was given (unless it is a secret), what is allowed."""
-    if not problem["loc"]:
-        return str(problem["ctx"]["error"])
-    name = str(problem["loc"][0])
-    given = str(problem["input"])[:80] if Settings.model_fields[name].repr else "(not shown)"
-    return f"{name.upper()}={given} is not allowed: {_allowed(name, problem)}"
-
-
-def _allowed(name: str, problem: ErrorDetails) -> str:
-    rules = Settings.model_fields[name].metadata
-    bounds = {bound: getattr(rule, bound) for rule in rules for bound in ("ge", "gt", "le") if hasattr(rule, bound)}
-    match problem["type"]:
-        case "value_error":
-            return str(problem["ctx"]["error"])
-        case "bool_parsing":
-            return "on or off"
-        case "enum":
-            return str(problem["ctx"]["expected"]).replace("'", "")
-        case _ if "gt" in bounds and "ge" not in bounds:
-            return f"more than 0, up to {bounds['le']}"
-        case _ if "ge" in bounds:
-            return f"{'a number' if 'gt' in bounds else 'a whole number'} from {bounds['ge']} to {bounds['le']}"
-        case _:
-            return problem["msg"]
+            yield f"STRIPE_API_KEY needs Stripe's library; install it with: {how}"
