@@ -10,25 +10,28 @@ import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any
 
 import asyncpg
 from sqlalchemy.exc import StatementError
 
+from app.outages import SPEAKERS
 from app.schemas.format.moments import moment
 from app.settings import LogFormat, Settings
-
-log = logging.getLogger(__name__)
 
 request_id_of_this_task: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 def set_up(settings: Settings) -> None:
-    """Log to standard error, as text or as one JSON object a line, unless logging was configured before."""
+    """Log to standard error, as text or as one JSON object a line, unless logging was configured before.
+
+    Several workers say together what is out.
+    """
+    SPEAKERS.set_up(settings.metrics_directory if settings.web_concurrency > 1 else None)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if settings.log_format is LogFormat.JSON else TextLines())
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper())
-    for chatty in ("alembic", "asyncio", "httpx", "stripe", "websockets"):
+    for chatty in ("alembic", "asyncio", "httpx", "stripe", "uvicorn.error", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
@@ -86,51 +89,6 @@ class JsonLines(_WithoutValues):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
-
-
-class Outage(NamedTuple):
-    """Something that comes and goes: what to say when it begins, and when it is over."""
-
-    begins: str
-    is_over: str
-
-
-POSTGRESQL: Final = Outage("PostgreSQL is not reachable", "PostgreSQL is reachable again")
-REDIS: Final = Outage("Redis is not reachable", "Redis is reachable again")
-
-
-_SAID: Final[set[Outage]] = set()
-"""What this process has said is out, whoever noticed."""
-
-
-class Watch:
-    """One of those who notice outages. However many do, an outage is one line when it begins and one when it is over.
-
-    Whoever watches no more has said nothing: the next to notice says it anew.
-    """
-
-    def __init__(self) -> None:
-        self._met: set[Outage] = set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _SAID.difference_update(self._met)
-
-    def meet(self, outage: Outage, why: str) -> None:
-        """It is out."""
-        self._met.add(outage)
-        if outage not in _SAID:
-            _SAID.add(outage)
-            log.warning("%s: %s", outage.begins, why)
-
-    def all_is_well(self) -> None:
-        """Whatever was out is back."""
-        for outage in self._met & _SAID:
-            _SAID.remove(outage)
-            log.info("%s", outage.is_over)
-        self._met.clear()
 
 
 def _request_id(record: logging.LogRecord) -> str:

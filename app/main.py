@@ -22,7 +22,7 @@ from app.adapters.redis_feed import RedisFeed
 from app.db.cluster import nodes
 from app.db.connections import connection_counts, must_be_durable, open_engine
 from app.db.errors import refusal_for
-from app.db.heartbeat import Heartbeat
+from app.db.heartbeat import Heartbeat, wait_for_postgresql
 from app.db.revision import revision, revisions
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
@@ -237,6 +237,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     """Opens everything before the first request, and closes it in reverse order after the last."""
     settings: Settings = app.state.settings
     logs.set_up(settings)
+    await wait_for_postgresql(settings)
     async with AsyncExitStack() as stack:
         app.state.resources = await _open(settings, stack)
         async with running([for_good(loop) for loop in _loops(app.state.resources)]):

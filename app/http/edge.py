@@ -45,11 +45,14 @@ from app.http.routes import BASE
 from app.http.scopes import Guard, guard_of, scope_of
 from app.http.table import Table
 from app.logs import request_id_of_this_task
+from app.outages import Seldom
 from app.schemas.format import strict
 from app.schemas.format.faults import Fault, MethodNotAllowed, NoSuchPath
 from app.services.rates import Rates
 
 log = logging.getLogger(__name__)
+
+_failures: Final = Seldom()
 
 # Paths at the root that are not another spelling of one under /api/v1.
 AT_THE_ROOT: Final = frozenset(
@@ -239,7 +242,8 @@ class Edge:
         translated = self._translate(error)
         if translated is None:
             return error
-        log.warning("PostgreSQL failed a request: %s", type(error).__name__)
+        if _failures.is_due(type(error)):
+            log.warning("PostgreSQL failed a request, or several: %s", type(error).__name__)
         return translated
 
 

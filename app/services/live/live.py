@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.seat_maps import seat_events
 from app.domain.refusals import Busy, NotFound, Refusal
+from app.outages import Seldom
 from app.schemas.live import PING
 from app.schemas.problems import reasons
 from app.services.layouts import Layouts
@@ -29,6 +30,8 @@ from app.services.ports import SeatFeed
 from app.services.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
+
+_malformed: Final = Seldom()
 
 LOOK_SECONDS: Final = 1.0
 PING_SECONDS: Final = 20.0
@@ -165,7 +168,8 @@ class Live:
         try:
             broadcast.hear(news_from(published))
         except ValueError:
-            log.warning("malformed news of screening %d", screening_id)
+            if _malformed.is_due(screening_id):
+                log.warning("malformed news of screening %d", screening_id)
             broadcast.missed_something()
 
     def _listeners(self) -> list[Listener]:

@@ -7,12 +7,15 @@ no map is stale, then the news for listeners.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from app.outages import Seldom
 from app.services.news import News, news_json
 from app.services.ports import AvailabilityCache, Away
 
 log = logging.getLogger(__name__)
+
+_mistakes: Final = Seldom()
 
 
 class _Announcement(NamedTuple):
@@ -89,8 +92,9 @@ class Announcer:
             await self._cache.move(latest, news)
         except Away:
             await self._warn()
-        except Exception:  # a mistake of ours must not keep anybody waiting whose commit stands
-            log.exception("could not announce changes")
+        except Exception as error:  # a mistake of ours must not keep anybody waiting whose commit stands
+            if _mistakes.is_due(type(error)):
+                log.exception("could not announce changes")
             await self._warn()
 
 

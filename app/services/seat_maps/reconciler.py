@@ -24,11 +24,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.errors import is_away
 from app.db.seat_maps import occupancy
 from app.db.seat_maps import redis_mistrust as mistrust
+from app.outages import Seldom
 from app.services.loops import every
 from app.services.ports import AvailabilityCache
 from app.services.seat_maps.clock import Clock
 
 log = logging.getLogger(__name__)
+
+_failures: Final = Seldom()
 
 LOOK_SECONDS: Final = 0.5
 """How long a look may take until the next one is late. Late only means that maps are read from PostgreSQL."""
@@ -131,7 +134,8 @@ class Reconciler:
             try:
                 await self._say_so()
             except Exception as error:  # noqa: BLE001 - whatever it was: nobody can look now, or believe it for long
-                log.warning("could not warn other processes that Redis missed a change: %s", type(error).__name__)
+                if _failures.is_due(type(error)):
+                    log.warning("could not warn other processes that Redis missed a change: %s", type(error).__name__)
                 self._heard_at = time.monotonic() + self._believed_seconds
         await asyncio.sleep(self._heard_at - time.monotonic())
 
