@@ -6,6 +6,7 @@ somebody wrote into the database: what PostgreSQL says of an error is cut down t
 
 import json
 import logging
+import sys
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -15,7 +16,9 @@ from typing import Any
 import asyncpg
 from sqlalchemy.exc import StatementError
 
+from app.log_output import Output
 from app.outages import SPEAKERS
+from app.request_log import answered_in, as_json, as_text
 from app.schemas.format.moments import moment
 from app.settings import LogFormat, Settings
 
@@ -28,11 +31,16 @@ def set_up(settings: Settings) -> None:
     Several workers say together what is out.
     """
     SPEAKERS.set_up(settings.metrics_directory if settings.web_concurrency > 1 else None)
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if settings.log_format is LogFormat.JSON else TextLines())
+    handler = Output()
+    handler.setFormatter(JsonLines() if is_json(settings) else TextLines())
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper())
     for chatty in ("alembic", "asyncio", "httpx", "stripe", "uvicorn.error", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def is_json(settings: Settings) -> bool:
+    """Whether log lines are JSON: as LOG_FORMAT says, or else where no terminal shows them."""
+    return (settings.log_format or (LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON)) is LogFormat.JSON
 
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -60,7 +68,9 @@ class TextLines(_WithoutValues):
     """`2026-11-20T19:30:00.000Z warning app.http.edge [request id] message`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, followed by the traceback if there is one."""
+        """One line, followed by the traceback if there is one; of requests that were answered, one each."""
+        if (answered := answered_in(record)) is not None:
+            return as_text(answered)
         self._say(record)
         return super().format(record)
 
@@ -78,8 +88,10 @@ class JsonLines(_WithoutValues):
     """One JSON object a line. `traceback` is there if there was an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        line = {
+        """The line; of requests that were answered, one each."""
+        if (answered := answered_in(record)) is not None:
+            return as_json(answered)
+        line: dict[str, str] = {
             "at": moment(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
@@ -30,6 +30,7 @@ from app.http import openapi
 from app.http.cors import Cors
 from app.http.edge import Edge
 from app.http.routes import operation_id
+from app.request_log import RequestLog
 from app.resources import Resources
 from app.routers import (
     api_keys,
@@ -104,6 +105,9 @@ from app.settings import (
     Settings,
     settings_or_exit,
 )
+
+if TYPE_CHECKING:
+    from app.adapters.tracing import OpenTelemetry
 
 ROUTERS: Final = (
     theaters.router,
@@ -242,7 +246,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         app.state.resources = await _open(settings, stack)
         async with running([for_good(loop) for loop in _loops(app.state.resources)]):
             # The server calls this when it is told to stop: streams end only when they are told to.
-            yield {"stopping": app.state.resources.live.stop, "connections": app.state.resources.connections}
+            resources: Resources = app.state.resources
+            yield {
+                "stopping": resources.live.stop,
+                "connections": resources.connections,
+                "request_log": resources.request_log,
+            }
 
 
 async def sweep_once(settings: Settings) -> int:
@@ -320,7 +329,27 @@ def _stripe(settings: Settings, stack: AsyncExitStack) -> Mapping[str, PaymentPr
     return {stripe.name: stripe}
 
 
-def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
+def _tracing(settings: Settings, stack: AsyncExitStack) -> "OpenTelemetry | None":
+    """Who traces; None without an endpoint."""
+    if settings.traces_endpoint is None:
+        return None
+    from app.adapters.tracing import OpenTelemetry  # large, and an extra
+
+    tracing = OpenTelemetry(settings.traces_endpoint)
+    stack.push_async_callback(tracing.close)
+    return tracing
+
+
+def _request_log(settings: Settings, stack: AsyncExitStack) -> RequestLog | None:
+    """Who writes a line for each request; None if nobody would see it."""
+    if not (settings.log_requests and RequestLog.is_wanted()):
+        return None
+    request_log = RequestLog()
+    stack.callback(request_log.write)
+    return request_log
+
+
+def _rates(settings: Settings, stack: AsyncExitStack, tracing: "OpenTelemetry | None") -> Rates | None:
     """The rate limits; None when they are off."""
     if not settings.rate_limits:
         return None
@@ -332,15 +361,19 @@ def _rates(settings: Settings, stack: AsyncExitStack) -> Rates | None:
     policies = {bucket: Policy(bucket, amount, seconds) for bucket, (amount, seconds) in allowed.items()}
     rate_counter = RedisRateCounter(settings.redis_url or "")
     stack.push_async_callback(rate_counter.close)
+    if tracing is not None:
+        tracing.watch_redis(rate_counter.client)
     return Rates(rate_counter, policies)
 
 
-def _login_limits(settings: Settings, stack: AsyncExitStack) -> LoginLimits | None:
+def _login_limits(settings: Settings, stack: AsyncExitStack, tracing: "OpenTelemetry | None") -> LoginLimits | None:
     """The limits of passwords; None when they are off."""
     if not settings.rate_limits:
         return None
     tries = RedisLoginTries(settings.redis_url or "")
     stack.push_async_callback(tries.close)
+    if tracing is not None:
+        tracing.watch_redis(tries.client)
     return LoginLimits(tries, Policy(Bucket.LOGIN, *settings.rate_login))
 
 
@@ -358,14 +391,18 @@ def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: Asyn
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     """Everything that requests need. The stack closes what is opened here."""
+    request_log, tracing = _request_log(settings, stack), _tracing(settings, stack)
     engine = open_engine(settings)
     measures = Measures()
     measures.watch("usher_database_connections", partial(connection_counts, engine))
     stack.push_async_callback(engine.dispose)
-    heartbeat = Heartbeat(settings, engine)
+    heartbeat = Heartbeat(settings, engine, None if tracing is None else tracing.watch_connection)
     await must_be_durable(engine)
     cache = RedisCache(settings.redis_url or "", settings.redis_timeout_seconds)
     stack.push_async_callback(cache.close)
+    if tracing is not None:
+        tracing.watch_engine(engine)
+        tracing.watch_redis(cache.client)
     defaults = Defaults.of(settings)
     revocations = Revocations(
         engine,
@@ -390,7 +427,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     clock = Clock()
     availability = Availability(engine, cache, layouts, clock, measures=measures)
     reconciler = Reconciler(engine, cache, clock, settings.reconcile_seconds)
-    announcer = Announcer(cache, reconciler.warn, availability.take_in)
+    announcer = Announcer(cache, reconciler.warn, availability.take_in, tracing)
     box_office = BoxOffice(
         heartbeat.office_connection,
         Opening(layouts, defaults, pictures, per_screening=settings.batch_per_screening),
@@ -402,6 +439,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         linger_seconds=LINGER_SECONDS if settings.web_concurrency > 1 and settings.office_connections == 1 else 0.0,
         clerks=settings.office_connections,
         measures=measures,
+        tracing=tracing,
     )
     proxies = Proxies(settings.trusted_proxies)
     port = settings.metrics_port
@@ -437,7 +475,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             revocations,
             box_office,
             Joining(engine, tokens, revocations, announcer.tell),
-            _login_limits(settings, stack),
+            _login_limits(settings, stack, tracing),
         ),
         api_keys=ApiKeys(engine, revocations),
         customers=Customers(engine),
@@ -475,13 +513,15 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         history=History(engine, catalogue, layouts),
         organizing=Organizing(engine, catalogue, announcer, defaults),
         reports=Reports(engine, catalogue, layouts),
-        rates=_rates(settings, stack),
+        rates=_rates(settings, stack, tracing),
         addresses=(
             Addresses(settings.jwt_secret or "", settings.anonymous_holds_per_address) if settings.rate_limits else None
         ),
         live=_live(settings, engine, layouts, stack, measures),
         connections=connections,
         proxies=proxies,
+        request_log=request_log,
+        tracing=tracing,
         measures=measures,
         figures=figures,
     )

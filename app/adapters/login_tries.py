@@ -82,6 +82,11 @@ class RedisLoginTries:
         known_seconds = KNOWN_SECONDS if was_right else 0
         await self._ask(self._take_back(keys=_keys(account, address), args=[known_seconds]))
 
+    @property
+    def client(self) -> Redis:
+        """Who speaks to Redis."""
+        return self._redis
+
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()

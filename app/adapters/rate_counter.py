@@ -10,7 +10,7 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
-from redis.asyncio import ConnectionPool
+from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from app.adapters.redis_cache import PATIENCE_SECONDS, REST_SECONDS
@@ -33,6 +33,8 @@ class RedisRateCounter:
             key_prefix=_PREFIX,
             connection_pool=self._connections,  # type: ignore[arg-type]  # as it documents
         )
+        self.client: Redis = storage.bridge.storage  # type: ignore[attr-defined]  # of redis-py's bridge
+        """Who speaks to Redis."""
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._rests_until = 0.0
 

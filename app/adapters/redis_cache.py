@@ -185,6 +185,11 @@ class RedisCache:
         except Away:
             return False
 
+    @property
+    def client(self) -> Redis:
+        """Who speaks to Redis."""
+        return self._redis
+
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()

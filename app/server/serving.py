@@ -84,9 +84,12 @@ def reason_in_a_line(error: BaseException) -> str:
     return lines[0] if lines else "it does not answer in time (timeout)"
 
 
-def say(text: str, settings: Settings, level: int = logging.ERROR) -> None:
-    """Say to an operator why it does not serve, or what looks wrong: one line, in the format of the log."""
-    if settings.log_format is LogFormat.JSON:
+def say(text: str, settings: Settings, level: int = logging.ERROR, *, serves: bool = True) -> None:
+    """Say to an operator why it does not serve, or what looks wrong: one line, in the format of the log.
+
+    `serves`: a log begins here. What other commands have to say is text, unless LOG_FORMAT says otherwise.
+    """
+    if logs.is_json(settings) if serves else settings.log_format is LogFormat.JSON:
         text = JsonLines().format(logging.LogRecord(__name__, level, __file__, 0, text, None, None))
     print(text, file=sys.stderr)
 

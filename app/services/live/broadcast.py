@@ -27,7 +27,6 @@ from app.services.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
-_mistakes: Final = Seldom()
 
 MERGED_SECONDS: Final = 0.2
 """So long may updates wait to be told together."""
@@ -63,6 +62,7 @@ class Broadcast:
         self._layout = layout
         self._position = position
         self._is_other_house = False
+        self._mistakes = Seldom()
         # Everything after `_floor` and up to `_known` is in `_changes`; up to `_told` everybody was told.
         self._floor = self._told = self._known = position.version
         self._changes: list[SeatChange] = []
@@ -150,7 +150,7 @@ class Broadcast:
             except (SQLAlchemyError, OSError) as away:
                 log.debug("could not read what was missed: %s", type(away).__name__)
             except Exception as error:
-                if _mistakes.is_due(type(error)):
+                if self._mistakes.is_due(type(error)):
                     log.exception("could not follow screening %d", self.screening_id)
             if self._known > self._told:
                 await self._tell_everybody()

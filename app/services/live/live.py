@@ -31,7 +31,6 @@ from app.services.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
-_malformed: Final = Seldom()
 
 LOOK_SECONDS: Final = 1.0
 PING_SECONDS: Final = 20.0
@@ -58,6 +57,7 @@ class Live:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._layouts = layouts
         self._feed = feed
+        self._malformed = Seldom()
         self._broadcasts: dict[int, Broadcast] = {}
         self._telling: dict[int, asyncio.Task[None]] = {}
         self._opened = SingleFlight(self._open)
@@ -168,7 +168,7 @@ class Live:
         try:
             broadcast.hear(news_from(published))
         except ValueError:
-            if _malformed.is_due(screening_id):
+            if self._malformed.is_due(screening_id):
                 log.warning("malformed news of screening %d", screening_id)
             broadcast.missed_something()
 

@@ -24,7 +24,6 @@ from app.services.money.provider import (
 
 log = logging.getLogger(__name__)
 
-_failures: Final = Seldom()
 
 ANSWERS_WITHIN_SECONDS: Final = 10.0
 """So long a question may take that nobody waits for."""
@@ -45,6 +44,7 @@ class Asking:
         """`wait_seconds`: how long a caller waits (PAYMENT_WAIT_SECONDS)."""
         self._providers = providers
         self._wait_seconds = wait_seconds
+        self._failures = Seldom()
 
     def provider(self, name: str) -> PaymentProvider:
         """A provider by its name. Raises ProviderUnavailable: it is not set up here."""
@@ -95,7 +95,7 @@ class Asking:
                     return said_of(found, payment)
                 return await self._called_off(key, payment)
         except (ProviderAway, TimeoutError) as away:
-            if _failures.is_due((payment.provider, type(away))):
+            if self._failures.is_due((payment.provider, type(away))):
                 log.warning("the payment provider %s does not answer: %s", payment.provider, type(away).__name__)
             return None
 
