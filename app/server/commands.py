@@ -37,7 +37,7 @@ Command = Callable[[Settings, argparse.Namespace], int]
 
 def run(words: list[str] | None = None) -> int:
     """Run one command, by default the one of the command line. Returns the exit code."""
-    arguments = _parser().parse_args(words)
+    arguments = parser().parse_args(words)
     command: Command = arguments.command
     try:
         settings = settings_or_exit()
@@ -66,7 +66,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="usher", description="Seat reservations. Settings come from environment variables: see .env.example."
     )

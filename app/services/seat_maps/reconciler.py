@@ -51,6 +51,12 @@ WARNED_SECONDS: Final = 3.0
 """How long a warning outlasts the time that it takes to be heard by everybody. It is repeated with every look."""
 
 
+_GONE_BACK: Final = (
+    "PostgreSQL has gone back: of %d screenings it knows less than Redis did. After a restore or a fail-over, "
+    "restart all processes of Usher"
+)
+
+
 class Reconciler:
     """Compares the map versions in Redis with PostgreSQL's, and repairs them."""
 
@@ -110,10 +116,14 @@ class Reconciler:
             if map_version > known[screening_id]
         }
         gone = [screening_id for screening_id in known if screening_id not in actual and screening_id not in unknown]
+        # Redis is told after a commit, and was asked before PostgreSQL: so what Redis knows was committed, and is lost.
+        gone_back = [screening_id for screening_id, map_version in actual.items() if map_version < known[screening_id]]
         if stale:
             await self._cache.move(stale)
-        if gone:
-            await self._cache.forget(gone)
+        if gone or gone_back:
+            await self._cache.forget([*gone, *gone_back])
+        if gone_back:
+            log.warning(_GONE_BACK, len(gone_back))
         if missed == self._missed:
             self._missed = 0
         self._cache.trust(doubts, until=0.0 if is_mistrusted else began + self._believed_seconds)
