@@ -15,11 +15,17 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from app.db import schema
-from app.db.distribution import NUMBERED
 from app.db.migrations import upgrade
 
 URL: Final = os.environ.get("TEST_DATABASE_URL")
 TABLES: Final = tuple(table.fullname for table in schema.metadata.sorted_tables)
+
+
+_NUMBERED: Final = """
+SELECT array_agg(name) FROM unnest($1::text[]) AS name JOIN pg_attribute a ON a.attrelid = name::regclass
+WHERE CASE WHEN a.attname = 'id' THEN pg_get_serial_sequence(name, 'id') IS NOT NULL END
+"""
+"""Of these tables, those whose ids come from a sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class GivenDatabase:
                 name, within = _named(table)
                 await connection.copy_from_table(name, schema_name=within, output=written, format="binary")
                 rows[table] = written.getvalue()
-            for table in NUMBERED:
+            for table in await connection.fetchval(_NUMBERED, list(TABLES)):
                 last = f"pg_sequence_last_value(pg_get_serial_sequence('{table}', 'id')::regclass)"
                 last_ids[table] = await connection.fetchval(f"SELECT coalesce({last}, 0)")
             return Content(rows, last_ids)
