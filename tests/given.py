@@ -8,7 +8,7 @@ import io
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import pytest
@@ -28,6 +28,21 @@ WHERE CASE WHEN a.attname = 'id' THEN pg_get_serial_sequence(name, 'id') IS NOT 
 """Of these tables, those whose ids come from a sequence."""
 
 
+_SHAPE: Final = """
+SELECT md5(string_agg(what, '|' ORDER BY what)) FROM (
+    SELECT concat(c.relkind, c.oid::regclass) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = ANY($1::text[])
+    UNION ALL SELECT concat(conrelid::regclass, conname) FROM pg_constraint JOIN pg_namespace n ON n.oid = connamespace
+     WHERE n.nspname = ANY($1::text[])
+    UNION ALL SELECT concat(tgrelid::regclass, tgname) FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+     WHERE n.nspname = ANY($1::text[])
+) AS shape (what)
+"""
+"""Tables, constraints, triggers and functions: some tests add to them, or take them away."""
+_SCHEMAS: Final = ("public", "dummy_bank")
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """What the tables have, as COPY gives it, and the id that each of them gave out last."""
@@ -43,6 +58,7 @@ class GivenDatabase:
         self.url = make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
         self.name = make_url(url).database or ""
         self._contents: dict[str, Content] = {}
+        self._shape: str | None = None
 
     async def prepare(self, empty: str, demo: str, load_demo: Callable[[], Awaitable[None]]) -> None:
         """Bring the schema up to date, and note what it is to have: nothing, and the demo."""
@@ -51,9 +67,12 @@ class GivenDatabase:
         self._contents[empty] = await self._content()
         await load_demo()
         self._contents[demo] = await self._content()
+        self._shape = await self._ask(_SHAPE, _SCHEMAS)
 
     async def put_back(self, template: str) -> None:
         """The database has what this template has, and nothing else."""
+        if await self._ask(_SHAPE, _SCHEMAS) != self._shape:
+            await self._build_anew()
         await self._empty()
         connection = await self._connect()
         try:
@@ -65,6 +84,22 @@ class GivenDatabase:
                     await connection.execute(
                         f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {max(last_id, 1)}, {last_id > 0})"
                     )
+        finally:
+            await connection.close()
+
+    async def _build_anew(self) -> None:
+        """Build the schema again, which a test has changed. Raises UsageError where that is more than migrations do."""
+        if await self._ask("SELECT count(*) FROM pg_extension WHERE extname = 'citus'"):
+            raise pytest.UsageError("A test has changed the schema of a distributed database. Prepare it again.")
+        for schema_name in _SCHEMAS:
+            await self._ask(f"DROP SCHEMA IF EXISTS {schema_name} CASCADE")
+        await self._ask("CREATE SCHEMA public")
+        await upgrade(self.url)
+
+    async def _ask(self, statement: str, *values: object) -> Any:
+        connection = await self._connect()
+        try:
+            return await connection.fetchval(statement, *values)
         finally:
             await connection.close()
 
