@@ -1,6 +1,6 @@
 """A booking: seats that are sold, until it is cancelled."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -56,7 +56,9 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Sold seats. `prices` are its seats, with their prices; `left` are seats that were cancelled one by one."""
+    """Sold seats. `prices` are its seats, with their prices; `left` are seats that were cancelled one by one, or given
+    for others.
+    """
 
     id: UUID
     user_id: int
@@ -79,6 +81,21 @@ class Booking:
             return self.cancelled(now, version)
         left = {**self.left, seat_id: self.prices[seat_id]}
         return replace(self, prices=kept, left=left, version=version)
+
+    def exchanged(self, given: Collection[int], taken: Mapping[int, Money], version: int) -> "Booking":
+        """The booking with these seats in the place of the given ones, at these prices."""
+        kept = {seat_id: price for seat_id, price in self.prices.items() if seat_id not in given}
+        left = {seat_id: price for seat_id, price in self.left.items() if seat_id not in taken}
+        left |= {seat_id: self.prices[seat_id] for seat_id in given}
+        return replace(self, prices=dict(sorted({**kept, **taken}.items())), left=left, version=version)
+
+    def paying_more(self, amount_minor: int, provider: str, reference: str) -> "Booking":
+        """The booking after so much more was paid in. Its payment has the name of what was paid first."""
+        paid = self.payment
+        amount = Money(paid.amount.amount_minor + amount_minor, paid.amount.currency)
+        if paid.amount.amount_minor == 0:
+            paid = replace(paid, provider=provider, reference=reference)
+        return replace(self, payment=replace(paid, amount=amount))
 
     def giving_back(self, amount_minor: int) -> "Booking":
         """The booking with so much more of its money on its way back."""

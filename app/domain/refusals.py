@@ -125,6 +125,11 @@ class ReservationBooked(ReservationEnded):
 
 
 @dataclass(slots=True, eq=False)
+class BookingCancelled(ReservationBooked):
+    """The booking is cancelled: nothing of it can be exchanged."""
+
+
+@dataclass(slots=True, eq=False)
 class PriceChanged(Refusal):
     """The hold has run out, and its seats cost something else by now: `total`."""
 
@@ -201,11 +206,15 @@ class ScreeningRequired(Refusal):
 
 @dataclass(slots=True, eq=False)
 class PaymentDeclined(Refusal):
-    """The provider declined the payment. The hold stays, until `expires_at`; None: there was none."""
+    """The provider declined the payment. The hold stays, until `expires_at`; None: there was none.
+
+    `goes_back`: it was paid, when nothing could be done for it any more.
+    """
 
     code: ClassVar[str] = "payment-declined"
     reason: str
     expires_at: datetime | None = None
+    goes_back: bool = field(default=False, repr=False)
 
 
 @dataclass(slots=True, eq=False)

@@ -25,7 +25,7 @@ from app.domain.people import Person
 from app.domain.refusals import Refusal
 from app.domain.reservations import ReservationStatus
 from tests.domain.promises import check_house
-from tests.domain.states import ANN, BOB, CLEO, ORGANIZER, Evening, named
+from tests.domain.states import ANN, BOB, CLEO, LAYOUT, ORGANIZER, Evening, named
 
 T = TypeVar("T")
 
@@ -101,6 +101,29 @@ class Lives(RuleBasedStateMachine):
         seat_id = next(iter(booking.prices)) if one else None
         self.attempt(lambda: self.take_in(self.evening.ask(Cancel(asker, booking.id, seat_id))))
 
+    @rule(
+        nth=NTH,
+        labels=SEATS,
+        back=st.booleans(),
+        by_the_house=st.booleans(),
+        slowly=st.booleans(),
+        is_stubborn=st.booleans(),
+    )
+    def exchange(
+        self, nth: int, labels: list[str], back: bool, by_the_house: bool, slowly: bool, is_stubborn: bool
+    ) -> None:
+        """As many of a booking's seats as others are named, from its first or its last ones on."""
+        booking = _nth(self.evening.state.bookings, nth)
+        if booking is None:
+            return
+        asker = ORGANIZER if by_the_house else Person(booking.user_id)
+        had = [LAYOUT.label_of(seat_id) for seat_id in sorted(booking.prices, reverse=back)]
+        count = min(len(had), len(labels))
+        command = self.evening.exchanging(
+            asker, booking, " ".join(had[:count]), " ".join(labels[:count]), slowly=slowly
+        )
+        self.attempt(lambda: self.take_in(self.open(self.evening.ask(command), is_stubborn)))
+
     # --- the bank, and what we hear of it
 
     @precondition(lambda self: self.bank)
@@ -134,6 +157,11 @@ class Lives(RuleBasedStateMachine):
             self.take_in(self.evening.settle(account.payment, VOIDED))
 
     # --- time, and the house
+
+    @rule(prices=st.sampled_from(((2500, 7000), (9900, 7000), (0, 100))))
+    def prices_change(self, prices: tuple[int, int]) -> None:
+        standard, box = (Money(each, "EUR") for each in prices)
+        self.evening.change_screening(prices={"standard": standard, "box": box})
 
     @rule(minutes=st.sampled_from((0.5, 1, 4, 5, 16)))
     def time_passes(self, minutes: float) -> None:
@@ -183,11 +211,12 @@ class Lives(RuleBasedStateMachine):
         with contextlib.suppress(Refusal):
             ask()
 
-    def open(self, decision: Decision, is_stubborn: bool) -> None:
+    def open(self, decision: Decision, is_stubborn: bool) -> Decision:
         """The bank is asked, if paying has begun."""
         if isinstance(decision.outcome, Paying) and decision.outcome.begun:
             payment = decision.outcome.payment
             self.bank[payment.id] = Account(payment, is_stubborn)
+        return decision
 
     def take_in(self, decision: Decision) -> None:
         for refund in decision.refunds:

@@ -861,11 +861,13 @@ keys_made AS (
 ),
 payments_made AS (
     INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
-        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+        booking_id, refunding_minor, cause, status, captured_minor, created_at)
     SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
-        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+        coalesce(w.booking_id, w.id), coalesce(w.refunding_minor, 0), w.cause, 'captured', w.amount_minor,
+        $1::timestamptz
     FROM json_to_recordset($8::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
-        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+        provider text, reference text, amount_minor bigint, currency text, booking_id uuid, refunding_minor bigint,
+        cause text)
     RETURNING id, provider, reference, amount_minor, currency, screening_id
 ),
 captures_entered AS (
@@ -979,11 +981,13 @@ booking_seats_changed AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, cancelled_at = w.cancelled_at,
+    SET status = w.status, cancelled_at = w.cancelled_at, payment_provider = w.payment_provider,
+        payment_reference = w.payment_reference, paid_minor = w.paid_minor,
         version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
         WHEN t.version = w.version_before THEN 0 END
     FROM json_to_recordset($4::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
-        version_before bigint, version bigint, ordinal int)
+        payment_provider text, payment_reference text, paid_minor bigint, version_before bigint, version bigint,
+        ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 ),
 claims_freed AS (
@@ -1075,11 +1079,13 @@ events_made AS (
 ),
 payments_made AS (
     INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
-        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+        booking_id, refunding_minor, cause, status, captured_minor, created_at)
     SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
-        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+        coalesce(w.booking_id, w.id), coalesce(w.refunding_minor, 0), w.cause, 'captured', w.amount_minor,
+        $1::timestamptz
     FROM json_to_recordset($7::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
-        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+        provider text, reference text, amount_minor bigint, currency text, booking_id uuid, refunding_minor bigint,
+        cause text)
     RETURNING id, provider, reference, amount_minor, currency, screening_id
 ),
 captures_entered AS (

@@ -730,11 +730,13 @@ keys_made AS (
 ),
 payments_made AS (
     INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
-        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+        booking_id, refunding_minor, cause, status, captured_minor, created_at)
     SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
-        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+        coalesce(w.booking_id, w.id), coalesce(w.refunding_minor, 0), w.cause, 'captured', w.amount_minor,
+        $1::timestamptz
     FROM screening_states s, json_to_recordset($9::json) AS w(id uuid, user_id bigint, reservation_id uuid,
-        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+        provider text, reference text, amount_minor bigint, currency text, booking_id uuid, refunding_minor bigint,
+        cause text)
     WHERE s.screening_id = $2
     RETURNING id, provider, reference, amount_minor, currency, screening_id
 ),
@@ -827,10 +829,11 @@ booking_seats_changed AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, cancelled_at = w.cancelled_at, version = w.version + v.shift + CASE
+    SET status = w.status, cancelled_at = w.cancelled_at, payment_provider = w.payment_provider,
+        payment_reference = w.payment_reference, paid_minor = w.paid_minor, version = w.version + v.shift + CASE
         WHEN t.version = w.version_before THEN 0 END
     FROM versions_moved v, json_to_recordset($5::json) AS w(id uuid, status text, cancelled_at timestamptz,
-        version_before bigint, version bigint)
+        payment_provider text, payment_reference text, paid_minor bigint, version_before bigint, version bigint)
     WHERE t.screening_id = $2 AND t.id = w.id
 ),
 claims_freed AS (
@@ -922,11 +925,13 @@ events_made AS (
 ),
 payments_made AS (
     INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
-        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+        booking_id, refunding_minor, cause, status, captured_minor, created_at)
     SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
-        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+        coalesce(w.booking_id, w.id), coalesce(w.refunding_minor, 0), w.cause, 'captured', w.amount_minor,
+        $1::timestamptz
     FROM screening_states s, json_to_recordset($8::json) AS w(id uuid, user_id bigint, reservation_id uuid,
-        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+        provider text, reference text, amount_minor bigint, currency text, booking_id uuid, refunding_minor bigint,
+        cause text)
     WHERE s.screening_id = $2
     RETURNING id, provider, reference, amount_minor, currency, screening_id
 ),

@@ -103,6 +103,11 @@ def _reservation_booked(error: refusals.ReservationBooked) -> str:
     )
 
 
+@_says(refusals.BookingCancelled)
+def _booking_cancelled(error: refusals.BookingCancelled) -> str:
+    return f"Booking {error.booking_id} is cancelled: it has no seats to give. Book the seats that you want instead."
+
+
 @_says(refusals.PriceChanged)
 def _price_changed(error: refusals.PriceChanged) -> str:
     now = f"{error.total.amount_minor} {error.total.currency} (in minor units)"
@@ -166,6 +171,11 @@ def _screening_required(error: refusals.ScreeningRequired) -> str:
 
 @_says(refusals.PaymentDeclined)
 def _payment_declined(error: refusals.PaymentDeclined) -> str:
+    if error.goes_back:
+        return (
+            "It was paid, but what it was paid for could not be had any more. Nothing was changed, and the money goes "
+            "back by itself. Look at your bookings before you try again."
+        )
     if error.expires_at is None:
         return "The payment was declined, and nothing was charged. Try again with another means of payment."
     return (
