@@ -206,15 +206,16 @@ class ScreeningRequired(Refusal):
 
 @dataclass(slots=True, eq=False)
 class PaymentDeclined(Refusal):
-    """The provider declined the payment. The hold stays, until `expires_at`; None: there was none.
-
-    `goes_back`: it was paid, when nothing could be done for it any more.
-    """
+    """The provider declined the payment. The hold stays, until `expires_at`; None: there was none."""
 
     code: ClassVar[str] = "payment-declined"
     reason: str
     expires_at: datetime | None = None
-    goes_back: bool = field(default=False, repr=False)
+
+
+@dataclass(slots=True, eq=False)
+class PaidInVain(PaymentDeclined):
+    """It was paid, when nothing could be done for it any more, or not what was to be paid: the money goes back."""
 
 
 @dataclass(slots=True, eq=False)

@@ -19,7 +19,16 @@ from app.domain.box_office.outcomes import GaveUp, Paying
 from app.domain.idempotency import Key
 from app.domain.payments import Payment, PaymentState
 from app.domain.people import Person
-from app.domain.refusals import Busy, Flaw, Flawed, NotFound, PaymentDeclined, PaymentsUnavailable, Unauthenticated
+from app.domain.refusals import (
+    Busy,
+    Flaw,
+    Flawed,
+    NotFound,
+    PaidInVain,
+    PaymentDeclined,
+    PaymentsUnavailable,
+    Unauthenticated,
+)
 from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
@@ -119,10 +128,10 @@ class Cashier:
             return told
         if unavailable:
             raise PaymentsUnavailable
-        payment = told.money.payment
-        goes_back = payment.captured_minor > 0
-        reason = payment.cause if goes_back else payment.decline_reason
-        raise PaymentDeclined(reason or "not_accepted", told.money.expires_at, goes_back)
+        payment, expires_at = told.money.payment, told.money.expires_at
+        if payment.captured_minor > 0 and payment.cause is not None:
+            raise PaidInVain(payment.cause, expires_at)
+        raise PaymentDeclined(payment.decline_reason or "not_accepted", expires_at)
 
     async def settle(self, screening_id: int, payment: Payment, said: Said) -> Answer:
         """Do what follows from what the provider says of a payment."""

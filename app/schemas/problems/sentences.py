@@ -169,13 +169,16 @@ def _screening_required(error: refusals.ScreeningRequired) -> str:
     return f"It is not clear which screening is meant. Send screening_id with one of these ids: {ids}."
 
 
+@_says(refusals.PaidInVain)
+def _paid_in_vain(error: refusals.PaidInVain) -> str:
+    return (
+        "The payment could not be accepted: what was paid for is gone meanwhile, or the amount is not right. The money "
+        "goes back by itself. Look at your bookings before you try again."
+    )
+
+
 @_says(refusals.PaymentDeclined)
 def _payment_declined(error: refusals.PaymentDeclined) -> str:
-    if error.goes_back:
-        return (
-            "It was paid, but what it was paid for could not be had any more. Nothing was changed, and the money goes "
-            "back by itself. Look at your bookings before you try again."
-        )
     if error.expires_at is None:
         return "The payment was declined, and nothing was charged. Try again with another means of payment."
     return (
