@@ -18,8 +18,8 @@ class ExchangeIn(Strict):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"give": {"seats": ["C1"]}, "take": {"seats": ["D1"]}, "payment": {"method": "card", "token": "ok"}},
-                {"give": {"seat_ids": [41, 42]}, "take": {"best_available": {"count": 2}}},
+                {"give": {"seats": ["C3"]}, "take": {"seats": ["D3"]}, "payment": {"method": "card", "token": "ok"}},
+                {"give": {"seats": ["C3", "C4"]}, "take": {"best_available": {"count": 2}}},
             ]
         }
     )

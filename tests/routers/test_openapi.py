@@ -40,7 +40,8 @@ async def filled_in(path: str, ada: Visitor) -> str:
     if "{reservation_id}" in path:
         ids["reservation_id"] = (await ada.hold("D20"))["id"]
     if "{booking_id}" in path:
-        ids["booking_id"] = (await ada.book("D20"))["id"]
+        labels = ("C3", "C4") if "exchange" in path else ("D20",)
+        ids["booking_id"] = (await ada.book(*labels))["id"]
     asked = "?count=2" if path.endswith("/best-available") else ""
     return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path) + asked
 
