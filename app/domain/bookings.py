@@ -57,7 +57,7 @@ class Paid:
 @dataclass(frozen=True, slots=True)
 class Booking:
     """Sold seats. `prices` are its seats, with their prices; `left` are seats that were cancelled one by one, or given
-    for others.
+    for others. `cancel_reason` is what was said just now, when it was cancelled.
     """
 
     id: UUID
@@ -70,6 +70,7 @@ class Booking:
     cancelled_at: datetime | None = None
     version: int = 0
     left: Mapping[int, Money] = field(default_factory=dict)
+    cancel_reason: str | None = None
 
     def without(self, seat_id: int, now: datetime, version: int) -> "Booking":
         """The booking after one seat was cancelled at `now` (UTC).
@@ -102,6 +103,6 @@ class Booking:
         refunding = self.payment.refunding_minor + amount_minor
         return replace(self, payment=replace(self.payment, refunding_minor=refunding))
 
-    def cancelled(self, now: datetime, version: int) -> "Booking":
-        """The booking after it was cancelled at `now` (UTC). It still has the seats that it had."""
-        return replace(self, status=BookingStatus.CANCELLED, cancelled_at=now, version=version)
+    def cancelled(self, now: datetime, version: int, reason: str | None = None) -> "Booking":
+        """The booking after it was cancelled at `now` (UTC). It still has the seats that it had. `reason`: why."""
+        return replace(self, status=BookingStatus.CANCELLED, cancelled_at=now, version=version, cancel_reason=reason)

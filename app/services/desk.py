@@ -251,13 +251,20 @@ class Desk:
         prices = (screening.price_of(seat.category) for seat in layout.find(seats))
         return total(prices, screening.currency)
 
-    async def cancel(self, person: Person, booking_id: UUID, call: CallContext, seat_id: int | None = None) -> Answer:
-        """Cancel a booking, or one seat of it. Organizers may cancel everybody's."""
+    async def cancel(
+        self,
+        person: Person,
+        booking_id: UUID,
+        call: CallContext,
+        seat_id: int | None = None,
+        reason: str | None = None,
+    ) -> Answer:
+        """Cancel a booking, or one seat of it. Organizers may cancel everybody's. `reason`: why, for the house."""
         async with self._engine.connect() as connection:
             found = await bookings.one(connection, booking_id, None if person.runs_the_house else person.id)
         if found is None:
             raise NotFound("booking")
-        answer = await self._ask(found[1], Cancel(person, booking_id, seat_id), call)
+        answer = await self._ask(found[1], Cancel(person, booking_id, seat_id, reason), call)
         self._cashier.money_goes_back()
         return answer
 

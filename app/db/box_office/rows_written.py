@@ -210,6 +210,7 @@ class BookingChanged(TypedDict):
     id: Uuid
     status: Text
     cancelled_at: Moment | None
+    cancel_reason: Annotated[str | None, Sql("text", "coalesce(w.cancel_reason, t.cancel_reason)")]
     payment_provider: Text
     payment_reference: Text
     paid_minor: BigInt

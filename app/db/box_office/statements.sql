@@ -981,13 +981,13 @@ booking_seats_changed AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, cancelled_at = w.cancelled_at, payment_provider = w.payment_provider,
-        payment_reference = w.payment_reference, paid_minor = w.paid_minor,
+    SET status = w.status, cancelled_at = w.cancelled_at, cancel_reason = coalesce(w.cancel_reason, t.cancel_reason),
+        payment_provider = w.payment_provider, payment_reference = w.payment_reference, paid_minor = w.paid_minor,
         version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
         WHEN t.version = w.version_before THEN 0 END
     FROM json_to_recordset($4::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
-        payment_provider text, payment_reference text, paid_minor bigint, version_before bigint, version bigint,
-        ordinal int)
+        cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
+        version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 ),
 claims_freed AS (
@@ -1241,13 +1241,13 @@ booking_seats_made AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, cancelled_at = w.cancelled_at, payment_provider = w.payment_provider,
-        payment_reference = w.payment_reference, paid_minor = w.paid_minor,
+    SET status = w.status, cancelled_at = w.cancelled_at, cancel_reason = coalesce(w.cancel_reason, t.cancel_reason),
+        payment_provider = w.payment_provider, payment_reference = w.payment_reference, paid_minor = w.paid_minor,
         version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
         WHEN t.version = w.version_before THEN 0 END
     FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
-        payment_provider text, payment_reference text, paid_minor bigint, version_before bigint, version bigint,
-        ordinal int)
+        cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
+        version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 ),
 claims_freed AS (

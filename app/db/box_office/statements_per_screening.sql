@@ -829,11 +829,12 @@ booking_seats_changed AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, cancelled_at = w.cancelled_at, payment_provider = w.payment_provider,
-        payment_reference = w.payment_reference, paid_minor = w.paid_minor, version = w.version + v.shift + CASE
-        WHEN t.version = w.version_before THEN 0 END
+    SET status = w.status, cancelled_at = w.cancelled_at, cancel_reason = coalesce(w.cancel_reason, t.cancel_reason),
+        payment_provider = w.payment_provider, payment_reference = w.payment_reference, paid_minor = w.paid_minor,
+        version = w.version + v.shift + CASE WHEN t.version = w.version_before THEN 0 END
     FROM versions_moved v, json_to_recordset($5::json) AS w(id uuid, status text, cancelled_at timestamptz,
-        payment_provider text, payment_reference text, paid_minor bigint, version_before bigint, version bigint)
+        cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
+        version bigint)
     WHERE t.screening_id = $2 AND t.id = w.id
 ),
 claims_freed AS (
@@ -1051,11 +1052,12 @@ booking_seats_made AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, cancelled_at = w.cancelled_at, payment_provider = w.payment_provider,
-        payment_reference = w.payment_reference, paid_minor = w.paid_minor, version = w.version + v.shift + CASE
-        WHEN t.version = w.version_before THEN 0 END
+    SET status = w.status, cancelled_at = w.cancelled_at, cancel_reason = coalesce(w.cancel_reason, t.cancel_reason),
+        payment_provider = w.payment_provider, payment_reference = w.payment_reference, paid_minor = w.paid_minor,
+        version = w.version + v.shift + CASE WHEN t.version = w.version_before THEN 0 END
     FROM versions_moved v, json_to_recordset($6::json) AS w(id uuid, status text, cancelled_at timestamptz,
-        payment_provider text, payment_reference text, paid_minor bigint, version_before bigint, version bigint)
+        cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
+        version bigint)
     WHERE t.screening_id = $2 AND t.id = w.id
 ),
 claims_freed AS (

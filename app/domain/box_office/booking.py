@@ -160,7 +160,8 @@ def cancel(state: ScreeningState, command: Cancel, now: datetime) -> Decision:
     if not command.buyer.runs_the_house:
         state.screening.must_be_cancellable(now)
     if seat_id is None:
-        undone, freed = booking.cancelled(now, state.next_version), tuple(booking.prices)
+        undone = booking.cancelled(now, state.next_version, command.reason)
+        freed = tuple(booking.prices)
     else:
         undone, freed = booking.without(seat_id, now, state.next_version), (seat_id,)
     cause = Cause.API if booking.user_id == command.buyer.id else Cause.STAFF

@@ -202,11 +202,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Cancel a booking, or one seat of it. Organizers may cancel everybody's, at any time."""
+    """Cancel a booking, or one seat of it. Organizers may cancel everybody's, at any time. `reason`: why, in words."""
 
     buyer: Person
     booking_id: UUID
     seat_id: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

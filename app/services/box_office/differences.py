@@ -103,6 +103,7 @@ def write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booki
                 "id": after.id,
                 "status": after.status,
                 "cancelled_at": after.cancelled_at,
+                "cancel_reason": after.cancel_reason,
                 "payment_provider": after.payment.provider,
                 "payment_reference": after.payment.reference,
                 "paid_minor": after.payment.amount.amount_minor,
