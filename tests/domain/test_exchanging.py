@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from app.domain.bookings import BookingStatus, PaidStatus
+from app.domain.box_office.commands import Block
 from app.domain.box_office.outcomes import Booked, Exchanged, GaveUp, Paying
 from app.domain.box_office.screening_state import Cause, Floor
+from app.domain.claims import ClaimStatus
 from app.domain.money import Money
 from app.domain.payments import EntryKind, PaymentState, RefundCause
 from app.domain.refusals import (
@@ -41,6 +43,7 @@ from tests.domain.states import (
     Evening,
     empty_house,
     labels,
+    named,
 )
 
 CAPTURED, FAILED, VOIDED = PaymentState.CAPTURED, PaymentState.FAILED, PaymentState.VOIDED
@@ -530,3 +533,23 @@ def test_confirming_what_was_exchanged_gives_the_booking() -> None:
     assert evening.confirm(ANN, kept) == evening.state.bookings[booking.id]
     evening.wait(timedelta(minutes=1))
     assert evening.ask(evening.exchanging(ANN, booking, "A5", "A1")).outcome != Booked(booking)
+
+
+@pytest.mark.parametrize("said", [CAPTURED, FAILED])
+def test_what_the_house_wants_when_it_is_free_is_remembered_while_it_is_paid_for(said: PaymentState) -> None:
+    evening = Evening()
+    booking = evening.book(ANN, "A1")
+    hold = evening.hold(ANN, "A5")
+    evening.ask(Block(ORGANIZER, named("A5"), "a camera", when_free=True))
+    payment = evening.pay_exchange(ANN, booking, "A1", "A5")
+    assert evening.state.claims[5].will_be_blocked
+
+    evening.settle(payment, said)
+
+    claim = evening.state.claims[5]
+    assert claim.will_be_blocked is (said is FAILED)
+    assert claim.status is (ClaimStatus.HELD if said is FAILED else ClaimStatus.BOOKED)
+    if said is FAILED:
+        evening.release(ANN, evening.reservation(hold))
+        assert evening.state.claims[5].status is ClaimStatus.BLOCKED
+    check_house(evening.state, evening.now)

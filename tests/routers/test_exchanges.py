@@ -435,6 +435,61 @@ async def test_money_goes_back_if_what_was_given_is_gone_meanwhile(
     await the_books_are_right(client, STANDARD if meanwhile == "the seat" else 0)
 
 
+async def test_who_signs_in_while_they_pay_has_the_seats_in_their_account(
+    ada: Visitor, client: AsyncClient, database: Database
+) -> None:
+    booking = await ada.book("B1")
+    kept = told(await exchange(ada, booking, "B1", "A1", "slow:3600"), 202)
+    account = {"username": "ada", "password": "a long enough sentence"}
+    told(await Visitor(client).post("/auth/register", account), 201)
+    signed_in = told(await Visitor(client).post("/auth/login", {**account, "guest_token": ada.token}), 200)
+    owner = Visitor(client, signed_in["access_token"])
+
+    await decide_now(database)
+    await finish(client, database)
+
+    assert (await owner.read(f"/reservations/{kept['id']}"))["status"] == "booked"
+    assert labels((await owner.read(f"/bookings/{booking['id']}"))["seats"]) == ["A1"]
+    await the_books_are_right(client, BOX)
+
+
+async def test_an_organizers_key_is_stored_when_the_buyers_difference_is_paid(
+    ada: Visitor, admin: Visitor, client: AsyncClient, database: Database
+) -> None:
+    booking = await ada.book("B1")
+    kept = told(await exchange(admin, booking, "B1", "A1", "slow:3600", key="k"), 202)
+    assert kept["user_id"] == booking["user_id"]
+
+    await decide_now(database)
+    await finish(client, database)
+
+    replayed = await exchange(admin, booking, "B1", "A1", "slow:3600", key="k")
+    assert labels(told(replayed, 200)["seats"]) == ["A1"]
+    assert replayed.headers["idempotent-replayed"] == "true"
+    payment, _ = (await admin.read(f"/payments?booking_id={booking['id']}"))["items"]
+    assert (payment["user_id"], payment["status"]) == (booking["user_id"], "captured")
+
+
+async def test_limits_do_not_count_an_exchange_but_what_is_paid_for_meanwhile(
+    ada: Visitor, admin: Visitor, client: AsyncClient, database: Database
+) -> None:
+    booking = await ada.book("B1", "B2")
+    limits = {"max_seats_per_user": 2, "bookings_per_user_per_day": 1, "max_active_reservations_per_user": 1}
+    told(await admin.ask("PATCH", "/screenings/1", {"limits": limits}), 200)
+
+    told(await exchange(ada, booking, "B1", "C1"), 200)
+    kept = told(await exchange(ada, booking, "B2", "A2", "slow:3600"), 202)
+
+    exceeded = ("limit-exceeded", "limit", "allowed", "current")
+    wanted = await ada.post("/screenings/1/reservations", {"seats": ["D1"]})
+    assert refused(wanted, 409, *exceeded)["current"] == 3
+    await decide_now(database)
+    await finish(client, database)
+    assert (await ada.read(f"/reservations/{kept['id']}"))["status"] == "booked"
+    wanted = await ada.post("/screenings/1/reservations", {"seats": ["D1"]})
+    assert refused(wanted, 409, *exceeded)["current"] == 2
+
+
 # --- reports ---------------------------------------------------------------------------------------------------------
 
 
