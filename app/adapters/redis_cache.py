@@ -215,6 +215,7 @@ class RedisCache:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.set(self.names.of("tried"), b"", ex=TRIED_SECONDS)
                 pipeline.zadd(self.names.of("tried:states"), {"": 0})
+                pipeline.expire(self.names.of("tried:states"), TRIED_SECONDS)
                 pipeline.eval("return 1", 0)
                 await self._ask(pipeline.execute())
         except Unwritable as told:

@@ -11,8 +11,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db import schema
+from app.db.cluster.pooled import PooledConnection
 from app.db.connecting import OfficeConnection
 
+_TOLD: Final = "default_transaction_read_only"
+_MAY_WRITE: Final = "SELECT current_setting('transaction_read_only') = 'off'"
 RIGHTS: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 NO_RIGHT: Final = "42501"
 READ_ONLY: Final = "25006"
@@ -123,9 +126,21 @@ async def must_be_fit(engine: AsyncEngine) -> None:
 
 
 def is_read_only(connection: OfficeConnection) -> bool:
-    """Whether its server has told this session that it may only read: nothing is asked. From PostgreSQL 14 on."""
+    """Whether its server has told this session that it may only read. Nothing is asked.
+
+    By way of a pooler nothing is known: it repeats what a server told it once.
+    """
     told = connection.get_settings()
-    return "on" in (getattr(told, "default_transaction_read_only", "off"), getattr(told, "in_hot_standby", "off"))
+    is_said = "on" in (getattr(told, _TOLD, "off"), getattr(told, "in_hot_standby", "off"))
+    return is_said and not isinstance(connection, PooledConnection)
+
+
+async def still_writes(connection: OfficeConnection) -> bool:
+    """Whether it may be written, as of now: the cheapest question that shows it, and that it answers at all."""
+    if hasattr(connection.get_settings(), _TOLD) and not isinstance(connection, PooledConnection):
+        await connection.execute("SELECT")
+        return not is_read_only(connection)
+    return bool(await connection.fetchval(_MAY_WRITE))
 
 
 async def installation(engine: AsyncEngine) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.connections import LOST, OfficeConnection, call, office_connection
-from app.db.fitness import is_read_only
+from app.db.fitness import still_writes
 from app.logs import POSTGRESQL, READ_ONLY, Outage, Watch
 from app.settings import Settings
 
@@ -93,15 +93,15 @@ class Heartbeat:
 async def _ask(connection: OfficeConnection, beat_seconds: float, writable: Watch) -> None:
     """Returns when there is no answer any more: the server is gone, or only this one connection."""
     while True:
-        if is_read_only(connection):
-            writable.meet(READ_ONLY, "a standby, or default_transaction_read_only is on")
-        else:
-            writable.all_is_well()
         await asyncio.sleep(EVERY_SECONDS)
         try:
-            await _within(beat_seconds, connection.execute("SELECT"))
+            may_write = await _within(beat_seconds, still_writes(connection))
         except (*LOST, asyncpg.PostgresError):  # a new connection tells whether the server is there
             return
+        if may_write:
+            writable.all_is_well()
+        else:
+            writable.meet(READ_ONLY, "a standby, or default_transaction_read_only is on")
 
 
 async def _within(seconds: float, asked: Coroutine[Any, Any, T]) -> T:

@@ -85,6 +85,11 @@ def refusal(settings: Settings) -> str:
     return str(refused.value)
 
 
+def directly(place: Place, database: str) -> Settings:
+    """Settings that lead there by no pooler, which has a role of its own."""
+    return settings_for(place, database, database_url=place.url_of(database))
+
+
 def as_role(settings: Settings) -> Settings:
     url = (settings.database_url or "").replace("//usher@", f"//{ROLE}@")
     assert ROLE in url
@@ -97,7 +102,7 @@ def test_a_database_in_another_encoding_is_refused_and_stays_empty(
 ) -> None:
     how = f"ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
     with made(say, "test_other_encoding", how) as name:
-        settings = settings_for(templates, name)
+        settings = directly(templates, name)
         said, found = refusal(settings), doctor(settings)
         tables = say("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", name)
 
@@ -109,7 +114,7 @@ def test_a_database_in_another_encoding_is_refused_and_stays_empty(
 def test_a_read_only_database_is_refused(templates: Place, say: Say, doctor: Doctor) -> None:
     with made(say, "test_read_only", f"TEMPLATE {EMPTY}") as name:
         say(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-        settings = settings_for(templates, name)
+        settings = directly(templates, name)
         said, found = refusal(settings), doctor(settings)
 
     assert "is read-only for usher: set default_transaction_read_only = off" in said
@@ -118,7 +123,7 @@ def test_a_read_only_database_is_refused(templates: Place, say: Say, doctor: Doc
 
 def test_a_read_only_role_is_refused(templates: Place, say: Say) -> None:
     with made(say, "test_read_only", f"TEMPLATE {EMPTY}") as name:
-        url = f"{templates.programs_url_of(name)}&options=-c%20default_transaction_read_only%3Don"
+        url = f"{templates.url_of(name)}&options=-c%20default_transaction_read_only%3Don"
         said = refusal(settings_for(templates, name, database_url=url))
 
     assert "options in DATABASE_URL" in said
@@ -165,7 +170,7 @@ def test_a_role_without_its_rights_is_refused_with_what_to_grant(
     with made(say, "test_without_rights", f"TEMPLATE {EMPTY}") as name:
         for statement in granted:
             say(statement.format(role=role), name)
-        settings = as_role(settings_for(templates, name))
+        settings = as_role(directly(templates, name))
         said, found = refusal(settings), doctor(settings)
 
     assert f"The role {ROLE}" in said
@@ -175,7 +180,7 @@ def test_a_role_without_its_rights_is_refused_with_what_to_grant(
 
 def test_what_it_says_to_grant_is_enough(templates: Place, say: Say, role: str) -> None:
     with made(say, "test_without_rights", f"TEMPLATE {EMPTY}") as name:
-        settings = as_role(settings_for(templates, name))
+        settings = as_role(directly(templates, name))
         for _ in range(5):
             try:
                 serving._prepare(settings, with_demo=False)
@@ -187,7 +192,7 @@ def test_what_it_says_to_grant_is_enough(templates: Place, say: Say, role: str) 
 
 def test_a_role_that_may_create_nothing_is_told_how_to_migrate(templates: Place, say: Say, role: str) -> None:
     with made(say, "test_empty", "TEMPLATE template0") as name:
-        settings = as_role(settings_for(templates, name))
+        settings = as_role(directly(templates, name))
         said = refusal(settings)
         say(f"GRANT CREATE ON SCHEMA public TO {role}", name)
         without_a_schema = refusal(settings)
@@ -210,7 +215,7 @@ def test_the_program_ends_with_3_and_one_line(templates: Place, say: Say, comman
             [sys.executable, "-m", "app", command],
             env={
                 "PATH": os.environ["PATH"],
-                "DATABASE_URL": templates.programs_url_of(name),
+                "DATABASE_URL": templates.url_of(name),
                 "REDIS_URL": "redis://127.0.0.1:1",
                 "JWT_SECRET": JWT_SECRET,
                 "PORT": "0",
