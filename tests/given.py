@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import asyncpg
 import pytest
-from sqlalchemy.engine import make_url
 
 from app.db import schema
+from app.db.connecting import connect
 from app.db.migrations import upgrade
+from app.urls import postgresql
 
 URL: Final = os.environ.get("TEST_DATABASE_URL")
 TABLES: Final = tuple(table.fullname for table in schema.metadata.sorted_tables)
@@ -55,8 +56,8 @@ class GivenDatabase:
     """The database of TEST_DATABASE_URL."""
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
-        self.name = make_url(url).database or ""
+        self.url = postgresql.normal(url)
+        self.name = name_in(url)
         self._contents: dict[str, Content] = {}
         self._shape: str | None = None
 
@@ -131,7 +132,7 @@ class GivenDatabase:
             await connection.close()
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
-        return await asyncpg.connect(self.url.replace("+asyncpg", "", 1))
+        return await connect(self.url, seconds=None, server_settings={"application_name": "a test"})
 
 
 def _named(table: str) -> tuple[str, str | None]:
@@ -140,11 +141,16 @@ def _named(table: str) -> tuple[str, str | None]:
     return name, within or None
 
 
+def name_in(url: str) -> str:
+    """The name of the database."""
+    return postgresql.read(url).login.get("database", "")
+
+
 def must_be_usable() -> None:
     """Raises UsageError if the given database is none that tests may have for themselves."""
     if URL is None:
         return
-    if not (make_url(URL).database or "").startswith("test"):
+    if not name_in(URL).startswith("test"):
         raise pytest.UsageError("TEST_DATABASE_URL: everything in it is deleted, so its name must begin with `test`")
     if "PYTEST_XDIST_WORKER" in os.environ:
         raise pytest.UsageError("TEST_DATABASE_URL is one database, for one test at a time: -n 0")

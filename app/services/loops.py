@@ -15,8 +15,9 @@ from cachetools import TTLCache
 
 from app.db.errors import is_away, refusal_for
 from app.domain.refusals import Refusal
-from app.logs import POSTGRESQL, REDIS, Outage, Watch
-from app.services.ports import Away
+from app.logs import POSTGRESQL, READ_ONLY, REDIS, UNWRITABLE, Outage, Watch
+from app.schemas.problems import reasons
+from app.services.ports import Away, Unwritable
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +94,14 @@ def _outage(error: Exception, held_up: Outage) -> tuple[Outage, str] | None:
     The text of an error may hold a statement with everything that was sent with it; its type does not.
     """
     kind = type(error.__cause__ or error).__name__
+    if isinstance(error, Unwritable):
+        return UNWRITABLE, error.state.advice
     if isinstance(error, Away):
         return REDIS, kind
     if is_away(error):
         return POSTGRESQL, kind
     refusal = error if isinstance(error, Refusal) else refusal_for(error)
-    return None if refusal is None else (held_up, getattr(refusal, "why", kind))
+    why = getattr(refusal, "why", kind)
+    if why == reasons.DATABASE_READ_ONLY:
+        return READ_ONLY, kind
+    return None if refusal is None else (held_up, why)

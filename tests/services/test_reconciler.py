@@ -87,7 +87,7 @@ async def test_after_a_restore_the_older_state_is_shown(
     restored = await restarted.of(1)
     assert restored.map_version == lost - 1
     assert restored.counts["available"] == 80
-    assert caplog.text.count("PostgreSQL has gone back: of 1 screenings") == 1
+    assert caplog.text.count("Redis knew of later changes than PostgreSQL") == 1
 
 
 # --- believing Redis

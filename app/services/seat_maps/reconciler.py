@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.errors import is_away
 from app.db.seat_maps import occupancy
 from app.db.seat_maps import redis_mistrust as mistrust
+from app.logs import Outage, Watch
 from app.services.loops import every
 from app.services.ports import AvailabilityCache
 from app.services.seat_maps.clock import Clock
@@ -51,10 +52,11 @@ WARNED_SECONDS: Final = 3.0
 """How long a warning outlasts the time that it takes to be heard by everybody. It is repeated with every look."""
 
 
-_GONE_BACK: Final = (
-    "PostgreSQL has gone back: of %d screenings it knows less than Redis did. After a restore or a fail-over, "
-    "restart all processes of Usher"
+SHARED: Final = Outage(
+    "another installation keeps its keys in the same Redis database under the same REDIS_PREFIX",
+    "no other installation uses this REDIS_PREFIX in this Redis database any more",
 )
+AHEAD_SAID_SECONDS: Final = 600.0
 
 
 class Reconciler:
@@ -73,10 +75,13 @@ class Reconciler:
         self._warned_until = float("-inf")
         self._heard_at = float("-inf")
         self._missed = 0
+        self._neighbours = Watch()
+        self._ahead_said_until = float("-inf")
 
     async def run(self) -> None:
         """Compare until cancelled."""
-        await every(self._every_seconds, self.look_together, "compare Redis with PostgreSQL")
+        with self._neighbours:
+            await every(self._every_seconds, self.look_together, "compare Redis with PostgreSQL")
 
     async def look_together(self) -> float:
         """Look, if it is this process that does; else trust Redis for as long as another one's look counts.
@@ -115,15 +120,14 @@ class Reconciler:
             for screening_id, map_version in actual.items()
             if map_version > known[screening_id]
         }
+        if any(map_version < known[screening_id] for screening_id, map_version in actual.items()):
+            await self._begin_anew()
+            return
         gone = [screening_id for screening_id in known if screening_id not in actual and screening_id not in unknown]
-        # Redis is told after a commit, and was asked before PostgreSQL: so what Redis knows was committed, and is lost.
-        gone_back = [screening_id for screening_id, map_version in actual.items() if map_version < known[screening_id]]
         if stale:
             await self._cache.move(stale)
-        if gone or gone_back:
-            await self._cache.forget([*gone, *gone_back])
-        if gone_back:
-            log.warning(_GONE_BACK, len(gone_back))
+        if gone:
+            await self._cache.forget(gone)
         if missed == self._missed:
             self._missed = 0
         self._cache.trust(doubts, until=0.0 if is_mistrusted else began + self._believed_seconds)
@@ -133,6 +137,25 @@ class Reconciler:
                 await self._cache.say_doubtful()
             else:
                 await self._cache.say_compared(self._believed_seconds)
+        await self._look_around()
+
+    async def _begin_anew(self) -> None:
+        """Redis knows of changes that PostgreSQL does not, so it may say anything of those that are still to come."""
+        if time.monotonic() >= self._ahead_said_until:
+            self._ahead_said_until = time.monotonic() + AHEAD_SAID_SECONDS
+            log.warning(
+                "Redis knew of later changes than PostgreSQL, and has forgotten all: either PostgreSQL lost some (a "
+                "restored backup, a fail-over), or a copy of this installation uses the same Redis database: set "
+                "REDIS_PREFIX to another name there"
+            )
+        await self._cache.begin_anew()
+
+    async def _look_around(self) -> None:
+        """Say once if another installation is here, and once when it is gone."""
+        if await self._cache.neighbours(self._every_seconds + LEASE_SECONDS):
+            self._neighbours.meet(SHARED, "their maps are kept apart, but set REDIS_PREFIX to another name for each")
+        else:
+            self._neighbours.all_is_well()
 
     async def warn(self) -> None:
         """Warn all processes that Redis has missed a change. Returns when none of them trusts it any more."""
