@@ -48,6 +48,7 @@ from app.routers import (
     seats,
     sockets,
     theaters,
+    transfers,
 )
 from app.routers.pages import buyers
 from app.schemas.imports import LayoutFile
@@ -98,6 +99,7 @@ from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
+from app.services.transfers import Codes, Transfers
 from app.settings import (
     LONGEST_ACCESS_TOKEN_SECONDS,
     LONGEST_GUEST_TOKEN_SECONDS,
@@ -116,6 +118,7 @@ ROUTERS: Final = (
     bookings.router,
     payments.router,
     payments.pages,
+    transfers.router,
     people.router,
     api_keys.router,
     health.router,
@@ -421,6 +424,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         measures=measures,
     )
     closing = Closing(engine, box_office, announcer, refunds.wake)
+    desk = Desk(engine, box_office, availability, catalogue, people, tokens, cashier, defaults, pictures)
+    codes = Codes(settings.jwt_secret or "", settings.jwt_secret_previous)
     return Resources(
         settings=settings,
         engine=engine,
@@ -461,7 +466,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             settings.reservation_timeout,
             measures,
         ),
-        desk=Desk(engine, box_office, availability, catalogue, people, tokens, cashier, defaults, pictures),
+        desk=desk,
+        transfers=Transfers(engine, box_office, desk, catalogue, codes),
         cashier=cashier,
         finisher=Finisher(engine, asking, cashier.settle),
         refunds=refunds,

@@ -175,7 +175,9 @@ def give_back(
 ) -> Booking:
     """Enter that the price of these seats goes back, from the payments behind the booking. Returns it as it is then."""
     amount = sum(booking.prices[seat_id].amount_minor for seat_id in seat_ids)
-    for payment, share in shares(state.payments_of(booking.id), amount):
+    # One payment may stand behind several bookings, and the decision may have taken from it before.
+    behind = (decision.payments.get(each.id, each) for each in state.payments_of(booking.id))
+    for payment, share in shares(behind, amount):
         refund_id = uuid5(payment.id, f"{booking.id}:{state.next_version}")
         money = Money(share, payment.amount.currency)
         decision.payments[payment.id] = payment.giving_back(share, cause)

@@ -7,6 +7,7 @@ from typing import Final
 
 from app.db.box_office.reading import Wanted
 from app.domain.box_office.commands import (
+    AcceptTransfer,
     BeginBuying,
     BeginPaying,
     Block,
@@ -20,11 +21,13 @@ from app.domain.box_office.commands import (
     Extend,
     Find,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Settle,
     Toggle,
     Unblock,
+    WithdrawTransfer,
 )
 from app.domain.idempotency import Key
 from app.domain.payments import Payment
@@ -117,9 +120,11 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
             named.run_out.add((screening_id, buyer.id))
         case Confirm() | BeginPaying() | Extend() | Release():
             named.reservations.add((screening_id, command.reservation_id))
-        case Cancel():
+        case Cancel() | OfferTransfer():
             named.bookings.add((screening_id, command.booking_id))
             named.payments_behind.add((screening_id, command.booking_id))
+        case WithdrawTransfer() | AcceptTransfer():
+            named.transfers.add((screening_id, command.code_hash))
         case Settle(payment=payment):
             _want_payment(named, screening_id, payment)
         case Close():
