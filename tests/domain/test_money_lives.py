@@ -1,4 +1,4 @@
-"""Random lives of money, against a plain bank: whatever is asked for, charged, declined, late or cancelled.
+"""Random lives of money, against a plain bank: whatever is asked for, charged, declined, late, cancelled, handed over.
 
 In any order, everybody has their seats and has paid for them once, or has neither.
 """
@@ -25,7 +25,7 @@ from app.domain.people import Person
 from app.domain.refusals import Refusal
 from app.domain.reservations import ReservationStatus
 from tests.domain.promises import check_house
-from tests.domain.states import ANN, BOB, CLEO, ORGANIZER, Evening, named
+from tests.domain.states import ANN, BOB, CLEO, LAYOUT, ORGANIZER, Evening, named
 
 T = TypeVar("T")
 
@@ -100,6 +100,27 @@ class Lives(RuleBasedStateMachine):
         asker = ORGANIZER if by_the_house else Person(booking.user_id)
         seat_id = next(iter(booking.prices)) if one else None
         self.attempt(lambda: self.take_in(self.evening.ask(Cancel(asker, booking.id, seat_id))))
+
+    # --- seats change hands
+
+    @rule(nth=NTH, one=st.booleans())
+    def offer(self, nth: int, one: bool) -> None:
+        if booking := _nth(self.evening.state.bookings, nth):
+            seats = [LAYOUT.label_of(seat_id) for seat_id in booking.prices][: 1 if one else None]
+            self.attempt(lambda: self.evening.offer(Person(booking.user_id), booking, *seats))
+
+    @precondition(lambda self: self.evening.state.transfers)
+    @rule(nth=NTH, taker=BUYERS)
+    def accept(self, nth: int, taker: Person) -> None:
+        if transfer := _nth(self.evening.state.transfers, nth):
+            self.attempt(lambda: self.evening.accept(taker, transfer))
+
+    @precondition(lambda self: self.evening.state.transfers)
+    @rule(nth=NTH)
+    def withdraw(self, nth: int) -> None:
+        if transfer := _nth(self.evening.state.transfers, nth):
+            giver = Person(self.evening.state.bookings[transfer.booking_id].user_id)
+            self.attempt(lambda: self.evening.withdraw(giver, transfer))
 
     # --- the bank, and what we hear of it
 
