@@ -11,10 +11,11 @@ import pytest
 from httpx import AsyncClient, Response
 
 from app.services.money import books
-from tests.conftest import resources_of
+from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, locked, until_waiting
 from tests.organizers import token_of
 from tests.races.buyers import Buyer, codes, seats, somebody
+from tests.races.lines import Fate, Line
 
 ORDERS: Final = pytest.mark.parametrize("is_first", [True, False], ids=["first", "second"])
 
@@ -270,3 +271,28 @@ async def test_two_retries_of_an_offer_at_once_are_told_one_code(
     assert (first.status_code, first.content) == (second.status_code, second.content)
     assert await database.fetchval("SELECT count(*) FROM transfers") == 1
     assert await scene.status(first.json()["code"]) == "offered"
+
+
+@pytest.mark.parametrize("fate", [Fate.CUT_BEFORE, Fate.CUT_AFTER])
+async def test_whatever_became_of_a_commit_the_seats_are_offered_withdrawn_and_accepted_once(
+    open_app: OpenApp, to_postgresql: tuple[Line, str], database: Connection, fate: Fate
+) -> None:
+    """Without a key. An offer leaves no event by which it could be found; the second attempt finds the offer itself."""
+    line, url = to_postgresql
+    here = await open_app(database_url=url)
+    scene = await Scene.of(here, here, "A1", "A2")
+
+    line.when(b"COMMIT\0", fate)
+    code = await scene.offer("A1")
+    assert line.happened.is_set()
+    kept = await scene.offer("A2")
+    line.when(b"COMMIT\0", fate)
+    withdrawn = await scene.ann.ask("DELETE", f"/transfers/{code}")
+    line.when(b"COMMIT\0", fate)
+    taken = await accepting(scene.bob, kept)
+
+    assert (withdrawn.status_code, taken.status_code) == (204, 201)
+    assert await database.fetchval("SELECT count(*) FROM transfers") == 2
+    assert (await scene.status(code), await scene.status(kept)) == ("withdrawn", "accepted")
+    assert await scene.seats_of(scene.bob) == {"A2"}
+    await scene.the_books_are_right()
