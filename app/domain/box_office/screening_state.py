@@ -49,7 +49,7 @@ class Decision:
     refunds: list[Refund] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     transfers: dict[UUID, Transfer] = field(default_factory=dict)
-    shared_payments: set[tuple[UUID, UUID]] = field(default_factory=set)
+    shared_payments: frozenset[tuple[UUID, UUID]] = frozenset()
     """Bookings, and payments that stand behind them from now on, too."""
     cause: Cause = Cause.API
     looked_further: bool = False
@@ -175,8 +175,9 @@ class ScreeningState:
     def apply(self, decision: Decision, now: datetime) -> None:
         """Take a decision of `now` (UTC) in. The version grows by one if it changes something."""
         self.payments.update(decision.payments)
-        self.transfers.update(decision.transfers)
-        self.shared_payments |= decision.shared_payments
+        if decision.transfers:
+            self.transfers.update(decision.transfers)
+            self.shared_payments |= decision.shared_payments
         if not decision.changes_something:
             return
         self.version += 1

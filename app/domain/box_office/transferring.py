@@ -111,7 +111,7 @@ def accept(state: ScreeningState, command: AcceptTransfer, now: datetime) -> Dec
     decision.bookings[booking.id] = booking.handing_over(prices, now, state.next_version)
     enter(taken, decision)
     decision.transfers[transfer.id] = transfer.accepted(taken.id)
-    decision.shared_payments = {(taken.id, each.id) for each in state.payments_of(booking.id)}
+    decision.shared_payments = frozenset((taken.id, each.id) for each in state.payments_of(booking.id))
     return decision
 
 

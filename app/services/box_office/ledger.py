@@ -95,9 +95,10 @@ class Ledger:
                 self._payments.setdefault(payment_id, screening_state.payments.get(payment_id))
             self._refunds += decision.refunds
             self._entries += decision.entries
-        for transfer_id in decision.transfers:
-            self._transfers.setdefault(transfer_id, screening_state.transfers.get(transfer_id))
-        self._shared_payments |= decision.shared_payments
+        if decision.transfers:
+            for transfer_id in decision.transfers:
+                self._transfers.setdefault(transfer_id, screening_state.transfers.get(transfer_id))
+            self._shared_payments |= decision.shared_payments
         screening_state.apply(decision, now)
 
     def proof(self, now: datetime) -> Proof | None:
