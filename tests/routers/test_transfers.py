@@ -1,5 +1,6 @@
 """Handing booked seats to somebody else, as both of them see it."""
 
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
@@ -9,7 +10,8 @@ from httpx import AsyncClient
 
 from app.services.money import books
 from app.services.transfers import Codes
-from tests.conftest import OpenApp, resources_of
+from tests.conftest import MakeSettings, OpenApp, resources_of
+from tests.listeners import Socket, house, seats
 from tests.organizers import token_of
 from tests.routers.members import PASSWORD, register
 from tests.routers.visitors import (
@@ -106,7 +108,7 @@ async def test_one_seat_changes_hands_and_its_money_goes_back_to_who_paid(
 ) -> None:
     booking = await ada.book("A1", "A2", "C5")
     offer = await offered(ada, booking, "C5")
-    house = Visitor(client, await token_of(database))
+    organizer = Visitor(client, await token_of(database))
 
     taken, given = await accepted(bob, offer), await ada.read(f"/bookings/{booking['id']}")
     await the_books_are_right(client)
@@ -130,12 +132,13 @@ async def test_one_seat_changes_hands_and_its_money_goes_back_to_who_paid(
     )
     left = (await ada.read(f"/bookings/{booking['id']}"))["payment"]
     assert (left["status"], left["refunded"]) == ("partly_refunded", euros(price))
-    [payment] = (await house.read(f"/payments?booking_id={taken['id']}"))["items"]
-    assert [payment] == (await house.read(f"/payments?booking_id={booking['id']}"))["items"]
+    [payment] = (await organizer.read(f"/payments?booking_id={taken['id']}"))["items"]
+    assert [payment] == (await organizer.read(f"/payments?booking_id={booking['id']}"))["items"]
     assert payment["user_id"] == (await ada.read("/me"))["id"]
     assert (payment["booking_id"], payment["refunded"]) == (booking["id"], euros(share + price))
-    assert [each["amount"] for each in payment["entries"]] == [euros(all_of_it), euros(share), euros(price)]
-    report = await house.read("/screenings/1/report")
+    entries = sorted((each["kind"], each["amount"]["amount_minor"]) for each in payment["entries"])
+    assert entries == [("capture", all_of_it), *sorted([("refund", share), ("refund", price)])]
+    report = await organizer.read("/screenings/1/report")
     assert (report["revenue"], report["refunded"]) == (euros(all_of_it), euros(share + price))
     assert sum(each["revenue"]["amount_minor"] for each in report["by_section"]) == all_of_it - share - price
     await the_books_are_right(client)
@@ -147,13 +150,13 @@ async def test_a_cancelled_screening_gives_back_what_stands_behind_both(
     booking = await ada.book("A1", "A2")
     taken = await accepted(bob, await offered(ada, booking, "A1"))
     again = await offered(bob, taken)
-    house = Visitor(client, await token_of(database))
+    organizer = Visitor(client, await token_of(database))
 
-    assert (await house.delete("/screenings/1")).status_code == 204
+    assert (await organizer.delete("/screenings/1")).status_code == 204
     await the_books_are_right(client)
     await give_back(client, database)
 
-    [payment] = (await house.read("/payments"))["items"]
+    [payment] = (await organizer.read("/payments"))["items"]
     assert (payment["status"], payment["refunded"]) == ("refunded", booking["total"])
     for who, which in ((ada, booking), (bob, taken)):
         now = await who.read(f"/bookings/{which['id']}")
@@ -349,10 +352,10 @@ async def test_what_cannot_be_offered(
 ) -> None:
     booking, other = await ada.book("A1"), await bob.book("A2")
     path = f"/bookings/{booking['id']}/transfers"
-    house = Visitor(client, await token_of(database))
+    organizer = Visitor(client, await token_of(database))
 
     refused(await nobody.post(path), 401, "unauthenticated")
-    for who in (bob, house):
+    for who in (bob, organizer):
         refused(await who.post(path), 404, "not-found")
     refused(await ada.post(f"/bookings/{NOBODYS_ID}/transfers"), 404, "not-found")
     refused(await ada.post("/bookings/1/transfers"), 422, "validation", "errors")
@@ -380,6 +383,10 @@ async def test_what_cannot_be_offered(
         "ZZZZZZZZZZZZZZ-" + "0" * 28,
         "0-" + "0" * 28,
         "%F0%9F%8E%AD" * 29,
+        "%00",
+        "1-" + "0" * 27 + "%00",
+        "%20" + NOBODYS_CODE,
+        "1" * 5000,
         "\N{ARABIC-INDIC DIGIT ONE}" * 29,
     ],
 )
@@ -431,8 +438,8 @@ async def test_what_others_see_is_booked_throughout_and_both_see_whose_it_is(
     for who, has in ((ada, False), (bob, True)):
         [seat] = [each for each in (await who.read("/screenings/1/seats/me"))["seats"] if each["label"] == "A1"]
         assert (seat["status"], seat["is_mine"]) == ("booked", has)
-    house = Visitor(client, await token_of(database))
-    told_of = await house.read(f"/screenings/1/seats/{booking['seats'][0]['seat_id']}/history")
+    organizer = Visitor(client, await token_of(database))
+    told_of = await organizer.read(f"/screenings/1/seats/{booking['seats'][0]['seat_id']}/history")
     assert told_of["items"][0]["to"] == "booked"
 
 
@@ -450,9 +457,61 @@ async def test_offers_of_a_guest_go_on_when_they_sign_in_and_what_they_paid_is_t
     ada = Visitor(client, told(await nobody.post("/auth/login", wanted), 200)["access_token"])
 
     assert told_no.status_code == 402
-    house = Visitor(client, await token_of(database))
+    organizer = Visitor(client, await token_of(database))
     me: Any = (await ada.read("/me"))["id"]
-    assert [each["user_id"] for each in (await house.read("/payments"))["items"]] == [me, me]
+    assert [each["user_id"] for each in (await organizer.read("/payments"))["items"]] == [me, me]
     refused(await ada.post(f"/transfers/{offer['code']}/accept"), 422, "validation", "errors")
     await accepted(bob, offer)
     await the_books_are_right(client)
+
+
+async def test_nobody_becomes_a_guest_where_guests_are_not_welcome(open_app: OpenApp) -> None:
+    client = await open_app(guests=False)
+    offer = await offered(ada := await guest(client, "ada@example.org"), await ada.book("A1"))
+
+    refused(await Visitor(client).post(f"/transfers/{offer['code']}/accept"), 401, "unauthenticated")
+
+    assert await status(Visitor(client), offer) == "offered"
+
+
+async def test_whoever_watches_sees_the_seat_booked_and_both_see_whose_it_is(make_settings: MakeSettings) -> None:
+    async with house(make_settings()) as usher:
+        ada, bob = await guest(usher.client, "ada@example.org"), await guest(usher.client, "bob@example.org")
+        offer = await offered(ada, await ada.book("A1", "A2"), "A1")
+        async with AsyncExitStack() as stack:
+            queries = ("", f"?token={ada.token}", f"?token={bob.token}")
+            sockets = [Socket(await stack.enter_async_context(usher.socket(query=each))) for each in queries]
+            for each in sockets:
+                await each.next()
+
+            await accepted(bob, offer)
+
+            updates = [(await seats(each))["updates"] for each in sockets]
+    same = {"seat_id": 1, "label": "A1", "status": "booked", "expires_at": None, "previously_reserved_by": None}
+    assert updates == [[same | {"is_mine": is_mine}] for is_mine in (False, False, True)]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "what"),
+    [
+        ("UPDATE bookings SET paid_minor = paid_minor + 1", "a booking's money is not the price of its seats"),
+        (
+            "UPDATE payments SET captured_minor = captured_minor - 1, amount_minor = amount_minor - 1",
+            "payments are not the price of the seats that they stand behind",
+        ),
+        ("DELETE FROM shared_payments", "a refund is from a payment that does not stand behind its booking"),
+    ],
+)
+async def test_the_doctor_sees_what_is_wrong_after_seats_changed_hands(
+    client: AsyncClient, ada: Visitor, bob: Visitor, database: Database, mistake: str, what: str
+) -> None:
+    cleo = await guest(client, "cleo@example.org")
+    taken = await accepted(bob, await offered(ada, await ada.book("A1", "A2", "A3"), "A1", "A2"))
+    on = await accepted(cleo, await offered(bob, taken, "A1"))
+    told(await cleo.delete(f"/bookings/{on['id']}"), 200)
+    await the_books_are_right(client)
+
+    await database.execute(mistake)
+
+    found = await books.examine(resources_of(client).engine)
+    assert what in [each.what for each in found.wrong]
