@@ -104,7 +104,7 @@ def test_only_seats_of_the_booking_are_offered() -> None:
     with pytest.raises(UnknownSeats):
         evening.offer(ANN, booking, "Z9")
 
-    assert missing.value.what == "seat in this booking: A2, A3"
+    assert missing.value.what == "seat in this booking (A2, A3)"
     evening.cancel(ANN, booking)
     with pytest.raises(ReservationBooked):
         evening.offer(ANN, booking)

@@ -209,8 +209,8 @@ class BookingChanged(TypedDict):
     screening_id: BigInt
     id: Uuid
     status: Text
-    paid_minor: BigInt
     cancelled_at: Moment | None
+    paid_minor: BigInt
     version_before: ItsVersion
     version: VersionIfAsRead
     ordinal: Ordinal

@@ -1009,11 +1009,11 @@ booking_seats_changed AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, paid_minor = w.paid_minor, cancelled_at = w.cancelled_at,
+    SET status = w.status, cancelled_at = w.cancelled_at, paid_minor = w.paid_minor,
         version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
         WHEN t.version = w.version_before THEN 0 END
-    FROM json_to_recordset($4::json) AS w(screening_id bigint, id uuid, status text, paid_minor bigint,
-        cancelled_at timestamptz, version_before bigint, version bigint, ordinal int)
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
+        paid_minor bigint, version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 ),
 claims_freed AS (
@@ -1329,11 +1329,11 @@ booking_seats_made AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, paid_minor = w.paid_minor, cancelled_at = w.cancelled_at,
+    SET status = w.status, cancelled_at = w.cancelled_at, paid_minor = w.paid_minor,
         version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
         WHEN t.version = w.version_before THEN 0 END
-    FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, paid_minor bigint,
-        cancelled_at timestamptz, version_before bigint, version bigint, ordinal int)
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
+        paid_minor bigint, version_before bigint, version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 ),
 claims_changed AS (

@@ -842,10 +842,10 @@ booking_seats_changed AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, paid_minor = w.paid_minor, cancelled_at = w.cancelled_at,
+    SET status = w.status, cancelled_at = w.cancelled_at, paid_minor = w.paid_minor,
         version = w.version + v.shift + CASE WHEN t.version = w.version_before THEN 0 END
-    FROM versions_moved v, json_to_recordset($5::json) AS w(id uuid, status text, paid_minor bigint,
-        cancelled_at timestamptz, version_before bigint, version bigint)
+    FROM versions_moved v, json_to_recordset($5::json) AS w(id uuid, status text, cancelled_at timestamptz,
+        paid_minor bigint, version_before bigint, version bigint)
     WHERE t.screening_id = $2 AND t.id = w.id
 ),
 claims_freed AS (
@@ -1124,10 +1124,10 @@ booking_seats_made AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, paid_minor = w.paid_minor, cancelled_at = w.cancelled_at,
+    SET status = w.status, cancelled_at = w.cancelled_at, paid_minor = w.paid_minor,
         version = w.version + v.shift + CASE WHEN t.version = w.version_before THEN 0 END
-    FROM versions_moved v, json_to_recordset($6::json) AS w(id uuid, status text, paid_minor bigint,
-        cancelled_at timestamptz, version_before bigint, version bigint)
+    FROM versions_moved v, json_to_recordset($6::json) AS w(id uuid, status text, cancelled_at timestamptz,
+        paid_minor bigint, version_before bigint, version bigint)
     WHERE t.screening_id = $2 AND t.id = w.id
 ),
 claims_changed AS (

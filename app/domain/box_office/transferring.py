@@ -139,5 +139,5 @@ def _seats_of(state: ScreeningState, booking: Booking, names: SeatNames | None) 
         return tuple(booking.prices)
     seats = state.layout.find(names)
     if others := [seat.label for seat in seats if seat.id not in booking.prices]:
-        raise NotFound(f"seat in this booking: {', '.join(others)}")
+        raise NotFound(f"seat in this booking ({', '.join(others)})")
     return tuple(sorted(seat.id for seat in seats))
