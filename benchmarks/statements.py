@@ -17,12 +17,14 @@ from app.db.connections import OfficeConnection
 from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import (
     AcceptTransfer,
+    AtOnce,
     Block,
     Book,
     Cancel,
     Close,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Hold,
@@ -211,6 +213,9 @@ async def _bookings(rehearsal: Rehearsal, played: Played) -> None:
     await ask("cancel", played, Cancel(_ANN, confirm.booking_id))
     book = Book(_ANN, _seat(5), rehearsal.new_id(), "paid")
     await ask("book: seats that nobody holds", played, book)
+    charge = AtOnce(rehearsal.new_id(), "more")
+    exchange = Exchange(_ANN, _ANN.id, book.booking_id, _seat(5), _seat(7), rehearsal.new_id(), charge)
+    await ask("exchange", played, exchange)
     played.cancel()
     await ask("close: what stands in a cancelled screening", played, Close(_HOUSE, (), (book.booking_id,)))
 

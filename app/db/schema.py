@@ -386,6 +386,8 @@ bookings = Table(
     Column("paid_minor", BigInteger, nullable=False, server_default="0"),
     Column("created_at", MOMENT, nullable=False),
     Column("cancelled_at", MOMENT),
+    # Why it was cancelled, in words, for the house.
+    Column("cancel_reason", Text),
     Column("version", BigInteger, nullable=False),
     PrimaryKeyConstraint("screening_id", "id"),
     CheckConstraint(_one_of("status", "confirmed", "cancelled"), name="booking_status_is_known"),

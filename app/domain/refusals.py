@@ -125,6 +125,11 @@ class ReservationBooked(ReservationEnded):
 
 
 @dataclass(slots=True, eq=False)
+class BookingCancelled(ReservationBooked):
+    """The booking is cancelled: nothing of it can be exchanged."""
+
+
+@dataclass(slots=True, eq=False)
 class PriceChanged(Refusal):
     """The hold has run out, and its seats cost something else by now: `total`."""
 
@@ -206,6 +211,11 @@ class PaymentDeclined(Refusal):
     code: ClassVar[str] = "payment-declined"
     reason: str
     expires_at: datetime | None = None
+
+
+@dataclass(slots=True, eq=False)
+class PaidInVain(PaymentDeclined):
+    """It was paid, when nothing could be done for it any more, or not what was to be paid: the money goes back."""
 
 
 @dataclass(slots=True, eq=False)

@@ -150,6 +150,7 @@ export class Usher extends EventTarget {
   booking(id) { return this.#get(`/bookings/${id}`); }
   tickets(bookingId) { return this.#get(`/bookings/${bookingId}/tickets`); }
   cancelBooking(id, key) { return this.send("DELETE", `/bookings/${id}`, { key }); }
+  exchange(id, wanted, key) { return this.send("POST", `/bookings/${id}/exchange`, { body: wanted, key }); }
   cancelSeat(id, seatId, key) { return this.send("DELETE", `/bookings/${id}/seats/${seatId}`, { key }); }
 
   // Seats that change hands.

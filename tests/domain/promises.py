@@ -75,7 +75,7 @@ def offers_are_of_what_is_there(state: ScreeningState, now: datetime) -> None:
             assert all(state.claims[seat_id].booking_id == booking.id for seat_id in transfer.seat_ids)
         if transfer.accepted_as is not None:
             taken = state.bookings[transfer.accepted_as]
-            assert {*taken.prices, *taken.left} == set(transfer.seat_ids)
+            assert {*taken.prices, *taken.left} >= set(transfer.seat_ids)
             assert status is TransferStatus.ACCEPTED
     assert len(offered) == len(set(offered))
 
@@ -153,7 +153,10 @@ def nobody_has_more_than_allowed(state: ScreeningState, now: datetime) -> None:
     papers: list[Reservation | Booking] = [*reservations, *bookings]
     assert all(_is_allowed(len(paper.prices), limits.max_seats_per_reservation) for paper in papers)
     for buyer in {state.buyer(user_id) for user_id in state.usage}:
-        seats = [claim for user_id in buyer for claim in state.claims_of(user_id, now)]
+        # What is paid for to be exchanged is no seat more.
+        exchanging = {each.reservation_id for each in state.payments.values() if each.is_open and _gives(each)}
+        theirs = [claim for user_id in buyer for claim in state.claims_of(user_id, now)]
+        seats = [claim for claim in theirs if claim.reservation_id not in exchanging]
         holds = [each for each in reservations if each.user_id in buyer and each.is_holding(now)]
         standing = [each for each in bookings if each.user_id in buyer and each.status is BookingStatus.CONFIRMED]
         days = Counter(each.created_at.astimezone(state.timezone).date() for each in standing)
@@ -183,6 +186,10 @@ def _concerns(payment: Payment, reservation: Reservation) -> bool:
     """Was it paid for, or were seats of it?"""
     returns = payment.plan.returns.values() if payment.plan else ()
     return reservation.id == payment.reservation_id or reservation.id in returns
+
+
+def _gives(payment: Payment) -> bool:
+    return payment.plan is not None and payment.plan.giving is not None
 
 
 def _is_allowed(count: int, allowed: int | None) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 from app.domain.bookings import Booking
 from app.domain.box_office.commands import (
     AcceptTransfer,
+    AtOnce,
     Attempt,
     BeginBuying,
     BeginPaying,
@@ -16,6 +17,7 @@ from app.domain.box_office.commands import (
     Cancel,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Hold,
@@ -28,7 +30,18 @@ from app.domain.box_office.commands import (
     WithdrawTransfer,
 )
 from app.domain.box_office.decide import decide
-from app.domain.box_office.outcomes import Booked, Cancelled, Expired, Held, Kept, Offered, Paying, ReleasedAll, Toggled
+from app.domain.box_office.outcomes import (
+    Booked,
+    Cancelled,
+    Exchanged,
+    Expired,
+    Held,
+    Kept,
+    Offered,
+    Paying,
+    ReleasedAll,
+    Toggled,
+)
 from app.domain.box_office.screening_state import Decision, ScreeningState, Usage
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
@@ -37,6 +50,7 @@ from app.domain.people import Person, Role
 from app.domain.refusals import Refusal
 from app.domain.reservations import Reservation
 from app.domain.screenings import Limits, Screening
+from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import Layout, Seat, SeatNames
 from app.domain.transfers import Transfer, TransferStatus
 
@@ -228,6 +242,33 @@ class Evening:
         outcome = self.ask(AcceptTransfer(buyer, transfer.code_hash, self.new_id())).outcome
         assert isinstance(outcome, Booked)
         return outcome.booking
+
+    def exchanging(
+        self,
+        buyer: Person,
+        booking: Booking,
+        give: str,
+        take: str = "",
+        *,
+        wish: Wish | None = None,
+        slowly: bool = False,
+    ) -> Exchange:
+        """The command to exchange seats, by their labels. `slowly`: the provider decides about a difference."""
+        payment = self.attempt() if slowly else AtOnce(self.new_id(), "more")
+        names = named(*give.split()), named(*take.split())
+        owner_id = self.state.bookings[booking.id].user_id
+        return Exchange(buyer, owner_id, booking.id, *names, self.new_id(), payment, wish)
+
+    def exchange(self, buyer: Person, booking: Booking, give: str, take: str) -> Booking:
+        outcome = self.ask(self.exchanging(buyer, booking, give, take)).outcome
+        assert isinstance(outcome, Exchanged)
+        return outcome.booking
+
+    def pay_exchange(self, buyer: Person, booking: Booking, give: str, take: str) -> Payment:
+        """Begin to pay for an exchange."""
+        outcome = self.ask(self.exchanging(buyer, booking, give, take, slowly=True)).outcome
+        assert isinstance(outcome, Paying)
+        return outcome.payment
 
     def sweep(self) -> int:
         """Expire whatever has run out; how many holds that were."""

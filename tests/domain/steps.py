@@ -14,6 +14,7 @@ from app.domain.box_office.commands import (
     Close,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Hold,
@@ -30,6 +31,7 @@ from app.domain.box_office.outcomes import (
     Booked,
     Cancelled,
     Closed,
+    Exchanged,
     Expired,
     Held,
     Kept,
@@ -42,6 +44,7 @@ from app.domain.box_office.screening_state import ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
 from app.domain.refusals import (
+    BookingCancelled,
     CancellationClosed,
     ExtensionLimit,
     Flawed,
@@ -98,7 +101,7 @@ def nobody_loses_a_seat_but_by_its_owners_wish(
     }
     assert lost <= given_back_by(before, command, now)
     for seat_id, claim in before.claims.items():
-        if claim.is_live(now) and claim.user_id != _asker_of(command) and seat_id not in lost:
+        if claim.is_live(now) and claim.user_id not in _whose(command) and seat_id not in lost:
             assert after.claims[seat_id] == claim
 
 
@@ -114,26 +117,34 @@ def nothing_is_forgotten(before: ScreeningState, command: Command, after: Screen
         assert new.expires_at >= old.expires_at
         if old.status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED):
             assert new == old
-        if new.user_id != _asker_of(command) and new != old and not isinstance(command, Close):
+        if new.user_id not in _whose(command) and new != old and not isinstance(command, Close):
             assert (old.status_at(now), new.status) == (ReservationStatus.EXPIRED, ReservationStatus.EXPIRED)
             assert (new.prices, new.left) == (old.prices, old.left)
     for booking_id, sold in before.bookings.items():
         now_sold = after.bookings[booking_id]
         assert (now_sold.id, now_sold.user_id, now_sold.reservation_id) == (sold.id, sold.user_id, sold.reservation_id)
         assert now_sold.created_at == sold.created_at
-        assert {**now_sold.prices, **now_sold.left} == {**sold.prices, **sold.left}
-        assert isinstance(command, Cancel | Close | AcceptTransfer) or now_sold == sold
+        seats, seats_before = {**now_sold.prices, **now_sold.left}, {**sold.prices, **sold.left}
+        if isinstance(command, Exchange) and command.booking_id == booking_id:
+            assert len(now_sold.prices) == len(sold.prices)
+            assert seats.keys() == seats_before.keys() | set(command.take.ids)
+        else:
+            assert seats == seats_before
+            assert isinstance(command, Cancel | Close | AcceptTransfer) or now_sold == sold
         if sold.status is BookingStatus.CANCELLED:
             assert now_sold == sold
 
 
 def prices_are_kept(before: ScreeningState, command: Command, after: ScreeningState, now: datetime) -> None:
-    """Whoever keeps a seat keeps its price, from hold to hold to booking; a seat that is taken anew costs today's.
+    """Whoever keeps a seat keeps its price, from hold to hold to booking; a seat that is taken anew costs today's, as
+    does one that is taken for another.
 
     Confirmed or extended late, a hold has the price of its own moment only if that is today's.
     """
     live = {seat_id: claim for seat_id, claim in before.claims.items() if claim.is_live(now) and not is_blocked(claim)}
     agreed = {seat_id: price_of(before, claim) for seat_id, claim in live.items()}
+    if isinstance(command, Exchange):
+        agreed = {}
     if isinstance(command, Confirm | Extend) and before.reservations[command.reservation_id].is_holding(now):
         agreed |= before.reservations[command.reservation_id].prices
     for seat_id, claim in after.claims.items():
@@ -200,6 +211,10 @@ def what_was_asked_for_is_done(before: ScreeningState, command: Command, after: 
             assert isinstance(taken, Booking)
             assert (taken.id, taken.user_id) == (transfer.accepted_as, buyer.id)
             assert taken.prices.keys() == set(transfer.seat_ids)
+        case Exchange():
+            sale = after.bookings[command.booking_id]
+            assert set(command.take.ids) <= sale.prices.keys()
+            assert set(command.give.ids) <= sale.left.keys()
         case Expire(reservation_ids):
             for reservation_id in reservation_ids:
                 assert after.reservations[reservation_id].status is before.reservations[reservation_id].status_at(now)
@@ -222,6 +237,16 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
     match refusal, command:
         case SeatsUnavailable(), Hold(buyer, seats) | Toggle(buyer, seats) | Book(buyer, seats):
             assert {each.seat_id for each in refusal.seats} == in_the_way(state, seats.ids, buyer.id, now) != set()
+        case SeatsUnavailable(), Exchange(_, owner_id, _, _, take):
+            assert {each.seat_id for each in refusal.seats} == in_the_way(state, take.ids, owner_id, now) != set()
+        case NotFound(), Exchange(buyer, _, booking_id, give):
+            exchanged = state.bookings.get(booking_id)
+            is_theirs = exchanged is not None and (exchanged.user_id == buyer.id or buyer.runs_the_house)
+            assert not (exchanged and is_theirs and set(give.ids) <= exchanged.prices.keys())
+        case BookingCancelled(), Exchange():
+            assert state.bookings[command.booking_id].status is BookingStatus.CANCELLED
+        case Flawed(), Exchange():
+            assert len(command.give.ids) != len(command.take.ids) or set(command.give.ids) & set(command.take.ids)
         case ReservationExpired(), Confirm(buyer, reservation_id) | Extend(buyer, reservation_id):
             late = state.reservations[reservation_id]
             assert late.status_at(now) is ReservationStatus.EXPIRED
@@ -319,7 +344,7 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
             assert refusal.allowed == state.screening.limits.bookings_per_user_per_day
             assert refusal.current == sum(at.astimezone(state.timezone).date() == today for at in made)
             assert refusal.current >= refusal.allowed
-        case SalesClosed(), Hold() | Toggle() | Book() | Extend() | Confirm():
+        case SalesClosed(), Hold() | Toggle() | Book() | Extend() | Confirm() | Exchange():
             assert not state.screening.is_on_sale(now)
         case _:
             raise AssertionError(f"{command} has no reason to be refused with {refusal!r}")
@@ -344,6 +369,8 @@ def check_repeat(state: ScreeningState, command: Command, first: Outcome, new_id
             assert (resold, created) == (sold, False)
         case (Kept(one), Kept(other)):
             assert other == one
+        case (Exchanged(sold), Exchanged(resold, is_new)):
+            assert (resold, is_new) == (sold, False)
         case (Cancelled(sold), Cancelled(resold)):
             assert resold == sold
         case (Offered(one), Offered(other)):
@@ -401,6 +428,8 @@ def given_back_by(state: ScreeningState, command: Command, now: datetime) -> set
             return set(state.bookings[booking_id].prices) if seat_id is None else {seat_id}
         case AcceptTransfer(_, code_hash):
             return set(_transfer(state, code_hash).seat_ids)
+        case Exchange():
+            return set(command.give.ids)
         case Unblock(_, seats):
             return {seat_id for seat_id in seats.ids if is_blocked(state.claims.get(seat_id))}
         case Close() if state.screening.cancelled_at is not None:
@@ -443,6 +472,11 @@ def _wanted_by(
 
 def _asker_of(command: Command) -> int | None:
     return None if isinstance(command, Expire | Block | Unblock | Close) else command.buyer.id
+
+
+def _whose(command: Command) -> set[int | None]:
+    """Who asks, and whose booking an organizer exchanges."""
+    return {_asker_of(command)} | ({command.owner_id} if isinstance(command, Exchange) else set())
 
 
 def _lasting(reservation: Reservation) -> tuple[object, ...]:

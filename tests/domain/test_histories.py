@@ -47,7 +47,7 @@ class Cancellation:
 
 TAKING = MANY.holds | MANY.toggles | MANY.books
 GOING_ON = MANY.extensions | MANY.confirmations
-GIVING_BACK = MANY.releases | MANY.cancellations | MANY.releases_of_all
+GIVING_BACK = MANY.releases | MANY.cancellations | MANY.exchanges | MANY.releases_of_all
 HANDING_OVER = MANY.offers | MANY.offers | MANY.acceptances | MANY.acceptances | MANY.withdrawals
 TIDYING = MANY.blocks | MANY.unblocks | MANY.unblocks | MANY.expiries | MANY.closings
 TO_AN_END = st.builds(ToAnEnd, st.integers(0, 3), st.sampled_from((-INSTANT, timedelta(0), INSTANT)))

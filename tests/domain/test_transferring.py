@@ -13,11 +13,11 @@ from app.domain.money import Money
 from app.domain.payments import PaymentState
 from app.domain.people import Person
 from app.domain.refusals import (
+    BookingCancelled,
     CancellationClosed,
     Flawed,
     LimitExceeded,
     NotFound,
-    ReservationBooked,
     ScreeningCancelled,
     TransferOver,
     UnknownSeats,
@@ -106,7 +106,7 @@ def test_only_seats_of_the_booking_are_offered() -> None:
 
     assert missing.value.what == "seat in this booking (A2, A3)"
     evening.cancel(ANN, booking)
-    with pytest.raises(ReservationBooked):
+    with pytest.raises(BookingCancelled):
         evening.offer(ANN, booking)
 
 
@@ -308,6 +308,50 @@ def test_an_offer_of_what_its_booking_has_no_more_is_good_for_nothing_whoever_kn
     evening.state.transfers[transfer.id] = known
 
     assert over(evening, transfer) == "withdrawn"
+
+
+def test_exchanging_a_seat_ends_the_offers_that_have_it_also_when_it_comes_back() -> None:
+    evening = Evening()
+    booking = evening.book(ANN, "A1", "A2")
+    gone, other = evening.offer(ANN, booking, "A1"), evening.offer(ANN, booking, "A2")
+
+    evening.exchange(ANN, booking, "A1", "A3")
+    assert over(evening, gone) == "withdrawn"
+    evening.exchange(ANN, booking, "A3", "A1")
+
+    assert over(evening, gone) == "withdrawn"
+    assert evening.status_of(other) is TransferStatus.OFFERED
+
+
+def test_who_was_handed_seats_exchanges_them_and_each_payment_goes_back_to_who_made_it() -> None:
+    evening = Evening()
+    booking = evening.book(ANN, "A1", "A2")
+    taken = evening.accept(BOB, evening.offer(ANN, booking, "A1"))
+
+    dearer = evening.exchange(BOB, taken, "A1", "A5")
+    check_house(evening.state, evening.now)
+    evening.cancel(ANN, booking)
+    check_house(evening.state, evening.now)
+    evening.cancel(BOB, dearer)
+
+    left = {each.user_id: each.left_minor for each in evening.state.payments.values()}
+    assert left == {ANN.id: 0, BOB.id: 0}
+    check_house(evening.state, evening.now)
+
+
+def test_seats_that_changed_hands_while_their_exchange_was_paid_stay_with_the_taker_and_the_money_goes_back() -> None:
+    evening = Evening()
+    booking = evening.book(ANN, "A1")
+    transfer = evening.offer(ANN, booking)
+    payment = evening.pay_exchange(ANN, booking, "A1", "A5")
+
+    evening.accept(BOB, transfer)
+    evening.settle(payment, PaymentState.CAPTURED)
+
+    assert (evening.booked_by(BOB), evening.booked_by(ANN)) == ({"A1"}, set())
+    assert evening.state.payments[payment.id].left_minor == 0
+    assert "A5" in evening.free()
+    check_house(evening.state, evening.now)
 
 
 def test_two_offers_of_one_booking_go_to_two_people() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -13,12 +13,14 @@ from hypothesis.strategies import SearchStrategy
 from app.domain.bookings import Booking
 from app.domain.box_office.commands import (
     AcceptTransfer,
+    AtOnce,
     Block,
     Book,
     Cancel,
     Close,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Hold,
@@ -55,6 +57,7 @@ class Kind(Enum):
     OFFER = auto()
     WITHDRAW = auto()
     ACCEPT = auto()
+    EXCHANGE = auto()
     EXPIRE = auto()
     BLOCK = auto()
     UNBLOCK = auto()
@@ -103,6 +106,8 @@ class Wish:
                 return WithdrawTransfer(*self._of_transfer(state))
             case Kind.ACCEPT:
                 return AcceptTransfer(*self._of_transfer(state), new_id)
+            case Kind.EXCHANGE:
+                return self._exchange(state, reservation_id, owner, new_id)
             case Kind.EXPIRE:
                 return Expire(tuple(state.reservations)[self.nth :])
             case Kind.BLOCK:
@@ -112,10 +117,19 @@ class Wish:
             case Kind.CLOSE:
                 return Close(ORGANIZER, tuple(state.reservations)[self.nth :], tuple(state.bookings)[self.nth :])
 
+    def _exchange(self, state: ScreeningState, booking_id: UUID, asker: Person, new_id: UUID) -> Exchange:
+        """As many of the seats of a booking as there are, and are wanted. The charge has another id of its own."""
+        booking = state.bookings.get(booking_id)
+        had = tuple(booking.prices) if booking else (1,)
+        give = had[-len(self.seat_ids) :]
+        names = SeatNames(ids=give), SeatNames(ids=self.seat_ids[: len(give)])
+        charge = AtOnce(uuid5(new_id, "more"), f"more for {new_id}")
+        return Exchange(asker, booking.user_id if booking else asker.id, booking_id, *names, new_id, charge)
+
     def _of(self, state: ScreeningState) -> tuple[UUID, Person, int | None]:
         """The reservation or booking that is meant, who asks, and the seat of it that is meant."""
         papers: list[Reservation | Booking] = [*state.reservations.values()]
-        if self.kind in (Kind.CANCEL, Kind.OFFER):
+        if self.kind in (Kind.CANCEL, Kind.OFFER, Kind.EXCHANGE):
             papers = [*state.bookings.values()]
         nth = self.nth % (len(papers) + 1)
         if nth == len(papers):
@@ -179,6 +193,7 @@ class Wishes:
         self.offers = st.builds(Wish, st.just(Kind.OFFER), asker, nth=nth, seat_at=one_seat)
         self.withdrawals = st.builds(Wish, st.just(Kind.WITHDRAW), asker, nth=nth)
         self.acceptances = st.builds(Wish, st.just(Kind.ACCEPT), someone, nth=nth)
+        self.exchanges = st.builds(Wish, st.just(Kind.EXCHANGE), asker_or_staff, seats, nth=nth)
         self.expiries = st.builds(Wish, st.just(Kind.EXPIRE), nth=all_or_all_but_one)
         self.blocks = st.builds(Wish, st.just(Kind.BLOCK), seat_ids=seats)
         self.unblocks = st.builds(Wish, st.just(Kind.UNBLOCK), seat_ids=seats)
@@ -197,6 +212,7 @@ class Wishes:
             self.withdrawals,
             self.acceptances,
             self.acceptances,
+            self.exchanges,
             self.expiries,
             self.blocks,
             self.unblocks,

@@ -1,5 +1,5 @@
-"""A process is killed at each step of paying, of giving back and of handing over: everybody is booked and charged once,
-or neither.
+"""A process is killed at each step of paying, exchanging, giving back and handing over: everybody has their seats and
+has paid for them once, or neither.
 """
 
 import asyncio
@@ -36,6 +36,14 @@ AT_ONCE: Final = {
 CANCELLING: Final = {
     "before it is cancelled": (b"refunds_made", Fate.SWALLOWED),
     "when it is cancelled": (b"COMMIT\0", Fate.CUT_AFTER),
+}
+EXCHANGING: Final = {
+    "before more is paid": ("A1", 4500, (b"payments_made", Fate.SWALLOWED)),
+    "when more is paid": ("A1", 4500, (b"COMMIT\0", Fate.CUT_AFTER)),
+    "before it is given back": ("D1", 1500, (b"refunds_made", Fate.SWALLOWED)),
+    "when it is given back": ("D1", 1500, (b"COMMIT\0", Fate.CUT_AFTER)),
+    "before other seats are had": ("C1", 2500, (b"booking_seats_made", Fate.SWALLOWED)),
+    "when other seats are had": ("C1", 2500, (b"COMMIT\0", Fate.CUT_AFTER)),
 }
 OFFERING: Final = {
     "before it is offered": (b"transfers_made", Fate.SWALLOWED),
@@ -169,6 +177,66 @@ async def test_a_process_that_is_killed_while_it_cancels(
     is_cancelled = await seats(living) == {}
     assert is_cancelled is (CANCELLING[step][1] is Fate.CUT_AFTER)
     await the_books_are_right(living, 0 if is_cancelled else 9000)
+    assert (await buyer.cancel(booking["id"])).status_code == 200
+    await finish(living, database)
+    await the_books_are_right(living, 0)
+
+
+@pytest.mark.parametrize("step", EXCHANGING)
+async def test_a_process_that_is_killed_while_it_exchanges(
+    start_process: StartProcess, to_postgresql: tuple[Line, str], open_app: OpenApp, database: Connection, step: str
+) -> None:
+    line, url = to_postgresql
+    label, price, death = EXCHANGING[step]
+    living = await open_app()
+    buyer = await somebody(living)
+    booking = (await buyer.book("B1")).json()
+    path, body = f"/bookings/{booking['id']}/exchange", {"give": {"seat": "B1"}, "take": {"seat": label}}
+
+    await die(start_process, line, url, death, lambda at: at.ask("POST", path, body, key="k"), buyer)
+    await finish(living, database)
+
+    await resources_of(living).reconciler.look()
+    is_exchanged = await seats(living) == {label: "booked"}
+    assert is_exchanged is (death[1] is Fate.CUT_AFTER)
+    await the_books_are_right(living, price if is_exchanged else 2500)
+    answer = await buyer.ask("POST", path, body, key="k")
+    assert answer.status_code == 200
+    assert ("idempotent-replayed" in answer.headers) is is_exchanged
+    await finish(living, database)
+    assert await seats(living) == {label: "booked"}
+    await the_books_are_right(living, price)
+
+
+@pytest.mark.parametrize(
+    ("step", "token"), [(step, token) for step in PAYING for token in TOKENS if reached(token, step)]
+)
+async def test_a_process_that_is_killed_while_an_exchange_is_paid(
+    start_process: StartProcess,
+    to_postgresql: tuple[Line, str],
+    open_app: OpenApp,
+    database: Connection,
+    step: str,
+    token: str,
+) -> None:
+    line, url = to_postgresql
+    living = await open_app()
+    buyer = await somebody(living)
+    booking = (await buyer.book("B1")).json()
+    path, exchange = f"/bookings/{booking['id']}/exchange", {"give": {"seat": "B1"}, "take": {"seat": "A1"}}
+    body = {**exchange, "payment": {"token": token}}
+
+    await die(start_process, line, url, PAYING[step], lambda at: at.ask("POST", path, body, key="k"), buyer)
+    await finish(living, database)
+
+    await resources_of(living).reconciler.look()
+    after = await seats(living)
+    assert after in ({"B1": "booked"}, {"A1": "booked"})
+    await the_books_are_right(living, 4500 if "A1" in after else 2500)
+    answer = await buyer.ask("POST", path, exchange)
+    assert answer.status_code == 200, answer.text
+    assert await seats(living) == {"A1": "booked"}
+    await the_books_are_right(living, 4500)
     assert (await buyer.cancel(booking["id"])).status_code == 200
     await finish(living, database)
     await the_books_are_right(living, 0)

@@ -172,6 +172,29 @@ async def test_accepting_and_cancelling_just_that_seat(
 
 
 @ORDERS
+@pytest.mark.parametrize("other_seat", ["A3", "C1"], ids=["for the same price", "for less"])
+async def test_accepting_and_exchanging_just_that_seat(
+    client: AsyncClient, other: AsyncClient, database: Connection, is_first: bool, other_seat: str
+) -> None:
+    scene = await Scene.of(client, other, "A1", "A2")
+    code = await scene.offer("A1")
+    wanted = {"give": {"seat": "A1"}, "take": {"seat": other_seat}}
+
+    taken, exchanged = await in_order(
+        database,
+        accepting(scene.bob, code),
+        scene.ann.ask("POST", f"/bookings/{scene.booking['id']}/exchange", wanted),
+        is_first,
+    )
+
+    assert codes([taken, exchanged]) == ([201, "not-found"] if is_first else [200, "transfer-over"])
+    assert await scene.seats_of(scene.bob) == ({"A1"} if is_first else set())
+    assert await scene.seats_of(scene.ann) == ({"A2"} if is_first else {"A2", other_seat})
+    assert await scene.status(code) == ("accepted" if is_first else "withdrawn")
+    await scene.the_books_are_right()
+
+
+@ORDERS
 async def test_accepting_and_withdrawing(
     client: AsyncClient, other: AsyncClient, database: Connection, is_first: bool
 ) -> None:

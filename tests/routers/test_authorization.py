@@ -159,6 +159,10 @@ async def just_seat(world: World, who: str) -> Any:
     return {"seats": [world.ids["label"]]}
 
 
+async def other_seat(world: World, who: str) -> Any:
+    return {"give": {"seat_id": world.ids["seat_id"]}, "take": {"seat": world.ids["label"]}}
+
+
 async def seat_id(world: World, who: str) -> Any:
     return {"seat_id": 4 + EVERYBODY.index(who)}
 
@@ -240,6 +244,7 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     "GET /api/v1/bookings/{booking_id}": (OWNER_OR_HOUSE, None),
     "DELETE /api/v1/bookings/{booking_id}": (OWNER_OR_HOUSE, None),
     "DELETE /api/v1/bookings/{booking_id}/seats/{seat_id}": (OWNER_OR_HOUSE, None),
+    "POST /api/v1/bookings/{booking_id}/exchange": (OWNER_OR_HOUSE, other_seat),
     # Transfers
     "POST /api/v1/bookings/{booking_id}/transfers": (OWNER, None),
     "GET /api/v1/transfers/{code}": (ANYBODY, None),

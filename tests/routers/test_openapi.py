@@ -40,7 +40,8 @@ async def filled_in(path: str, ada: Visitor) -> str:
     if "{reservation_id}" in path:
         ids["reservation_id"] = (await ada.hold("D20"))["id"]
     if "{booking_id}" in path:
-        ids["booking_id"] = (await ada.book(*(("C1", "C2") if path.endswith("/transfers") else ("D20",))))["id"]
+        labels = {"exchange": ("C3", "C4"), "transfers": ("C1", "C2")}.get(path.rpartition("/")[2], ("D20",))
+        ids["booking_id"] = (await ada.book(*labels))["id"]
     if "{code}" in path:
         giver = await guest(ada.client, "cleo@example.org") if path.endswith("/accept") else ada
         booking = await giver.book("D20")
@@ -111,8 +112,10 @@ async def test_every_call_without_a_body_works_against_the_demo_data(ada: Visito
 
 
 def members(model: type[BaseModel]) -> set[str]:
-    """The members of a documented answer, but for the token that only newcomers get, and what only best seats have."""
-    only_best = {"adjacent"} if "id" in model.model_fields else set()
+    """The members of a documented answer, but for the token that only newcomers get, what only best seats have, and
+    what only organizers read.
+    """
+    only_best = {"adjacent", "cancel_reason"} if "id" in model.model_fields else set()
     return set(model.model_fields) - {"guest_token"} - only_best
 
 

@@ -45,6 +45,12 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (refusals.ReservationExpired(AT, (A1,)), 409, {"expired_at": "2026-11-20T19:30:00.123Z", "seats": [A1_OUT]}, {}),
     (refusals.ReservationEnded("released"), 409, {"reservation_status": "released"}, {}),
     (
+        refusals.BookingCancelled("booked", UUID(int=1)),
+        409,
+        {"reservation_status": "booked", "booking_id": "00000000-0000-0000-0000-000000000001"},
+        {},
+    ),
+    (
         refusals.ReservationBooked("booked", UUID(int=1)),
         409,
         {"reservation_status": "booked", "booking_id": "00000000-0000-0000-0000-000000000001"},
@@ -77,6 +83,12 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
         refusals.PaymentDeclined("card_declined", AT),
         402,
         {"reason": "card_declined", "expires_at": "2026-11-20T19:30:00.123Z"},
+        {},
+    ),
+    (
+        refusals.PaidInVain("too_late"),
+        402,
+        {"reason": "too_late", "expires_at": None},
         {},
     ),
     (refusals.PaymentPending(UUID(int=1)), 409, {"reservation_id": str(UUID(int=1))}, {}),

@@ -5,6 +5,7 @@ one of twelve members, 1.1 as a tuple that gets its names later, 1.7 as a NamedT
 """
 
 from typing import Annotated, NotRequired, TypedDict
+from uuid import UUID
 
 from app.db.box_office.parts import (
     NOW,
@@ -210,6 +211,9 @@ class BookingChanged(TypedDict):
     id: Uuid
     status: Text
     cancelled_at: Moment | None
+    cancel_reason: Annotated[str | None, Sql("text", "coalesce(w.cancel_reason, t.cancel_reason)")]
+    payment_provider: Text
+    payment_reference: Text
     paid_minor: BigInt
     version_before: ItsVersion
     version: VersionIfAsRead
@@ -236,7 +240,9 @@ BOOKING_SEATS_CHANGED = change(
 
 
 class PaymentAtOnce(TypedDict):
-    """A payment whose charge cannot fail: it has the id of its booking. The last two are there if money goes back."""
+    """A payment whose charge cannot fail. It has the id of its booking, unless that is said: it is for an exchange. The
+    last two are there if money goes back.
+    """
 
     screening_id: BigInt
     id: Uuid
@@ -246,6 +252,7 @@ class PaymentAtOnce(TypedDict):
     reference: Text
     amount_minor: BigInt
     currency: Text
+    booking_id: NotRequired[Annotated[UUID, Sql("uuid", "coalesce(w.booking_id, w.id)")]]
     refunding_minor: NotRequired[Annotated[int, Sql("bigint", "coalesce(w.refunding_minor, 0)")]]
     cause: NotRequired[Text]
 
@@ -318,7 +325,6 @@ PAYMENTS_AT_ONCE = insert(
     "payments",
     PaymentAtOnce,
     on_conflict=" RETURNING id, provider, reference, amount_minor, currency, screening_id",
-    booking_id="w.id",
     status="'captured'",
     captured_minor="w.amount_minor",
     created_at=NOW,

@@ -17,6 +17,7 @@ from app.domain.box_office.commands import (
     Close,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Find,
@@ -29,6 +30,7 @@ from app.domain.box_office.commands import (
     Unblock,
     WithdrawTransfer,
 )
+from app.domain.box_office.exchanging import exchange
 from app.domain.box_office.finding import choose
 from app.domain.box_office.holding import check, extend, hold, toggle
 from app.domain.box_office.paying import begin_buying, begin_paying, settle
@@ -71,6 +73,8 @@ def _decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
             return begin_paying(state, command, now)
         case BeginBuying():
             return begin_buying(state, command, now)
+        case Exchange():
+            return exchange(state, command, now)
         case Settle():
             return settle(state, command, now)
         case Cancel():

@@ -57,6 +57,15 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A booking after an exchange. `is_new` is False if it was so already. `adjacent` as in `Held`."""
+
+    booking: Booking
+    is_new: bool = True
+    adjacent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Paying:
     """A reservation is being paid for. `begun`: since this command, which is to charge; else somebody else does."""
 
@@ -138,6 +147,7 @@ Outcome = (
     | Kept
     | ReleasedAll
     | Booked
+    | Exchanged
     | Paying
     | GaveUp
     | Cancelled

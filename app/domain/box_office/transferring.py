@@ -14,11 +14,11 @@ from app.domain.box_office.outcomes import Booked, Offered, Withdrawn
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.money import total
 from app.domain.refusals import (
+    BookingCancelled,
     CancellationClosed,
     Flaw,
     Flawed,
     NotFound,
-    ReservationBooked,
     TransferOver,
 )
 from app.domain.reservations import ReservationStatus
@@ -36,8 +36,8 @@ YOUR_OWN: Final = Flaw(
 def offer(state: ScreeningState, command: OfferTransfer, now: datetime) -> Decision:
     """Offer seats of a booking. Earlier offers with any of them are withdrawn.
 
-    Raises NotFound, also if the booking is another user's or does not have a seat; UnknownSeats; ReservationBooked if
-    it is cancelled; ScreeningCancelled; and CancellationClosed.
+    Raises NotFound, also if the booking is another user's or does not have a seat; UnknownSeats; BookingCancelled;
+    ScreeningCancelled; and CancellationClosed.
     """
     booking = state.bookings.get(command.booking_id)
     if booking is None or booking.user_id != command.buyer.id:
@@ -45,7 +45,7 @@ def offer(state: ScreeningState, command: OfferTransfer, now: datetime) -> Decis
     if made := state.transfers.get(command.transfer_id):  # the answer to this very command was lost
         return Decision(Offered(made, booking))
     if booking.status is BookingStatus.CANCELLED:
-        raise ReservationBooked(ReservationStatus.BOOKED, booking.id)
+        raise BookingCancelled(ReservationStatus.BOOKED, booking.id)
     seat_ids = _seats_of(state, booking, command.seats)
     screening = state.screening
     screening.must_not_be_cancelled()

@@ -103,6 +103,11 @@ def _reservation_booked(error: refusals.ReservationBooked) -> str:
     )
 
 
+@_says(refusals.BookingCancelled)
+def _booking_cancelled(error: refusals.BookingCancelled) -> str:
+    return f"Booking {error.booking_id} is cancelled: it has no seats to give. Book the seats that you want instead."
+
+
 @_says(refusals.PriceChanged)
 def _price_changed(error: refusals.PriceChanged) -> str:
     now = f"{error.total.amount_minor} {error.total.currency} (in minor units)"
@@ -162,6 +167,14 @@ def _screening_required(error: refusals.ScreeningRequired) -> str:
         return "No screening is on sale there now. Choose one that is: GET /screenings."
     ids = _some([one.id for one in error.screenings])
     return f"It is not clear which screening is meant. Send screening_id with one of these ids: {ids}."
+
+
+@_says(refusals.PaidInVain)
+def _paid_in_vain(error: refusals.PaidInVain) -> str:
+    return (
+        "The payment could not be accepted: what was paid for is gone meanwhile, or the amount is not right. The money "
+        "goes back by itself. Look at your bookings before you try again."
+    )
 
 
 @_says(refusals.PaymentDeclined)

@@ -12,6 +12,7 @@ from app.domain.box_office.outcomes import (
     Checked,
     Chosen,
     Closed,
+    Exchanged,
     Expired,
     GaveUp,
     Held,
@@ -103,6 +104,9 @@ def answer(outcome: Outcome, screening_state: ScreeningState, user_id: int, now:
             location = f"/api/v1/bookings/{booking.id}" if created else None
             head, tail = booking_json(booking, screening, layout, adjacent)
             return Answer(head, user_id, now, created, location, booking.version, tail)
+        case Exchanged(booking, _, adjacent):
+            head, tail = booking_json(booking, screening, layout, adjacent)
+            return Answer(head, user_id, now, version=booking.version, tail=tail)
         case Paying(reservation, payment):
             head, tail = reservation_json(reservation, screening, layout, now, payment=payment)
             return Answer(head, user_id, now, version=reservation.version, tail=tail, money=outcome)

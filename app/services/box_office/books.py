@@ -17,9 +17,11 @@ from app.db.reservations import reservation_of
 from app.domain.box_office.addresses import HeldFrom, KeptSeat
 from app.domain.box_office.commands import (
     AcceptTransfer,
+    BeginBuying,
     BeginPaying,
     Block,
     Confirm,
+    Exchange,
     Extend,
     OfferTransfer,
     WithdrawTransfer,
@@ -268,7 +270,10 @@ class Books:
         """
         leads = Wanted()
         self._want_late(leads, found.now, batch)
-        askers = {(pending.screening_id, pending.asker_id) for pending in batch if not self._is_known(pending.key)}
+        new = [each for each in batch if not self._is_known(each.key)]
+        askers = {(each.screening_id, each.asker_id) for each in new}
+        askers |= {(each.screening_id, each.command.owner_id) for each in new if isinstance(each.command, Exchange)}
+        may_pay = {each.screening_id for each in new if isinstance(each.command, BeginBuying | Exchange)}
         blocking = {each.screening_id for each in batch if isinstance(each.command, Block) and each.command.when_free}
         for screening_id, ledger in self.ledgers.items():
             screening_state = ledger.screening_state
@@ -280,6 +285,8 @@ class Books:
                     is_an_askers or not claim.is_live(found.now) or screening_id in blocking or claim.will_be_blocked
                 ):
                     leads.reservations.add((screening_id, reservation_of_hold(claim)))
+                    if is_an_askers and screening_id in may_pay:  # then they are told that they are paying already
+                        leads.payments_for.add((screening_id, reservation_of_hold(claim)))
             leads.reservations -= {(screening_id, known) for known in screening_state.reservations}
             for reservation in screening_state.reservations.values():
                 if reservation.booking_id and reservation.booking_id not in screening_state.bookings:

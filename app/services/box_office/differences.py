@@ -104,6 +104,9 @@ def write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booki
                 "id": after.id,
                 "status": after.status,
                 "cancelled_at": after.cancelled_at,
+                "cancel_reason": after.cancel_reason,
+                "payment_provider": after.payment.provider,
+                "payment_reference": after.payment.reference,
                 "paid_minor": after.payment.amount.amount_minor,
                 "version_before": before.version,
                 "version": after.version,
@@ -164,6 +167,8 @@ def write_payment(writes: Writes, screening_id: int, before: Payment | None, aft
             "amount_minor": after.amount.amount_minor,
             "currency": after.amount.currency,
         }
+        if after.booking_id != after.id and after.booking_id is not None:  # it is for an exchange
+            row["booking_id"] = after.booking_id
         if after.refunding_minor and after.cause:  # it was cancelled in the same batch
             row |= {"refunding_minor": after.refunding_minor, "cause": after.cause}
         writes.rows(table.PAYMENTS_AT_ONCE).append(row)
