@@ -49,6 +49,7 @@ from app.routers import (
     seats,
     sockets,
     theaters,
+    transfers,
 )
 from app.routers.pages import buyers
 from app.schemas.imports import LayoutFile
@@ -99,6 +100,7 @@ from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
+from app.services.transfers import Codes, Transfers
 from app.settings import (
     LONGEST_ACCESS_TOKEN_SECONDS,
     LONGEST_GUEST_TOKEN_SECONDS,
@@ -118,6 +120,7 @@ ROUTERS: Final = (
     exchanges.router,
     payments.router,
     payments.pages,
+    transfers.router,
     people.router,
     api_keys.router,
     health.router,
@@ -423,6 +426,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         measures=measures,
     )
     closing = Closing(engine, box_office, announcer, refunds.wake)
+    desk = Desk(engine, box_office, availability, catalogue, people, tokens, cashier, defaults, pictures)
+    codes = Codes(settings.jwt_secret or "", settings.jwt_secret_previous)
     return Resources(
         settings=settings,
         engine=engine,
@@ -463,7 +468,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             settings.reservation_timeout,
             measures,
         ),
-        desk=Desk(engine, box_office, availability, catalogue, people, tokens, cashier, defaults, pictures),
+        desk=desk,
+        transfers=Transfers(engine, box_office, desk, catalogue, codes),
         cashier=cashier,
         finisher=Finisher(engine, asking, cashier.settle),
         refunds=refunds,
