@@ -51,6 +51,7 @@ from app.routers import (
     seats,
     sockets,
     theaters,
+    transfers,
 )
 from app.routers.pages import buyers
 from app.schemas.imports import LayoutFile
@@ -101,6 +102,7 @@ from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
+from app.services.transfers import Codes, Transfers
 from app.settings import (
     LONGEST_ACCESS_TOKEN_SECONDS,
     LONGEST_GUEST_TOKEN_SECONDS,
@@ -120,6 +122,7 @@ ROUTERS: Final = (
     exchanges.router,
     payments.router,
     payments.pages,
+    transfers.router,
     people.router,
     api_keys.router,
     health.router,
@@ -437,6 +440,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         measures=measures,
     )
     closing = Closing(engine, box_office, announcer, refunds.wake)
+    desk = Desk(engine, box_office, availability, catalogue, people, tokens, cashier, defaults, pictures)
+    codes = Codes(settings.jwt_secret or "", settings.jwt_secret_previous)
     return Resources(
         settings=settings,
         engine=engine,
@@ -481,7 +486,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             settings.reservation_timeout,
             measures,
         ),
-        desk=Desk(engine, box_office, availability, catalogue, people, tokens, cashier, defaults, pictures),
+        desk=desk,
+        transfers=Transfers(engine, box_office, desk, catalogue, codes),
         cashier=cashier,
         finisher=Finisher(engine, asking, cashier.settle),
         refunds=refunds,

@@ -212,6 +212,15 @@ def test_the_tour_finds_four_seats_side_by_side_and_says_what_would_be_next(told
     assert (found["adjacent"], [seat["section"] for seat in found["seats"]]) == (True, ["C", "C"])
 
 
+def test_the_tour_hands_a_seat_over(told: list[list[Any]]) -> None:
+    offer, taken, given = told[11]
+
+    assert (offer["status"], [seat["label"] for seat in offer["seats"]]) == ("offered", ["D19"])
+    assert ([seat["label"] for seat in taken["seats"]], taken["payment"]["amount"]["amount_minor"]) == (["D19"], 1500)
+    assert [seat["label"] for seat in given["seats"]] == ["D18"]
+    assert taken["payment"] == given["payment"]
+
+
 def test_the_tour_leaves_no_seat_alone(told: list[list[Any]]) -> None:
     strict, checked, off = told[10]
 

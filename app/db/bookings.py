@@ -72,6 +72,10 @@ booking_row = maker(BookingRow)
 _seat = maker(BookingSeatRow)
 
 _BOOKINGS = f"SELECT {_columns('b.screening_id', ' AS seats')} FROM bookings b WHERE true"  # noqa: S608
+_ONE = text(f"""
+SELECT {_columns("CAST(:screening_id AS bigint)", " AS seats")} FROM bookings b
+ WHERE b.screening_id = CAST(:screening_id AS bigint) AND b.id = :booking_id
+""")  # noqa: S608
 # What a cancelled booking had until it was cancelled counts, what was cancelled before that does not.
 _WITH_SEAT = """
 EXISTS (SELECT FROM booking_seats w
@@ -129,6 +133,12 @@ async def one(connection: AsyncConnection, booking_id: UUID, user_id: int | None
     """A booking and its screening. With `user_id`, only if it is that user's."""
     found = await _find(connection, {"b.id = {}": booking_id, "b.user_id = {}": user_id}, at_most=1)
     return found[0] if found else None
+
+
+async def of_screening(connection: AsyncConnection, screening_id: int, booking_id: UUID) -> Booking:
+    """A booking of this screening, which it has."""
+    given = {"screening_id": screening_id, "booking_id": booking_id}
+    return booking_of((await connection.execute(_ONE, given)).one())
 
 
 async def of_email(connection: AsyncConnection, booking_id: UUID, email: str) -> tuple[Booking, int] | None:

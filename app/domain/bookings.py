@@ -27,7 +27,7 @@ class PaidStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """The money of a booking: all that was paid in, what went back, and what is on its way back.
+    """The money of a booking: all that was paid in for its seats, what went back, and what is on its way back.
 
     `reference` is the provider's name for the payment.
     """
@@ -82,6 +82,20 @@ class Booking:
             return self.cancelled(now, version)
         left = {**self.left, seat_id: self.prices[seat_id]}
         return replace(self, prices=kept, left=left, version=version)
+
+    def handing_over(self, seat_ids: Collection[int], now: datetime, version: int) -> "Booking":
+        """The booking after these of its seats went to somebody else at `now` (UTC), and what was paid for them too.
+
+        If it has none left, it is cancelled.
+        """
+        given = {seat_id: self.prices[seat_id] for seat_id in seat_ids}
+        kept = {seat_id: price for seat_id, price in self.prices.items() if seat_id not in given}
+        along = sum(price.amount_minor for price in given.values())
+        amount = Money(self.payment.amount.amount_minor - along, self.payment.amount.currency)
+        poorer = replace(self, payment=replace(self.payment, amount=amount))
+        if not kept:
+            return poorer.cancelled(now, version)
+        return replace(poorer, prices=kept, left={**self.left, **given}, version=version)
 
     def exchanged(self, given: Collection[int], taken: Mapping[int, Money], version: int) -> "Booking":
         """The booking with these seats in the place of the given ones, at these prices."""

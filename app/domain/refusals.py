@@ -243,6 +243,14 @@ class CancellationClosed(Refusal):
 
 
 @dataclass(slots=True, eq=False)
+class TransferOver(Refusal):
+    """The offer was accepted or withdrawn, or has run out."""
+
+    code: ClassVar[str] = "transfer-over"
+    transfer_status: str
+
+
+@dataclass(slots=True, eq=False)
 class KeyReused(Refusal):
     """The idempotency key was used for another request."""
 

@@ -18,6 +18,7 @@ from app.db.box_office import idempotency_keys
 from app.db.screenings import Defaults
 from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import (
+    AcceptTransfer,
     BeginBuying,
     BeginPaying,
     Block,
@@ -52,6 +53,9 @@ from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.seat_map import SeatMap
 
 PLACES_KEPT: Final = 100_000
+
+_FOR_GUESTS: Final = (Hold, Toggle, Book, BeginBuying, AcceptTransfer)
+"""Commands by which callers without a token become guests."""
 
 
 class CallContext(NamedTuple):
@@ -230,6 +234,12 @@ class Desk:
         begun = await self._take(screening_id, buying, call, buyer)
         return self._for_guest(await self._cashier.charge(screening_id, begun, method, token), buyer)
 
+    async def accept_transfer(self, screening_id: int, code_hash: bytes, buyer: Buyer, call: CallContext) -> Answer:
+        """Take the seats that are offered under a code. Raises what domain.transferring.accept raises."""
+        person = await self._people.guest_for(buyer)
+        command = AcceptTransfer(person, code_hash, uuid_utils.uuid7())
+        return self._for_guest(await self._take(screening_id, command, call, buyer), buyer)
+
     async def best_available(
         self, screening_id: int, wish: Wish, max_price_minor: int | None, request_id: str | None
     ) -> Answer:
@@ -328,7 +338,7 @@ class Desk:
         A guest who was written down before, and gets nothing, is forgotten.
         """
         came_alone = buyer is not None and buyer.person is None
-        guest = command.buyer if came_alone and isinstance(command, Hold | Toggle | Book | BeginBuying) else None
+        guest = command.buyer if came_alone and isinstance(command, _FOR_GUESTS) else None
         if guest is None or guest.is_new:
             return await self._take_seats(screening_id, command, call, buyer)
         try:

@@ -153,6 +153,12 @@ export class Usher extends EventTarget {
   exchange(id, wanted, key) { return this.send("POST", `/bookings/${id}/exchange`, { body: wanted, key }); }
   cancelSeat(id, seatId, key) { return this.send("DELETE", `/bookings/${id}/seats/${seatId}`, { key }); }
 
+  // Seats that change hands.
+  offer(bookingId, seatIds, key) { return this.send("POST", `/bookings/${bookingId}/transfers`, { body: seatIds ? { seat_ids: seatIds } : {}, key }); }
+  transfer(code) { return this.#get(`/transfers/${encodeURIComponent(code)}`); }
+  withdraw(code, key) { return this.send("DELETE", `/transfers/${encodeURIComponent(code)}`, { key }); }
+  accept(code, key) { return this.send("POST", `/transfers/${encodeURIComponent(code)}/accept`, { key }); }
+
   // Who is asking.
   me() { return this.#get("/me"); }
   giveEmail(email) { return this.send("PATCH", "/me", { body: { email } }); }

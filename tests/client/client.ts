@@ -63,6 +63,36 @@ export function afterConflict(problem: HoldConflict, retryAfter: number): string
   }
 }
 
+export type AcceptConflict = Problem<"acceptOffer", 409>;
+
+export async function accept(code: string): Promise<Schemas["BookingOut"] | string> {
+  const answer = await fetch(`/api/v1/transfers/${code}/accept`, {
+    method: "POST",
+    headers: { "Idempotency-Key": crypto.randomUUID() },
+  });
+  if (answer.status === 201) {
+    return (await answer.json()) as Schemas["BookingOut"];
+  }
+  return answer.status === 409
+    ? afterAccepting((await answer.json()) as AcceptConflict)
+    : ((await answer.json()) as Schemas["Problem"]).detail;
+}
+
+export function afterAccepting(problem: AcceptConflict): string {
+  switch (problem.code) {
+    case "transfer-over": {
+      const status: Schemas["TransferStatus"] = problem.transfer_status;
+      return `${status}: ask for another code`;
+    }
+    case "limit-exceeded":
+      return `${problem.limit}: ${problem.allowed} at most`;
+    case "idempotency-key-in-use":
+      return "again in a moment";
+    default:
+      return forgotten(problem);
+  }
+}
+
 function forgotten(problem: never): never {
   throw new Error(`a kind of problem that this client does not know: ${JSON.stringify(problem)}`);
 }
@@ -126,6 +156,7 @@ export const bookings: Body<"bookSeats">[] = [
   { screening_id: 1, seats: ["A1"], payment: { token: "ok" } },
 ];
 
+export const offers: Schemas["OfferIn"][] = [{ seats: ["A1"] }, { seat_id: 1 }, {}];
 export const exchanges: Body<"exchangeSeats">[] = [
   { give: { seats: ["A1"] }, take: { seat_id: 21 } },
   { give: { seat_ids: [1, 2] }, take: { best_available: { count: 2 } }, payment: { token: "ok" } },

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.domain.bookings import Booking
 from app.domain.box_office.commands import (
+    AcceptTransfer,
     AtOnce,
     Attempt,
     BeginBuying,
@@ -20,11 +21,13 @@ from app.domain.box_office.commands import (
     Expire,
     Extend,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Said,
     Settle,
     Toggle,
+    WithdrawTransfer,
 )
 from app.domain.box_office.decide import decide
 from app.domain.box_office.outcomes import (
@@ -34,6 +37,7 @@ from app.domain.box_office.outcomes import (
     Expired,
     Held,
     Kept,
+    Offered,
     Paying,
     ReleasedAll,
     Toggled,
@@ -48,6 +52,7 @@ from app.domain.reservations import Reservation
 from app.domain.screenings import Limits, Screening
 from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import Layout, Seat, SeatNames
+from app.domain.transfers import Transfer, TransferStatus
 
 ANN, BOB, CLEO = Person(1), Person(2), Person(3)
 ORGANIZER = Person(9, Role.ORGANIZER)
@@ -107,6 +112,8 @@ def picture_of(state: ScreeningState) -> ScreeningState:
             each.id: replace(each, prices=dict(each.prices), left=dict(each.left)) for each in state.bookings.values()
         },
         payments=dict(state.payments),
+        shared_payments=set(state.shared_payments),
+        transfers=dict(state.transfers),
         lapses={each: list(lapses) for each, lapses in state.lapses.items()},
         kept_seats=dict(state.kept_seats),
         usage={
@@ -220,6 +227,22 @@ class Evening:
         assert isinstance(outcome, Cancelled)
         return outcome.booking
 
+    def offer(self, buyer: Person, booking: Booking, *labels: str) -> Transfer:
+        """Offer these seats of a booking; all of them, if none are named."""
+        transfer_id = self.new_id()
+        seats = named(*labels) if labels else None
+        outcome = self.ask(OfferTransfer(buyer, booking.id, seats, transfer_id, transfer_id.bytes)).outcome
+        assert isinstance(outcome, Offered)
+        return outcome.transfer
+
+    def withdraw(self, buyer: Person, transfer: Transfer) -> None:
+        self.ask(WithdrawTransfer(buyer, transfer.code_hash))
+
+    def accept(self, buyer: Person, transfer: Transfer) -> Booking:
+        outcome = self.ask(AcceptTransfer(buyer, transfer.code_hash, self.new_id())).outcome
+        assert isinstance(outcome, Booked)
+        return outcome.booking
+
     def exchanging(
         self,
         buyer: Person,
@@ -258,6 +281,15 @@ class Evening:
     def reservation(self, earlier: Reservation) -> Reservation:
         """The same reservation as it is now."""
         return self.state.reservations[earlier.id]
+
+    def booking(self, earlier: Booking) -> Booking:
+        """The same booking as it is now."""
+        return self.state.bookings[earlier.id]
+
+    def status_of(self, earlier: Transfer) -> TransferStatus:
+        """How a transfer stands now."""
+        transfer = self.state.transfers[earlier.id]
+        return transfer.status_at(self.state.bookings[transfer.booking_id], self.state.screening, self.now)
 
     def held_by(self, buyer: Person) -> set[str]:
         """The seats that somebody holds at this moment."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus
 from app.domain.box_office.commands import (
+    AcceptTransfer,
     Block,
     Book,
     Cancel,
@@ -17,10 +18,12 @@ from app.domain.box_office.commands import (
     Expire,
     Extend,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Toggle,
     Unblock,
+    WithdrawTransfer,
 )
 from app.domain.box_office.decide import decide
 from app.domain.box_office.outcomes import (
@@ -32,14 +35,17 @@ from app.domain.box_office.outcomes import (
     Expired,
     Held,
     Kept,
+    Offered,
     Outcome,
     ReleasedAll,
+    Withdrawn,
 )
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
 from app.domain.refusals import (
     BookingCancelled,
+    CancellationClosed,
     ExtensionLimit,
     Flawed,
     LimitExceeded,
@@ -50,9 +56,11 @@ from app.domain.refusals import (
     ReservationExpired,
     SalesClosed,
     SeatsUnavailable,
+    TransferOver,
 )
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import SeatStatus
+from app.domain.transfers import Transfer, TransferStatus
 
 
 def check_step(before: ScreeningState, command: Command, after: ScreeningState, now: datetime) -> None:
@@ -122,7 +130,7 @@ def nothing_is_forgotten(before: ScreeningState, command: Command, after: Screen
             assert seats.keys() == seats_before.keys() | set(command.take.ids)
         else:
             assert seats == seats_before
-            assert isinstance(command, Cancel | Close) or now_sold == sold
+            assert isinstance(command, Cancel | Close | AcceptTransfer) or now_sold == sold
         if sold.status is BookingStatus.CANCELLED:
             assert now_sold == sold
 
@@ -190,6 +198,19 @@ def what_was_asked_for_is_done(before: ScreeningState, command: Command, after: 
             assert not any(
                 claim.booking_id == booking_id for claim in after.claims.values() if claim.seat_id in seat_ids
             )
+        case OfferTransfer(_, booking_id, named, transfer_id):
+            made = after.transfers[transfer_id]
+            assert made.status_at(after.bookings[booking_id], after.screening, now) is TransferStatus.OFFERED
+            assert set(made.seat_ids) == set(named.ids if named else after.bookings[booking_id].prices)
+        case WithdrawTransfer(_, code_hash):
+            assert _transfer(after, code_hash).status is not TransferStatus.ACCEPTED
+            assert not _transfer(after, code_hash).is_open(after.screening, now)
+        case AcceptTransfer(buyer, code_hash):
+            transfer = _transfer(after, code_hash)
+            taken = _only_paper(after, transfer.seat_ids, ClaimStatus.BOOKED)
+            assert isinstance(taken, Booking)
+            assert (taken.id, taken.user_id) == (transfer.accepted_as, buyer.id)
+            assert taken.prices.keys() == set(transfer.seat_ids)
         case Exchange():
             sale = after.bookings[command.booking_id]
             assert set(command.take.ids) <= sale.prices.keys()
@@ -269,6 +290,31 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
         case NotFound(), Cancel(buyer, booking_id):
             sold = state.bookings.get(booking_id)
             assert sold is None or (sold.user_id != buyer.id and not buyer.runs_the_house)
+        case NotFound(), OfferTransfer(buyer, booking_id, named):
+            sold = state.bookings.get(booking_id)
+            is_theirs = sold is not None and sold.user_id == buyer.id
+            assert not is_theirs or (sold and named and not sold.prices.keys() >= set(named.ids))
+        case ReservationEnded(), OfferTransfer(buyer, booking_id):
+            assert state.bookings[booking_id].status is BookingStatus.CANCELLED
+        case (SalesClosed(), OfferTransfer()):
+            assert state.screening.cancelled_at is not None
+        case (CancellationClosed(), OfferTransfer()):
+            assert now >= state.screening.starts_at
+        case NotFound(), WithdrawTransfer(buyer, code_hash):
+            theirs_too = [each for each in state.transfers.values() if each.code_hash == code_hash]
+            assert not theirs_too or state.bookings[theirs_too[0].booking_id].user_id != buyer.id
+        case NotFound(), AcceptTransfer(_, code_hash):
+            assert code_hash not in {each.code_hash for each in state.transfers.values()}
+        case TransferOver(), AcceptTransfer(_, code_hash):
+            over = _transfer(state, code_hash)
+            status = over.status_at(state.bookings[over.booking_id], state.screening, now)
+            assert refusal.transfer_status == status != TransferStatus.OFFERED
+        case TransferOver(), WithdrawTransfer(_, code_hash):
+            assert _transfer(state, code_hash).status is TransferStatus.ACCEPTED
+        case Flawed(), AcceptTransfer(buyer, code_hash):
+            assert state.bookings[_transfer(state, code_hash).booking_id].user_id == buyer.id
+        case LimitExceeded(limit="max_seats_per_reservation"), AcceptTransfer(_, code_hash):
+            assert len(_transfer(state, code_hash).seat_ids) > refusal.allowed
         case LimitExceeded(limit="max_seats_per_reservation"), Hold() | Toggle() | Book():
             newest = state.held_by(command.buyer.id, now)[-1:] if isinstance(command, Toggle) else []
             had = {seat_id for each in newest for seat_id in each.prices}
@@ -276,7 +322,9 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
             wanted = had.symmetric_difference(set(command.seats.ids) - (mine - had))
             assert (refusal.allowed, refusal.current) == (state.screening.limits.max_seats_per_reservation, len(had))
             assert len(wanted) > refusal.allowed
-        case LimitExceeded(limit="max_seats_per_user"), Hold() | Toggle() | Book() | Extend() | Confirm():
+        case LimitExceeded(
+            limit="max_seats_per_user"
+        ), Hold() | Toggle() | Book() | Extend() | Confirm() | AcceptTransfer():
             buyer_ids = state.buyer(command.buyer.id)
             mine = {claim.seat_id for user_id in buyer_ids for claim in state.claims_of(user_id, now)}
             assert (refusal.allowed, refusal.current) == (state.screening.limits.max_seats_per_user, len(mine))
@@ -288,7 +336,7 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
             assert refusal.allowed == state.screening.limits.max_active_reservations_per_user
             assert refusal.current == len(holds)
             assert len(holds) - len(ending) + 1 > refusal.allowed
-        case LimitExceeded(limit="bookings_per_user_per_day"), Book() | Confirm():
+        case LimitExceeded(limit="bookings_per_user_per_day"), Book() | Confirm() | AcceptTransfer():
             today = now.astimezone(state.timezone).date()
             buyer_ids = state.buyer(command.buyer.id)
             standing = [each for each in state.bookings.values() if each.status is BookingStatus.CONFIRMED]
@@ -303,11 +351,11 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
 
 
 def may_be_repeated(state: ScreeningState, command: Command) -> bool:
-    """Toggling undoes itself; and what reached the cap cannot be extended again."""
+    """Toggling undoes itself; what reached the cap cannot be extended again, and what was accepted not be accepted."""
     if isinstance(command, Extend):
         extended = state.reservations[command.reservation_id]
         return extended.expires_at < state.screening.latest_end(extended.first_held_at)
-    return not isinstance(command, Toggle)
+    return not isinstance(command, Toggle | AcceptTransfer)
 
 
 def check_repeat(state: ScreeningState, command: Command, first: Outcome, new_id: UUID, now: datetime) -> None:
@@ -325,6 +373,10 @@ def check_repeat(state: ScreeningState, command: Command, first: Outcome, new_id
             assert (resold, is_new) == (sold, False)
         case (Cancelled(sold), Cancelled(resold)):
             assert resold == sold
+        case (Offered(one), Offered(other)):
+            assert other == one
+        case (Withdrawn(), Withdrawn()):
+            assert not again.transfers
         case (ReleasedAll(), ReleasedAll(seat_ids)):
             assert seat_ids == ()
         case (Expired(), Expired(count)) | (Closed(), Closed(count)):
@@ -374,6 +426,8 @@ def given_back_by(state: ScreeningState, command: Command, now: datetime) -> set
             return _held_by(state, buyer.id, now)
         case Cancel(_, booking_id, seat_id):
             return set(state.bookings[booking_id].prices) if seat_id is None else {seat_id}
+        case AcceptTransfer(_, code_hash):
+            return set(_transfer(state, code_hash).seat_ids)
         case Exchange():
             return set(command.give.ids)
         case Unblock(_, seats):
@@ -401,7 +455,16 @@ def _is_undone_by(command: Close, claim: Claim) -> bool:
     return claim.booking_id in command.booking_ids
 
 
-def _wanted_by(state: ScreeningState, command: Hold | Toggle | Book | Extend | Confirm) -> Iterable[int]:
+def _transfer(state: ScreeningState, code_hash: bytes) -> Transfer:
+    (transfer,) = (each for each in state.transfers.values() if each.code_hash == code_hash)
+    return transfer
+
+
+def _wanted_by(
+    state: ScreeningState, command: Hold | Toggle | Book | Extend | Confirm | AcceptTransfer
+) -> Iterable[int]:
+    if isinstance(command, AcceptTransfer):
+        return _transfer(state, command.code_hash).seat_ids
     if isinstance(command, Extend | Confirm):
         return state.reservations[command.reservation_id].prices
     return command.seats.ids

@@ -1,11 +1,11 @@
-"""Random lives of money, against a plain bank: whatever is asked for, charged, declined, late or cancelled.
+"""Random lives of money, against a plain bank: whatever is asked for, charged, declined, late, cancelled, handed over.
 
 In any order, everybody has their seats and has paid for them once, or has neither.
 """
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from app.domain.bookings import BookingStatus
+from app.domain.bookings import Booking, BookingStatus
 from app.domain.box_office.commands import BeginBuying, BeginPaying, Book, Cancel, Close
 from app.domain.box_office.outcomes import Paying
 from app.domain.box_office.screening_state import Decision
@@ -32,6 +32,7 @@ T = TypeVar("T")
 BUYERS = st.sampled_from((ANN, BOB, CLEO))
 SEATS = st.lists(st.sampled_from(("A1", "A2", "A3", "A4", "A5", "A6")), min_size=1, max_size=3, unique=True)
 NTH, BOOL = st.integers(0, 7), st.booleans()
+HANDING_OVER = st.sampled_from(("book", "offer", "accept", "offer", "accept", "withdraw", "cancel", "pay more"))
 UNDECIDED, CAPTURED, FAILED, VOIDED = "undecided", PaymentState.CAPTURED, PaymentState.FAILED, PaymentState.VOIDED
 
 
@@ -104,6 +105,53 @@ class Lives(RuleBasedStateMachine):
         asker = ORGANIZER if by_the_house else Person(booking.user_id)
         seat_id = next(iter(booking.prices)) if one else None
         self.attempt(lambda: self.take_in(self.evening.ask(Cancel(asker, booking.id, seat_id))))
+
+    # --- seats change hands. One rule for all of that: of many Hypothesis would leave some out of each life.
+
+    @rule(buyer=BUYERS, labels=SEATS, nth=NTH, one=st.booleans(), steps=st.lists(HANDING_OVER, min_size=1, max_size=5))
+    def hand_over(self, buyer: Person, labels: list[str], nth: int, one: bool, steps: list[str]) -> None:
+        for step in steps:
+            booking = _nth(self.evening.state.bookings, nth)
+            transfer = _nth(self.evening.state.transfers, 0)
+            if step == "book":
+                at_once = Book(buyer, named(*labels), self.evening.new_id(), "paid")
+                self.attempt(lambda at_once=at_once: self.evening.ask(at_once))
+            elif step == "accept" and transfer is not None:
+                self.attempt(lambda transfer=transfer: self.evening.accept(buyer, transfer))
+            elif step == "withdraw" and transfer is not None:
+                giver = Person(self.evening.state.bookings[transfer.booking_id].user_id)
+                self.attempt(lambda giver=giver, transfer=transfer: self.evening.withdraw(giver, transfer))
+            elif step == "offer" and booking is not None:
+                seats = [LAYOUT.label_of(seat_id) for seat_id in booking.prices][: 1 if one else None]
+                self.attempt(lambda booking=booking, seats=seats: self.evening.offer(_owner(booking), booking, *seats))
+            elif step == "cancel" and booking is not None:
+                cancelling = Cancel(_owner(booking), booking.id, next(iter(booking.prices)) if one else None)
+                self.attempt(lambda cancelling=cancelling: self.take_in(self.evening.ask(cancelling)))
+            elif step == "pay more" and booking is not None and booking.status is BookingStatus.CONFIRMED:
+                self.pay_more(booking)
+
+    def pay_more(self, booking: Booking) -> None:
+        """As if one of the seats were a dearer one: a second payment stands behind the booking, and not behind those to
+        which seats went before."""
+        more = Money(700, "EUR")
+        seat_id, price = next(iter(booking.prices.items()))
+        dearer = {**booking.prices, seat_id: Money(price.amount_minor + more.amount_minor, "EUR")}
+        amount = Money(booking.payment.amount.amount_minor + more.amount_minor, "EUR")
+        self.evening.state.bookings[booking.id] = replace(
+            booking, prices=dearer, payment=replace(booking.payment, amount=amount)
+        )
+        payment = Payment(
+            id=self.evening.new_id(),
+            user_id=booking.user_id,
+            reservation_id=None,
+            provider="dummy",
+            status=PaymentState.CAPTURED,
+            amount=more,
+            created_at=self.evening.now,
+            booking_id=booking.id,
+            captured_minor=more.amount_minor,
+        )
+        self.evening.state.payments[payment.id] = payment
 
     @precondition(lambda self: self.evening.state.bookings)
     @rule(nth=NTH, count=st.integers(1, 3), skip=NTH, slowly=st.sampled_from((True, True, False)), is_stubborn=BOOL)
@@ -244,6 +292,10 @@ class Lives(RuleBasedStateMachine):
         for refund in decision.refunds:
             assert refund.id not in self.given_back
             self.given_back[refund.id] = refund.amount.amount_minor
+
+
+def _owner(booking: Booking) -> Person:
+    return Person(booking.user_id)
 
 
 def is_exchange(payment: Payment) -> bool:

@@ -18,7 +18,7 @@ from app.schemas.format import money
 from app.settings import read_settings
 from tests.organizers import token_of
 from tests.routers.documented import DOCUMENT, Json, examples_of, operations
-from tests.routers.visitors import Database, Visitor, told
+from tests.routers.visitors import Database, Visitor, guest, told
 
 BASE = "/api/v1"
 
@@ -40,8 +40,12 @@ async def filled_in(path: str, ada: Visitor) -> str:
     if "{reservation_id}" in path:
         ids["reservation_id"] = (await ada.hold("D20"))["id"]
     if "{booking_id}" in path:
-        labels = ("C3", "C4") if "exchange" in path else ("D20",)
+        labels = {"exchange": ("C3", "C4"), "transfers": ("C1", "C2")}.get(path.rpartition("/")[2], ("D20",))
         ids["booking_id"] = (await ada.book(*labels))["id"]
+    if "{code}" in path:
+        giver = await guest(ada.client, "cleo@example.org") if path.endswith("/accept") else ada
+        booking = await giver.book("D20")
+        ids["code"] = told(await giver.post(f"/bookings/{booking['id']}/transfers"), 201)["code"]
     asked = "?count=2" if path.endswith("/best-available") else ""
     return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path) + asked
 

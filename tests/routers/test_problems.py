@@ -94,6 +94,7 @@ EVERY: list[tuple[Exception, int, dict[str, Any], dict[bytes, bytes]]] = [
     (refusals.PaymentPending(UUID(int=1)), 409, {"reservation_id": str(UUID(int=1))}, {}),
     (refusals.PaymentsUnavailable(), 503, {}, {b"retry-after": b"5"}),
     (refusals.CancellationClosed(AT), 409, {"cancel_until": "2026-11-20T19:30:00.123Z"}, {}),
+    (refusals.TransferOver("accepted"), 409, {"transfer_status": "accepted"}, {}),
     (refusals.KeyReused(), 422, {}, {}),
     (refusals.KeyInUse(2), 409, {}, {b"retry-after": b"2"}),
     (refusals.KeyInvalid("Not a key."), 400, {}, {}),

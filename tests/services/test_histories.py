@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from app.db import bookings, reservations
+from app.db.box_office.rows_read import TransferRow, transfer_of
+from app.db.rows import columns
 from app.db.screenings import Defaults, screening_of
 from app.domain.bookings import BookingStatus
 from app.domain.box_office.commands import Block, Close, Command, Expire, ReleaseAll, Unblock
@@ -80,6 +82,7 @@ UPDATE bookings SET created_at = created_at - $2::interval, cancelled_at = cance
 _SOLD_BACK = "UPDATE booking_seats SET cancelled_at = cancelled_at - $2::interval WHERE screening_id = $1"
 _EVENTS_BACK = "UPDATE seat_events SET at = at - $2::interval WHERE screening_id = $1"
 _RESERVATIONS = f"SELECT {reservations.row_of('$1')} FROM reservations r WHERE r.screening_id = $1"  # noqa: S608
+_TRANSFERS = f"SELECT {columns(TransferRow, 't')} FROM transfers t WHERE t.screening_id = $1"  # noqa: S608
 _BOOKINGS = f"SELECT {bookings.row_of('$1')} FROM bookings b WHERE b.screening_id = $1"  # noqa: S608
 
 # Mostly none: without a limit a batch reads less.
@@ -202,12 +205,16 @@ class History:
         )
         claims = await self.database.fetch("SELECT * FROM seat_claims WHERE screening_id = $1", self.screening_id)
         holds = [row[0] for row in await self.database.fetch(_RESERVATIONS, self.screening_id)]
+        offers = await self.database.fetch(_TRANSFERS, self.screening_id)
+        shared = await self.database.fetch("SELECT * FROM shared_payments WHERE screening_id = $1", self.screening_id)
         sales = [row[0] for row in await self.database.fetch(_BOOKINGS, self.screening_id)]
         return replace(
             self.model,
             version=version,
             claims={row["seat_id"]: _claim(row) for row in claims},
             reservations={row["id"]: reservations.reservation_of(reservations.ReservationRow(*row)) for row in holds},
+            transfers={row["id"]: transfer_of(TransferRow(**row)) for row in offers},
+            shared_payments={(row["booking_id"], row["payment_id"]) for row in shared},
             bookings={row["id"]: bookings.booking_of(bookings.BookingRow(*row)) for row in sales},
         )
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from app.db.box_office.parts import (
     NOW,
     BigInt,
+    BigInts,
     Body,
     Bool,
     Bytes,
@@ -332,6 +333,41 @@ PAYMENTS_BEGUN = insert("payments_begun", "payments", PaymentBegun, created_at=N
 PAYMENTS_CHANGED = change("payments_changed", "payments", PaymentChanged, "screening_id", "id")
 REFUNDS_ASKED = insert("refunds_made", "refunds", RefundAsked, created_at=NOW, next_try_at=NOW)
 ENTRIES_MADE = insert("entries_made", "payment_entries", EntryMade, at=NOW)
+
+
+class TransferMade(TypedDict):
+    """Seats of a booking that are offered."""
+
+    screening_id: BigInt
+    id: Uuid
+    booking_id: Uuid
+    seat_ids: BigInts
+    code_hash: Bytes
+    status: Text
+    accepted_as: Uuid | None
+
+
+class TransferChanged(TypedDict):
+    """What became of an offer."""
+
+    screening_id: BigInt
+    id: Uuid
+    status: StatusIfAsRead
+    status_before: StatusBefore
+    accepted_as: Uuid | None
+
+
+class PaymentShared(TypedDict):
+    """A payment that stands behind a booking that it was not made for."""
+
+    screening_id: BigInt
+    booking_id: Uuid
+    payment_id: Uuid
+
+
+TRANSFERS_MADE = insert("transfers_made", "transfers", TransferMade, created_at=NOW)
+TRANSFERS_CHANGED = change("transfers_changed", "transfers", TransferChanged, "screening_id", "id")
+PAYMENTS_SHARED = insert("shared_payments_made", "shared_payments", PaymentShared)
 
 
 class KeyMade(TypedDict):

@@ -119,6 +119,12 @@ SELECT e.screening_id, e.payment_id, e.at, e.kind, e.amount_minor, e.currency, e
    AND e.payment_id = ANY(CAST(:ids AS uuid[])) ORDER BY e.at, e.kind, e.id
 """)
 _LISTED = f"SELECT {columns(PaymentRow, 'p')} FROM payments p WHERE true"  # noqa: S608
+# Those that came along with a transfer, too.
+_BEHIND = """
+(p.screening_id, p.id) IN (SELECT i.screening_id, i.id FROM payments i WHERE i.booking_id = :booking_id
+                            UNION ALL
+                           SELECT h.screening_id, h.payment_id FROM shared_payments h WHERE h.booking_id = :booking_id)
+"""
 _NEWEST_FIRST = " ORDER BY p.id DESC LIMIT :at_most"
 
 # `payments.status_of` in SQL.
@@ -196,13 +202,12 @@ async def newest(
     before: UUID | None = None,
     at_most: int = 1,
 ) -> list[tuple[Payment, int]]:
-    """Payments and their screenings, newest first. None: any."""
+    """Payments and their screenings, newest first: those that stand behind a booking, and so on. None: any."""
     query = _LISTED
     given: dict[str, object] = {"at_most": at_most}
     wanted = {
         "id = :id": ("id", payment_id),
         "screening_id = CAST(:screening_id AS bigint)": ("screening_id", screening_id),
-        "booking_id = :booking_id": ("booking_id", booking_id),
         "cause = :cause": ("cause", cause),
         "id < :before": ("before", before),
     }
@@ -210,6 +215,9 @@ async def newest(
         if value is not None:
             query += f" AND p.{condition}"
             given[name] = value
+    if booking_id is not None:
+        query += f" AND {_BEHIND}"
+        given["booking_id"] = booking_id
     if status is not None:
         query += f" AND {_OF_STATUS.get(status, _OF_STATE)}"
         if status not in _OF_STATUS:

@@ -189,7 +189,9 @@ def refund(
     state: ScreeningState, undone: Booking, amount_minor: int, cause: RefundCause, decision: Decision
 ) -> Booking:
     """Enter that so much goes back from the payments behind a booking. Returns the booking as it is then."""
-    for payment, share in shares(state.payments_of(undone.id), amount_minor):
+    # One payment may stand behind several bookings, and the decision may have taken from it before.
+    behind = (decision.payments.get(each.id, each) for each in state.payments_of(undone.id))
+    for payment, share in shares(behind, amount_minor):
         refund_id = uuid5(payment.id, f"{undone.id}:{state.next_version}")
         money = Money(share, payment.amount.currency)
         decision.payments[payment.id] = payment.giving_back(share, cause)

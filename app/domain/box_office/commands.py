@@ -211,6 +211,34 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferTransfer:
+    """Offer seats of a booking, or all of them (None), to whoever has the code with this hash."""
+
+    buyer: Person
+    booking_id: UUID
+    seats: SeatNames | None
+    transfer_id: UUID
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawTransfer:
+    """Withdraw the offer whose code has this hash."""
+
+    buyer: Person
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptTransfer:
+    """Take the seats that are offered under the code with this hash, in a booking with this id."""
+
+    buyer: Person
+    code_hash: bytes
+    booking_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Expire:
     """Expire those of these reservations whose time is over."""
 
@@ -259,6 +287,9 @@ Command = (
     | Exchange
     | Settle
     | Cancel
+    | OfferTransfer
+    | WithdrawTransfer
+    | AcceptTransfer
     | Expire
     | Block
     | Unblock

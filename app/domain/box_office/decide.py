@@ -7,6 +7,7 @@ from app.domain.box_office.blocking import block, block_what_is_freed, unblock
 from app.domain.box_office.booking import book, cancel, confirm
 from app.domain.box_office.closing import close
 from app.domain.box_office.commands import (
+    AcceptTransfer,
     BeginBuying,
     BeginPaying,
     Block,
@@ -21,11 +22,13 @@ from app.domain.box_office.commands import (
     Extend,
     Find,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Settle,
     Toggle,
     Unblock,
+    WithdrawTransfer,
 )
 from app.domain.box_office.exchanging import exchange
 from app.domain.box_office.finding import choose
@@ -33,6 +36,7 @@ from app.domain.box_office.holding import check, extend, hold, toggle
 from app.domain.box_office.paying import begin_buying, begin_paying, settle
 from app.domain.box_office.releasing import expire, release, release_all
 from app.domain.box_office.screening_state import Decision, ScreeningState
+from app.domain.box_office.transferring import accept, offer, withdraw, withdraw_what_left
 
 
 def decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
@@ -40,6 +44,8 @@ def decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
     decision = _decide(state, command, now)
     if not isinstance(command, Unblock):
         block_what_is_freed(state, decision)
+    if state.transfers:
+        withdraw_what_left(state, decision, now)
     return decision
 
 
@@ -73,6 +79,12 @@ def _decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
             return settle(state, command, now)
         case Cancel():
             return cancel(state, command, now)
+        case OfferTransfer():
+            return offer(state, command, now)
+        case WithdrawTransfer():
+            return withdraw(state, command, now)
+        case AcceptTransfer():
+            return accept(state, command, now)
         case Expire():
             return expire(state, command, now)
         case Block():

@@ -9,6 +9,7 @@ from app.domain.money import Money
 from app.domain.payments import Payment
 from app.domain.reservations import Reservation
 from app.domain.seats import Seat
+from app.domain.transfers import Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,19 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Offered:
+    """Seats of a booking are offered."""
+
+    transfer: Transfer
+    booking: Booking
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """An offer is good for nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
     """How many holds were expired."""
 
@@ -137,6 +151,8 @@ Outcome = (
     | Paying
     | GaveUp
     | Cancelled
+    | Offered
+    | Withdrawn
     | Expired
     | Blocked
     | Closed

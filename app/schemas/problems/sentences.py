@@ -208,6 +208,18 @@ def _cancellation_closed(error: refusals.CancellationClosed) -> str:
     return f"Bookings of this screening could be cancelled until {moment(error.cancel_until)}. Ask the house."
 
 
+_OVER: Final = {
+    "accepted": "These seats were accepted already, and the code is good for nothing any more.",
+    "withdrawn": "These seats are offered no more.",
+    "expired": "The offer of these seats has run out.",
+}
+
+
+@_says(refusals.TransferOver)
+def _transfer_over(error: refusals.TransferOver) -> str:
+    return f"{_OVER[error.transfer_status]} Ask whoever sent the code to offer them again."
+
+
 @_says(refusals.ChangesGone)
 def _changes_gone(error: refusals.ChangesGone) -> str:
     return (

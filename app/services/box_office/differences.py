@@ -15,6 +15,7 @@ from app.domain.claims import Claim
 from app.domain.money import Money
 from app.domain.payments import Entry, Payment, Refund
 from app.domain.reservations import Reservation
+from app.domain.transfers import Transfer
 
 Seat = TypeVar("Seat", ReservationSeat, BookingSeat)
 
@@ -202,6 +203,32 @@ def write_entry(writes: Writes, screening_id: int, entry: Entry) -> None:
             "cause": entry.cause,
         }
     )
+
+
+def write_transfer(writes: Writes, screening_id: int, before: Transfer | None, after: Transfer) -> None:
+    """An offer that was made or changed."""
+    if before is None:
+        writes.rows(table.TRANSFERS_MADE).append(
+            {
+                "screening_id": screening_id,
+                "id": after.id,
+                "booking_id": after.booking_id,
+                "seat_ids": after.seat_ids,
+                "code_hash": after.code_hash,
+                "status": after.status,
+                "accepted_as": after.accepted_as,
+            }
+        )
+    else:
+        writes.rows(table.TRANSFERS_CHANGED).append(
+            {
+                "screening_id": screening_id,
+                "id": after.id,
+                "status": after.status,
+                "status_before": before.status,
+                "accepted_as": after.accepted_as,
+            }
+        )
 
 
 def _seat_of_reservation(

@@ -8,6 +8,7 @@ from typing import Final
 
 from app.db.box_office.reading import Wanted
 from app.domain.box_office.commands import (
+    AcceptTransfer,
     BeginBuying,
     BeginPaying,
     Block,
@@ -22,11 +23,13 @@ from app.domain.box_office.commands import (
     Extend,
     Find,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Settle,
     Toggle,
     Unblock,
+    WithdrawTransfer,
 )
 from app.domain.idempotency import Key
 from app.domain.payments import Payment
@@ -121,9 +124,11 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
             named.reservations.add((screening_id, command.reservation_id))
         case Exchange():
             _want_exchange(named, screening_id, layout, command)
-        case Cancel():
+        case Cancel() | OfferTransfer():
             named.bookings.add((screening_id, command.booking_id))
             named.payments_behind.add((screening_id, command.booking_id))
+        case WithdrawTransfer() | AcceptTransfer():
+            named.transfers.add((screening_id, command.code_hash))
         case Settle(payment=payment):
             _want_payment(named, screening_id, payment)
         case Close():
@@ -153,6 +158,7 @@ def _want_payment(named: Wanted, screening_id: int, payment: Payment) -> None:
     if plan := payment.plan:
         if plan.giving:
             named.bookings.add((screening_id, plan.giving.booking_id))
+            named.payments_behind.add((screening_id, plan.giving.booking_id))
         named.reservations.update((screening_id, each) for each in plan.returns.values())
         if plan.key:
             named.keys.add((plan.key.owner_id, plan.key.value))
