@@ -18,7 +18,7 @@ from app.http.idempotency import call_context
 from app.http.request import ApiRequest
 from app.resources import Resources
 from app.schemas.format.faults import mistake
-from app.services import bookings, cashier, closing, desk, health, payments, reservations
+from app.services import bookings, cashier, closing, desk, health, payments, reservations, transfers
 from app.services.house import catalogue, history, layout_texts, organizing, reports
 from app.services.live import changes
 from app.services.people import accounts, api_keys, people, sessions
@@ -98,3 +98,4 @@ People = Annotated[people.People, resource("people")]
 Reports = Annotated[reports.Reports, resource("reports")]
 Reservations = Annotated[reservations.Reservations, resource("reservations")]
 Sessions = Annotated[sessions.Sessions, resource("sessions")]
+Transfers = Annotated[transfers.Transfers, resource("transfers")]

@@ -19,11 +19,13 @@ from app.adapters.prometheus import Figures
 from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
 from app.adapters.redis_feed import RedisFeed
+from app.adapters.redis_servers import Names
 from app.db.cluster import nodes
 from app.db.connections import connection_counts, must_be_durable, open_engine
 from app.db.errors import refusal_for
+from app.db.fitness import installation, is_read_only, must_be_fit
 from app.db.heartbeat import Heartbeat, wait_for_postgresql
-from app.db.revision import revision, revisions
+from app.db.revision import revision_and_fitness, revisions
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
 from app.http import openapi
@@ -38,6 +40,7 @@ from app.routers import (
     blocks,
     bookings,
     docs,
+    exchanges,
     existing_clients,
     health,
     live,
@@ -49,6 +52,7 @@ from app.routers import (
     seats,
     sockets,
     theaters,
+    transfers,
 )
 from app.routers.pages import buyers
 from app.schemas.imports import LayoutFile
@@ -62,7 +66,7 @@ from app.services.cashier import Cashier
 from app.services.closing import Closing
 from app.services.connections import Connections
 from app.services.desk import Desk
-from app.services.health import Health
+from app.services.health import Database, Health, Office
 from app.services.house.catalogue import Catalogue
 from app.services.house.history import History
 from app.services.house.importing import import_layout
@@ -99,6 +103,7 @@ from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
+from app.services.transfers import Codes, Transfers
 from app.settings import (
     LONGEST_ACCESS_TOKEN_SECONDS,
     LONGEST_GUEST_TOKEN_SECONDS,
@@ -118,8 +123,10 @@ ROUTERS: Final = (
     blocks.router,
     reservations.router,
     bookings.router,
+    exchanges.router,
     payments.router,
     payments.pages,
+    transfers.router,
     people.router,
     api_keys.router,
     health.router,
@@ -313,6 +320,14 @@ async def _nodes(engine: AsyncEngine) -> Mapping[str, bool]:
     return {str(node.address): node.settings is not None for node in await nodes.ask_all(engine)}
 
 
+async def _database(engine: AsyncEngine) -> Database:
+    return Database(*await revision_and_fitness(engine))
+
+
+async def _office(box_office: BoxOffice) -> Office:
+    return Office(is_read_only(await box_office.connected()))
+
+
 def _stripe(settings: Settings, stack: AsyncExitStack) -> Mapping[str, PaymentProvider]:
     """Stripe by its name, if its keys are set: what was paid there goes on after another provider is chosen."""
     if settings.stripe_api_key is None or settings.stripe_webhook_secret is None:
@@ -349,7 +364,7 @@ def _request_log(settings: Settings, stack: AsyncExitStack) -> RequestLog | None
     return request_log
 
 
-def _rates(settings: Settings, stack: AsyncExitStack, tracing: "OpenTelemetry | None") -> Rates | None:
+def _rates(settings: Settings, names: Names, stack: AsyncExitStack, tracing: "OpenTelemetry | None") -> Rates | None:
     """The rate limits; None when they are off."""
     if not settings.rate_limits:
         return None
@@ -359,18 +374,20 @@ def _rates(settings: Settings, stack: AsyncExitStack, tracing: "OpenTelemetry | 
         Bucket.TAKING: settings.rate_taking,
     }
     policies = {bucket: Policy(bucket, amount, seconds) for bucket, (amount, seconds) in allowed.items()}
-    rate_counter = RedisRateCounter(settings.redis_url or "")
+    rate_counter = RedisRateCounter(settings.redis_url or "", names)
     stack.push_async_callback(rate_counter.close)
     if tracing is not None:
         tracing.watch_redis(rate_counter.client)
     return Rates(rate_counter, policies)
 
 
-def _login_limits(settings: Settings, stack: AsyncExitStack, tracing: "OpenTelemetry | None") -> LoginLimits | None:
+def _login_limits(
+    settings: Settings, names: Names, stack: AsyncExitStack, tracing: "OpenTelemetry | None"
+) -> LoginLimits | None:
     """The limits of passwords; None when they are off."""
     if not settings.rate_limits:
         return None
-    tries = RedisLoginTries(settings.redis_url or "")
+    tries = RedisLoginTries(settings.redis_url or "", names)
     stack.push_async_callback(tries.close)
     if tracing is not None:
         tracing.watch_redis(tries.client)
@@ -382,8 +399,10 @@ def _connections(settings: Settings, proxies: Proxies) -> Connections:
     return Connections(per_address, settings.connections_per_process, proxies.connection_of)
 
 
-def _live(settings: Settings, engine: AsyncEngine, layouts: Layouts, stack: AsyncExitStack, measures: Measures) -> Live:
-    feed = RedisFeed(settings.redis_url or "")
+def _live(
+    settings: Settings, names: Names, engine: AsyncEngine, layouts: Layouts, stack: AsyncExitStack, measures: Measures
+) -> Live:
+    feed = RedisFeed(settings.redis_url or "", names)
     stack.push_async_callback(feed.close)
     per_address = settings.live_per_address if settings.rate_limits else None
     return Live(engine, layouts, feed, ListenerLimits(per_address, settings.live_per_process), measures)
@@ -398,7 +417,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     stack.push_async_callback(engine.dispose)
     heartbeat = Heartbeat(settings, engine, None if tracing is None else tracing.watch_connection)
     await must_be_durable(engine)
-    cache = RedisCache(settings.redis_url or "", settings.redis_timeout_seconds)
+    await must_be_fit(engine)
+    names = Names(settings.redis_prefix, await installation(engine))
+    cache = RedisCache(settings.redis_url or "", settings.redis_timeout_seconds, names)
     stack.push_async_callback(cache.close)
     if tracing is not None:
         tracing.watch_engine(engine)
@@ -460,6 +481,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         measures=measures,
     )
     closing = Closing(engine, box_office, announcer, refunds.wake)
+    desk = Desk(engine, box_office, availability, catalogue, people, tokens, cashier, defaults, pictures)
+    codes = Codes(settings.jwt_secret or "", settings.jwt_secret_previous)
     return Resources(
         settings=settings,
         engine=engine,
@@ -475,12 +498,16 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             revocations,
             box_office,
             Joining(engine, tokens, revocations, announcer.tell),
-            _login_limits(settings, stack, tracing),
+            _login_limits(settings, names, stack, tracing),
         ),
         api_keys=ApiKeys(engine, revocations),
         customers=Customers(engine),
         health=Health(
-            partial(revision, engine), *await asyncio.to_thread(revisions), cache.ping, partial(_nodes, engine)
+            partial(_database, engine),
+            partial(_office, box_office),
+            *await asyncio.to_thread(revisions),
+            cache.state,
+            partial(_nodes, engine),
         ),
         layouts=layouts,
         layout_texts=LayoutTexts(),
@@ -500,7 +527,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             settings.reservation_timeout,
             measures,
         ),
-        desk=Desk(engine, box_office, availability, catalogue, people, tokens, cashier, defaults, pictures),
+        desk=desk,
+        transfers=Transfers(engine, box_office, desk, catalogue, codes),
         cashier=cashier,
         finisher=Finisher(engine, asking, cashier.settle),
         refunds=refunds,
@@ -513,11 +541,11 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         history=History(engine, catalogue, layouts),
         organizing=Organizing(engine, catalogue, announcer, defaults),
         reports=Reports(engine, catalogue, layouts),
-        rates=_rates(settings, stack, tracing),
+        rates=_rates(settings, names, stack, tracing),
         addresses=(
             Addresses(settings.jwt_secret or "", settings.anonymous_holds_per_address) if settings.rate_limits else None
         ),
-        live=_live(settings, engine, layouts, stack, measures),
+        live=_live(settings, names, engine, layouts, stack, measures),
         connections=connections,
         proxies=proxies,
         request_log=request_log,

@@ -30,7 +30,9 @@ class Outage(NamedTuple):
 
 
 POSTGRESQL: Final = Outage("PostgreSQL is not reachable", "PostgreSQL is reachable again")
+READ_ONLY: Final = Outage("PostgreSQL is read-only, nothing can be sold", "PostgreSQL can be written again")
 REDIS: Final = Outage("Redis is not reachable", "Redis is reachable again")
+UNWRITABLE: Final = Outage("Redis cannot be written, maps come from PostgreSQL", "Redis can be written again")
 
 
 class Seldom:

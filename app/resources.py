@@ -45,6 +45,7 @@ from app.services.seat_maps.announcer import Announcer
 from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper
+from app.services.transfers import Transfers
 from app.settings import Settings
 
 
@@ -82,6 +83,7 @@ class Resources:
     finisher: Finisher
     refunds: Refunds
     payments: Payments
+    transfers: Transfers
     dummy: DummyPayments
     history: History
     organizing: Organizing

@@ -8,6 +8,8 @@ from typing import Final, TypeVar
 
 import asyncpg
 
+from app.db.connecting import connect
+
 T = TypeVar("T")
 
 BUYERS: Final = 5_000
@@ -164,7 +166,7 @@ def on_connection(database_url: str, make: Callable[["asyncpg.Connection[asyncpg
 
     async def run() -> T:
         settings = {"synchronous_commit": "off", "jit": "off", "work_mem": "256MB"}
-        connection = await asyncpg.connect(database_url.replace("+asyncpg", ""), server_settings=settings)
+        connection = await connect(database_url, seconds=None, server_settings=settings)
         try:
             return await make(connection)
         finally:

@@ -9,7 +9,15 @@ from typing import Any, Final
 
 from app.db.bookings import BookingRow
 from app.db.box_office import questions
-from app.db.box_office.rows_read import ClaimRow, FoundBooking, FoundReservation, KeyRow, ScreeningFacts, ScreeningRow
+from app.db.box_office.rows_read import (
+    ClaimRow,
+    FoundBooking,
+    FoundReservation,
+    KeyRow,
+    ScreeningFacts,
+    ScreeningRow,
+    TransferRow,
+)
 from app.db.money.payments import PaymentRow, plan_out
 from app.db.reservations import ReservationRow
 from app.db.screenings import Defaults, screening_of
@@ -21,6 +29,7 @@ from app.domain.reservations import Reservation
 from app.domain.screenings import Limits
 from app.domain.seat_finding.picture import Picture
 from app.domain.seats import Layout, Seat
+from app.domain.transfers import Transfer, TransferStatus
 from app.services.layouts import Layouts
 
 NOW: Final = datetime(2027, 5, 1, 12, tzinfo=UTC)
@@ -147,6 +156,10 @@ class Played:
                 yield from (self._booking(self.state.bookings[each]) for each in named)
             case "payments_behind":
                 yield from (self._payment(each) for one in named for each in self.state.payments_of(one))
+            case "transfers":
+                yield from map(self._transfer, (each for each in self._offers() if each.code_hash in named))
+            case "offers":
+                yield from map(self._transfer, (each for each in self._offers() if each.booking_id in named))
 
     def _claims(self, seat_ids: set[int]) -> Iterator[ClaimRow]:
         for each in self.state.claims.values():
@@ -195,6 +208,21 @@ class Played:
             refunding_minor=each.payment.refunding_minor,
         )
         return FoundBooking(row, list(self._claims(set(each.prices))))
+
+    def _offers(self) -> Iterator[Transfer]:
+        return (each for each in self.state.transfers.values() if each.status is TransferStatus.OFFERED)
+
+    def _transfer(self, each: Transfer) -> TransferRow:
+        return TransferRow(
+            screening_id=self.facts.id,
+            id=each.id,
+            booking_id=each.booking_id,
+            seat_ids=each.seat_ids,
+            code_hash=each.code_hash,
+            status=each.status,
+            created_at=each.created_at,
+            accepted_as=each.accepted_as,
+        )
 
     def _payment(self, each: Payment) -> PaymentRow:
         return PaymentRow(

@@ -16,19 +16,24 @@ from app.db.box_office.rows_read import KeyRow
 from app.db.connections import OfficeConnection
 from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import (
+    AcceptTransfer,
+    AtOnce,
     Block,
     Book,
     Cancel,
     Close,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Toggle,
     Unblock,
+    WithdrawTransfer,
 )
 from app.domain.box_office.decide import decide
 from app.domain.idempotency import Key
@@ -134,6 +139,7 @@ async def rehearse(*, per_screening: bool) -> dict[str, list[str]]:
     await _holds(rehearsal, played)
     await _seats_of_the_house(rehearsal, played)
     await _bookings(rehearsal, played)
+    await _transfers(rehearsal, anew())
     newcomer = Person(4, is_guest=True, is_new=not per_screening)
     await rehearsal.ask("hold, without a token", anew(), _hold(rehearsal, 1, newcomer))
     counted = replace(_hold(rehearsal, 1, newcomer), address=Address(b"address", b"network", 20))
@@ -207,8 +213,23 @@ async def _bookings(rehearsal: Rehearsal, played: Played) -> None:
     await ask("cancel", played, Cancel(_ANN, confirm.booking_id))
     book = Book(_ANN, _seat(5), rehearsal.new_id(), "paid")
     await ask("book: seats that nobody holds", played, book)
+    charge = AtOnce(rehearsal.new_id(), "more")
+    exchange = Exchange(_ANN, _ANN.id, book.booking_id, _seat(5), _seat(7), rehearsal.new_id(), charge)
+    await ask("exchange", played, exchange)
     played.cancel()
     await ask("close: what stands in a cancelled screening", played, Close(_HOUSE, (), (book.booking_id,)))
+
+
+async def _transfers(rehearsal: Rehearsal, played: Played) -> None:
+    ask, book = rehearsal.ask, Book(_ANN, SeatNames(ids=(4, 5)), rehearsal.new_id(), "paid")
+    await ask(None, played, book)
+    offer = OfferTransfer(_ANN, book.booking_id, _seat(4), rehearsal.new_id(), b"a code")
+    await ask("offer: one seat of a booking", played, offer, with_lock=True)
+    await ask("withdraw an offer", played, WithdrawTransfer(_ANN, b"a code"), with_lock=True)
+    offer = OfferTransfer(_ANN, book.booking_id, _seat(4), rehearsal.new_id(), b"another code")
+    await ask(None, played, offer, with_lock=True)
+    accept = AcceptTransfer(_BOB, b"another code", rehearsal.new_id())
+    await ask("accept what is offered", played, accept, with_lock=True)
 
 
 async def text(*, per_screening: bool = False) -> str:

@@ -22,10 +22,10 @@ import pytest
 import redis
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.adapters.embedded import EmbeddedServers
+from app.db import connecting
 from app.db.connections import open_engine
 from app.db.migrations import upgrade
 from app.main import create_app
@@ -35,7 +35,7 @@ from app.services.people.passwords import SCHEME
 from app.settings import Settings
 from tests import given
 from tests.citus.hearing import Heard
-from tests.given import GivenDatabase, must_be_usable
+from tests.given import GivenDatabase, must_be_usable, name_in
 from tests.places import Place, copy_of, roomy_home, started
 from tests.pooler import pgbouncer
 from tests.pooler.pgbouncer import pooler_to
@@ -228,7 +228,7 @@ async def demo_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def database(templates: Place, settings: Settings) -> AsyncIterator[Connection]:
     """A connection of the test's own, to look into its demo database, to lock rows in it, to move times back."""
-    connection = await connect(templates.url_of(make_url(settings.database_url or "").database or ""))
+    connection = await connect(templates.url_of(name_in(settings.database_url or "")))
     yield connection
     await connection.close()
 
@@ -359,7 +359,7 @@ def _forget_everything(place: Place) -> None:
 
 async def connect(url: str) -> Connection:
     """A connection of a test's own."""
-    return await asyncpg.connect(url.replace("postgresql+asyncpg://", "postgresql://", 1))
+    return await connecting.connect(url, seconds=None, server_settings={"application_name": "a test"})
 
 
 async def _load_demo(settings: Settings) -> None:

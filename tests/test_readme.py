@@ -182,31 +182,47 @@ def test_the_tour_books_once(told: list[list[Any]]) -> None:
     assert (refused["status"], refused["code"]) == (409, "seats-unavailable")
 
 
-def test_the_tour_cancels(told: list[list[Any]], free: int) -> None:
-    part, whole, availability = told[6]
+def test_the_tour_exchanges_a_seat(told: list[list[Any]]) -> None:
+    [exchanged] = told[6]
 
-    assert ([seat["label"] for seat in part["seats"]], part["status"]) == (["A2"], "confirmed")
+    assert [seat["label"] for seat in exchanged["seats"]] == ["A1", "C2"]
+    assert (exchanged["total"]["amount_minor"], exchanged["payment"]["status"]) == (7000, "refund_pending")
+
+
+def test_the_tour_cancels(told: list[list[Any]], free: int) -> None:
+    part, whole, availability = told[7]
+
+    assert ([seat["label"] for seat in part["seats"]], part["status"]) == (["C2"], "confirmed")
     assert whole["status"] == "cancelled"
     assert availability["counts"]["available"] == free
     assert len(availability["taken"]) == 80 - free
 
 
 def test_the_tour_lets_an_organizer_take_a_seat_off_sale(told: list[list[Any]]) -> None:
-    blocked, history = told[7]
+    blocked, history = told[8]
 
     assert blocked["items"] == [{"seat_id": 80, "label": "D20", "outcome": "blocked"}]
     assert [(one["to"], one["cause"]) for one in history["items"]] == [("blocked", "staff")]
 
 
 def test_the_tour_finds_four_seats_side_by_side_and_says_what_would_be_next(told: list[list[Any]]) -> None:
-    held, found = told[8]
+    held, found = told[9]
 
     assert (held["status"], held["adjacent"], len(held["seats"])) == ("held", True, 4)
     assert (found["adjacent"], [seat["section"] for seat in found["seats"]]) == (True, ["C", "C"])
 
 
+def test_the_tour_hands_a_seat_over(told: list[list[Any]]) -> None:
+    offer, taken, given = told[11]
+
+    assert (offer["status"], [seat["label"] for seat in offer["seats"]]) == ("offered", ["D19"])
+    assert ([seat["label"] for seat in taken["seats"]], taken["payment"]["amount"]["amount_minor"]) == (["D19"], 1500)
+    assert [seat["label"] for seat in given["seats"]] == ["D18"]
+    assert taken["payment"] == given["payment"]
+
+
 def test_the_tour_leaves_no_seat_alone(told: list[list[Any]]) -> None:
-    strict, checked, off = told[9]
+    strict, checked, off = told[10]
 
     assert (strict["orphan_rule"], off["orphan_rule"]) == ("strict", "off")
     assert (checked["ok"], checked["problem"]["code"]) == (False, "leaves-single-seat")

@@ -12,15 +12,15 @@ from hashlib import blake2b
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.adapters.redis_cache import PATIENCE_SECONDS, REST_SECONDS
+from app.adapters.redis_servers import Names, open_redis
 from app.domain.logins import CALM, GUESSED, GUESSED_AT, KNOWN, KNOWN_SECONDS, REMEMBERED_SECONDS
 from app.domain.rates import Policy
 from app.services.ports import Away, Wait
 
+_NAMES: Final = Names()
 _PAUSES: Final = json.dumps([each.seconds for each in (KNOWN, GUESSED, CALM)])
 
 # The pause, the tries from here, those from everywhere, whether they know each other, the tries of the address.
@@ -60,27 +60,21 @@ end
 class RedisLoginTries:
     """Implements ports.LoginTries. After a failure it does not ask Redis for a moment."""
 
-    def __init__(self, url: str) -> None:
-        self._redis: Redis = Redis.from_url(
-            url,
-            protocol=3,
-            legacy_responses=False,
-            socket_timeout=PATIENCE_SECONDS,
-            socket_connect_timeout=PATIENCE_SECONDS,
-            retry=Retry(NoBackoff(), 1),
-        )
+    def __init__(self, url: str, names: Names = _NAMES) -> None:
+        self._redis = open_redis(url, connect_seconds=PATIENCE_SECONDS, answer_seconds=PATIENCE_SECONDS)
+        self._names = names
         self._begin = self._redis.register_script(_BEGIN)
         self._take_back = self._redis.register_script(_TAKE_BACK)
         self._rests_until = 0.0
 
     async def begin(self, account: str, address: str, allowed: Policy) -> Wait | None:
         arguments: list[int | str] = [allowed.amount, allowed.seconds, REMEMBERED_SECONDS, GUESSED_AT, _PAUSES]
-        waits_ms, is_for_account = await self._ask(self._begin(keys=_keys(account, address), args=arguments))
+        waits_ms, is_for_account = await self._ask(self._begin(keys=self._keys(account, address), args=arguments))
         return Wait(max(1, -(-waits_ms // 1000)), is_for_account=bool(is_for_account)) if waits_ms else None
 
     async def take_back(self, account: str, address: str, *, was_right: bool) -> None:
         known_seconds = KNOWN_SECONDS if was_right else 0
-        await self._ask(self._take_back(keys=_keys(account, address), args=[known_seconds]))
+        await self._ask(self._take_back(keys=self._keys(account, address), args=[known_seconds]))
 
     @property
     def client(self) -> Redis:
@@ -90,6 +84,17 @@ class RedisLoginTries:
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
+
+    def _keys(self, account: str, address: str) -> Sequence[str]:
+        both, of_account, of_address = _hash(f"{account}\0{address}"), _hash(account), _hash(address)
+        names = (
+            f"pause:{both}",
+            f"here:{both}",
+            f"everywhere:{of_account}",
+            f"known:{both}",
+            f"address:{of_address}",
+        )
+        return [self._names.of(f"logins:{name}") for name in names]
 
     async def _ask(self, question: Awaitable[Any]) -> Any:
         if time.monotonic() < self._rests_until:
@@ -101,17 +106,6 @@ class RedisLoginTries:
         except (RedisError, OSError, TimeoutError) as error:
             self._rests_until = time.monotonic() + REST_SECONDS
             raise Away from error
-
-
-def _keys(account: str, address: str) -> Sequence[str]:
-    both, of_account, of_address = _hash(f"{account}\0{address}"), _hash(account), _hash(address)
-    return (
-        f"usher:logins:pause:{both}",
-        f"usher:logins:here:{both}",
-        f"usher:logins:everywhere:{of_account}",
-        f"usher:logins:known:{both}",
-        f"usher:logins:address:{of_address}",
-    )
 
 
 def _hash(text: str) -> str:

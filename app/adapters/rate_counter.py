@@ -10,27 +10,26 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.adapters.redis_cache import PATIENCE_SECONDS, REST_SECONDS
+from app.adapters.redis_servers import Names, connections
 from app.domain.rates import Policy, Standing
 from app.services.ports import Away
 
-_PREFIX: Final = "usher:rates"
+_NAMES: Final = Names()
 
 
 class RedisRateCounter:
     """Implements ports.RateCounter. After a failure it does not ask Redis for a moment, so that nobody waits for it."""
 
-    def __init__(self, url: str) -> None:
-        self._connections = ConnectionPool.from_url(
-            url, protocol=3, socket_timeout=PATIENCE_SECONDS, socket_connect_timeout=PATIENCE_SECONDS
-        )
+    def __init__(self, url: str, names: Names = _NAMES) -> None:
+        self._connections = connections(url, connect_seconds=PATIENCE_SECONDS, answer_seconds=PATIENCE_SECONDS)
         storage = RedisStorage(
             "async+redis://",
             implementation="redispy",
-            key_prefix=_PREFIX,
+            key_prefix=names.of("rates"),
             connection_pool=self._connections,  # type: ignore[arg-type]  # as it documents
         )
         self.client: Redis = storage.bridge.storage  # type: ignore[attr-defined]  # of redis-py's bridge

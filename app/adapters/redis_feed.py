@@ -7,16 +7,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.adapters.redis_cache import channel_of, database_of
+from app.adapters.redis_servers import Names, open_redis
 from app.outages import REDIS, Watch
 
 T = TypeVar("T")
+
+_NAMES: Final = Names()
 
 REST_SECONDS: Final = 0.25
 CONNECT_SECONDS: Final = 1.0
@@ -45,28 +47,27 @@ class _Never(Retry):
 class RedisFeed:
     """Implements ports.SeatFeed."""
 
-    def __init__(self, url: str) -> None:
-        self._redis: Redis = Redis.from_url(
+    def __init__(self, url: str, names: Names = _NAMES) -> None:
+        self._redis = open_redis(
             url,
-            protocol=3,
-            legacy_responses=False,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=None,
+            connect_seconds=CONNECT_SECONDS,
+            answer_seconds=None,
             retry=_Never(NoBackoff(), 0),
             max_connections=2,
         )
+        self._names = names
         self._database = database_of(self._redis)
         # Somebody is always subscribed to this one, so that there is always a connection to be read from.
-        self._own_channel = channel_of(self._database, 0)
+        self._own_channel = channel_of(self._names, self._database, 0)
         self._wanted: dict[str, int] = {}
         self._changed = asyncio.Event()
 
     def watch(self, screening_id: int) -> None:
-        self._wanted[channel_of(self._database, screening_id)] = screening_id
+        self._wanted[channel_of(self._names, self._database, screening_id)] = screening_id
         self._changed.set()
 
     def unwatch(self, screening_id: int) -> None:
-        self._wanted.pop(channel_of(self._database, screening_id), None)
+        self._wanted.pop(channel_of(self._names, self._database, screening_id), None)
         self._changed.set()
 
     async def run(self, hear: Callable[[int, bytes | None], None]) -> None:

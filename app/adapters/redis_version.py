@@ -1,7 +1,11 @@
-"""The version of Valkey or Redis, for `usher doctor`."""
+"""What there is to say about Valkey or Redis, for `usher doctor`."""
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from app.adapters.redis_cache import RedisCache
+from app.adapters.redis_servers import Names, open_redis
+
+_SECONDS = 5.0
 
 
 async def redis_version(url: str) -> str:
@@ -10,9 +14,20 @@ async def redis_version(url: str) -> str:
     Raises:
         OSError: it is not reachable.
     """
+    client = open_redis(url, connect_seconds=_SECONDS, answer_seconds=_SECONDS)
     try:
-        async with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5, decode_responses=True) as client:
-            info = await client.info("server")
+        info = await client.info("server")
     except RedisError as error:
         raise OSError(str(error)) from error
+    finally:
+        await client.aclose()
     return str(info.get("valkey_version") or info["redis_version"])
+
+
+async def writable(url: str, prefix: str) -> str:
+    """Empty if Usher could write there, else what to do about it."""
+    cache = RedisCache(url, _SECONDS, Names(prefix, "doctor"))
+    try:
+        return (await cache.state()).advice
+    finally:
+        await cache.close()

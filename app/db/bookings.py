@@ -72,6 +72,10 @@ booking_row = maker(BookingRow)
 _seat = maker(BookingSeatRow)
 
 _BOOKINGS = f"SELECT {_columns('b.screening_id', ' AS seats')} FROM bookings b WHERE true"  # noqa: S608
+_ONE = text(f"""
+SELECT {_columns("CAST(:screening_id AS bigint)", " AS seats")} FROM bookings b
+ WHERE b.screening_id = CAST(:screening_id AS bigint) AND b.id = :booking_id
+""")  # noqa: S608
 # What a cancelled booking had until it was cancelled counts, what was cancelled before that does not.
 _WITH_SEAT = """
 EXISTS (SELECT FROM booking_seats w
@@ -115,10 +119,26 @@ def booking_of(row: BookingRow | Row[Any]) -> Booking:
     )
 
 
+_REASONS = text("""
+SELECT b.id, b.cancel_reason FROM bookings b
+ WHERE b.screening_id = ANY(CAST(:screening_ids AS bigint[])) AND b.id = ANY(CAST(:ids AS uuid[]))
+   AND b.cancel_reason IS NOT NULL
+""")
+_FORGET_REASONS = text("""
+UPDATE bookings SET cancel_reason = NULL WHERE user_id = :user_id AND cancel_reason IS NOT NULL
+""")
+
+
 async def one(connection: AsyncConnection, booking_id: UUID, user_id: int | None) -> tuple[Booking, int] | None:
     """A booking and its screening. With `user_id`, only if it is that user's."""
     found = await _find(connection, {"b.id = {}": booking_id, "b.user_id = {}": user_id}, at_most=1)
     return found[0] if found else None
+
+
+async def of_screening(connection: AsyncConnection, screening_id: int, booking_id: UUID) -> Booking:
+    """A booking of this screening, which it has."""
+    given = {"screening_id": screening_id, "booking_id": booking_id}
+    return booking_of((await connection.execute(_ONE, given)).one())
 
 
 async def of_email(connection: AsyncConnection, booking_id: UUID, email: str) -> tuple[Booking, int] | None:
@@ -153,6 +173,20 @@ async def newest(
         "b.id < {}": before,
     }
     return await _find(connection, wanted, at_most)
+
+
+async def reasons(connection: AsyncConnection, found: Sequence[tuple[Booking, int]]) -> dict[UUID, str]:
+    """Why those of these bookings were cancelled of which somebody has said it."""
+    cancelled = [each for each in found if each[0].status is BookingStatus.CANCELLED]
+    if not cancelled:
+        return {}
+    given = {"screening_ids": sorted({each for _, each in cancelled}), "ids": [booking.id for booking, _ in cancelled]}
+    return {row.id: row.cancel_reason for row in await connection.execute(_REASONS, given)}
+
+
+async def forget_reasons(connection: AsyncConnection, user_id: int) -> None:
+    """Nobody knows any more why bookings of this user were cancelled: they may have said something about themselves."""
+    await connection.execute(_FORGET_REASONS, {"user_id": user_id})
 
 
 async def _users_with(connection: AsyncConnection, email: str) -> list[int]:

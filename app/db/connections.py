@@ -9,7 +9,8 @@ besides serving is little, so its connections always go by way of one, should th
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import ExceptionContext, event, text
@@ -18,6 +19,8 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from app.db.cluster import nodes
 from app.db.cluster.pooled import pooled
+from app.db.connecting import OfficeConnection as OfficeConnection
+from app.db.connecting import connect
 from app.settings import Settings
 
 LOST = (
@@ -42,12 +45,11 @@ SATURATED = (
 )
 """PostgreSQL cannot serve it now: 53xxx (connections, disk), 57014, 25P03, 25006. A lock timeout is 55P03."""
 
-_NAMED: Final = {"application_name": "usher"}
+_DIALECT: Final = "postgresql+asyncpg://"
+"""All that SQLAlchemy is told: it reads URLs in a way of its own."""
 
 ANSWERS_WITHIN_SECONDS: Final = 10.0
 """So long a command waits for a connection, or for an answer: it says so instead of hanging."""
-
-OfficeConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class NotDurable(Exception):
@@ -64,13 +66,14 @@ class NotDurable(Exception):
 def open_engine(settings: Settings) -> AsyncEngine:
     """The connection pool. It opens connections only when they are needed."""
     how = {
-        "timeout": settings.postgresql_connect_seconds,
+        "async_creator_fn": partial(connect, _url(settings)),
+        "seconds": settings.postgresql_connect_seconds,
         "command_timeout": _patience(settings),
         "prepared_statement_cache_size": settings.statement_cache_size,
         **_way(settings, _server_settings(settings)),
     }
     engine = create_async_engine(
-        _url(settings),
+        _DIALECT,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         hide_parameters=True,  # never in a log
@@ -86,17 +89,18 @@ def open_for_command(url: str, *, seconds: float | None = ANSWERS_WITHIN_SECONDS
     """Connections for what a command does besides serving: each for one use, by whatever way the URL leads.
 
     Args:
-        url: of the form `postgresql+asyncpg://...`.
+        url: of PostgreSQL, in any form that `app/urls/postgresql.py` reads.
         seconds: how long an answer may take; None: however long.
         settings: of PostgreSQL, for each transaction.
     """
     how = {
-        "timeout": ANSWERS_WITHIN_SECONDS,
+        "async_creator_fn": partial(connect, url),
+        "seconds": ANSWERS_WITHIN_SECONDS,
         "command_timeout": seconds,
         "prepared_statement_cache_size": 0,
         **_pooled({"timezone": "UTC", **settings}),
     }
-    return create_async_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=how)
+    return create_async_engine(_DIALECT, poolclass=NullPool, hide_parameters=True, connect_args=how)
 
 
 def connection_counts(engine: AsyncEngine) -> list[tuple[tuple[str], float]]:
@@ -133,9 +137,9 @@ async def call(
     """A connection of its own, closed when the block ends. Raises one of `LOST` if it cannot be opened in `seconds`, by
     default POSTGRESQL_CONNECT_SECONDS.
     """
-    connection: OfficeConnection = await asyncpg.connect(
-        _url(settings).replace("postgresql+asyncpg://", "postgresql://", 1),
-        timeout=settings.postgresql_connect_seconds if seconds is None else seconds,
+    connection = await connect(
+        _url(settings),
+        seconds=settings.postgresql_connect_seconds if seconds is None else seconds,
         command_timeout=_patience(settings),
         **_way(settings, _server_settings(settings) | server_settings),
     )
@@ -185,11 +189,11 @@ def _way(settings: Settings, server_settings: dict[str, str]) -> dict[str, Any]:
     """How to connect: with these settings of PostgreSQL for the session, or for each transaction."""
     if not settings.statement_cache_size:
         return _pooled(server_settings)
-    return {"statement_cache_size": settings.statement_cache_size, "server_settings": _NAMED | server_settings}
+    return {"statement_cache_size": settings.statement_cache_size, "server_settings": server_settings}
 
 
 def _pooled(server_settings: dict[str, str]) -> dict[str, Any]:
-    return {"statement_cache_size": 0, "connection_class": pooled(server_settings), "server_settings": _NAMED}
+    return {"statement_cache_size": 0, "connection_class": pooled(server_settings), "server_settings": {}}
 
 
 def _server_settings(settings: Settings) -> dict[str, str]:

@@ -30,6 +30,8 @@ DISTRIBUTED: Final = (
     "payments",
     "payment_entries",
     "refunds",
+    "transfers",
+    "shared_payments",
     "dummy_bank.dummy_charges",
     "dummy_bank.dummy_refunds",
     "seat_claims",

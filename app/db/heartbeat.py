@@ -18,7 +18,8 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.connections import LOST, OfficeConnection, call, office_connection
-from app.outages import POSTGRESQL, Outage, Watch
+from app.db.fitness import still_writes
+from app.outages import POSTGRESQL, READ_ONLY, Outage, Watch
 from app.settings import Settings
 
 EVERY_SECONDS: Final = 0.2
@@ -74,7 +75,7 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Ask, until cancelled. Not `loops.every`: all is well as long as a connection lasts."""
-        with Watch() as watch:
+        with Watch() as watch, Watch() as writable:
             while True:
                 try:
                     async with AsyncExitStack() as stack:
@@ -82,7 +83,7 @@ class Heartbeat:
                         connection = await _within(self._call_seconds, called)
                         self.is_there = True
                         watch.all_is_well()
-                        await _ask(connection, self._beat_seconds)
+                        await _ask(connection, self._beat_seconds, writable)
                 except LOST:
                     watch.meet(POSTGRESQL, "requests that wait for it are refused")
                     self._hang_up()
@@ -121,14 +122,18 @@ async def wait_for_postgresql(settings: Settings) -> None:
             await asyncio.sleep(EVERY_SECONDS)
 
 
-async def _ask(connection: OfficeConnection, beat_seconds: float) -> None:
+async def _ask(connection: OfficeConnection, beat_seconds: float, writable: Watch) -> None:
     """Returns when there is no answer any more: the server is gone, or only this one connection."""
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         try:
-            await _within(beat_seconds, connection.execute("SELECT"))
+            may_write = await _within(beat_seconds, still_writes(connection))
         except (*LOST, asyncpg.PostgresError):  # a new connection tells whether the server is there
             return
+        if may_write:
+            writable.all_is_well()
+        else:
+            writable.meet(READ_ONLY, "a standby, or default_transaction_read_only is on")
 
 
 async def _within(seconds: float, asked: Coroutine[Any, Any, T]) -> T:

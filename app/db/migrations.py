@@ -17,9 +17,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.connections import ANSWERS_WITHIN_SECONDS, open_for_command
+from app.db.fitness import NO_RIGHT, READ_ONLY, NotFit
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,13 @@ SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'this machine') 
  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = 0 AND l.objid = CAST(:key AS bigint)
    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)
+
+_WHY_NOT: Final = {
+    NO_RIGHT: "The role may not migrate the schema ({}): set MIGRATIONS_DATABASE_URL to the role that owns its tables, "
+    "or GRANT CREATE ON SCHEMA public and ON DATABASE to this one.",
+    READ_ONLY: "The schema cannot be migrated ({}): the database is read-only. Set DATABASE_URL to the primary, with "
+    "default_transaction_read_only = off.",
+}
 
 _INI: Final = Path(__file__).parents[2] / "alembic.ini"
 
@@ -62,12 +71,13 @@ async def upgrade(database_url: str, revision: str = "head") -> None:
     """Upgrade the schema to a revision. If another process is migrating, wait for it first.
 
     Args:
-        database_url: of the form `postgresql+asyncpg://...`.
+        database_url: of PostgreSQL, in any form that `app/urls/postgresql.py` reads.
         revision: the target; "head" is the newest.
 
     Raises:
         SchemaIsNewer: a newer release has upgraded it.
         CannotMigrate: there is no such revision.
+        NotFit: the role may not, or the database is read-only.
         sqlalchemy.exc.DBAPIError: the database is not reachable, or a table was locked for longer than `LOCK_TIMEOUT`.
     """
     await with_migration_lock(database_url, lambda connection: _migrate(command.upgrade, connection, revision))
@@ -188,6 +198,10 @@ def _migrate(how: Callable[[Config, str], None], connection: Connection, revisio
     connection.rollback()  # the migrations begin transactions of their own
     try:
         how(_config(connection), revision)
+    except DBAPIError as error:
+        if (state := getattr(error.orig, "sqlstate", None)) not in (NO_RIGHT, READ_ONLY):
+            raise
+        raise NotFit(_WHY_NOT[state].format(str(error.orig).splitlines()[0])) from error
     except CommandError as error:
         raise CannotMigrate(f"The schema cannot be migrated to {revision}: {str(error).splitlines()[0]}") from error
 

@@ -18,7 +18,7 @@ SELECT c.seat_id, c.status FROM seat_claims c
 
 _SOLD = text("""
 SELECT s.seat_id, s.amount_minor, s.currency, b.created_at, b.id AS booking_id, b.user_id, b.status,
-       s.cancelled_at, b.payment_reference
+       s.cancelled_at, b.payment_reference, b.cancel_reason
   FROM booking_seats s JOIN bookings b ON b.screening_id = :screening_id AND b.id = s.booking_id
  WHERE s.screening_id = :screening_id ORDER BY b.id, s.seat_id
 """)
@@ -41,6 +41,7 @@ class Sold(NamedTuple):
     status: str
     cancelled_at: datetime | None
     payment_reference: str
+    cancel_reason: str | None
 
 
 async def statuses(connection: AsyncConnection, screening_id: int) -> dict[int, str]:

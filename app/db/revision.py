@@ -1,14 +1,15 @@
-"""The revision of the database's schema: the cheapest question whose answer shows that PostgreSQL works."""
+"""The revision of the database's schema, and whether the database can serve, asked over one connection."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import migrations
+from app.db import fitness, migrations
+from app.db.fitness import Fitness
 
 
-async def revision(engine: AsyncEngine) -> str | None:
-    """The revision of the database; None if it has no schema. Raises what connecting raises."""
+async def revision_and_fitness(engine: AsyncEngine) -> tuple[str | None, Fitness]:
+    """The revision of the database (None: it has no schema), and its fitness. Raises what connecting raises."""
     async with engine.connect() as connection:
-        return await connection.run_sync(migrations.current)
+        return await connection.run_sync(migrations.current), await fitness.look(connection)
 
 
 def revisions() -> tuple[str | None, frozenset[str]]:

@@ -386,6 +386,8 @@ bookings = Table(
     Column("paid_minor", BigInteger, nullable=False, server_default="0"),
     Column("created_at", MOMENT, nullable=False),
     Column("cancelled_at", MOMENT),
+    # Why it was cancelled, in words, for the house.
+    Column("cancel_reason", Text),
     Column("version", BigInteger, nullable=False),
     PrimaryKeyConstraint("screening_id", "id"),
     CheckConstraint(_one_of("status", "confirmed", "cancelled"), name="booking_status_is_known"),
@@ -478,6 +480,8 @@ payments = Table(
         postgresql_where=text("next_ask_at IS NOT NULL"),
     ),
     Index("payments_of_booking", "screening_id", "booking_id"),
+    # What somebody tried to pay, who joins an account.
+    Index("payments_for_nothing", "screening_id", "reservation_id", postgresql_where=text("booking_id IS NULL")),
     # What the finisher asks.
     Index("payments_to_ask", "next_ask_at", postgresql_where=text("next_ask_at IS NOT NULL")),
     # What a webhook names.
@@ -532,6 +536,40 @@ refunds = Table(
     CheckConstraint("(next_try_at IS NULL) = (done_at IS NOT NULL)", name="a_refund_is_tried_until_it_is_done"),
     Index("refunds_of_booking", "screening_id", "booking_id"),
     Index("refunds_to_try", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
+)
+
+# Seats of a booking that are offered to whoever has the code: of that there is a hash only. Time expires an offer, and
+# an offer of what its booking has no more is good for nothing: neither is written down.
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("screening_id", BigInteger, nullable=False),
+    Column("id", UUID, nullable=False),
+    Column("booking_id", UUID, nullable=False),
+    Column("seat_ids", ARRAY(BigInteger), nullable=False),
+    Column("code_hash", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    # The taker's booking.
+    Column("accepted_as", UUID),
+    PrimaryKeyConstraint("screening_id", "id"),
+    CheckConstraint(_one_of("status", "offered", "accepted", "withdrawn"), name="transfer_status_is_known"),
+    CheckConstraint("(status = 'accepted') = (accepted_as IS NOT NULL)", name="what_is_accepted_is_in_a_booking"),
+    CheckConstraint("cardinality(seat_ids) > 0", name="a_transfer_is_of_something"),
+    # Whoever has a code.
+    Index("transfers_by_code", "screening_id", "code_hash", unique=True),
+    # What is offered of a booking that changes.
+    Index("transfers_of_booking", "screening_id", "booking_id"),
+)
+
+# Payments that came along when seats were handed over: they stand behind the taker's booking, too.
+shared_payments = Table(
+    "shared_payments",
+    metadata,
+    Column("screening_id", BigInteger, nullable=False),
+    Column("booking_id", UUID, nullable=False),
+    Column("payment_id", UUID, nullable=False),
+    PrimaryKeyConstraint("screening_id", "booking_id", "payment_id"),
 )
 
 # The books of the dummy provider: a bank's, as it were, in a schema of its own. Whatever is not certain beforehand is

@@ -60,12 +60,20 @@ class EntryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Giving:
+    """What an exchange gives for the seats that are paid for: seats of a booking, by id, at what they were sold for."""
+
+    booking_id: UUID
+    prices: Mapping[int, Money]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be done when an open payment is decided.
 
     `held_until`: when the hold would have ended. `is_direct`: the seats were not held by this reservation before;
     `returns` says from which hold of the buyer a seat came. `adjacent` and `key`: what the final answer has, and the
-    idempotency key under which it is stored.
+    idempotency key under which it is stored. `giving`: the seats are exchanged, not booked anew.
     """
 
     held_until: datetime
@@ -73,6 +81,7 @@ class Plan:
     returns: Mapping[int, UUID] = field(default_factory=dict)
     adjacent: bool | None = None
     key: Key | None = None
+    giving: Giving | None = None
 
 
 @dataclass(frozen=True, slots=True)

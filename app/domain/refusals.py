@@ -125,6 +125,11 @@ class ReservationBooked(ReservationEnded):
 
 
 @dataclass(slots=True, eq=False)
+class BookingCancelled(ReservationBooked):
+    """The booking is cancelled: nothing of it can be exchanged."""
+
+
+@dataclass(slots=True, eq=False)
 class PriceChanged(Refusal):
     """The hold has run out, and its seats cost something else by now: `total`."""
 
@@ -209,6 +214,11 @@ class PaymentDeclined(Refusal):
 
 
 @dataclass(slots=True, eq=False)
+class PaidInVain(PaymentDeclined):
+    """It was paid, when nothing could be done for it any more, or not what was to be paid: the money goes back."""
+
+
+@dataclass(slots=True, eq=False)
 class PaymentPending(Refusal):
     """The seats are being paid for."""
 
@@ -230,6 +240,14 @@ class CancellationClosed(Refusal):
 
     code: ClassVar[str] = "cancellation-closed"
     cancel_until: datetime
+
+
+@dataclass(slots=True, eq=False)
+class TransferOver(Refusal):
+    """The offer was accepted or withdrawn, or has run out."""
+
+    code: ClassVar[str] = "transfer-over"
+    transfer_status: str
 
 
 @dataclass(slots=True, eq=False)

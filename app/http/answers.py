@@ -114,7 +114,9 @@ def edited(body: bytes, etag: str) -> Reply:
 
 
 def told(answer: Answer) -> Reply:
-    """The desk's answer: 201 with its path if something was created, 202 while a payment is not decided, else 200."""
+    """The desk's answer: 201 with its path if something was created, 202 while a payment is not decided, 204 if
+    it says nothing, else 200.
+    """
     headers: list[Header] = []
     if isinstance(answer.money, Paying):
         return Reply(answer.body, 202, headers=[_ASK_AGAIN])
@@ -122,7 +124,8 @@ def told(answer: Answer) -> Reply:
         headers.append((b"location", answer.location.encode("ascii")))
     if answer.replayed:
         headers.append(_REPLAYED)
-    return Reply(answer.body, 201 if answer.created else 200, headers=headers)
+    body = answer.body
+    return Reply(body, (201 if answer.created else 200) if body else 204, headers=headers)
 
 
 def tag_of(body: bytes) -> str:

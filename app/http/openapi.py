@@ -31,6 +31,7 @@ TAGS: Final = [
     {"name": "seats", "description": "Which seats of a screening are free, and what changed."},
     {"name": "reservations", "description": "Holding seats for a few minutes, and giving them back."},
     {"name": "bookings", "description": "Booking seats for good, and cancelling."},
+    {"name": "transfers", "description": "Handing booked seats to somebody else."},
     {"name": "payments", "description": "What was paid and what went back, and what providers report."},
     {"name": "people", "description": "Accounts, guests, sessions, API keys and who I am."},
     {"name": "operators", "description": "For operators and their monitoring."},
@@ -51,6 +52,9 @@ _KEY: Final = {
         "pattern": '^([!#-~][!-~]{0,254}|"[!-~]{1,255}")$',
     },
 }
+
+_NEW_EACH_TIME: Final = ("offerSeats", "acceptOffer")
+"""Operations that, without a key, do something else when they are repeated, or nothing."""
 
 _REFERENCE: Final = {
     "name": "Customer-Reference",
@@ -105,7 +109,8 @@ def finish(app: FastAPI, document: dict[str, Any]) -> dict[str, Any]:
             _take_a_body(route, operation, schemas)
         asks_for = set(calls_of(route.dependant))
         if route.methods != {"GET"} and not asks_for.isdisjoint({buyer, call_context}):
-            _take_a_key(operation, repeats_naturally=organizer not in asks_for)
+            repeats = organizer not in asks_for and operation["operationId"] not in _NEW_EACH_TIME
+            _take_a_key(operation, repeats_naturally=repeats)
         if "parameters" in operation or "requestBody" in operation or known_parameters(route) is not None:
             _may_answer(operation, "validation")
         if (route.path or "").startswith(BASE):

@@ -141,14 +141,14 @@ async def cancel_booking(
     person: SignedIn,
     call: Call,
     desk: Desk,
-    reason: Annotated[Line | None, Query(max_length=200, description="Why, in words; for the house.")] = None,
+    reason: Annotated[Line | None, Query(max_length=200, description="Why, in words: organizers read it.")] = None,
 ) -> Reply:
     """Cancel a booking.
 
     Its seats are free at once, and the money goes back: `refund_pending` until the provider has said yes. Buyers can
     cancel until `cancel_until` of the screening, organizers always. Cancelling it again changes nothing.
     """
-    return told(await desk.cancel(person, booking_id, call))
+    return told(await desk.cancel(person, booking_id, call, reason=reason))
 
 
 @router.delete(

@@ -20,14 +20,20 @@ from app.services.health import Condition, Report
 _checks = APIRouter(prefix="/health", tags=["operators"], route_class=ApiRoute)
 
 _DOWN: dict[int | str, dict[str, Any]] = {
-    503: {"model": HealthOut, "description": "Seats cannot be taken: PostgreSQL or its schema is not there."}
+    503: {
+        "model": HealthOut,
+        "description": "Seats cannot be taken: PostgreSQL is not there, cannot be written, or has not the schema.",
+    }
 }
 
 
 @_checks.get("", summary="How is everything?", response_model=HealthOut, responses=_DOWN)
 @ignores_unknown_parameters
 async def check_health(health: Health) -> Reply:
-    """PostgreSQL, Redis and the schema. `degraded`: it works without Redis, only slower."""
+    """PostgreSQL, Redis and the schema. `down`: seats cannot be sold. `degraded`: they are, only slower.
+
+    `advice` says what to do about a part that is there and of no use.
+    """
     return _reply(await health.report())
 
 
@@ -55,6 +61,7 @@ def _reply(report: Report) -> Reply:
     body = {
         "status": report.status,
         "checks": {**checks, "nodes": report.nodes} if report.nodes else checks,
+        **({"advice": report.advice} if report.advice else {}),
         "version": __version__,
     }
     return Reply(encoded(body), 503 if report.status is Condition.DOWN else 200)

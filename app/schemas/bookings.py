@@ -143,6 +143,9 @@ class BookingOut(BaseModel):
     cancelled_at: MomentOut | None
     version: int
     adjacent: bool | None = Field(None, description=ADJACENT)
+    cancel_reason: str | None = Field(
+        None, description="Why it was cancelled, in words. Only there for organizers, if somebody has said it."
+    )
     guest_token: str | None = None
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})

@@ -97,6 +97,7 @@ class BookedSeat:
     label: str
     price: Amount
     payment_reference: str
+    cancel_reason: str | None
 
 
 def report_json(report: Report) -> bytes:
@@ -140,7 +141,7 @@ def bookings_table(seats: Sequence[BookedSeat]) -> bytes:
     return _table(
         (
             *("booking_id", "booked_at", "status", "cancelled_at", "user_id", "seat", "section", "row", "number"),
-            *("category", "price_minor", "currency", "payment_reference"),
+            *("category", "price_minor", "currency", "payment_reference", "cancel_reason"),
         ),
         [
             (
@@ -158,6 +159,7 @@ def bookings_table(seats: Sequence[BookedSeat]) -> bytes:
                 each.price.amount_minor,
                 each.price.currency,
                 each.payment_reference,
+                each.cancel_reason or "",
             )
             for each in seats
         ],

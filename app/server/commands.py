@@ -20,6 +20,7 @@ from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, runnin
 from app.db import distribution
 from app.db.connections import NotDurable, open_for_command
 from app.db.distribution import NoCluster
+from app.db.fitness import NotFit
 from app.db.migrations import CannotMigrate, current_and_head, downgrade, head, upgrade
 from app.domain.people import Role
 from app.domain.refusals import Refusal
@@ -27,7 +28,7 @@ from app.schemas.format.ids import LARGEST_BIGINT
 from app.server import appointing, distributing
 from app.server.doctor import examine
 from app.server.serving import reason_in_a_line, say, serve
-from app.settings import Settings, settings_or_exit, slips, texts
+from app.settings import EXIT_BAD_SETTING, Settings, settings_or_exit, slips, texts
 
 EXIT_UNHEARD: Final = 141
 """Nobody reads the output any more: what a shell says of a program that SIGPIPE ended."""
@@ -37,7 +38,7 @@ Command = Callable[[Settings, argparse.Namespace], int]
 
 def run(words: list[str] | None = None) -> int:
     """Run one command, by default the one of the command line. Returns the exit code."""
-    arguments = _parser().parse_args(words)
+    arguments = parser().parse_args(words)
     command: Command = arguments.command
     try:
         settings = settings_or_exit()
@@ -52,6 +53,9 @@ def run(words: list[str] | None = None) -> int:
     except (EmbeddedError, CannotMigrate, NoCluster, NotDurable) as error:
         print(error, file=sys.stderr)
         return 1
+    except NotFit as error:
+        print(error, file=sys.stderr)
+        return EXIT_BAD_SETTING
     except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
         print(f"PostgreSQL cannot be used: {reason_in_a_line(error)}", file=sys.stderr)
         return 1
@@ -66,7 +70,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="usher", description="Seat reservations. Settings come from environment variables: see .env.example."
     )

@@ -3,6 +3,7 @@
 import asyncio
 import platform
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -11,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.embedded import running_process, urls_of
-from app.adapters.redis_version import redis_version
+from app.adapters.redis_version import redis_version, writable
+from app.db import fitness
 from app.db.cluster import nodes
 from app.db.cluster.nodes import Node
 from app.db.connections import open_for_command
@@ -19,6 +21,7 @@ from app.db.migrations import SchemaIsNewer, current, head, known
 from app.db.money.books import Total
 from app.services.money import books
 from app.settings import Settings
+from app.urls import postgresql
 
 _BOOKS_SECONDS: Final = 600
 PACKAGES = ("fastapi", "starlette", "uvicorn", "sqlalchemy", "asyncpg", "redis", "pydantic")
@@ -44,7 +47,7 @@ def examine(settings: Settings, *, with_books: bool = False) -> bool:
             own_database_url, own_redis_url = urls_of(settings.usher_home)
             database_url, redis_url = database_url or own_database_url, redis_url or own_redis_url
     postgresql_is_well = database_url is None or _report("PostgreSQL", _postgresql, database_url)
-    valkey_is_well = redis_url is None or _report("Valkey", redis_version, redis_url)
+    valkey_is_well = redis_url is None or _report("Valkey", partial(_valkey, settings.redis_prefix), redis_url)
     books_are_right = True
     if with_books:
         if database_url is None:
@@ -72,9 +75,17 @@ async def _postgresql(url: str) -> str:
         async with engine.connect() as connection:
             told = await _look_into(connection)
             version = await nodes.version(connection)
-        return told + _of_nodes(await nodes.ask_all(engine), version)
+        advice = postgresql.read(url).advice
+        return told + _of_nodes(await nodes.ask_all(engine), version) + (f". {advice}" if advice else "")
     finally:
         await engine.dispose()
+
+
+async def _valkey(prefix: str, url: str) -> str:
+    version = await redis_version(url)
+    if advice := await writable(url, prefix):
+        raise Problem(f"{version}, but {advice}")
+    return version
 
 
 async def _books(url: str) -> str:
@@ -117,6 +128,8 @@ async def _look_into(connection: AsyncConnection) -> str:
     unsafe = [name for name in nodes.DURABLE if await connection.scalar(text(f"SHOW {name}")) == "off"]
     if unsafe:
         raise Problem(f"{number}, but {', '.join(unsafe)} is off, so a crash can lose acknowledged bookings: set it on")
+    if problem := (await fitness.look(connection)).problem:
+        raise Problem(f"{number}, durable, but: {problem}")
     has, newest = await connection.run_sync(current), head()
     if has is not None and has not in known():
         raise Problem(f"{number}, durable, but: {SchemaIsNewer(has)}")

@@ -31,6 +31,7 @@ from app import logs
 from app.adapters.embedded import EmbeddedError, EmbeddedServers, Tender, jwt_secret, running_process, start_servers
 from app.adapters.embedded.process import die_with_parent
 from app.db.connections import ANSWERS_WITHIN_SECONDS, NotDurable, call, must_be_durable, open_for_command
+from app.db.fitness import NotFit, must_be_fit
 from app.db.migrations import CannotMigrate, upgrade
 from app.logs import JsonLines
 from app.server.gc_freezing import Sparing
@@ -39,6 +40,7 @@ from app.server.listening import bound, for_workers
 from app.server.websocket_protocol import LiveSocket
 from app.server.workers import ManyWorkers, OneWorker
 from app.settings import EXIT_BAD_SETTING, LogFormat, Settings, read_settings, set_for_workers
+from app.urls import postgresql
 
 if TYPE_CHECKING:
     from app.services.house.demo import SeatToTry
@@ -251,12 +253,17 @@ def _prepare(settings: Settings, *, with_demo: bool) -> "SeatToTry | None":
         A seat of the demo that can be held now, for the banner; None if there is none.
 
     Raises:
-        CannotServe: PostgreSQL is not reachable, refuses, is not durable, or has a schema of a newer release.
+        CannotServe: PostgreSQL is not reachable, refuses, is not durable, cannot be written, is not in UTF-8, or has a
+            schema of a newer release.
     """
+    if advice := postgresql.read(settings.database_url or "").advice:
+        say(advice, settings, logging.WARNING)
     try:
         return asyncio.run(_migrate(settings, with_demo=with_demo))
     except (CannotMigrate, NotDurable) as reason:
         raise CannotServe(str(reason)) from reason
+    except NotFit as reason:
+        raise CannotServe(str(reason), EXIT_BAD_SETTING) from reason
     except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
         raise CannotServe(f"PostgreSQL cannot be used: {reason_in_a_line(error)}") from error
 
@@ -266,7 +273,10 @@ async def _migrate(settings: Settings, *, with_demo: bool) -> "SeatToTry | None"
     engine = open_for_command(url)
     try:
         await must_be_durable(engine)
+        if settings.migrations_database_url is None:
+            await must_be_fit(engine)
         await upgrade(settings.migrations_database_url or url)
+        await must_be_fit(engine)
         await _try_as_workers_do(settings)
         if not with_demo:
             return None

@@ -12,7 +12,7 @@ from app.domain.people import Person
 from app.domain.refusals import Forbidden, NotFound
 from app.schemas.bookings import booking_out
 from app.schemas.format.pages import after_uuid, page_of, uuid_cursor
-from app.schemas.problems import reasons
+from app.schemas.problems import reasons as sentences
 from app.schemas.reservations import Json
 from app.services.layouts import Layouts
 
@@ -31,7 +31,7 @@ class Bookings:
             found = await bookings.one(connection, booking_id, None if person.runs_the_house else person.id)
             if found is None:
                 raise NotFound("booking")
-            return (await self._written(connection, [found]))[0]
+            return (await self._written(connection, [found], person))[0]
 
     async def found(self, person: Person | None, email: str, booking_id: UUID) -> Json | None:
         """A booking, for staff who have both its id and the email of its owner. None for everybody else, in any case.
@@ -44,7 +44,7 @@ class Bookings:
             found = await bookings.of_email(connection, booking_id, email)
             if found is None:
                 raise NotFound("booking")
-            return (await self._written(connection, [found]))[0]
+            return (await self._written(connection, [found], person))[0]
 
     async def newest(
         self,
@@ -63,7 +63,7 @@ class Bookings:
         of a seat or an email, everybody's too. Raises Forbidden when anybody else names an email.
         """
         if email is not None and not person.is_staff:
-            raise Forbidden(reasons.ONLY_STAFF)
+            raise Forbidden(sentences.ONLY_STAFF)
         looks_for_some = (screening_id, seat, email) != (None, None, None)
         sees_all = person.runs_the_house or (person.is_staff and looks_for_some)
         async with self._engine.connect() as connection:
@@ -78,13 +78,20 @@ class Bookings:
                 at_most=limit + 1,
             )
             page = page_of(found, limit, lambda last: uuid_cursor(last[0].id))
-            return await self._written(connection, page.items), page.next_cursor
+            return await self._written(connection, page.items, person), page.next_cursor
 
-    async def _written(self, connection: AsyncConnection, found: Sequence[tuple[Booking, int]]) -> list[Json]:
+    async def _written(
+        self, connection: AsyncConnection, found: Sequence[tuple[Booking, int]], person: Person
+    ) -> list[Json]:
+        """As this person reads them: organizers also read why they were cancelled."""
+        reasons = await bookings.reasons(connection, found) if person.runs_the_house else {}
         rules = await rules_of(connection, (screening_id for _, screening_id in found), self._defaults)
         written: list[Json] = []
         for booking, screening_id in found:
             screening, layout_revision = rules[screening_id]
             layout = await self._layouts.at(screening.theater_id, layout_revision)
-            written.append(booking_out(booking, screening, layout))
+            out = booking_out(booking, screening, layout)
+            if booking.id in reasons:
+                out["cancel_reason"] = reasons[booking.id]
+            written.append(out)
         return written

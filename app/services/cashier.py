@@ -14,12 +14,21 @@ import uuid_utils.compat as uuid_utils
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.money import payments
-from app.domain.box_office.commands import DUMMY, Attempt, Said, Settle
+from app.domain.box_office.commands import DUMMY, AtOnce, Attempt, Said, Settle
 from app.domain.box_office.outcomes import GaveUp, Paying
 from app.domain.idempotency import Key
 from app.domain.payments import Payment, PaymentState
 from app.domain.people import Person
-from app.domain.refusals import Busy, Flaw, Flawed, NotFound, PaymentDeclined, PaymentsUnavailable, Unauthenticated
+from app.domain.refusals import (
+    Busy,
+    Flaw,
+    Flawed,
+    NotFound,
+    PaidInVain,
+    PaymentDeclined,
+    PaymentsUnavailable,
+    Unauthenticated,
+)
 from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
@@ -78,6 +87,11 @@ class Cashier:
         """What the provider calls a charge that cannot fail."""
         return f"{self._provider.name}-{payment_id}"
 
+    def at_once(self) -> AtOnce:
+        """A charge that cannot fail, for which nothing has an id yet."""
+        payment_id = uuid_utils.uuid7()
+        return AtOnce(payment_id, self.reference(payment_id), self._provider.name)
+
     def attempt(self, key: Key | None) -> Attempt:
         """A new attempt to pay."""
         payment_id = uuid_utils.uuid7()
@@ -114,7 +128,10 @@ class Cashier:
             return told
         if unavailable:
             raise PaymentsUnavailable
-        raise PaymentDeclined(told.money.payment.decline_reason or "not_accepted", told.money.expires_at)
+        payment, expires_at = told.money.payment, told.money.expires_at
+        if payment.captured_minor > 0 and payment.cause is not None:
+            raise PaidInVain(payment.cause, expires_at)
+        raise PaymentDeclined(payment.decline_reason or "not_accepted", expires_at)
 
     async def settle(self, screening_id: int, payment: Payment, said: Said) -> Answer:
         """Do what follows from what the provider says of a payment."""

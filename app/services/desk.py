@@ -18,6 +18,7 @@ from app.db.box_office import idempotency_keys
 from app.db.screenings import Defaults
 from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import (
+    AcceptTransfer,
     BeginBuying,
     BeginPaying,
     Block,
@@ -26,6 +27,7 @@ from app.domain.box_office.commands import (
     Check,
     Command,
     Confirm,
+    Exchange,
     Extend,
     Find,
     Hold,
@@ -51,6 +53,9 @@ from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.seat_map import SeatMap
 
 PLACES_KEPT: Final = 100_000
+
+_FOR_GUESTS: Final = (Hold, Toggle, Book, BeginBuying, AcceptTransfer)
+"""Commands by which callers without a token become guests."""
 
 
 class CallContext(NamedTuple):
@@ -229,6 +234,12 @@ class Desk:
         begun = await self._take(screening_id, buying, call, buyer)
         return self._for_guest(await self._cashier.charge(screening_id, begun, method, token), buyer)
 
+    async def accept_transfer(self, screening_id: int, code_hash: bytes, buyer: Buyer, call: CallContext) -> Answer:
+        """Take the seats that are offered under a code. Raises what domain.transferring.accept raises."""
+        person = await self._people.guest_for(buyer)
+        command = AcceptTransfer(person, code_hash, uuid_utils.uuid7())
+        return self._for_guest(await self._take(screening_id, command, call, buyer), buyer)
+
     async def best_available(
         self, screening_id: int, wish: Wish, max_price_minor: int | None, request_id: str | None
     ) -> Answer:
@@ -250,13 +261,57 @@ class Desk:
         prices = (screening.price_of(seat.category) for seat in layout.find(seats))
         return total(prices, screening.currency)
 
-    async def cancel(self, person: Person, booking_id: UUID, call: CallContext, seat_id: int | None = None) -> Answer:
-        """Cancel a booking, or one seat of it. Organizers may cancel everybody's."""
+    async def cancel(
+        self,
+        person: Person,
+        booking_id: UUID,
+        call: CallContext,
+        seat_id: int | None = None,
+        reason: str | None = None,
+    ) -> Answer:
+        """Cancel a booking, or one seat of it. Organizers may cancel everybody's. `reason`: why, for the house."""
         async with self._engine.connect() as connection:
             found = await bookings.one(connection, booking_id, None if person.runs_the_house else person.id)
         if found is None:
             raise NotFound("booking")
-        answer = await self._ask(found[1], Cancel(person, booking_id, seat_id), call)
+        answer = await self._ask(found[1], Cancel(person, booking_id, seat_id, reason), call)
+        self._cashier.money_goes_back()
+        return answer
+
+    async def exchange(
+        self,
+        person: Person,
+        booking_id: UUID,
+        give: SeatNames,
+        take: SeatNames,
+        call: CallContext,
+        method: str | None = None,
+        token: str | None = None,
+        wish: Wish | None = None,
+    ) -> Answer:
+        """Give seats of a booking and take as many others, named or the best for a wish: the booking, or what is being
+        paid for. Organizers may exchange everybody's.
+
+        Raises what domain.exchanging.exchange raises, PaymentDeclined and PaymentsUnavailable: then nothing changed.
+        """
+        is_certain = self._cashier.is_certain(method, token)
+        async with self._engine.connect() as connection:
+            found = await bookings.one(connection, booking_id, None if person.runs_the_house else person.id)
+        if found is None:
+            raise NotFound("booking")
+        booking, screening_id = found
+        payment = self._cashier.at_once() if is_certain else self._cashier.attempt(call.key)
+        reservation_id = uuid_utils.uuid7()
+        command = Exchange(person, booking.user_id, booking_id, give, take, reservation_id, payment, wish)
+        try:
+            answer = await self._take(screening_id, command, call)
+        except Flawed as flawed:
+            errors = (
+                replace(flaw, loc=("take", *flaw.loc)) if "best_available" in flaw.loc else flaw
+                for flaw in flawed.errors
+            )
+            raise Flawed(tuple(errors)) from None
+        answer = await self._cashier.charge(screening_id, answer, method, token)
         self._cashier.money_goes_back()
         return answer
 
@@ -283,7 +338,7 @@ class Desk:
         A guest who was written down before, and gets nothing, is forgotten.
         """
         came_alone = buyer is not None and buyer.person is None
-        guest = command.buyer if came_alone and isinstance(command, Hold | Toggle | Book | BeginBuying) else None
+        guest = command.buyer if came_alone and isinstance(command, _FOR_GUESTS) else None
         if guest is None or guest.is_new:
             return await self._take_seats(screening_id, command, call, buyer)
         try:

@@ -13,8 +13,9 @@ from typing import Any, Final, NoReturn
 
 from app.db.errors import is_away, refusal_for
 from app.domain.refusals import Refusal
-from app.outages import POSTGRESQL, REDIS, Outage, Seldom, Watch
-from app.services.ports import Away
+from app.outages import POSTGRESQL, READ_ONLY, REDIS, UNWRITABLE, Outage, Seldom, Watch
+from app.schemas.problems import reasons
+from app.services.ports import Away, Unwritable
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +90,14 @@ def _outage(error: Exception, held_up: Outage) -> tuple[Outage, str] | None:
     The text of an error may hold a statement with everything that was sent with it; its type does not.
     """
     kind = type(error.__cause__ or error).__name__
+    if isinstance(error, Unwritable):
+        return UNWRITABLE, error.state.advice
     if isinstance(error, Away):
         return REDIS, kind
     if is_away(error):
         return POSTGRESQL, kind
     refusal = error if isinstance(error, Refusal) else refusal_for(error)
-    return None if refusal is None else (held_up, getattr(refusal, "why", kind))
+    why = getattr(refusal, "why", kind)
+    if why == reasons.DATABASE_READ_ONLY:
+        return READ_ONLY, kind
+    return None if refusal is None else (held_up, why)

@@ -3,13 +3,48 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import Final, Protocol
 
 from app.domain.rates import Policy, Standing
 
 
 class Away(Exception):
     """The outside is not reachable, or did not answer in time. Everything goes on without it."""
+
+
+class CacheState(StrEnum):
+    """Whether the cache can be told of changes; if not, why."""
+
+    OK = "ok"
+    AWAY = "away"
+    REPLICA = "replica"
+    FULL = "full"
+    FORBIDDEN = "forbidden"
+    REFUSING = "refusing"
+
+    @property
+    def advice(self) -> str:
+        """What an operator can do about it."""
+        return _ADVICE[self]
+
+
+_ADVICE: Final = {
+    CacheState.OK: "",
+    CacheState.AWAY: "Redis does not answer: start it, or correct REDIS_URL.",
+    CacheState.REPLICA: "Redis is a replica: set REDIS_URL to the primary, or to its sentinels (redis+sentinel://).",
+    CacheState.FULL: "Redis is full (maxmemory): give it more, or set maxmemory-policy allkeys-lru.",
+    CacheState.FORBIDDEN: "Redis forbids its user to write: ACL SETUSER ... ~PREFIX:* &PREFIX:* +@all (REDIS_PREFIX).",
+    CacheState.REFUSING: "Redis refuses to be written (its own log says why): look at its user's rights and its disk.",
+}
+
+
+class Unwritable(Away):
+    """It answers, but cannot be told of changes: it is of no use."""
+
+    def __init__(self, state: CacheState) -> None:
+        super().__init__(state.value)
+        self.state = state
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +129,16 @@ class AvailabilityCache(Protocol):
         """What is said of comparisons. If nobody else compares, this process does for so many seconds."""
         ...
 
-    async def ping(self) -> bool:
-        """Whether it is reachable. Never raises Away."""
+    async def neighbours(self, seconds: float) -> int:
+        """Say that this installation uses it, and will say so again in so many seconds. How many others do?"""
+        ...
+
+    async def begin_anew(self) -> None:
+        """Forget everything about everything: what it knows is not of this database."""
+        ...
+
+    async def state(self) -> CacheState:
+        """Whether it could be told of a change now. Never raises Away."""
         ...
 
 

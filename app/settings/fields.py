@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, mode
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.settings.strength import strong
+from app.urls import postgresql, redis
 
 LONGEST_GUEST_TOKEN_SECONDS: Final = 365 * 86_400
 LONGEST_ACCESS_TOKEN_SECONDS: Final = 86_400
@@ -44,22 +45,10 @@ class PaymentProviderName(StrEnum):
     STRIPE = "stripe"
 
 
-def _postgresql(url: str) -> str:
-    """The URL as SQLAlchemy needs it: `postgresql+asyncpg://`, with asyncpg's name for sslmode.
-
-    Raises:
-        ValueError: it is not a PostgreSQL URL.
-    """
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
-        raise ValueError("postgresql://user:password@host:5432/database")
-    return "postgresql+asyncpg://" + re.sub(r"(?<=[?&])sslmode=", "ssl=", rest)
-
-
-def _redis(url: str) -> str:
-    if not url.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("redis://host:6379/0, rediss://... or unix:///path/to/socket")
-    return url
+def _prefix(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}", name):
+        raise ValueError("1 to 64 letters, digits and . : _ -")
+    return name
 
 
 def _stripe_key(key: str) -> str:
@@ -166,19 +155,27 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, validate_default=False)
 
     # Servers and addresses
-    database_url: Annotated[str, AfterValidator(_postgresql)] | None = Field(
+    database_url: Annotated[str, AfterValidator(postgresql.normal)] | None = Field(
         None,
         repr=False,
-        description="PostgreSQL: postgresql://user:password@host/database. Not set: Usher starts its own.",
+        description="PostgreSQL: postgresql://user:password@host/database?sslmode=require (docs/servers.md). "
+        "Not set: Usher starts its own.",
     )
-    migrations_database_url: Annotated[str, AfterValidator(_postgresql)] | None = Field(
+    migrations_database_url: Annotated[str, AfterValidator(postgresql.normal)] | None = Field(
         None,
         repr=False,
         description="The same database for migrations, by another way: around a connection pooler, or as another role. "
         "Not set: DATABASE_URL.",
     )
-    redis_url: Annotated[str, AfterValidator(_redis)] | None = Field(
-        None, repr=False, description="Valkey or Redis: redis://host:6379/0. Not set: Usher starts its own."
+    redis_url: Annotated[str, AfterValidator(redis.normal)] | None = Field(
+        None,
+        repr=False,
+        description="Valkey or Redis: redis://host:6379/0; also rediss, valkey, valkeys, unix, redis+sentinel "
+        "(docs/servers.md). Not set: Usher starts its own.",
+    )
+    redis_prefix: Annotated[str, AfterValidator(_prefix)] = Field(
+        "usher",
+        description="What all keys and channels in Redis begin with; each installation that shares it has its own.",
     )
     host: str = Field(
         "127.0.0.1", min_length=1, description="The address to listen on. 0.0.0.0: every address of this machine."

@@ -17,6 +17,12 @@ _HEAD: Final = """\
 
 # The password of the PostgreSQL that docker-compose.yml starts; it becomes part of a URL: openssl rand -hex 24
 POSTGRES_PASSWORD=
+
+# Where docker-compose.yml serves what its profiles add, on this machine: nginx (scale), Prometheus and Grafana
+# (observability).
+#PROXY_PORT=8080
+#PROMETHEUS_PORT=9091
+#GRAFANA_PORT=3000
 """
 _TO_FILL_IN: Final = frozenset({"JWT_SECRET"})
 

@@ -56,8 +56,16 @@ export interface BestAvailable {
   count: number; section?: string; category?: string; max_price?: Money; accessible?: number;
   together?: "preferred" | "required";
 }
+export interface Exchange {
+  give: { seat_ids: number[] };
+  take: { seat_ids: number[] } | { best_available: BestAvailable };
+  payment?: { method?: string; token?: string };
+}
 export interface Best { screening_id: number; version: number; adjacent: boolean; seats: (PricedSeat & { section: string; row: string; number: number; category: string })[]; total: Money }
 export interface Ticket { id: string; code: string; status: string; seat: NamedSeat & { section: string; row: string; number: number }; qr_url: string }
+export type TransferStatus = "offered" | "accepted" | "withdrawn" | "expired";
+export interface Offer { code: string; status: TransferStatus; seats: PricedSeat[]; expires_at: string }
+export interface Transfer { status: TransferStatus; screening: { id: number; title: string; starts_at: string }; seats: PricedSeat[]; expires_at: string }
 export interface Page<T> { items: T[]; next_cursor: string | null }
 export interface Answer<T> { status: number; body: T; date: string | null; sentAt: number }
 
@@ -124,7 +132,13 @@ export class Usher extends EventTarget {
   booking(id: string): Promise<Answer<Booking>>;
   tickets(bookingId: string): Promise<Answer<Page<Ticket>>>;
   cancelBooking(id: string, key?: string): Promise<Answer<Booking>>;
+  exchange(id: string, wanted: Exchange, key?: string): Promise<Answer<Booking | Reservation>>;
   cancelSeat(id: string, seatId: number, key?: string): Promise<Answer<Booking>>;
+
+  offer(bookingId: string, seatIds?: number[] | null, key?: string): Promise<Answer<Offer>>;
+  transfer(code: string): Promise<Answer<Transfer>>;
+  withdraw(code: string, key?: string): Promise<Answer<null>>;
+  accept(code: string, key?: string): Promise<Answer<Booking>>;
 
   me(): Promise<Answer<Me>>;
   giveEmail(email: string): Promise<Answer<Me>>;

@@ -150,7 +150,14 @@ export class Usher extends EventTarget {
   booking(id) { return this.#get(`/bookings/${id}`); }
   tickets(bookingId) { return this.#get(`/bookings/${bookingId}/tickets`); }
   cancelBooking(id, key) { return this.send("DELETE", `/bookings/${id}`, { key }); }
+  exchange(id, wanted, key) { return this.send("POST", `/bookings/${id}/exchange`, { body: wanted, key }); }
   cancelSeat(id, seatId, key) { return this.send("DELETE", `/bookings/${id}/seats/${seatId}`, { key }); }
+
+  // Seats that change hands.
+  offer(bookingId, seatIds, key) { return this.send("POST", `/bookings/${bookingId}/transfers`, { body: seatIds ? { seat_ids: seatIds } : {}, key }); }
+  transfer(code) { return this.#get(`/transfers/${encodeURIComponent(code)}`); }
+  withdraw(code, key) { return this.send("DELETE", `/transfers/${encodeURIComponent(code)}`, { key }); }
+  accept(code, key) { return this.send("POST", `/transfers/${encodeURIComponent(code)}/accept`, { key }); }
 
   // Who is asking.
   me() { return this.#get("/me"); }

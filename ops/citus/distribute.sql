@@ -32,6 +32,10 @@ SELECT create_distributed_table('payment_entries', 'screening_id', colocate_with
  WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'payment_entries'::regclass);
 SELECT create_distributed_table('refunds', 'screening_id', colocate_with => 'screening_states')
  WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'refunds'::regclass);
+SELECT create_distributed_table('transfers', 'screening_id', colocate_with => 'screening_states')
+ WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'transfers'::regclass);
+SELECT create_distributed_table('shared_payments', 'screening_id', colocate_with => 'screening_states')
+ WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'shared_payments'::regclass);
 SELECT create_distributed_table('dummy_bank.dummy_charges', 'screening_id', colocate_with => 'screening_states')
  WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'dummy_bank.dummy_charges'::regclass);
 SELECT create_distributed_table('dummy_bank.dummy_refunds', 'screening_id', colocate_with => 'screening_states')

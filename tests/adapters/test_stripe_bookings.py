@@ -320,3 +320,22 @@ async def test_what_was_paid_by_stripe_is_refunded_there_after_it_is_chosen_no_m
 
     await until(database, "NOT EXISTS (SELECT FROM refunds WHERE done_at IS NULL)")
     assert stripe.books.captured() == 0
+
+
+async def test_a_difference_is_paid_by_stripe_and_goes_back_there(
+    ada: Visitor, database: Connection, stripe: StripeStandIn
+) -> None:
+    booking = told(await pay(ada, await ada.hold("B1"), method="pm_card_visa"), 201)
+    path, dearer = f"/bookings/{booking['id']}/exchange", {"give": {"seat": "B1"}, "take": {"seat": "A1"}}
+
+    declined = await ada.post(path, {**dearer, "payment": {"method": "pm_card_visa_chargeDeclined"}})
+    exchanged = told(await ada.post(path, {**dearer, "payment": {"method": "pm_card_visa"}}), 200)
+
+    assert declined.status_code == 402
+    assert exchanged["payment"]["reference"] == booking["payment"]["reference"]
+    assert stripe.books.captured() == exchanged["payment"]["amount"]["amount_minor"] == 4500
+    cheaper = {"give": {"seat": "A1"}, "take": {"seat": "D1"}}
+    told(await ada.post(path, cheaper), 200)  # more than the second payment: some goes back from both
+    await until(database, "NOT EXISTS (SELECT FROM refunds WHERE done_at IS NULL)")
+    assert stripe.books.captured() == 1500
+    assert len(stripe.books.refunds) == 2

@@ -9,6 +9,8 @@ NAMES_NO_SCREENING: Final = "each table names the screening"
 
 ALL_NODES: Final = {
     "app/db/bookings.py _find": "a list of somebody's or everybody's bookings, by pages",
+    "app/db/bookings.py forget_reasons": "somebody leaves: why their bookings were cancelled is forgotten",
+    "app/db/bookings.py reasons": "an organizer reads a page of bookings, and why they were cancelled",
     "app/db/box_office/buyers.py bookings_of": "a limit counts what a buyer booked anywhere; only where it is set",
     "app/db/box_office/buyers.py holds_of": "a limit counts what a buyer holds anywhere; only where it is set",
     "app/db/box_office/idempotency_keys.py enter": "an organizer's key: was it ever used in a screening?",

@@ -3,7 +3,7 @@
 
 import type { operations } from "usher-api";
 import type { HoldConflict } from "./client";
-import { bookings, ways } from "./client";
+import { bookings, exchanges, ways } from "./client";
 
 export function wrong(problem: HoldConflict): void {
   // @ts-expect-error Before `code` was looked at, nobody knows whether there are other seats.
@@ -36,6 +36,9 @@ ways.push({ seats: null });
 
 // @ts-expect-error There is neither a seat nor a reservation.
 bookings.push({ screening_id: 1 });
+
+// @ts-expect-error Nothing is given.
+exchanges.push({ take: { seat: "A1" } });
 
 // @ts-expect-error A section is left out, not null.
 export const query: operations["listSeats"]["parameters"]["query"] = { section: null };

@@ -13,7 +13,18 @@ from tests.docs.reading import DOCUMENTS, GUIDES, ROOT, codes, names_in, rows_un
 ARCHITECTURE = text_of("architecture.md")
 SERVICES = ROOT / "app/services"
 LAYERS = ("routers", "services", "domain", "db", "schemas")
-STORIES = ("desk", "cashier", "sweeper", "closing", "payments", "reservations", "bookings", "rates", "health")
+STORIES = (
+    "desk",
+    "cashier",
+    "sweeper",
+    "closing",
+    "payments",
+    "reservations",
+    "bookings",
+    "transfers",
+    "rates",
+    "health",
+)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

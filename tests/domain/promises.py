@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
+from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus
 from app.domain.box_office.screening_state import ScreeningState
@@ -10,6 +11,7 @@ from app.domain.payments import Payment
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seat_maps.occupancy import Seating, Taken
 from app.domain.seats import SeatStatus
+from app.domain.transfers import TransferStatus
 
 ENDS = {ReservationStatus.BOOKED, ReservationStatus.RELEASED, ReservationStatus.EXPIRED}
 
@@ -23,25 +25,59 @@ def check_house(state: ScreeningState, now: datetime) -> None:
     nobody_has_more_than_allowed(state, now)
     usage_is_counted_right(state)
     money_adds_up(state)
+    offers_are_of_what_is_there(state, now)
 
 
 def money_adds_up(state: ScreeningState) -> None:
-    """What was taken and does not go back is the price of what is sold, for each booking; nothing is taken else."""
+    """What was taken and does not go back is the price of what is sold, for each booking; nothing is taken else.
+
+    Payments that came along with a transfer stand behind all bookings to which they came.
+    """
+    kept: Counter[UUID] = Counter()
+    sold_for: Counter[UUID] = Counter()
     for payment in state.payments.values():
         assert payment.refunded_minor >= 0
         assert payment.refunding_minor >= 0
         assert payment.left_minor >= 0
         assert payment.is_open or payment.booking_id is not None or payment.left_minor == 0
     for booking in state.bookings.values():
-        sold = booking.prices.values() if booking.status is BookingStatus.CONFIRMED else ()
-        behind = state.payments_of(booking.id)
+        prices = booking.prices.values() if booking.status is BookingStatus.CONFIRMED else ()
+        sold, behind, paid = sum(price.amount_minor for price in prices), state.payments_of(booking.id), booking.payment
         if behind:  # nobody paid in the tests that make bookings by hand
-            assert sum(each.left_minor for each in behind) == sum(price.amount_minor for price in sold)
-            assert booking.payment.amount.amount_minor == sum(each.captured_minor for each in behind)
+            assert paid.amount.amount_minor - paid.refunded_minor - paid.refunding_minor == sold
+            assert sum(each.left_minor for each in behind) >= sold
+            first = came_first(state, booking.id)
+            sold_for[first] += sold
+            kept[first] += sum(each.left_minor for each in behind if each.booking_id == booking.id)
+    assert +kept == +sold_for
     paying = [each.id for each in state.reservations.values() if each.status is ReservationStatus.PAYING]
     for_them = [each.reservation_id for each in state.payments.values() if each.is_open]
     assert set(paying) <= set(for_them)
     assert len(for_them) == len(set(for_them))
+
+
+def came_first(state: ScreeningState, booking_id: UUID) -> UUID:
+    """The booking from which the seats of this one came at first, from hand to hand."""
+    for transfer in state.transfers.values():
+        if transfer.accepted_as == booking_id:
+            return came_first(state, transfer.booking_id)
+    return booking_id
+
+
+def offers_are_of_what_is_there(state: ScreeningState, now: datetime) -> None:
+    """A seat is offered once, by whom it belongs to; and what was accepted is in a booking of its own."""
+    offered: list[int] = []
+    for transfer in state.transfers.values():
+        booking = state.bookings[transfer.booking_id]
+        status = transfer.status_at(booking, state.screening, now)
+        if status is TransferStatus.OFFERED:
+            offered += transfer.seat_ids
+            assert all(state.claims[seat_id].booking_id == booking.id for seat_id in transfer.seat_ids)
+        if transfer.accepted_as is not None:
+            taken = state.bookings[transfer.accepted_as]
+            assert {*taken.prices, *taken.left} >= set(transfer.seat_ids)
+            assert status is TransferStatus.ACCEPTED
+    assert len(offered) == len(set(offered))
 
 
 def every_claim_is_whole(state: ScreeningState) -> None:
@@ -117,7 +153,10 @@ def nobody_has_more_than_allowed(state: ScreeningState, now: datetime) -> None:
     papers: list[Reservation | Booking] = [*reservations, *bookings]
     assert all(_is_allowed(len(paper.prices), limits.max_seats_per_reservation) for paper in papers)
     for buyer in {state.buyer(user_id) for user_id in state.usage}:
-        seats = [claim for user_id in buyer for claim in state.claims_of(user_id, now)]
+        # What is paid for to be exchanged is no seat more.
+        exchanging = {each.reservation_id for each in state.payments.values() if each.is_open and _gives(each)}
+        theirs = [claim for user_id in buyer for claim in state.claims_of(user_id, now)]
+        seats = [claim for claim in theirs if claim.reservation_id not in exchanging]
         holds = [each for each in reservations if each.user_id in buyer and each.is_holding(now)]
         standing = [each for each in bookings if each.user_id in buyer and each.status is BookingStatus.CONFIRMED]
         days = Counter(each.created_at.astimezone(state.timezone).date() for each in standing)
@@ -147,6 +186,10 @@ def _concerns(payment: Payment, reservation: Reservation) -> bool:
     """Was it paid for, or were seats of it?"""
     returns = payment.plan.returns.values() if payment.plan else ()
     return reservation.id == payment.reservation_id or reservation.id in returns
+
+
+def _gives(payment: Payment) -> bool:
+    return payment.plan is not None and payment.plan.giving is not None
 
 
 def _is_allowed(count: int, allowed: int | None) -> bool:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from app.domain.bookings import Booking
 from app.domain.box_office.commands import (
+    AcceptTransfer,
+    AtOnce,
     Attempt,
     BeginBuying,
     BeginPaying,
@@ -15,17 +17,31 @@ from app.domain.box_office.commands import (
     Cancel,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Said,
     Settle,
     Toggle,
+    WithdrawTransfer,
 )
 from app.domain.box_office.decide import decide
-from app.domain.box_office.outcomes import Booked, Cancelled, Expired, Held, Kept, Paying, ReleasedAll, Toggled
+from app.domain.box_office.outcomes import (
+    Booked,
+    Cancelled,
+    Exchanged,
+    Expired,
+    Held,
+    Kept,
+    Offered,
+    Paying,
+    ReleasedAll,
+    Toggled,
+)
 from app.domain.box_office.screening_state import Decision, ScreeningState, Usage
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
@@ -34,7 +50,9 @@ from app.domain.people import Person, Role
 from app.domain.refusals import Refusal
 from app.domain.reservations import Reservation
 from app.domain.screenings import Limits, Screening
+from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import Layout, Seat, SeatNames
+from app.domain.transfers import Transfer, TransferStatus
 
 ANN, BOB, CLEO = Person(1), Person(2), Person(3)
 ORGANIZER = Person(9, Role.ORGANIZER)
@@ -94,6 +112,8 @@ def picture_of(state: ScreeningState) -> ScreeningState:
             each.id: replace(each, prices=dict(each.prices), left=dict(each.left)) for each in state.bookings.values()
         },
         payments=dict(state.payments),
+        shared_payments=set(state.shared_payments),
+        transfers=dict(state.transfers),
         lapses={each: list(lapses) for each, lapses in state.lapses.items()},
         kept_seats=dict(state.kept_seats),
         usage={
@@ -207,6 +227,49 @@ class Evening:
         assert isinstance(outcome, Cancelled)
         return outcome.booking
 
+    def offer(self, buyer: Person, booking: Booking, *labels: str) -> Transfer:
+        """Offer these seats of a booking; all of them, if none are named."""
+        transfer_id = self.new_id()
+        seats = named(*labels) if labels else None
+        outcome = self.ask(OfferTransfer(buyer, booking.id, seats, transfer_id, transfer_id.bytes)).outcome
+        assert isinstance(outcome, Offered)
+        return outcome.transfer
+
+    def withdraw(self, buyer: Person, transfer: Transfer) -> None:
+        self.ask(WithdrawTransfer(buyer, transfer.code_hash))
+
+    def accept(self, buyer: Person, transfer: Transfer) -> Booking:
+        outcome = self.ask(AcceptTransfer(buyer, transfer.code_hash, self.new_id())).outcome
+        assert isinstance(outcome, Booked)
+        return outcome.booking
+
+    def exchanging(
+        self,
+        buyer: Person,
+        booking: Booking,
+        give: str,
+        take: str = "",
+        *,
+        wish: Wish | None = None,
+        slowly: bool = False,
+    ) -> Exchange:
+        """The command to exchange seats, by their labels. `slowly`: the provider decides about a difference."""
+        payment = self.attempt() if slowly else AtOnce(self.new_id(), "more")
+        names = named(*give.split()), named(*take.split())
+        owner_id = self.state.bookings[booking.id].user_id
+        return Exchange(buyer, owner_id, booking.id, *names, self.new_id(), payment, wish)
+
+    def exchange(self, buyer: Person, booking: Booking, give: str, take: str) -> Booking:
+        outcome = self.ask(self.exchanging(buyer, booking, give, take)).outcome
+        assert isinstance(outcome, Exchanged)
+        return outcome.booking
+
+    def pay_exchange(self, buyer: Person, booking: Booking, give: str, take: str) -> Payment:
+        """Begin to pay for an exchange."""
+        outcome = self.ask(self.exchanging(buyer, booking, give, take, slowly=True)).outcome
+        assert isinstance(outcome, Paying)
+        return outcome.payment
+
     def sweep(self) -> int:
         """Expire whatever has run out; how many holds that were."""
         outcome = self.ask(Expire(tuple(self.state.reservations))).outcome
@@ -218,6 +281,15 @@ class Evening:
     def reservation(self, earlier: Reservation) -> Reservation:
         """The same reservation as it is now."""
         return self.state.reservations[earlier.id]
+
+    def booking(self, earlier: Booking) -> Booking:
+        """The same booking as it is now."""
+        return self.state.bookings[earlier.id]
+
+    def status_of(self, earlier: Transfer) -> TransferStatus:
+        """How a transfer stands now."""
+        transfer = self.state.transfers[earlier.id]
+        return transfer.status_at(self.state.bookings[transfer.booking_id], self.state.screening, self.now)
 
     def held_by(self, buyer: Person) -> set[str]:
         """The seats that somebody holds at this moment."""

@@ -7,27 +7,47 @@ from uuid import UUID
 
 from app.domain.bookings import Booking, BookingStatus
 from app.domain.box_office.commands import (
+    AcceptTransfer,
     Block,
     Book,
     Cancel,
     Close,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Toggle,
     Unblock,
+    WithdrawTransfer,
 )
 from app.domain.box_office.decide import decide
-from app.domain.box_office.outcomes import Blocked, Booked, Cancelled, Closed, Expired, Held, Kept, Outcome, ReleasedAll
+from app.domain.box_office.outcomes import (
+    Blocked,
+    Booked,
+    Cancelled,
+    Closed,
+    Exchanged,
+    Expired,
+    Held,
+    Kept,
+    Offered,
+    Outcome,
+    ReleasedAll,
+    Withdrawn,
+)
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
 from app.domain.refusals import (
+    BookingCancelled,
+    CancellationClosed,
     ExtensionLimit,
+    Flawed,
     LimitExceeded,
     NotFound,
     PriceChanged,
@@ -36,9 +56,11 @@ from app.domain.refusals import (
     ReservationExpired,
     SalesClosed,
     SeatsUnavailable,
+    TransferOver,
 )
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import SeatStatus
+from app.domain.transfers import Transfer, TransferStatus
 
 
 def check_step(before: ScreeningState, command: Command, after: ScreeningState, now: datetime) -> None:
@@ -79,7 +101,7 @@ def nobody_loses_a_seat_but_by_its_owners_wish(
     }
     assert lost <= given_back_by(before, command, now)
     for seat_id, claim in before.claims.items():
-        if claim.is_live(now) and claim.user_id != _asker_of(command) and seat_id not in lost:
+        if claim.is_live(now) and claim.user_id not in _whose(command) and seat_id not in lost:
             assert after.claims[seat_id] == claim
 
 
@@ -95,26 +117,34 @@ def nothing_is_forgotten(before: ScreeningState, command: Command, after: Screen
         assert new.expires_at >= old.expires_at
         if old.status in (ReservationStatus.BOOKED, ReservationStatus.RELEASED):
             assert new == old
-        if new.user_id != _asker_of(command) and new != old and not isinstance(command, Close):
+        if new.user_id not in _whose(command) and new != old and not isinstance(command, Close):
             assert (old.status_at(now), new.status) == (ReservationStatus.EXPIRED, ReservationStatus.EXPIRED)
             assert (new.prices, new.left) == (old.prices, old.left)
     for booking_id, sold in before.bookings.items():
         now_sold = after.bookings[booking_id]
         assert (now_sold.id, now_sold.user_id, now_sold.reservation_id) == (sold.id, sold.user_id, sold.reservation_id)
         assert now_sold.created_at == sold.created_at
-        assert {**now_sold.prices, **now_sold.left} == {**sold.prices, **sold.left}
-        assert isinstance(command, Cancel | Close) or now_sold == sold
+        seats, seats_before = {**now_sold.prices, **now_sold.left}, {**sold.prices, **sold.left}
+        if isinstance(command, Exchange) and command.booking_id == booking_id:
+            assert len(now_sold.prices) == len(sold.prices)
+            assert seats.keys() == seats_before.keys() | set(command.take.ids)
+        else:
+            assert seats == seats_before
+            assert isinstance(command, Cancel | Close | AcceptTransfer) or now_sold == sold
         if sold.status is BookingStatus.CANCELLED:
             assert now_sold == sold
 
 
 def prices_are_kept(before: ScreeningState, command: Command, after: ScreeningState, now: datetime) -> None:
-    """Whoever keeps a seat keeps its price, from hold to hold to booking; a seat that is taken anew costs today's.
+    """Whoever keeps a seat keeps its price, from hold to hold to booking; a seat that is taken anew costs today's, as
+    does one that is taken for another.
 
     Confirmed or extended late, a hold has the price of its own moment only if that is today's.
     """
     live = {seat_id: claim for seat_id, claim in before.claims.items() if claim.is_live(now) and not is_blocked(claim)}
     agreed = {seat_id: price_of(before, claim) for seat_id, claim in live.items()}
+    if isinstance(command, Exchange):
+        agreed = {}
     if isinstance(command, Confirm | Extend) and before.reservations[command.reservation_id].is_holding(now):
         agreed |= before.reservations[command.reservation_id].prices
     for seat_id, claim in after.claims.items():
@@ -168,6 +198,23 @@ def what_was_asked_for_is_done(before: ScreeningState, command: Command, after: 
             assert not any(
                 claim.booking_id == booking_id for claim in after.claims.values() if claim.seat_id in seat_ids
             )
+        case OfferTransfer(_, booking_id, named, transfer_id):
+            made = after.transfers[transfer_id]
+            assert made.status_at(after.bookings[booking_id], after.screening, now) is TransferStatus.OFFERED
+            assert set(made.seat_ids) == set(named.ids if named else after.bookings[booking_id].prices)
+        case WithdrawTransfer(_, code_hash):
+            assert _transfer(after, code_hash).status is not TransferStatus.ACCEPTED
+            assert not _transfer(after, code_hash).is_open(after.screening, now)
+        case AcceptTransfer(buyer, code_hash):
+            transfer = _transfer(after, code_hash)
+            taken = _only_paper(after, transfer.seat_ids, ClaimStatus.BOOKED)
+            assert isinstance(taken, Booking)
+            assert (taken.id, taken.user_id) == (transfer.accepted_as, buyer.id)
+            assert taken.prices.keys() == set(transfer.seat_ids)
+        case Exchange():
+            sale = after.bookings[command.booking_id]
+            assert set(command.take.ids) <= sale.prices.keys()
+            assert set(command.give.ids) <= sale.left.keys()
         case Expire(reservation_ids):
             for reservation_id in reservation_ids:
                 assert after.reservations[reservation_id].status is before.reservations[reservation_id].status_at(now)
@@ -190,6 +237,16 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
     match refusal, command:
         case SeatsUnavailable(), Hold(buyer, seats) | Toggle(buyer, seats) | Book(buyer, seats):
             assert {each.seat_id for each in refusal.seats} == in_the_way(state, seats.ids, buyer.id, now) != set()
+        case SeatsUnavailable(), Exchange(_, owner_id, _, _, take):
+            assert {each.seat_id for each in refusal.seats} == in_the_way(state, take.ids, owner_id, now) != set()
+        case NotFound(), Exchange(buyer, _, booking_id, give):
+            exchanged = state.bookings.get(booking_id)
+            is_theirs = exchanged is not None and (exchanged.user_id == buyer.id or buyer.runs_the_house)
+            assert not (exchanged and is_theirs and set(give.ids) <= exchanged.prices.keys())
+        case BookingCancelled(), Exchange():
+            assert state.bookings[command.booking_id].status is BookingStatus.CANCELLED
+        case Flawed(), Exchange():
+            assert len(command.give.ids) != len(command.take.ids) or set(command.give.ids) & set(command.take.ids)
         case ReservationExpired(), Confirm(buyer, reservation_id) | Extend(buyer, reservation_id):
             late = state.reservations[reservation_id]
             assert late.status_at(now) is ReservationStatus.EXPIRED
@@ -233,6 +290,31 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
         case NotFound(), Cancel(buyer, booking_id):
             sold = state.bookings.get(booking_id)
             assert sold is None or (sold.user_id != buyer.id and not buyer.runs_the_house)
+        case NotFound(), OfferTransfer(buyer, booking_id, named):
+            sold = state.bookings.get(booking_id)
+            is_theirs = sold is not None and sold.user_id == buyer.id
+            assert not is_theirs or (sold and named and not sold.prices.keys() >= set(named.ids))
+        case ReservationEnded(), OfferTransfer(buyer, booking_id):
+            assert state.bookings[booking_id].status is BookingStatus.CANCELLED
+        case (SalesClosed(), OfferTransfer()):
+            assert state.screening.cancelled_at is not None
+        case (CancellationClosed(), OfferTransfer()):
+            assert now >= state.screening.starts_at
+        case NotFound(), WithdrawTransfer(buyer, code_hash):
+            theirs_too = [each for each in state.transfers.values() if each.code_hash == code_hash]
+            assert not theirs_too or state.bookings[theirs_too[0].booking_id].user_id != buyer.id
+        case NotFound(), AcceptTransfer(_, code_hash):
+            assert code_hash not in {each.code_hash for each in state.transfers.values()}
+        case TransferOver(), AcceptTransfer(_, code_hash):
+            over = _transfer(state, code_hash)
+            status = over.status_at(state.bookings[over.booking_id], state.screening, now)
+            assert refusal.transfer_status == status != TransferStatus.OFFERED
+        case TransferOver(), WithdrawTransfer(_, code_hash):
+            assert _transfer(state, code_hash).status is TransferStatus.ACCEPTED
+        case Flawed(), AcceptTransfer(buyer, code_hash):
+            assert state.bookings[_transfer(state, code_hash).booking_id].user_id == buyer.id
+        case LimitExceeded(limit="max_seats_per_reservation"), AcceptTransfer(_, code_hash):
+            assert len(_transfer(state, code_hash).seat_ids) > refusal.allowed
         case LimitExceeded(limit="max_seats_per_reservation"), Hold() | Toggle() | Book():
             newest = state.held_by(command.buyer.id, now)[-1:] if isinstance(command, Toggle) else []
             had = {seat_id for each in newest for seat_id in each.prices}
@@ -240,7 +322,9 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
             wanted = had.symmetric_difference(set(command.seats.ids) - (mine - had))
             assert (refusal.allowed, refusal.current) == (state.screening.limits.max_seats_per_reservation, len(had))
             assert len(wanted) > refusal.allowed
-        case LimitExceeded(limit="max_seats_per_user"), Hold() | Toggle() | Book() | Extend() | Confirm():
+        case LimitExceeded(
+            limit="max_seats_per_user"
+        ), Hold() | Toggle() | Book() | Extend() | Confirm() | AcceptTransfer():
             buyer_ids = state.buyer(command.buyer.id)
             mine = {claim.seat_id for user_id in buyer_ids for claim in state.claims_of(user_id, now)}
             assert (refusal.allowed, refusal.current) == (state.screening.limits.max_seats_per_user, len(mine))
@@ -252,7 +336,7 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
             assert refusal.allowed == state.screening.limits.max_active_reservations_per_user
             assert refusal.current == len(holds)
             assert len(holds) - len(ending) + 1 > refusal.allowed
-        case LimitExceeded(limit="bookings_per_user_per_day"), Book() | Confirm():
+        case LimitExceeded(limit="bookings_per_user_per_day"), Book() | Confirm() | AcceptTransfer():
             today = now.astimezone(state.timezone).date()
             buyer_ids = state.buyer(command.buyer.id)
             standing = [each for each in state.bookings.values() if each.status is BookingStatus.CONFIRMED]
@@ -260,18 +344,18 @@ def check_refusal(state: ScreeningState, command: Command, refusal: Refusal, now
             assert refusal.allowed == state.screening.limits.bookings_per_user_per_day
             assert refusal.current == sum(at.astimezone(state.timezone).date() == today for at in made)
             assert refusal.current >= refusal.allowed
-        case SalesClosed(), Hold() | Toggle() | Book() | Extend() | Confirm():
+        case SalesClosed(), Hold() | Toggle() | Book() | Extend() | Confirm() | Exchange():
             assert not state.screening.is_on_sale(now)
         case _:
             raise AssertionError(f"{command} has no reason to be refused with {refusal!r}")
 
 
 def may_be_repeated(state: ScreeningState, command: Command) -> bool:
-    """Toggling undoes itself; and what reached the cap cannot be extended again."""
+    """Toggling undoes itself; what reached the cap cannot be extended again, and what was accepted not be accepted."""
     if isinstance(command, Extend):
         extended = state.reservations[command.reservation_id]
         return extended.expires_at < state.screening.latest_end(extended.first_held_at)
-    return not isinstance(command, Toggle)
+    return not isinstance(command, Toggle | AcceptTransfer)
 
 
 def check_repeat(state: ScreeningState, command: Command, first: Outcome, new_id: UUID, now: datetime) -> None:
@@ -285,8 +369,14 @@ def check_repeat(state: ScreeningState, command: Command, first: Outcome, new_id
             assert (resold, created) == (sold, False)
         case (Kept(one), Kept(other)):
             assert other == one
+        case (Exchanged(sold), Exchanged(resold, is_new)):
+            assert (resold, is_new) == (sold, False)
         case (Cancelled(sold), Cancelled(resold)):
             assert resold == sold
+        case (Offered(one), Offered(other)):
+            assert other == one
+        case (Withdrawn(), Withdrawn()):
+            assert not again.transfers
         case (ReleasedAll(), ReleasedAll(seat_ids)):
             assert seat_ids == ()
         case (Expired(), Expired(count)) | (Closed(), Closed(count)):
@@ -336,6 +426,10 @@ def given_back_by(state: ScreeningState, command: Command, now: datetime) -> set
             return _held_by(state, buyer.id, now)
         case Cancel(_, booking_id, seat_id):
             return set(state.bookings[booking_id].prices) if seat_id is None else {seat_id}
+        case AcceptTransfer(_, code_hash):
+            return set(_transfer(state, code_hash).seat_ids)
+        case Exchange():
+            return set(command.give.ids)
         case Unblock(_, seats):
             return {seat_id for seat_id in seats.ids if is_blocked(state.claims.get(seat_id))}
         case Close() if state.screening.cancelled_at is not None:
@@ -361,7 +455,16 @@ def _is_undone_by(command: Close, claim: Claim) -> bool:
     return claim.booking_id in command.booking_ids
 
 
-def _wanted_by(state: ScreeningState, command: Hold | Toggle | Book | Extend | Confirm) -> Iterable[int]:
+def _transfer(state: ScreeningState, code_hash: bytes) -> Transfer:
+    (transfer,) = (each for each in state.transfers.values() if each.code_hash == code_hash)
+    return transfer
+
+
+def _wanted_by(
+    state: ScreeningState, command: Hold | Toggle | Book | Extend | Confirm | AcceptTransfer
+) -> Iterable[int]:
+    if isinstance(command, AcceptTransfer):
+        return _transfer(state, command.code_hash).seat_ids
     if isinstance(command, Extend | Confirm):
         return state.reservations[command.reservation_id].prices
     return command.seats.ids
@@ -369,6 +472,11 @@ def _wanted_by(state: ScreeningState, command: Hold | Toggle | Book | Extend | C
 
 def _asker_of(command: Command) -> int | None:
     return None if isinstance(command, Expire | Block | Unblock | Close) else command.buyer.id
+
+
+def _whose(command: Command) -> set[int | None]:
+    """Who asks, and whose booking an organizer exchanges."""
+    return {_asker_of(command)} | ({command.owner_id} if isinstance(command, Exchange) else set())
 
 
 def _lasting(reservation: Reservation) -> tuple[object, ...]:

@@ -47,11 +47,13 @@ class Cancellation:
 
 TAKING = MANY.holds | MANY.toggles | MANY.books
 GOING_ON = MANY.extensions | MANY.confirmations
-GIVING_BACK = MANY.releases | MANY.cancellations | MANY.releases_of_all
+GIVING_BACK = MANY.releases | MANY.cancellations | MANY.exchanges | MANY.releases_of_all
+HANDING_OVER = MANY.offers | MANY.offers | MANY.acceptances | MANY.acceptances | MANY.withdrawals
 TIDYING = MANY.blocks | MANY.unblocks | MANY.unblocks | MANY.expiries | MANY.closings
 TO_AN_END = st.builds(ToAnEnd, st.integers(0, 3), st.sampled_from((-INSTANT, timedelta(0), INSTANT)))
 # One rule for all of them, by weight: of several rules Hypothesis would leave some out of each history.
-LIFE = (TAKING, TAKING, TAKING, TAKING, GOING_ON, GOING_ON, GIVING_BACK, TIDYING, PASSINGS, PASSINGS, TO_AN_END)
+GOING = (GOING_ON, GOING_ON, GIVING_BACK, HANDING_OVER, TIDYING)
+LIFE = (TAKING, TAKING, TAKING, TAKING, *GOING, PASSINGS, PASSINGS, TO_AN_END)
 EDITS = NEW_PRICES | st.just(Cancellation())
 EVENTS = st.integers(0, 2 * len(LIFE)).flatmap(lambda n: LIFE[n % len(LIFE)] if n < 2 * len(LIFE) else EDITS)
 
@@ -220,6 +222,7 @@ def seen_of(state: ScreeningState, now: datetime) -> tuple[object, ...]:
             for each in state.reservations.values()
         },
         {each.id: replace(each, version=0) for each in state.bookings.values()},
+        dict(state.transfers),
     )
 
 

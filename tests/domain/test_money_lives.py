@@ -1,11 +1,11 @@
-"""Random lives of money, against a plain bank: whatever is asked for, charged, declined, late or cancelled.
+"""Random lives of money, against a plain bank: whatever is asked for, charged, declined, late, cancelled, handed over.
 
 In any order, everybody has their seats and has paid for them once, or has neither.
 """
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -15,23 +15,24 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from app.domain.bookings import BookingStatus
+from app.domain.bookings import Booking, BookingStatus
 from app.domain.box_office.commands import BeginBuying, BeginPaying, Book, Cancel, Close
 from app.domain.box_office.outcomes import Paying
 from app.domain.box_office.screening_state import Decision
 from app.domain.money import Money
-from app.domain.payments import Payment, PaymentState
+from app.domain.payments import Giving, Payment, PaymentState
 from app.domain.people import Person
 from app.domain.refusals import Refusal
 from app.domain.reservations import ReservationStatus
 from tests.domain.promises import check_house
-from tests.domain.states import ANN, BOB, CLEO, ORGANIZER, Evening, named
+from tests.domain.states import ANN, BOB, CLEO, LAYOUT, ORGANIZER, Evening, named
 
 T = TypeVar("T")
 
 BUYERS = st.sampled_from((ANN, BOB, CLEO))
 SEATS = st.lists(st.sampled_from(("A1", "A2", "A3", "A4", "A5", "A6")), min_size=1, max_size=3, unique=True)
-NTH = st.integers(0, 7)
+NTH, BOOL = st.integers(0, 7), st.booleans()
+HANDING_OVER = st.sampled_from(("book", "offer", "accept", "offer", "accept", "withdraw", "cancel", "pay more"))
 UNDECIDED, CAPTURED, FAILED, VOIDED = "undecided", PaymentState.CAPTURED, PaymentState.FAILED, PaymentState.VOIDED
 
 
@@ -44,6 +45,10 @@ class Account:
     status: str = UNDECIDED
     taken: Money = field(default_factory=lambda: Money(0, "EUR"))
     is_told: bool = False
+
+    @property
+    def may_be_decided(self) -> bool:
+        return self.status == UNDECIDED or (self.is_stubborn and self.status == VOIDED)
 
 
 class Lives(RuleBasedStateMachine):
@@ -101,14 +106,85 @@ class Lives(RuleBasedStateMachine):
         seat_id = next(iter(booking.prices)) if one else None
         self.attempt(lambda: self.take_in(self.evening.ask(Cancel(asker, booking.id, seat_id))))
 
+    # --- seats change hands. One rule for all of that: of many Hypothesis would leave some out of each life.
+
+    @rule(buyer=BUYERS, labels=SEATS, nth=NTH, one=st.booleans(), steps=st.lists(HANDING_OVER, min_size=1, max_size=5))
+    def hand_over(self, buyer: Person, labels: list[str], nth: int, one: bool, steps: list[str]) -> None:
+        for step in steps:
+            booking = _nth(self.evening.state.bookings, nth)
+            transfer = _nth(self.evening.state.transfers, 0)
+            if step == "book":
+                at_once = Book(buyer, named(*labels), self.evening.new_id(), "paid")
+                self.attempt(lambda at_once=at_once: self.evening.ask(at_once))
+            elif step == "accept" and transfer is not None:
+                self.attempt(lambda transfer=transfer: self.evening.accept(buyer, transfer))
+            elif step == "withdraw" and transfer is not None:
+                giver = Person(self.evening.state.bookings[transfer.booking_id].user_id)
+                self.attempt(lambda giver=giver, transfer=transfer: self.evening.withdraw(giver, transfer))
+            elif step == "offer" and booking is not None:
+                seats = [LAYOUT.label_of(seat_id) for seat_id in booking.prices][: 1 if one else None]
+                self.attempt(lambda booking=booking, seats=seats: self.evening.offer(_owner(booking), booking, *seats))
+            elif step == "cancel" and booking is not None:
+                cancelling = Cancel(_owner(booking), booking.id, next(iter(booking.prices)) if one else None)
+                self.attempt(lambda cancelling=cancelling: self.take_in(self.evening.ask(cancelling)))
+            elif step == "pay more" and booking is not None and booking.status is BookingStatus.CONFIRMED:
+                self.pay_more(booking)
+
+    def pay_more(self, booking: Booking) -> None:
+        """As if one of the seats were a dearer one: a second payment stands behind the booking, and not behind those to
+        which seats went before."""
+        more = Money(700, "EUR")
+        seat_id, price = next(iter(booking.prices.items()))
+        dearer = {**booking.prices, seat_id: Money(price.amount_minor + more.amount_minor, "EUR")}
+        amount = Money(booking.payment.amount.amount_minor + more.amount_minor, "EUR")
+        self.evening.state.bookings[booking.id] = replace(
+            booking, prices=dearer, payment=replace(booking.payment, amount=amount)
+        )
+        payment = Payment(
+            id=self.evening.new_id(),
+            user_id=booking.user_id,
+            reservation_id=None,
+            provider="dummy",
+            status=PaymentState.CAPTURED,
+            amount=more,
+            created_at=self.evening.now,
+            booking_id=booking.id,
+            captured_minor=more.amount_minor,
+        )
+        self.evening.state.payments[payment.id] = payment
+
+    @precondition(lambda self: self.evening.state.bookings)
+    @rule(nth=NTH, count=st.integers(1, 3), skip=NTH, slowly=st.sampled_from((True, True, False)), is_stubborn=BOOL)
+    def exchange(self, nth: int, count: int, skip: int, slowly: bool, is_stubborn: bool) -> None:
+        """Seats of a booking for as many that its owner may have, as far as there are so many."""
+        booking = _nth(self.evening.state.bookings, nth)
+        assert booking is not None
+        asker = ORGANIZER if skip == 0 else Person(booking.user_id)
+        had = [LAYOUT.label_of(seat_id) for seat_id in booking.prices]
+        others = sorted((self.evening.free() | self.evening.held_by(Person(booking.user_id))).difference(had))
+        others = others[skip % len(others) :] + others[: skip % len(others)] if others else ["A1"]
+        count = min(count, len(had), len(others))
+        give, take = " ".join(had[-count:]), " ".join(others[:count])
+        command = self.evening.exchanging(asker, booking, give, take, slowly=slowly)
+        self.attempt(lambda: self.take_in(self.open(self.evening.ask(command), is_stubborn)))
+
+    @precondition(lambda self: self.exchanging())
+    @rule(nth=NTH, whole=st.booleans())
+    def what_is_given_is_cancelled(self, nth: int, whole: bool) -> None:
+        """While a difference is paid."""
+        given = self.exchanging()
+        giving = given[nth % len(given)]
+        owner = Person(self.evening.state.bookings[giving.booking_id].user_id)
+        seat_id = None if whole else next(iter(giving.prices))
+        self.attempt(lambda: self.take_in(self.evening.ask(Cancel(owner, giving.booking_id, seat_id))))
+
     # --- the bank, and what we hear of it
 
     @precondition(lambda self: self.bank)
     @rule(nth=NTH, captures=st.booleans(), wrong=st.sampled_from((False, False, False, True)))
     def the_bank_decides(self, nth: int, captures: bool, wrong: bool) -> None:
-        account = _nth(self.bank, nth)
-        may = account and (account.status == UNDECIDED or (account.is_stubborn and account.status == VOIDED))
-        if account is None or not may:
+        account = self.account(nth, lambda each: each.may_be_decided)
+        if account is None:
             return
         account.status = CAPTURED if captures or account.is_stubborn else FAILED
         account.is_told = False
@@ -116,24 +192,37 @@ class Lives(RuleBasedStateMachine):
             account.taken = Money(1, "EUR") if wrong else account.payment.amount
 
     @precondition(lambda self: self.bank)
-    @rule(nth=NTH)
-    def we_hear_of_it(self, nth: int) -> None:
-        account = _nth(self.bank, nth)
-        if account and account.status != UNDECIDED:
+    @rule(nth=NTH, again=st.booleans())
+    def we_hear_of_it(self, nth: int, again: bool) -> None:
+        account = self.account(nth, lambda each: each.status != UNDECIDED and (again or not each.is_told))
+        if account:
             status = PaymentState(account.status)
             amount = account.taken if status is CAPTURED else None
             self.take_in(self.evening.settle(account.payment, status, amount))
             account.is_told = True
 
+    @precondition(lambda self: self.exchanging())
+    @rule(nth=NTH)
+    def a_difference_is_paid(self, nth: int) -> None:
+        account = self.account(nth, lambda each: each.may_be_decided and is_exchange(each.payment))
+        if account:
+            account.status, account.taken, account.is_told = CAPTURED, account.payment.amount, True
+            self.take_in(self.evening.settle(account.payment, CAPTURED))
+
     @precondition(lambda self: self.bank)
     @rule(nth=NTH)
     def it_is_called_off(self, nth: int) -> None:
-        account = _nth(self.bank, nth)
-        if account and account.status == UNDECIDED:
+        account = self.account(nth, lambda each: each.status == UNDECIDED)
+        if account:
             account.status = VOIDED
             self.take_in(self.evening.settle(account.payment, VOIDED))
 
     # --- time, and the house
+
+    @rule(prices=st.sampled_from(((2500, 7000), (9900, 7000), (0, 100))))
+    def prices_change(self, prices: tuple[int, int]) -> None:
+        standard, box = (Money(each, "EUR") for each in prices)
+        self.evening.change_screening(prices={"standard": standard, "box": box})
 
     @rule(minutes=st.sampled_from((0.5, 1, 4, 5, 16)))
     def time_passes(self, minutes: float) -> None:
@@ -178,21 +267,39 @@ class Lives(RuleBasedStateMachine):
                 claims = [self.evening.state.claims[seat_id] for seat_id in each.prices]
                 assert all(claim.reservation_id == each.id for claim in claims)
 
+    def account(self, nth: int, where: Callable[[Account], bool]) -> Account | None:
+        """One of the charges of which this is true, if there is any."""
+        return _nth({payment_id: each for payment_id, each in self.bank.items() if where(each)}, nth)
+
+    def exchanging(self) -> list[Giving]:
+        """What is given in exchanges that are being paid for."""
+        payments = self.evening.state.payments.values()
+        return [each.plan.giving for each in payments if each.is_open and each.plan and each.plan.giving]
+
     def attempt(self, ask: Callable[[], object]) -> None:
         """Ask for something that may be refused."""
         with contextlib.suppress(Refusal):
             ask()
 
-    def open(self, decision: Decision, is_stubborn: bool) -> None:
+    def open(self, decision: Decision, is_stubborn: bool) -> Decision:
         """The bank is asked, if paying has begun."""
         if isinstance(decision.outcome, Paying) and decision.outcome.begun:
             payment = decision.outcome.payment
             self.bank[payment.id] = Account(payment, is_stubborn)
+        return decision
 
     def take_in(self, decision: Decision) -> None:
         for refund in decision.refunds:
             assert refund.id not in self.given_back
             self.given_back[refund.id] = refund.amount.amount_minor
+
+
+def _owner(booking: Booking) -> Person:
+    return Person(booking.user_id)
+
+
+def is_exchange(payment: Payment) -> bool:
+    return payment.plan is not None and payment.plan.giving is not None
 
 
 def _nth(things: dict[UUID, T], nth: int) -> T | None:
@@ -205,5 +312,5 @@ pytestmark = pytest.mark.timeout(600)
 
 TestLives = Lives.TestCase
 TestLives.settings = settings(
-    max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=500, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

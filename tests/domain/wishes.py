@@ -5,26 +5,31 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from app.domain.bookings import Booking
 from app.domain.box_office.commands import (
+    AcceptTransfer,
+    AtOnce,
     Block,
     Book,
     Cancel,
     Close,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Toggle,
     Unblock,
+    WithdrawTransfer,
 )
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.money import Money
@@ -49,6 +54,10 @@ class Kind(Enum):
     CONFIRM = auto()
     BOOK = auto()
     CANCEL = auto()
+    OFFER = auto()
+    WITHDRAW = auto()
+    ACCEPT = auto()
+    EXCHANGE = auto()
     EXPIRE = auto()
     BLOCK = auto()
     UNBLOCK = auto()
@@ -90,6 +99,15 @@ class Wish:
                 return Book(owner, names, new_id, f"paid for {new_id}")
             case Kind.CANCEL:
                 return Cancel(owner, reservation_id, seat_id)
+            case Kind.OFFER:
+                one = None if seat_id is None else SeatNames(ids=(seat_id,))
+                return OfferTransfer(owner, reservation_id, one, new_id, new_id.bytes)
+            case Kind.WITHDRAW:
+                return WithdrawTransfer(*self._of_transfer(state))
+            case Kind.ACCEPT:
+                return AcceptTransfer(*self._of_transfer(state), new_id)
+            case Kind.EXCHANGE:
+                return self._exchange(state, reservation_id, owner, new_id)
             case Kind.EXPIRE:
                 return Expire(tuple(state.reservations)[self.nth :])
             case Kind.BLOCK:
@@ -99,10 +117,19 @@ class Wish:
             case Kind.CLOSE:
                 return Close(ORGANIZER, tuple(state.reservations)[self.nth :], tuple(state.bookings)[self.nth :])
 
+    def _exchange(self, state: ScreeningState, booking_id: UUID, asker: Person, new_id: UUID) -> Exchange:
+        """As many of the seats of a booking as there are, and are wanted. The charge has another id of its own."""
+        booking = state.bookings.get(booking_id)
+        had = tuple(booking.prices) if booking else (1,)
+        give = had[-len(self.seat_ids) :]
+        names = SeatNames(ids=give), SeatNames(ids=self.seat_ids[: len(give)])
+        charge = AtOnce(uuid5(new_id, "more"), f"more for {new_id}")
+        return Exchange(asker, booking.user_id if booking else asker.id, booking_id, *names, new_id, charge)
+
     def _of(self, state: ScreeningState) -> tuple[UUID, Person, int | None]:
         """The reservation or booking that is meant, who asks, and the seat of it that is meant."""
         papers: list[Reservation | Booking] = [*state.reservations.values()]
-        if self.kind is Kind.CANCEL:
+        if self.kind in (Kind.CANCEL, Kind.OFFER, Kind.EXCHANGE):
             papers = [*state.bookings.values()]
         nth = self.nth % (len(papers) + 1)
         if nth == len(papers):
@@ -111,6 +138,15 @@ class Wish:
         seat_ids = sorted({**paper.prices, **paper.left}) if self.seat_at is not None else []
         seat_id = seat_ids[(self.seat_at or 0) % len(seat_ids)] if seat_ids else None
         return paper.id, self.buyer or Person(paper.user_id), seat_id
+
+    def _of_transfer(self, state: ScreeningState) -> tuple[Person, bytes]:
+        """Who asks, and the hash of the code of the transfer that is meant. Without a buyer it is the giver."""
+        transfers = [*state.transfers.values()]
+        nth = self.nth % (len(transfers) + 1)
+        if nth == len(transfers):
+            return self.buyer or ANN, b"nobody's"
+        transfer = transfers[-1 - nth]
+        return self.buyer or Person(state.bookings[transfer.booking_id].user_id), transfer.code_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +190,10 @@ class Wishes:
         self.extensions = st.builds(Wish, st.just(Kind.EXTEND), asker, nth=nth)
         self.confirmations = st.builds(Wish, st.just(Kind.CONFIRM), asker, nth=nth)
         self.cancellations = st.builds(Wish, st.just(Kind.CANCEL), asker_or_staff, nth=nth, seat_at=one_seat)
+        self.offers = st.builds(Wish, st.just(Kind.OFFER), asker, nth=nth, seat_at=one_seat)
+        self.withdrawals = st.builds(Wish, st.just(Kind.WITHDRAW), asker, nth=nth)
+        self.acceptances = st.builds(Wish, st.just(Kind.ACCEPT), someone, nth=nth)
+        self.exchanges = st.builds(Wish, st.just(Kind.EXCHANGE), asker_or_staff, seats, nth=nth)
         self.expiries = st.builds(Wish, st.just(Kind.EXPIRE), nth=all_or_all_but_one)
         self.blocks = st.builds(Wish, st.just(Kind.BLOCK), seat_ids=seats)
         self.unblocks = st.builds(Wish, st.just(Kind.UNBLOCK), seat_ids=seats)
@@ -167,6 +207,12 @@ class Wishes:
             self.extensions,
             self.confirmations,
             self.cancellations,
+            self.offers,
+            self.offers,
+            self.withdrawals,
+            self.acceptances,
+            self.acceptances,
+            self.exchanges,
             self.expiries,
             self.blocks,
             self.unblocks,

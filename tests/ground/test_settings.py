@@ -41,6 +41,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ("GUESTS", "perhaps", "on or off"),
         ("LOG_FORMAT", "xml", "text or json"),
         ("REDIS_URL", "http://localhost", "redis://host:6379/0"),
+        ("REDIS_PREFIX", "two words", "1 to 64 letters, digits"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_line(
@@ -163,7 +164,7 @@ def test_a_given_database_needs_a_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     ("given", "meant"),
     [
         ("postgres://u:p@db/usher", "postgresql+asyncpg://u:p@db/usher"),
-        ("postgresql://u:p@db/usher?sslmode=require", "postgresql+asyncpg://u:p@db/usher?ssl=require"),
+        ("postgresql://u:p@db/usher?sslmode=require", "postgresql+asyncpg://u:p@db/usher?sslmode=require"),
         ("postgresql+asyncpg://u@/usher?host=/run/pg", "postgresql+asyncpg://u@/usher?host=/run/pg"),
     ],
 )

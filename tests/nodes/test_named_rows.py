@@ -10,11 +10,13 @@ from app.db.box_office.rows_read import (
     FoundBooking,
     FoundHeldFrom,
     FoundReservation,
+    FoundSharedPayment,
     KeptSeatRow,
     KeyRow,
     LapseRow,
     ScreeningFacts,
     ScreeningRow,
+    TransferRow,
 )
 from app.db.box_office.taken import MissedRow, TakenRow
 from app.db.money.payments import PaymentRow
@@ -32,6 +34,8 @@ TYPES: dict[str, type[NamedTuple]] = {
     "usher_booking": BookingRow,
     "usher_found_booking": FoundBooking,
     "usher_payment": PaymentRow,
+    "usher_transfer": TransferRow,
+    "usher_shared_payment": FoundSharedPayment,
     "usher_lapse": LapseRow,
     "usher_held_from": FoundHeldFrom,
     "usher_kept_seat": KeptSeatRow,

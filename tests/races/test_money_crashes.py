@@ -1,4 +1,6 @@
-"""A process is killed at each step of paying and of giving back: everybody is booked and charged once, or neither."""
+"""A process is killed at each step of paying, exchanging, giving back and handing over: everybody has their seats and
+has paid for them once, or neither.
+"""
 
 import asyncio
 import signal
@@ -34,6 +36,25 @@ AT_ONCE: Final = {
 CANCELLING: Final = {
     "before it is cancelled": (b"refunds_made", Fate.SWALLOWED),
     "when it is cancelled": (b"COMMIT\0", Fate.CUT_AFTER),
+}
+EXCHANGING: Final = {
+    "before more is paid": ("A1", 4500, (b"payments_made", Fate.SWALLOWED)),
+    "when more is paid": ("A1", 4500, (b"COMMIT\0", Fate.CUT_AFTER)),
+    "before it is given back": ("D1", 1500, (b"refunds_made", Fate.SWALLOWED)),
+    "when it is given back": ("D1", 1500, (b"COMMIT\0", Fate.CUT_AFTER)),
+    "before other seats are had": ("C1", 2500, (b"booking_seats_made", Fate.SWALLOWED)),
+    "when other seats are had": ("C1", 2500, (b"COMMIT\0", Fate.CUT_AFTER)),
+}
+OFFERING: Final = {
+    "before it is offered": (b"transfers_made", Fate.SWALLOWED),
+    "when it is offered": (b"COMMIT\0", Fate.CUT_AFTER),
+}
+ACCEPTING: Final = {
+    "before it is looked at": (b"AS transfers", Fate.SWALLOWED),
+    "before the giver loses the seats": (b"booking_seats_changed", Fate.SWALLOWED),
+    "before the taker gets them": (b"shared_payments_made", Fate.SWALLOWED),
+    "before it is committed": (b"COMMIT\0", Fate.SWALLOWED),
+    "when it is accepted": (b"COMMIT\0", Fate.CUT_AFTER),
 }
 
 
@@ -159,6 +180,122 @@ async def test_a_process_that_is_killed_while_it_cancels(
     assert (await buyer.cancel(booking["id"])).status_code == 200
     await finish(living, database)
     await the_books_are_right(living, 0)
+
+
+@pytest.mark.parametrize("step", EXCHANGING)
+async def test_a_process_that_is_killed_while_it_exchanges(
+    start_process: StartProcess, to_postgresql: tuple[Line, str], open_app: OpenApp, database: Connection, step: str
+) -> None:
+    line, url = to_postgresql
+    label, price, death = EXCHANGING[step]
+    living = await open_app()
+    buyer = await somebody(living)
+    booking = (await buyer.book("B1")).json()
+    path, body = f"/bookings/{booking['id']}/exchange", {"give": {"seat": "B1"}, "take": {"seat": label}}
+
+    await die(start_process, line, url, death, lambda at: at.ask("POST", path, body, key="k"), buyer)
+    await finish(living, database)
+
+    await resources_of(living).reconciler.look()
+    is_exchanged = await seats(living) == {label: "booked"}
+    assert is_exchanged is (death[1] is Fate.CUT_AFTER)
+    await the_books_are_right(living, price if is_exchanged else 2500)
+    answer = await buyer.ask("POST", path, body, key="k")
+    assert answer.status_code == 200
+    assert ("idempotent-replayed" in answer.headers) is is_exchanged
+    await finish(living, database)
+    assert await seats(living) == {label: "booked"}
+    await the_books_are_right(living, price)
+
+
+@pytest.mark.parametrize(
+    ("step", "token"), [(step, token) for step in PAYING for token in TOKENS if reached(token, step)]
+)
+async def test_a_process_that_is_killed_while_an_exchange_is_paid(
+    start_process: StartProcess,
+    to_postgresql: tuple[Line, str],
+    open_app: OpenApp,
+    database: Connection,
+    step: str,
+    token: str,
+) -> None:
+    line, url = to_postgresql
+    living = await open_app()
+    buyer = await somebody(living)
+    booking = (await buyer.book("B1")).json()
+    path, exchange = f"/bookings/{booking['id']}/exchange", {"give": {"seat": "B1"}, "take": {"seat": "A1"}}
+    body = {**exchange, "payment": {"token": token}}
+
+    await die(start_process, line, url, PAYING[step], lambda at: at.ask("POST", path, body, key="k"), buyer)
+    await finish(living, database)
+
+    await resources_of(living).reconciler.look()
+    after = await seats(living)
+    assert after in ({"B1": "booked"}, {"A1": "booked"})
+    await the_books_are_right(living, 4500 if "A1" in after else 2500)
+    answer = await buyer.ask("POST", path, exchange)
+    assert answer.status_code == 200, answer.text
+    assert await seats(living) == {"A1": "booked"}
+    await the_books_are_right(living, 4500)
+    assert (await buyer.cancel(booking["id"])).status_code == 200
+    await finish(living, database)
+    await the_books_are_right(living, 0)
+
+
+@pytest.mark.parametrize("step", OFFERING)
+async def test_a_process_that_is_killed_while_it_offers_seats(
+    start_process: StartProcess, to_postgresql: tuple[Line, str], open_app: OpenApp, database: Connection, step: str
+) -> None:
+    line, url = to_postgresql
+    living = await open_app()
+    buyer, taker = await somebody(living), await somebody(living, "taker")
+    booking = (await buyer.book("A1", "A2")).json()
+    path, wanted = f"/bookings/{booking['id']}/transfers", {"seats": ["A1"]}
+
+    await die(start_process, line, url, OFFERING[step], lambda at: at.ask("POST", path, wanted, key="k"), buyer)
+
+    offers = await database.fetchval("SELECT count(*) FROM transfers")
+    assert offers == (OFFERING[step][1] is Fate.CUT_AFTER)
+    offer = await buyer.ask("POST", path, wanted, key="k")
+    assert (offer.status_code, offer.headers.get("idempotent-replayed")) == (201, "true" if offers else None)
+    assert (await taker.ask("POST", f"/transfers/{offer.json()['code']}/accept")).status_code == 201
+    await the_books_are_right(living, 9000)
+
+
+@pytest.mark.parametrize("token", ["ok", "refund-fails:2"])
+@pytest.mark.parametrize("step", ACCEPTING)
+async def test_a_process_that_is_killed_while_seats_change_hands(
+    start_process: StartProcess,
+    to_postgresql: tuple[Line, str],
+    open_app: OpenApp,
+    database: Connection,
+    step: str,
+    token: str,
+) -> None:
+    line, url = to_postgresql
+    living = await open_app()
+    giver, taker = await somebody(living), await somebody(living, "taker")
+    wanted = {"screening_id": 1, "seats": ["A1", "A2"], "payment": {"token": token}}
+    booking = (await giver.ask("POST", "/bookings", wanted)).json()
+    offer = (await giver.ask("POST", f"/bookings/{booking['id']}/transfers", {"seats": ["A1"]})).json()
+    path = f"/transfers/{offer['code']}/accept"
+
+    await die(start_process, line, url, ACCEPTING[step], lambda at: at.ask("POST", path, key="k"), taker)
+
+    await the_books_are_right(living, 9000)
+    is_accepted = (await taker.ask("GET", f"/transfers/{offer['code']}")).json()["status"] == "accepted"
+    assert is_accepted is (ACCEPTING[step][1] is Fate.CUT_AFTER)
+    taken = await taker.ask("POST", path, key="k")
+    assert (taken.status_code, taken.headers.get("idempotent-replayed")) == (201, "true" if is_accepted else None)
+    assert (await giver.ask("POST", path)).status_code == 409
+    await the_books_are_right(living, 9000)
+    assert (await taker.cancel(taken.json()["id"])).status_code == 200
+    await finish(living, database)
+    await the_books_are_right(living, 4500)
+    assert (await giver.cancel(booking["id"])).status_code == 200
+    await finish(living, database)
+    await the_books_are_right(living, 0)
+    assert await seats(living) == {}
 
 
 async def test_what_was_paid_for_a_cancelled_screening_goes_back(client: AsyncClient, database: Connection) -> None:

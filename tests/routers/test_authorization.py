@@ -25,7 +25,7 @@ from tests.conftest import JWT_SECRET, resources_of
 from tests.routers.documented import DOCUMENT
 from tests.routers.test_organizing import LATER, PRICES, house
 from tests.routers.test_payments import report
-from tests.routers.visitors import BASES, NOBODYS_ID, Database, Visitor, guest, told
+from tests.routers.visitors import BASES, NOBODYS_CODE, NOBODYS_ID, Database, Visitor, guest, told
 
 PASSWORD: Final = "a long sentence"
 PASSWORD_HASH: Final = SCHEME.hash(PASSWORD)
@@ -78,6 +78,9 @@ class World:
         if "{booking_id}" in call:
             booked = await owner.book(next(self.seats))
             self.ids |= {"booking_id": booked["id"], "seat_id": booked["seats"][0]["seat_id"]}
+        if "{code}" in call:
+            booked = await owner.book(next(self.seats))
+            self.ids["code"] = told(await owner.post(f"/bookings/{booked['id']}/transfers"), 201)["code"]
         if call.startswith("DELETE") and call.endswith("{theater_id}"):
             empty = {"name": "Studio", "timezone": "UTC"}
             self.ids["theater_id"] = told(await self.people["organizer"].post("/theaters", empty), 201)["id"]
@@ -154,6 +157,10 @@ async def seat(world: World, who: str) -> Any:
 
 async def just_seat(world: World, who: str) -> Any:
     return {"seats": [world.ids["label"]]}
+
+
+async def other_seat(world: World, who: str) -> Any:
+    return {"give": {"seat_id": world.ids["seat_id"]}, "take": {"seat": world.ids["label"]}}
 
 
 async def seat_id(world: World, who: str) -> Any:
@@ -237,6 +244,12 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     "GET /api/v1/bookings/{booking_id}": (OWNER_OR_HOUSE, None),
     "DELETE /api/v1/bookings/{booking_id}": (OWNER_OR_HOUSE, None),
     "DELETE /api/v1/bookings/{booking_id}/seats/{seat_id}": (OWNER_OR_HOUSE, None),
+    "POST /api/v1/bookings/{booking_id}/exchange": (OWNER_OR_HOUSE, other_seat),
+    # Transfers
+    "POST /api/v1/bookings/{booking_id}/transfers": (OWNER, None),
+    "GET /api/v1/transfers/{code}": (ANYBODY, None),
+    "DELETE /api/v1/transfers/{code}": (OWNER, None),
+    "POST /api/v1/transfers/{code}/accept": ({"owner": 422}, None),
     # Money
     "POST /api/v1/payments/{provider}/webhook": (ANYBODY, None),
     "POST /api/v1/payments/dummy/webhook": (ANYBODY, None),
@@ -351,6 +364,7 @@ async def test_what_is_somebody_elses_looks_like_what_is_not_there(world: World,
     theirs = await world.ask("stranger", call)
     ids = {name for name in ("reservation_id", "booking_id") if name in world.ids}
     world.ids |= dict.fromkeys(ids, NOBODYS_ID)
+    world.ids |= {"code": NOBODYS_CODE}
     if "a seat's" in call:
         world.ids["seat_id"] = 80
 
@@ -407,7 +421,7 @@ def forged(token: str) -> dict[str, str]:
 @pytest.mark.parametrize("kind", forged(jwt.encode({"iat": 0}, JWT_SECRET, "HS256")))
 async def test_a_forged_token_opens_nothing(world: World, kind: str) -> None:
     token = forged(world.people["owner"].token or "")[kind]
-    await world.make("{reservation_id} {booking_id} {api_key_id} {payment_id}")
+    await world.make("{reservation_id} {booking_id} {api_key_id} {payment_id} {code}")
     world.people["owner"] = Visitor(world.client, token)
     takes_a_token = [
         call

@@ -158,7 +158,7 @@ def test_a_key_is_offered_where_seats_change_and_where_organizers_create(operati
             continue  # they change nothing
         keys = [each for each in operation.get("parameters", ()) if each["name"] == "Idempotency-Key"]
         changes_seats = re.match("(POST|PUT|PATCH|DELETE) ", name) and set(operation["tags"]) & {
-            *("seats", "reservations", "bookings")
+            *("seats", "reservations", "bookings", "transfers")
         }
         creates = name in ("POST /api/v1/theaters", "POST /api/v1/theaters/{theater_id}/screenings")
         assert len(keys) == (1 if changes_seats or creates else 0), name

@@ -18,7 +18,7 @@ from app.schemas.format import money
 from app.settings import read_settings
 from tests.organizers import token_of
 from tests.routers.documented import DOCUMENT, Json, examples_of, operations
-from tests.routers.visitors import Database, Visitor, told
+from tests.routers.visitors import Database, Visitor, guest, told
 
 BASE = "/api/v1"
 
@@ -40,7 +40,12 @@ async def filled_in(path: str, ada: Visitor) -> str:
     if "{reservation_id}" in path:
         ids["reservation_id"] = (await ada.hold("D20"))["id"]
     if "{booking_id}" in path:
-        ids["booking_id"] = (await ada.book("D20"))["id"]
+        labels = {"exchange": ("C3", "C4"), "transfers": ("C1", "C2")}.get(path.rpartition("/")[2], ("D20",))
+        ids["booking_id"] = (await ada.book(*labels))["id"]
+    if "{code}" in path:
+        giver = await guest(ada.client, "cleo@example.org") if path.endswith("/accept") else ada
+        booking = await giver.book("D20")
+        ids["code"] = told(await giver.post(f"/bookings/{booking['id']}/transfers"), 201)["code"]
     asked = "?count=2" if path.endswith("/best-available") else ""
     return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], path) + asked
 
@@ -107,8 +112,10 @@ async def test_every_call_without_a_body_works_against_the_demo_data(ada: Visito
 
 
 def members(model: type[BaseModel]) -> set[str]:
-    """The members of a documented answer, but for the token that only newcomers get, and what only best seats have."""
-    only_best = {"adjacent"} if "id" in model.model_fields else set()
+    """The members of a documented answer, but for the token that only newcomers get, what only best seats have, and
+    what only organizers read.
+    """
+    only_best = {"adjacent", "cancel_reason"} if "id" in model.model_fields else set()
     return set(model.model_fields) - {"guest_token"} - only_best
 
 

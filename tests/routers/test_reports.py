@@ -125,3 +125,45 @@ async def test_reports_are_for_organizers(client: AsyncClient, olga: Visitor) ->
         refused(await ada.get(f"/screenings/1/{path}"), 403, "forbidden")
         refused(await Visitor(client).get(f"/screenings/1/{path}"), 401, "unauthenticated")
         refused(await olga.get(f"/screenings/999/{path}"), 404, "not-found")
+
+
+# --- why bookings were cancelled -------------------------------------------------------------------------------------
+
+
+async def test_organizers_read_why_a_booking_was_cancelled(client: AsyncClient, olga: Visitor) -> None:
+    ada = await guest(client, "ada@example.org")
+    booking, other = await ada.book("A1"), await ada.book("A2")
+    told(await ada.delete(f"/bookings/{booking['id']}?reason=%3D1%2B1%20ill"), 200)
+    told(await ada.delete(f"/bookings/{booking['id']}?reason=again"), 200)
+    told(await olga.delete(f"/bookings/{other['id']}"), 200)
+
+    theirs = await olga.read(f"/bookings/{booking['id']}")
+    hers = await ada.read(f"/bookings/{booking['id']}")
+    listed = {each["id"]: each for each in (await olga.read("/bookings"))["items"]}
+
+    assert theirs == hers | {"cancel_reason": "=1+1 ill"}
+    assert listed[booking["id"]] == theirs
+    assert "cancel_reason" not in listed[other["id"]]
+    assert all("cancel_reason" not in each for each in (await ada.read("/bookings"))["items"])
+    lines = {line["seat"]: line["cancel_reason"] for line in await lines_of(olga, "/screenings/1/bookings.csv")}
+    assert lines == {"A1": "'=1+1 ill", "A2": ""}
+
+
+async def test_a_reason_goes_with_the_account_of_whoever_had_it(client: AsyncClient, olga: Visitor) -> None:
+    ada = await guest(client, "ada@example.org")
+    booking = await ada.book("A1")
+    told(await ada.delete(f"/bookings/{booking['id']}?reason=ill"), 200)
+
+    assert (await ada.ask("DELETE", "/me", {})).status_code == 204
+
+    assert "cancel_reason" not in await olga.read(f"/bookings/{booking['id']}")
+
+
+@pytest.mark.parametrize("reason", ["", "%20", "x" * 201, "two%0Alines", "nul%00"])
+async def test_what_is_no_reason_is_refused(client: AsyncClient, reason: str) -> None:
+    ada = await guest(client, "ada@example.org")
+    booking = await ada.book("A1")
+
+    refused(await ada.delete(f"/bookings/{booking['id']}?reason={reason}"), 422, "validation", "errors")
+
+    assert await ada.taken() == {"A1": "booked"}

@@ -16,6 +16,7 @@ Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 BASES: Final = ["/api/v1", "/v1", ""]
 NOBODYS_ID: Final = "01939f10-0000-7000-8000-000000000000"
+NOBODYS_CODE: Final = "1-0000-0000-0000-0000-0000-0000-0001"
 
 PROBLEM: Final = ["type", "title", "status", "detail", "instance", "code", "request_id"]
 

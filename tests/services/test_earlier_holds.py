@@ -17,7 +17,7 @@ MANY = 3_000
 _PAST = """
 WITH made AS (
     INSERT INTO reservations (screening_id, id, user_id, status, created_at, first_held_at, expires_at, version)
-    SELECT 1, uuidv7(), $1, 'expired', now(), now(), now() + interval '1 second', n
+    SELECT 1, gen_random_uuid(), $1, 'expired', now(), now(), now() + interval '1 second', n
       FROM generate_series(1, $2::int) n
     RETURNING screening_id, id, user_id, version
 )

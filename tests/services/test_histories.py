@@ -18,7 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from app.db import bookings, reservations
+from app.db.box_office.rows_read import TransferRow, transfer_of
+from app.db.rows import columns
 from app.db.screenings import Defaults, screening_of
+from app.domain.bookings import BookingStatus
 from app.domain.box_office.commands import Block, Close, Command, Expire, ReleaseAll, Unblock
 from app.domain.box_office.decide import decide
 from app.domain.box_office.screening_state import Lapse, ScreeningState, Usage
@@ -72,8 +75,14 @@ _SEATS_BACK = """
 UPDATE reservation_seats SET released_at = released_at - $2::interval
  WHERE screening_id = $1 AND released_at IS NOT NULL
 """
+_BOOKINGS_BACK = """
+UPDATE bookings SET created_at = created_at - $2::interval, cancelled_at = cancelled_at - $2::interval
+ WHERE screening_id = $1
+"""
+_SOLD_BACK = "UPDATE booking_seats SET cancelled_at = cancelled_at - $2::interval WHERE screening_id = $1"
 _EVENTS_BACK = "UPDATE seat_events SET at = at - $2::interval WHERE screening_id = $1"
 _RESERVATIONS = f"SELECT {reservations.row_of('$1')} FROM reservations r WHERE r.screening_id = $1"  # noqa: S608
+_TRANSFERS = f"SELECT {columns(TransferRow, 't')} FROM transfers t WHERE t.screening_id = $1"  # noqa: S608
 _BOOKINGS = f"SELECT {bookings.row_of('$1')} FROM bookings b WHERE b.screening_id = $1"  # noqa: S608
 
 # Mostly none: without a limit a batch reads less.
@@ -148,7 +157,7 @@ class History:
     async def move_back(self, time: timedelta) -> None:
         """So much time passes: for the tables by moving their times back, and for the model likewise."""
         await self.database.execute(_HOLDS_BACK, self.screening_id, time)
-        for back in (_CLAIMS_BACK, _SEATS_BACK, _EVENTS_BACK):
+        for back in (_CLAIMS_BACK, _SEATS_BACK, _BOOKINGS_BACK, _SOLD_BACK, _EVENTS_BACK):
             await self.database.execute(back, self.screening_id, time)
         model = self.model
         for who, lapses in model.lapses.items():
@@ -158,10 +167,15 @@ class History:
         for claim in list(model.claims.values()):
             if claim.expires_at is not None:
                 model.claims[claim.seat_id] = replace(claim, expires_at=claim.expires_at - time)
+        for sale in list(model.bookings.values()):
+            cancelled_at = sale.cancelled_at and sale.cancelled_at - time
+            model.bookings[sale.id] = replace(sale, created_at=sale.created_at - time, cancelled_at=cancelled_at)
         for user_id, usage in model.usage.items():
             holding = [each for each in model.reservations.values() if each.status in HOLDING]
             group = model.buyer(user_id)
             usage.holds = {each.id: each.expires_at for each in holding if each.user_id in group}
+            sales = [each for each in model.bookings.values() if each.status is BookingStatus.CONFIRMED]
+            usage.bookings = {each.id: each.created_at for each in sales if each.user_id in group}
         await self.look_at_maps()
 
     async def change_price(self, price: NewPrice) -> None:
@@ -191,12 +205,16 @@ class History:
         )
         claims = await self.database.fetch("SELECT * FROM seat_claims WHERE screening_id = $1", self.screening_id)
         holds = [row[0] for row in await self.database.fetch(_RESERVATIONS, self.screening_id)]
+        offers = await self.database.fetch(_TRANSFERS, self.screening_id)
+        shared = await self.database.fetch("SELECT * FROM shared_payments WHERE screening_id = $1", self.screening_id)
         sales = [row[0] for row in await self.database.fetch(_BOOKINGS, self.screening_id)]
         return replace(
             self.model,
             version=version,
             claims={row["seat_id"]: _claim(row) for row in claims},
             reservations={row["id"]: reservations.reservation_of(reservations.ReservationRow(*row)) for row in holds},
+            transfers={row["id"]: transfer_of(TransferRow(**row)) for row in offers},
+            shared_payments={(row["booking_id"], row["payment_id"]) for row in shared},
             bookings={row["id"]: bookings.booking_of(bookings.BookingRow(*row)) for row in sales},
         )
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from app.db.bookings import BookingRow, booking_of
 from app.db.box_office.parts import members_of
+from app.db.box_office.rows_read import TransferRow, transfer_of
 from app.db.box_office.writing import Writes
 from app.db.money.payments import PaymentRow, payment_of
 from app.db.reservations import ReservationRow, reservation_of
@@ -39,6 +40,8 @@ KEYS = {
     "booking_seats": ("screening_id", "booking_id", "seat_id"),
     "payments": ("screening_id", "id"),
     "refunds": ("screening_id", "id"),
+    "transfers": ("screening_id", "id"),
+    "shared_payments": ("screening_id", "booking_id", "payment_id"),
     "events": ("screening_id", "version", "seat_id"),
     "versions": ("screening_id",),
 }
@@ -47,11 +50,14 @@ NOW_IN = {
     "reservations_made": ("created_at", "first_held_at"),
     "bookings_made": ("created_at",),
     "payments_made": ("created_at",),
+    "transfers_made": ("created_at",),
 }
 """What is the time of the batch unless it is said otherwise."""
 
-MAY_BE_MISSING = {"refunding_minor", "cause"}
-"""What a payment that is charged at once says only if it goes back in the same batch."""
+MAY_BE_MISSING = ({"booking_id"}, {"booking_id", "refunding_minor", "cause"}, {"refunding_minor", "cause"})
+"""A payment that is charged at once says only for an exchange what it is for, and only if it goes back in the same
+batch how much.
+"""
 
 
 @dataclass(slots=True)
@@ -71,7 +77,7 @@ class Tables:
             for row in writes.rows(part):
                 missing = members_of(part.row).keys() - row.keys()
                 assert row.keys() <= members_of(part.row).keys()
-                assert not missing or (part.name == "payments_made" and missing == MAY_BE_MISSING)
+                assert not missing or (part.name == "payments_made" and missing in MAY_BE_MISSING)
                 key = tuple(row[column] for column in KEYS[table])
                 assert key not in touched
                 touched.add(key)
@@ -95,6 +101,7 @@ class Tables:
             rows[key]["version"] += row["moves"]
         else:
             before = rows[key]
+            assert row.pop("status_before", before.get("status")) == before.get("status")
             assert row.pop("version_before", before.get("version")) == before.get("version")
             assert before | row != before
             rows[key] = before | row
@@ -111,6 +118,8 @@ class Tables:
             reservations={row["id"]: self._reservation(row) for row in self.of("reservations")},
             bookings={row["id"]: self._booking(row) for row in self.of("bookings")},
             payments={row["id"]: payment_of(PaymentRow(**_those(PaymentRow, row))) for row in self.of("payments")},
+            shared_payments={(row["booking_id"], row["payment_id"]) for row in self.of("shared_payments")},
+            transfers={row["id"]: transfer_of(TransferRow(**row)) for row in self.of("transfers")},
         )
 
     def _reservation(self, row: Row) -> Reservation:
@@ -164,7 +173,7 @@ class Books:
 
     def batch(self, *asked: Wish | Command) -> set[str]:
         """One batch: read, decide, write. Gives the kinds of rows that it wrote."""
-        ledger = Ledger(self.tables.read_into(self.model), edits=2)
+        ledger, offers_before = Ledger(self.tables.read_into(self.model), edits=2), dict(self.model.transfers)
         for each in asked:
             command = each.as_command(ledger.screening_state, self.new_id()) if isinstance(each, Wish) else each
             try:
@@ -176,7 +185,7 @@ class Books:
             self.model.apply(decision, self.now)
         writes = Writes(self.now)
         ledger.write_to(writes)
-        assert bool(writes) == ledger.has_changed
+        assert bool(writes) == (ledger.has_changed or self.model.transfers != offers_before)
         for each in writes.by_statement():
             self.tables.write(each)
         return {part.name for part in writes.parts}

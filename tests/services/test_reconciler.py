@@ -14,6 +14,7 @@ from app.db.seat_maps import occupancy
 from app.db.seat_maps import redis_mistrust as mistrust
 from app.resources import Resources
 from app.services.ports import Away, SharedLook
+from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.reconciler import Reconciler
 from app.settings import Settings
@@ -67,6 +68,26 @@ async def test_a_screening_that_is_gone_is_forgotten(resources: Resources, datab
     await resources.reconciler.look()
 
     assert list(await resources.cache.known_map_versions()) == [2]
+
+
+async def test_after_a_restore_the_older_state_is_shown(
+    resources: Resources, database: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    await resources.reconciler.look()
+    await resources.box_office.ask(1, hold(1, "A1"))
+    await resources.availability.of(1)
+    lost = (await resources.cache.known_map_versions())[1]
+    await database.execute("DELETE FROM seat_claims WHERE screening_id = 1")
+    await database.execute("UPDATE screening_states SET version = version - 1 WHERE screening_id = 1")
+
+    await resources.reconciler.look()
+    await resources.reconciler.look()
+
+    restarted = Availability(resources.engine, resources.cache, resources.layouts, Clock())
+    restored = await restarted.of(1)
+    assert restored.map_version == lost - 1
+    assert restored.counts["available"] == 80
+    assert caplog.text.count("Redis knew of later changes than PostgreSQL") == 1
 
 
 # --- believing Redis

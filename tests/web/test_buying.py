@@ -227,6 +227,52 @@ async def test_a_seat_and_then_all_of_a_booking_are_cancelled(visitors: Visitors
     assert (await show.counts())["available"] == 80
 
 
+async def test_a_seat_is_exchanged_for_a_dearer_one(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+    for label in ("B1", "B2"):
+        await on_map(page, show, label).click()
+    await pay(page)
+    await page.get_by_role("link", name="My bookings").first.click()
+    booking = page.get_by_test_id("booking")
+
+    await booking.get_by_test_id("exchange").click()
+    await booking.get_by_role("checkbox", name="Row B, seat 1").uncheck()
+    offer = booking.get_by_test_id("exchange-offer")
+    await expect(offer).to_have_count(3)
+    await booking.get_by_label("Premium: Row A, seat 10 (€20.00 more)").check()
+    await booking.get_by_test_id("card").fill("declined")
+    await booking.get_by_role("button", name="Exchange and pay €20.00").click()
+    await expect(booking.get_by_role("alert")).to_have_text("The card was declined. Nothing was charged.")
+    assert (await show.counts())["booked"] == 2
+    await booking.get_by_test_id("card").fill("slow:1")
+    await booking.get_by_test_id("confirm-exchange").click()
+
+    await expect(booking).to_contain_text("Exchanged: €20.00 more.")
+    await expect(booking).to_contain_text("Row A, seat 10")
+    await expect(booking).not_to_contain_text("Row B, seat 2")
+    await expect(booking).to_contain_text("€70.00")
+    assert (await show.counts())["booked"] == 2
+
+
+async def test_a_booking_is_exchanged_for_the_seats_that_are_held(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+    await on_map(page, show, "A1").click()
+    await pay(page)
+    await page.goto(f"{visitors.url}/book/{show.id}")
+    await on_map(page, show, "D5").click()
+    await is_mine(on_map(page, show, "D5"))
+    await page.goto(f"{visitors.url}/bookings")
+    booking = page.get_by_test_id("booking")
+
+    await booking.get_by_test_id("exchange").click()
+    await booking.get_by_label("The seats that you hold: D5 (€30.00 back)").check()
+    await booking.get_by_test_id("confirm-exchange").click()
+
+    await expect(booking).to_contain_text("Exchanged: €30.00 back.")
+    await expect(booking).to_contain_text("€15.00")
+    assert (await show.counts()) == {"available": 79, "reserved": 0, "booked": 1, "blocked": 0}
+
+
 async def test_lists_ask_for_no_more_than_they_show(visitors: Visitors, organizer: Organizer) -> None:
     sold_out = await organizer.screening(theater_id=2, title="Everybody Came", starts_at=soon())
     await organizer.block(sold_out, *sold_out.seats)

@@ -61,6 +61,9 @@ async def test_axe_finds_nothing_in_any_state(
     await page.goto(f"{visitors.url}/bookings")
     await page.get_by_test_id("cancel-booking").click()
     await look("bookings")
+    await page.get_by_test_id("exchange").click()
+    await expect(page.get_by_test_id("exchange-offer").first).to_be_visible()
+    await look("an exchange")
     if width > 896:
         await page.get_by_test_id("sign-in").click()
         await look("signing in")

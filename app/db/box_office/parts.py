@@ -12,7 +12,7 @@ they are written; rows are inserted from the state of the screening, so that the
 and says it when there is such a row already.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, TypeVar, get_args, get_type_hints
@@ -37,6 +37,7 @@ class Sql:
 
 Int = Annotated[int, Sql("int")]
 BigInt = Annotated[int, Sql("bigint")]
+BigInts = Annotated[Sequence[int], Sql("bigint[]")]
 Bool = Annotated[bool, Sql("bool")]
 Text = Annotated[str, Sql("text")]
 Uuid = Annotated[UUID, Sql("uuid")]

@@ -13,7 +13,7 @@ from typing import Final
 
 from app.db import bookings, reservations
 from app.db.box_office import taken
-from app.db.box_office.rows_read import FACTS, ClaimRow, KeyRow
+from app.db.box_office.rows_read import FACTS, ClaimRow, KeyRow, TransferRow
 from app.db.money.payments import PaymentRow
 from app.db.rows import columns
 
@@ -42,6 +42,7 @@ CAST(lpad(to_hex(CAST(extract(epoch FROM statement_timestamp() - interval '15 da
 _KEY: Final = f"ROW({columns(KeyRow, 'k')})::usher_key"
 _CLAIM: Final = f"ROW({columns(ClaimRow, 'c')})::usher_claim"
 _PAYMENT: Final = f"ROW({columns(PaymentRow, 'p')})::usher_payment"
+_TRANSFER: Final = f"ROW({columns(TransferRow, 't')})::usher_transfer"
 _NO_CLAIMS: Final = "ARRAY[]::usher_claim[]"
 
 
@@ -162,6 +163,17 @@ _PARTS: Final[Mapping[str, _Part]] = {
     "payments": _look_up(_PAYMENT, "payments", "p", "id", "uuid"),
     "payments_behind": _look_up(_PAYMENT, "payments", "p", "booking_id", "uuid"),
     "payments_for": _look_up(_PAYMENT, "payments", "p", "reservation_id", "uuid", "{row}.next_ask_at IS NOT NULL"),
+    "shared_payments": _Part(
+        f"ROW(h.booking_id, {_PAYMENT})::usher_shared_payment",
+        "FROM unnest({0}::bigint[], {1}::uuid[]) AS w(screening_id, booking_id), LATERAL ("
+        "SELECT * FROM shared_payments i WHERE i.screening_id = w.screening_id AND i.booking_id = w.booking_id"
+        " OFFSET 0) h, LATERAL ("
+        "SELECT * FROM payments i WHERE i.screening_id = h.screening_id AND i.id = h.payment_id OFFSET 0) p",
+        "FROM shared_payments h JOIN payments p ON p.screening_id = $1 AND p.id = h.payment_id"
+        " WHERE h.screening_id = $1 AND h.booking_id = ANY({0}::uuid[])",
+    ),
+    "transfers": _look_up(_TRANSFER, "transfers", "t", "code_hash", "bytea"),
+    "offers": _look_up(_TRANSFER, "transfers", "t", "booking_id", "uuid", "{row}.status = 'offered'"),
     "run_out": _look_up(
         _RESERVATION, "reservations", "r", "user_id", "bigint", f"{{row}}.id > {_LATELY} AND {{row}}.status = 'expired'"
     ),

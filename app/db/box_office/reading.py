@@ -17,18 +17,22 @@ from app.db.box_office.rows_read import (
     FoundBooking,
     FoundHeldFrom,
     FoundReservation,
+    FoundSharedPayment,
     KeptSeatRow,
     KeyRow,
     LapseRow,
     ScreeningRow,
+    TransferRow,
     claim_row,
     found_booking,
     found_held_from,
     found_reservation,
+    found_shared_payment,
     kept_seat_row,
     key_row,
     lapse_row,
     screening_row,
+    transfer_row,
 )
 from app.db.box_office.taken import MissedRow, TakenRow, missed_row, taken_row
 from app.db.connections import OfficeConnection
@@ -43,6 +47,9 @@ _MAKERS: Final[dict[str, Callable[[Iterable[Any]], Any]]] = {
     "payments": payment_row,
     "payments_behind": payment_row,
     "payments_for": payment_row,
+    "shared_payments": found_shared_payment,
+    "transfers": transfer_row,
+    "offers": transfer_row,
     "run_out": found_reservation,
     "lapses": lapse_row,
     "all_lapses": lapse_row,
@@ -69,9 +76,11 @@ class Wanted:
     bookings: set[tuple[int, UUID]] = field(default_factory=set)
     payments: set[tuple[int, UUID]] = field(default_factory=set)
     payments_behind: set[tuple[int, UUID]] = field(default_factory=set)
-    """Bookings whose payments are read."""
+    """Bookings that may change: their payments are read, those that they share, and what of them is offered."""
     payments_for: set[tuple[int, UUID]] = field(default_factory=set)
     """Reservations whose open payments are read."""
+    transfers: set[tuple[int, bytes]] = field(default_factory=set)
+    """Screenings and hashes of codes."""
     run_out: set[tuple[int, int]] = field(default_factory=set)
     """Users whose expired holds are read, as far as they may be taken again."""
     lapses: set[tuple[int, int, int]] = field(default_factory=set)
@@ -107,6 +116,9 @@ class Wanted:
             "payments": self.payments,
             "payments_behind": self.payments_behind,
             "payments_for": self.payments_for,
+            "shared_payments": self.payments_behind,
+            "transfers": self.transfers,
+            "offers": self.payments_behind,
             "run_out": self.run_out,
             "lapses": self.lapses,
             "all_lapses": self.all_lapses,
@@ -134,6 +146,9 @@ class Found:
     payments: list[PaymentRow] = field(default_factory=list)
     payments_behind: list[PaymentRow] = field(default_factory=list)
     payments_for: list[PaymentRow] = field(default_factory=list)
+    shared_payments: list[FoundSharedPayment] = field(default_factory=list)
+    transfers: list[TransferRow] = field(default_factory=list)
+    offers: list[TransferRow] = field(default_factory=list)
     run_out: list[FoundReservation] = field(default_factory=list)
     lapses: list[LapseRow] = field(default_factory=list)
     all_lapses: list[LapseRow] = field(default_factory=list)

@@ -8,10 +8,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from sqlalchemy import Row
+
 from app.db.bookings import BookingRow, booking_row
+from app.db.money.payments import PaymentRow, payment_row
 from app.db.reservations import ReservationRow, reservation_row
 from app.db.rows import columns, maker
 from app.domain.claims import Claim, ClaimStatus
+from app.domain.transfers import Transfer, TransferStatus
 
 
 class ScreeningFacts(NamedTuple):
@@ -101,6 +105,26 @@ class KeptSeatRow(NamedTuple):
     ended_at: datetime | None
 
 
+class TransferRow(NamedTuple):
+    """Seats of a booking that were offered, and what was written down of that."""
+
+    screening_id: int
+    id: UUID
+    booking_id: UUID
+    seat_ids: Sequence[int]
+    code_hash: bytes
+    status: str
+    created_at: datetime
+    accepted_as: UUID | None
+
+
+class FoundSharedPayment(NamedTuple):
+    """A payment that stands behind this booking, too."""
+
+    booking_id: UUID
+    payment: PaymentRow
+
+
 class FoundReservation(NamedTuple):
     """A reservation, and the claims of the seats that it still names, whoever has them now."""
 
@@ -129,9 +153,23 @@ def claim_of(row: ClaimRow) -> Claim:
     return Claim(row.seat_id, status, row.user_id, row.reservation_id, row.booking_id, row.expires_at, row.reason)
 
 
+def transfer_of(row: TransferRow | Row[Any]) -> Transfer:
+    """A transfer, from its row."""
+    return Transfer(
+        id=row.id,
+        booking_id=row.booking_id,
+        seat_ids=tuple(row.seat_ids),
+        code_hash=row.code_hash,
+        status=TransferStatus(row.status),
+        created_at=row.created_at,
+        accepted_as=row.accepted_as,
+    )
+
+
 _facts = maker(ScreeningFacts)
 key_row = maker(KeyRow)
 claim_row = maker(ClaimRow)
+transfer_row = maker(TransferRow)
 lapse_row = maker(LapseRow)
 kept_seat_row = maker(KeptSeatRow)
 
@@ -152,6 +190,12 @@ def found_held_from(row: Iterable[Any]) -> FoundHeldFrom:
     """From a ROW of both hashes, and of what `found_reservation` is made from."""
     address, network, found = row
     return FoundHeldFrom(address, network, found_reservation(found))
+
+
+def found_shared_payment(row: Iterable[Any]) -> FoundSharedPayment:
+    """From a ROW of the booking's id, and of the payment's columns."""
+    booking_id, payment = row
+    return FoundSharedPayment(booking_id, payment_row(payment))
 
 
 def found_booking(row: Iterable[Any]) -> FoundBooking:

@@ -5,10 +5,12 @@ one of twelve members, 1.1 as a tuple that gets its names later, 1.7 as a NamedT
 """
 
 from typing import Annotated, NotRequired, TypedDict
+from uuid import UUID
 
 from app.db.box_office.parts import (
     NOW,
     BigInt,
+    BigInts,
     Body,
     Bool,
     Bytes,
@@ -209,6 +211,10 @@ class BookingChanged(TypedDict):
     id: Uuid
     status: Text
     cancelled_at: Moment | None
+    cancel_reason: Annotated[str | None, Sql("text", "coalesce(w.cancel_reason, t.cancel_reason)")]
+    payment_provider: Text
+    payment_reference: Text
+    paid_minor: BigInt
     version_before: ItsVersion
     version: VersionIfAsRead
     ordinal: Ordinal
@@ -234,7 +240,9 @@ BOOKING_SEATS_CHANGED = change(
 
 
 class PaymentAtOnce(TypedDict):
-    """A payment whose charge cannot fail: it has the id of its booking. The last two are there if money goes back."""
+    """A payment whose charge cannot fail. It has the id of its booking, unless that is said: it is for an exchange. The
+    last two are there if money goes back.
+    """
 
     screening_id: BigInt
     id: Uuid
@@ -244,6 +252,7 @@ class PaymentAtOnce(TypedDict):
     reference: Text
     amount_minor: BigInt
     currency: Text
+    booking_id: NotRequired[Annotated[UUID, Sql("uuid", "coalesce(w.booking_id, w.id)")]]
     refunding_minor: NotRequired[Annotated[int, Sql("bigint", "coalesce(w.refunding_minor, 0)")]]
     cause: NotRequired[Text]
 
@@ -316,7 +325,6 @@ PAYMENTS_AT_ONCE = insert(
     "payments",
     PaymentAtOnce,
     on_conflict=" RETURNING id, provider, reference, amount_minor, currency, screening_id",
-    booking_id="w.id",
     status="'captured'",
     captured_minor="w.amount_minor",
     created_at=NOW,
@@ -325,6 +333,41 @@ PAYMENTS_BEGUN = insert("payments_begun", "payments", PaymentBegun, created_at=N
 PAYMENTS_CHANGED = change("payments_changed", "payments", PaymentChanged, "screening_id", "id")
 REFUNDS_ASKED = insert("refunds_made", "refunds", RefundAsked, created_at=NOW, next_try_at=NOW)
 ENTRIES_MADE = insert("entries_made", "payment_entries", EntryMade, at=NOW)
+
+
+class TransferMade(TypedDict):
+    """Seats of a booking that are offered."""
+
+    screening_id: BigInt
+    id: Uuid
+    booking_id: Uuid
+    seat_ids: BigInts
+    code_hash: Bytes
+    status: Text
+    accepted_as: Uuid | None
+
+
+class TransferChanged(TypedDict):
+    """What became of an offer."""
+
+    screening_id: BigInt
+    id: Uuid
+    status: StatusIfAsRead
+    status_before: StatusBefore
+    accepted_as: Uuid | None
+
+
+class PaymentShared(TypedDict):
+    """A payment that stands behind a booking that it was not made for."""
+
+    screening_id: BigInt
+    booking_id: Uuid
+    payment_id: Uuid
+
+
+TRANSFERS_MADE = insert("transfers_made", "transfers", TransferMade, created_at=NOW)
+TRANSFERS_CHANGED = change("transfers_changed", "transfers", TransferChanged, "screening_id", "id")
+PAYMENTS_SHARED = insert("shared_payments_made", "shared_payments", PaymentShared)
 
 
 class KeyMade(TypedDict):

@@ -861,11 +861,13 @@ keys_made AS (
 ),
 payments_made AS (
     INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
-        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+        booking_id, refunding_minor, cause, status, captured_minor, created_at)
     SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
-        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+        coalesce(w.booking_id, w.id), coalesce(w.refunding_minor, 0), w.cause, 'captured', w.amount_minor,
+        $1::timestamptz
     FROM json_to_recordset($8::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
-        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+        provider text, reference text, amount_minor bigint, currency text, booking_id uuid, refunding_minor bigint,
+        cause text)
     RETURNING id, provider, reference, amount_minor, currency, screening_id
 ),
 captures_entered AS (
@@ -946,12 +948,42 @@ SELECT clock_timestamp() AS now,
             ) p
     ) AS payments_behind,
     ARRAY(
+        SELECT ROW(h.booking_id, ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider,
+            p.reference, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor,
+            p.cause, p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan,
+            p.created_at)::usher_payment)::usher_shared_payment
+        FROM unnest($5::bigint[], $6::uuid[]) AS w(screening_id, booking_id),
+            LATERAL (
+                SELECT *
+                FROM shared_payments i
+                WHERE i.screening_id = w.screening_id AND i.booking_id = w.booking_id
+                OFFSET 0
+            ) h,
+            LATERAL (
+                SELECT *
+                FROM payments i
+                WHERE i.screening_id = h.screening_id AND i.id = h.payment_id
+                OFFSET 0
+            ) p
+    ) AS shared_payments,
+    ARRAY(
+        SELECT ROW(t.screening_id, t.id, t.booking_id, t.seat_ids, t.code_hash, t.status, t.created_at,
+            t.accepted_as)::usher_transfer
+        FROM unnest($7::bigint[], $8::uuid[]) AS w(screening_id, booking_id),
+            LATERAL (
+                SELECT *
+                FROM transfers i
+                WHERE i.screening_id = w.screening_id AND i.booking_id = w.booking_id AND i.status = 'offered'
+                OFFSET 0
+            ) t
+    ) AS offers,
+    ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
             s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
         FROM screening_states s
-        WHERE s.screening_id = ANY($5::bigint[])
+        WHERE s.screening_id = ANY($9::bigint[])
         ORDER BY s.screening_id
     ) AS screenings;
 
@@ -979,11 +1011,13 @@ booking_seats_changed AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, cancelled_at = w.cancelled_at,
+    SET status = w.status, cancelled_at = w.cancelled_at, cancel_reason = coalesce(w.cancel_reason, t.cancel_reason),
+        payment_provider = w.payment_provider, payment_reference = w.payment_reference, paid_minor = w.paid_minor,
         version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
         WHEN t.version = w.version_before THEN 0 END
     FROM json_to_recordset($4::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
-        version_before bigint, version bigint, ordinal int)
+        cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
+        version bigint, ordinal int)
     WHERE t.screening_id = w.screening_id AND t.id = w.id
 ),
 claims_freed AS (
@@ -1075,11 +1109,13 @@ events_made AS (
 ),
 payments_made AS (
     INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
-        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+        booking_id, refunding_minor, cause, status, captured_minor, created_at)
     SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
-        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+        coalesce(w.booking_id, w.id), coalesce(w.refunding_minor, 0), w.cause, 'captured', w.amount_minor,
+        $1::timestamptz
     FROM json_to_recordset($7::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
-        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+        provider text, reference text, amount_minor bigint, currency text, booking_id uuid, refunding_minor bigint,
+        cause text)
     RETURNING id, provider, reference, amount_minor, currency, screening_id
 ),
 captures_entered AS (
@@ -1099,11 +1135,446 @@ charges_entered AS (
 SELECT shifts
 FROM shifts;
 
+-- === exchange ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, seat_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id
+                OFFSET 0
+            ) c
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM unnest($3::bigint[], $4::bigint[]) AS w(screening_id, user_id),
+            LATERAL (
+                SELECT *
+                FROM seat_claims i
+                WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id
+                OFFSET 0
+            ) c
+    ) AS users,
+    ARRAY(
+        SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_reference, b.created_at,
+            b.cancelled_at, b.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at)::usher_seat
+            FROM booking_seats s
+            WHERE s.screening_id = b.screening_id AND s.booking_id = b.id
+            ORDER BY s.seat_id
+        ) , b.payment_provider, b.paid_minor, (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = b.screening_id AND f.booking_id = b.id AND f.done_at IS NOT NULL
+        ) , (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = b.screening_id AND f.booking_id = b.id AND f.done_at IS NULL
+        ))::usher_booking, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM booking_seats s,
+                LATERAL (
+                    SELECT *
+                    FROM seat_claims i
+                    WHERE i.screening_id = s.screening_id AND i.seat_id = s.seat_id AND i.booking_id = s.booking_id
+                    OFFSET 0
+                ) c
+            WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NULL
+        ))::usher_found_booking
+        FROM unnest($5::bigint[], $6::uuid[]) AS w(screening_id, id),
+            LATERAL (
+                SELECT *
+                FROM bookings i
+                WHERE i.screening_id = w.screening_id AND i.id = w.id
+                OFFSET 0
+            ) b
+    ) AS bookings,
+    ARRAY(
+        SELECT ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider, p.reference, p.status,
+            p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor, p.cause,
+            p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan, p.created_at)::usher_payment
+        FROM unnest($7::bigint[], $8::uuid[]) AS w(screening_id, booking_id),
+            LATERAL (
+                SELECT *
+                FROM payments i
+                WHERE i.screening_id = w.screening_id AND i.booking_id = w.booking_id
+                OFFSET 0
+            ) p
+    ) AS payments_behind,
+    ARRAY(
+        SELECT ROW(h.booking_id, ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider,
+            p.reference, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor,
+            p.cause, p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan,
+            p.created_at)::usher_payment)::usher_shared_payment
+        FROM unnest($9::bigint[], $10::uuid[]) AS w(screening_id, booking_id),
+            LATERAL (
+                SELECT *
+                FROM shared_payments i
+                WHERE i.screening_id = w.screening_id AND i.booking_id = w.booking_id
+                OFFSET 0
+            ) h,
+            LATERAL (
+                SELECT *
+                FROM payments i
+                WHERE i.screening_id = h.screening_id AND i.id = h.payment_id
+                OFFSET 0
+            ) p
+    ) AS shared_payments,
+    ARRAY(
+        SELECT ROW(t.screening_id, t.id, t.booking_id, t.seat_ids, t.code_hash, t.status, t.created_at,
+            t.accepted_as)::usher_transfer
+        FROM unnest($11::bigint[], $12::uuid[]) AS w(screening_id, booking_id),
+            LATERAL (
+                SELECT *
+                FROM transfers i
+                WHERE i.screening_id = w.screening_id AND i.booking_id = w.booking_id AND i.status = 'offered'
+                OFFSET 0
+            ) t
+    ) AS offers,
+    ARRAY(
+        SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
+            WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = r.screening_id AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM unnest($13::bigint[], $14::bigint[], $15::bigint[]) AS w(screening_id, user_id, seat_id),
+            LATERAL (
+                SELECT *
+                FROM reservation_seats i
+                WHERE i.screening_id = w.screening_id AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+                ORDER BY i.reservation_id DESC
+                LIMIT 200
+            ) s,
+            LATERAL (
+                SELECT *
+                FROM reservations i
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND (s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
+                OFFSET 0
+            ) r
+    ) AS lapses,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = ANY($16::bigint[])
+        ORDER BY s.screening_id
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.screening_id = w.screening_id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+booking_seats_changed AS (
+    UPDATE booking_seats t
+    SET amount_minor = w.amount_minor, currency = w.currency, cancelled_at = w.cancelled_at
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, booking_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+    WHERE t.screening_id = w.screening_id AND t.booking_id = w.booking_id AND t.seat_id = w.seat_id
+),
+booking_seats_made AS (
+    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+    SELECT w.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, booking_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+),
+bookings_changed AS (
+    UPDATE bookings t
+    SET status = w.status, cancelled_at = w.cancelled_at, cancel_reason = coalesce(w.cancel_reason, t.cancel_reason),
+        payment_provider = w.payment_provider, payment_reference = w.payment_reference, paid_minor = w.paid_minor,
+        version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
+        cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
+        version bigint, ordinal int)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+),
+claims_freed AS (
+    DELETE FROM seat_claims t
+    USING json_to_recordset($6::json) AS w(screening_id bigint, seat_id bigint)
+    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT w.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($8::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+)
+SELECT shifts
+FROM shifts;
+
 -- === close: what stands in a cancelled screening ===
 
 -- reads, as in "cancel"
 
 -- writes, as in "cancel"
+
+-- === offer: one seat of a booking ===
+
+BEGIN;
+
+-- locks the screening
+SELECT ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
+    s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
+    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule, s.reserved_places,
+    s.cancel_until)::usher_screening_facts AS facts, s.version
+FROM screening_states s
+WHERE s.screening_id = $1
+FOR NO KEY UPDATE;
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_reference, b.created_at,
+            b.cancelled_at, b.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at)::usher_seat
+            FROM booking_seats s
+            WHERE s.screening_id = b.screening_id AND s.booking_id = b.id
+            ORDER BY s.seat_id
+        ) , b.payment_provider, b.paid_minor, (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = b.screening_id AND f.booking_id = b.id AND f.done_at IS NOT NULL
+        ) , (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = b.screening_id AND f.booking_id = b.id AND f.done_at IS NULL
+        ))::usher_booking, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM booking_seats s,
+                LATERAL (
+                    SELECT *
+                    FROM seat_claims i
+                    WHERE i.screening_id = s.screening_id AND i.seat_id = s.seat_id AND i.booking_id = s.booking_id
+                    OFFSET 0
+                ) c
+            WHERE s.screening_id = b.screening_id AND s.booking_id = b.id AND s.cancelled_at IS NULL
+        ))::usher_found_booking
+        FROM unnest($1::bigint[], $2::uuid[]) AS w(screening_id, id),
+            LATERAL (
+                SELECT *
+                FROM bookings i
+                WHERE i.screening_id = w.screening_id AND i.id = w.id
+                OFFSET 0
+            ) b
+    ) AS bookings,
+    ARRAY(
+        SELECT ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider, p.reference, p.status,
+            p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor, p.cause,
+            p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan, p.created_at)::usher_payment
+        FROM unnest($3::bigint[], $4::uuid[]) AS w(screening_id, booking_id),
+            LATERAL (
+                SELECT *
+                FROM payments i
+                WHERE i.screening_id = w.screening_id AND i.booking_id = w.booking_id
+                OFFSET 0
+            ) p
+    ) AS payments_behind,
+    ARRAY(
+        SELECT ROW(h.booking_id, ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider,
+            p.reference, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor,
+            p.cause, p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan,
+            p.created_at)::usher_payment)::usher_shared_payment
+        FROM unnest($5::bigint[], $6::uuid[]) AS w(screening_id, booking_id),
+            LATERAL (
+                SELECT *
+                FROM shared_payments i
+                WHERE i.screening_id = w.screening_id AND i.booking_id = w.booking_id
+                OFFSET 0
+            ) h,
+            LATERAL (
+                SELECT *
+                FROM payments i
+                WHERE i.screening_id = h.screening_id AND i.id = h.payment_id
+                OFFSET 0
+            ) p
+    ) AS shared_payments,
+    ARRAY(
+        SELECT ROW(t.screening_id, t.id, t.booking_id, t.seat_ids, t.code_hash, t.status, t.created_at,
+            t.accepted_as)::usher_transfer
+        FROM unnest($7::bigint[], $8::uuid[]) AS w(screening_id, booking_id),
+            LATERAL (
+                SELECT *
+                FROM transfers i
+                WHERE i.screening_id = w.screening_id AND i.booking_id = w.booking_id AND i.status = 'offered'
+                OFFSET 0
+            ) t
+    ) AS offers;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+transfers_made AS (
+    INSERT INTO transfers (screening_id, id, booking_id, seat_ids, code_hash, status, accepted_as, created_at)
+    SELECT w.screening_id, w.id, w.booking_id, w.seat_ids, decode(w.code_hash, 'hex'), w.status, w.accepted_as,
+        $1::timestamptz
+    FROM json_to_recordset($2::json) AS w(screening_id bigint, id uuid, booking_id uuid, seat_ids bigint[],
+        code_hash text, status text, accepted_as uuid)
+)
+SELECT NULL::bigint[];
+
+COMMIT;
+
+-- === withdraw an offer ===
+
+BEGIN;
+
+-- locks the screening, as in "offer: one seat of a booking"
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(t.screening_id, t.id, t.booking_id, t.seat_ids, t.code_hash, t.status, t.created_at,
+            t.accepted_as)::usher_transfer
+        FROM unnest($1::bigint[], $2::bytea[]) AS w(screening_id, code_hash),
+            LATERAL (
+                SELECT *
+                FROM transfers i
+                WHERE i.screening_id = w.screening_id AND i.code_hash = w.code_hash
+                OFFSET 0
+            ) t
+    ) AS transfers;
+
+-- reads what that leads to, as in "offer: one seat of a booking"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+transfers_changed AS (
+    UPDATE transfers t
+    SET status = CASE WHEN t.status = w.status_before THEN w.status END, accepted_as = w.accepted_as
+    FROM json_to_recordset($2::json) AS w(screening_id bigint, id uuid, status text, status_before text,
+        accepted_as uuid)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+)
+SELECT NULL::bigint[];
+
+COMMIT;
+
+-- === accept what is offered ===
+
+BEGIN;
+
+-- locks the screening, as in "offer: one seat of a booking"
+
+-- reads, as in "withdraw an offer"
+
+-- reads what that leads to, as in "offer: one seat of a booking"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+booking_seats_changed AS (
+    UPDATE booking_seats t
+    SET amount_minor = w.amount_minor, currency = w.currency, cancelled_at = w.cancelled_at
+    FROM json_to_recordset($2::json) AS w(screening_id bigint, booking_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+    WHERE t.screening_id = w.screening_id AND t.booking_id = w.booking_id AND t.seat_id = w.seat_id
+)
+SELECT NULL::bigint[];
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($2::json) AS w(ordinal int, screening_id bigint, version_before bigint, moves int, edits int,
+        must_be_as_read bool)
+    WHERE t.screening_id = w.screening_id
+    RETURNING w.ordinal, t.version - w.moves - w.version_before AS shift
+),
+shifts AS MATERIALIZED (
+    SELECT array_agg(shift ORDER BY ordinal) AS shifts
+    FROM versions_moved
+),
+bookings_made AS (
+    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_provider, payment_reference,
+        paid_minor, cancelled_at, version, created_at)
+    SELECT w.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_provider, w.payment_reference,
+        w.paid_minor, w.cancelled_at, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), $1::timestamptz
+    FROM json_to_recordset($3::json) AS w(screening_id bigint, id uuid, user_id bigint, reservation_id uuid,
+        status text, payment_provider text, payment_reference text, paid_minor bigint, cancelled_at timestamptz,
+        version bigint, ordinal int)
+),
+booking_seats_made AS (
+    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+    SELECT w.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
+    FROM json_to_recordset($4::json) AS w(screening_id bigint, booking_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+),
+bookings_changed AS (
+    UPDATE bookings t
+    SET status = w.status, cancelled_at = w.cancelled_at, cancel_reason = coalesce(w.cancel_reason, t.cancel_reason),
+        payment_provider = w.payment_provider, payment_reference = w.payment_reference, paid_minor = w.paid_minor,
+        version = w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0) + CASE
+        WHEN t.version = w.version_before THEN 0 END
+    FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
+        cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
+        version bigint, ordinal int)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+),
+claims_changed AS (
+    UPDATE seat_claims t
+    SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
+        expires_at = w.expires_at, reason = w.reason
+    FROM json_to_recordset($6::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT w.screening_id, w.version + coalesce((SELECT shifts FROM shifts)[w.ordinal], 0), w.seat_id, w.from_status,
+        w.to_status, w.user_id, w.previous_user_id, w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM json_to_recordset($7::json) AS w(screening_id bigint, version bigint, seat_id bigint, from_status text,
+        to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text, actor_id bigint,
+        request_id text, ordinal int)
+),
+shared_payments_made AS (
+    INSERT INTO shared_payments (screening_id, booking_id, payment_id)
+    SELECT w.screening_id, w.booking_id, w.payment_id
+    FROM json_to_recordset($8::json) AS w(screening_id bigint, booking_id uuid, payment_id uuid)
+),
+transfers_changed AS (
+    UPDATE transfers t
+    SET status = CASE WHEN t.status = w.status_before THEN w.status END, accepted_as = w.accepted_as
+    FROM json_to_recordset($9::json) AS w(screening_id bigint, id uuid, status text, status_before text,
+        accepted_as uuid)
+    WHERE t.screening_id = w.screening_id AND t.id = w.id
+)
+SELECT shifts
+FROM shifts;
+
+COMMIT;
 
 -- === hold, without a token ===
 
@@ -1320,14 +1791,7 @@ FROM shifts;
 
 BEGIN;
 
--- locks the screening
-SELECT ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
-    s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
-    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule, s.reserved_places,
-    s.cancel_until)::usher_screening_facts AS facts, s.version
-FROM screening_states s
-WHERE s.screening_id = $1
-FOR NO KEY UPDATE;
+-- locks the screening, as in "offer: one seat of a booking"
 
 -- reads
 SELECT clock_timestamp() AS now,
@@ -1550,7 +2014,7 @@ SELECT clock_timestamp() AS now,
 
 BEGIN;
 
--- locks the screening, as in "hold, after rivals were met"
+-- locks the screening, as in "offer: one seat of a booking"
 
 -- reads who is one buyer with whom
 WITH RECURSIVE buyers(user_id, member_id) AS (
@@ -1587,7 +2051,7 @@ COMMIT;
 
 BEGIN;
 
--- locks the screening, as in "hold, after rivals were met"
+-- locks the screening, as in "offer: one seat of a booking"
 
 -- was it written?
 SELECT min(e.version)

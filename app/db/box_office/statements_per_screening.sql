@@ -730,11 +730,13 @@ keys_made AS (
 ),
 payments_made AS (
     INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
-        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+        booking_id, refunding_minor, cause, status, captured_minor, created_at)
     SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
-        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+        coalesce(w.booking_id, w.id), coalesce(w.refunding_minor, 0), w.cause, 'captured', w.amount_minor,
+        $1::timestamptz
     FROM screening_states s, json_to_recordset($9::json) AS w(id uuid, user_id bigint, reservation_id uuid,
-        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+        provider text, reference text, amount_minor bigint, currency text, booking_id uuid, refunding_minor bigint,
+        cause text)
     WHERE s.screening_id = $2
     RETURNING id, provider, reference, amount_minor, currency, screening_id
 ),
@@ -800,6 +802,21 @@ SELECT clock_timestamp() AS now,
         WHERE p.screening_id = $1 AND p.booking_id = ANY($3::uuid[])
     ) AS payments_behind,
     ARRAY(
+        SELECT ROW(h.booking_id, ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider,
+            p.reference, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor,
+            p.cause, p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan,
+            p.created_at)::usher_payment)::usher_shared_payment
+        FROM shared_payments h
+        JOIN payments p ON p.screening_id = $1 AND p.id = h.payment_id
+        WHERE h.screening_id = $1 AND h.booking_id = ANY($4::uuid[])
+    ) AS shared_payments,
+    ARRAY(
+        SELECT ROW(t.screening_id, t.id, t.booking_id, t.seat_ids, t.code_hash, t.status, t.created_at,
+            t.accepted_as)::usher_transfer
+        FROM transfers t
+        WHERE t.screening_id = $1 AND t.booking_id = ANY($5::uuid[]) AND t.status = 'offered'
+    ) AS offers,
+    ARRAY(
         SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
             s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
             s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
@@ -827,10 +844,12 @@ booking_seats_changed AS (
 ),
 bookings_changed AS (
     UPDATE bookings t
-    SET status = w.status, cancelled_at = w.cancelled_at, version = w.version + v.shift + CASE
-        WHEN t.version = w.version_before THEN 0 END
+    SET status = w.status, cancelled_at = w.cancelled_at, cancel_reason = coalesce(w.cancel_reason, t.cancel_reason),
+        payment_provider = w.payment_provider, payment_reference = w.payment_reference, paid_minor = w.paid_minor,
+        version = w.version + v.shift + CASE WHEN t.version = w.version_before THEN 0 END
     FROM versions_moved v, json_to_recordset($5::json) AS w(id uuid, status text, cancelled_at timestamptz,
-        version_before bigint, version bigint)
+        cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
+        version bigint)
     WHERE t.screening_id = $2 AND t.id = w.id
 ),
 claims_freed AS (
@@ -922,11 +941,13 @@ events_made AS (
 ),
 payments_made AS (
     INSERT INTO payments (screening_id, id, user_id, reservation_id, provider, reference, amount_minor, currency,
-        refunding_minor, cause, booking_id, status, captured_minor, created_at)
+        booking_id, refunding_minor, cause, status, captured_minor, created_at)
     SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.provider, w.reference, w.amount_minor, w.currency,
-        coalesce(w.refunding_minor, 0), w.cause, w.id, 'captured', w.amount_minor, $1::timestamptz
+        coalesce(w.booking_id, w.id), coalesce(w.refunding_minor, 0), w.cause, 'captured', w.amount_minor,
+        $1::timestamptz
     FROM screening_states s, json_to_recordset($8::json) AS w(id uuid, user_id bigint, reservation_id uuid,
-        provider text, reference text, amount_minor bigint, currency text, refunding_minor bigint, cause text)
+        provider text, reference text, amount_minor bigint, currency text, booking_id uuid, refunding_minor bigint,
+        cause text)
     WHERE s.screening_id = $2
     RETURNING id, provider, reference, amount_minor, currency, screening_id
 ),
@@ -947,11 +968,357 @@ charges_entered AS (
 SELECT ARRAY[shift]
 FROM versions_moved;
 
+-- === exchange ===
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.seat_id = ANY($2::bigint[])
+    ) AS seats,
+    ARRAY(
+        SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+            c.reason)::usher_claim
+        FROM seat_claims c
+        WHERE c.screening_id = $1 AND c.user_id = ANY($3::bigint[])
+    ) AS users,
+    ARRAY(
+        SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_reference, b.created_at,
+            b.cancelled_at, b.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at)::usher_seat
+            FROM booking_seats s
+            WHERE s.screening_id = $1 AND s.booking_id = b.id
+            ORDER BY s.seat_id
+        ) , b.payment_provider, b.paid_minor, (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = $1 AND f.booking_id = b.id AND f.done_at IS NOT NULL
+        ) , (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = $1 AND f.booking_id = b.id AND f.done_at IS NULL
+        ))::usher_booking, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM booking_seats s
+            JOIN seat_claims c ON c.screening_id = $1 AND c.seat_id = s.seat_id AND c.booking_id = s.booking_id
+            WHERE s.screening_id = $1 AND s.booking_id = b.id AND s.cancelled_at IS NULL
+        ))::usher_found_booking
+        FROM bookings b
+        WHERE b.screening_id = $1 AND b.id = ANY($4::uuid[])
+    ) AS bookings,
+    ARRAY(
+        SELECT ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider, p.reference, p.status,
+            p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor, p.cause,
+            p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan, p.created_at)::usher_payment
+        FROM payments p
+        WHERE p.screening_id = $1 AND p.booking_id = ANY($5::uuid[])
+    ) AS payments_behind,
+    ARRAY(
+        SELECT ROW(h.booking_id, ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider,
+            p.reference, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor,
+            p.cause, p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan,
+            p.created_at)::usher_payment)::usher_shared_payment
+        FROM shared_payments h
+        JOIN payments p ON p.screening_id = $1 AND p.id = h.payment_id
+        WHERE h.screening_id = $1 AND h.booking_id = ANY($6::uuid[])
+    ) AS shared_payments,
+    ARRAY(
+        SELECT ROW(t.screening_id, t.id, t.booking_id, t.seat_ids, t.code_hash, t.status, t.created_at,
+            t.accepted_as)::usher_transfer
+        FROM transfers t
+        WHERE t.screening_id = $1 AND t.booking_id = ANY($7::uuid[]) AND t.status = 'offered'
+    ) AS offers,
+    ARRAY(
+        SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
+            'booked') THEN least(r.expires_at, (
+            SELECT min(e.at)
+            FROM seat_events e
+            WHERE e.screening_id = $1 AND e.version = r.version
+        )) ELSE r.expires_at END))::usher_lapse
+        FROM (
+            SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
+            FROM unnest($8::bigint[], $9::bigint[]) AS w(user_id, seat_id)
+            JOIN reservation_seats i ON i.screening_id = $1 AND i.seat_id = w.seat_id AND i.user_id = w.user_id
+        ) s
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND (s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying'))
+        WHERE s.place <= 200
+    ) AS lapses,
+    ARRAY(
+        SELECT ROW(ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at,
+            s.sales_close_at, s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation,
+            s.max_seats_per_user, s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision,
+            s.orphan_rule, s.reserved_places, s.cancel_until)::usher_screening_facts, s.version)::usher_screening
+        FROM screening_states s
+        WHERE s.screening_id = $1
+    ) AS screenings;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+booking_seats_changed AS (
+    UPDATE booking_seats t
+    SET amount_minor = w.amount_minor, currency = w.currency, cancelled_at = w.cancelled_at
+    FROM json_to_recordset($4::json) AS w(booking_id uuid, seat_id bigint, amount_minor bigint, currency text,
+        cancelled_at timestamptz)
+    WHERE t.screening_id = $2 AND t.booking_id = w.booking_id AND t.seat_id = w.seat_id
+),
+booking_seats_made AS (
+    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+    SELECT s.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
+    FROM screening_states s, json_to_recordset($5::json) AS w(booking_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+    WHERE s.screening_id = $2
+),
+bookings_changed AS (
+    UPDATE bookings t
+    SET status = w.status, cancelled_at = w.cancelled_at, cancel_reason = coalesce(w.cancel_reason, t.cancel_reason),
+        payment_provider = w.payment_provider, payment_reference = w.payment_reference, paid_minor = w.paid_minor,
+        version = w.version + v.shift + CASE WHEN t.version = w.version_before THEN 0 END
+    FROM versions_moved v, json_to_recordset($6::json) AS w(id uuid, status text, cancelled_at timestamptz,
+        cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
+        version bigint)
+    WHERE t.screening_id = $2 AND t.id = w.id
+),
+claims_freed AS (
+    DELETE FROM seat_claims t
+    USING json_to_recordset($7::json) AS w(seat_id bigint)
+    WHERE t.screening_id = $2 AND t.seat_id = w.seat_id
+),
+claims_made AS (
+    INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
+    SELECT s.screening_id, w.seat_id, w.status, w.user_id, w.reservation_id, w.booking_id, w.expires_at, w.reason
+    FROM screening_states s, json_to_recordset($8::json) AS w(seat_id bigint, status text, user_id bigint,
+        reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
+    WHERE s.screening_id = $2
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($9::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
 -- === close: what stands in a cancelled screening ===
 
 -- reads, as in "cancel"
 
 -- writes, as in "cancel"
+
+-- === offer: one seat of a booking ===
+
+BEGIN;
+
+-- locks the screening
+SELECT ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
+    s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
+    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule, s.reserved_places,
+    s.cancel_until)::usher_screening_facts AS facts, s.version
+FROM screening_states s
+WHERE s.screening_id = $1
+FOR NO KEY UPDATE;
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(ROW(b.screening_id, b.id, b.user_id, b.reservation_id, b.status, b.payment_reference, b.created_at,
+            b.cancelled_at, b.version, ARRAY(
+            SELECT ROW(s.seat_id, s.amount_minor, s.currency, s.cancelled_at)::usher_seat
+            FROM booking_seats s
+            WHERE s.screening_id = $1 AND s.booking_id = b.id
+            ORDER BY s.seat_id
+        ) , b.payment_provider, b.paid_minor, (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = $1 AND f.booking_id = b.id AND f.done_at IS NOT NULL
+        ) , (
+            SELECT coalesce(sum(f.amount_minor), 0)::bigint
+            FROM refunds f
+            WHERE f.screening_id = $1 AND f.booking_id = b.id AND f.done_at IS NULL
+        ))::usher_booking, ARRAY(
+            SELECT ROW(c.screening_id, c.seat_id, c.status, c.user_id, c.reservation_id, c.booking_id, c.expires_at,
+                c.reason)::usher_claim
+            FROM booking_seats s
+            JOIN seat_claims c ON c.screening_id = $1 AND c.seat_id = s.seat_id AND c.booking_id = s.booking_id
+            WHERE s.screening_id = $1 AND s.booking_id = b.id AND s.cancelled_at IS NULL
+        ))::usher_found_booking
+        FROM bookings b
+        WHERE b.screening_id = $1 AND b.id = ANY($2::uuid[])
+    ) AS bookings,
+    ARRAY(
+        SELECT ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider, p.reference, p.status,
+            p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor, p.cause,
+            p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan, p.created_at)::usher_payment
+        FROM payments p
+        WHERE p.screening_id = $1 AND p.booking_id = ANY($3::uuid[])
+    ) AS payments_behind,
+    ARRAY(
+        SELECT ROW(h.booking_id, ROW(p.screening_id, p.id, p.user_id, p.reservation_id, p.booking_id, p.provider,
+            p.reference, p.status, p.amount_minor, p.currency, p.captured_minor, p.refunded_minor, p.refunding_minor,
+            p.cause, p.decline_reason, p.redirect_url, p.client_secret, p.deadline, p.plan,
+            p.created_at)::usher_payment)::usher_shared_payment
+        FROM shared_payments h
+        JOIN payments p ON p.screening_id = $1 AND p.id = h.payment_id
+        WHERE h.screening_id = $1 AND h.booking_id = ANY($4::uuid[])
+    ) AS shared_payments,
+    ARRAY(
+        SELECT ROW(t.screening_id, t.id, t.booking_id, t.seat_ids, t.code_hash, t.status, t.created_at,
+            t.accepted_as)::usher_transfer
+        FROM transfers t
+        WHERE t.screening_id = $1 AND t.booking_id = ANY($5::uuid[]) AND t.status = 'offered'
+    ) AS offers;
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+transfers_made AS (
+    INSERT INTO transfers (screening_id, id, booking_id, seat_ids, code_hash, status, accepted_as, created_at)
+    SELECT s.screening_id, w.id, w.booking_id, w.seat_ids, decode(w.code_hash, 'hex'), w.status, w.accepted_as,
+        $1::timestamptz
+    FROM screening_states s, json_to_recordset($3::json) AS w(id uuid, booking_id uuid, seat_ids bigint[],
+        code_hash text, status text, accepted_as uuid)
+    WHERE s.screening_id = $2
+)
+SELECT NULL::bigint[];
+
+COMMIT;
+
+-- === withdraw an offer ===
+
+BEGIN;
+
+-- locks the screening, as in "offer: one seat of a booking"
+
+-- reads
+SELECT clock_timestamp() AS now,
+    ARRAY(
+        SELECT ROW(t.screening_id, t.id, t.booking_id, t.seat_ids, t.code_hash, t.status, t.created_at,
+            t.accepted_as)::usher_transfer
+        FROM transfers t
+        WHERE t.screening_id = $1 AND t.code_hash = ANY($2::bytea[])
+    ) AS transfers;
+
+-- reads what that leads to, as in "offer: one seat of a booking"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+transfers_changed AS (
+    UPDATE transfers t
+    SET status = CASE WHEN t.status = w.status_before THEN w.status END, accepted_as = w.accepted_as
+    FROM json_to_recordset($3::json) AS w(id uuid, status text, status_before text, accepted_as uuid)
+    WHERE t.screening_id = $2 AND t.id = w.id
+)
+SELECT NULL::bigint[];
+
+COMMIT;
+
+-- === accept what is offered ===
+
+BEGIN;
+
+-- locks the screening, as in "offer: one seat of a booking"
+
+-- reads, as in "withdraw an offer"
+
+-- reads what that leads to, as in "offer: one seat of a booking"
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+booking_seats_changed AS (
+    UPDATE booking_seats t
+    SET amount_minor = w.amount_minor, currency = w.currency, cancelled_at = w.cancelled_at
+    FROM json_to_recordset($3::json) AS w(booking_id uuid, seat_id bigint, amount_minor bigint, currency text,
+        cancelled_at timestamptz)
+    WHERE t.screening_id = $2 AND t.booking_id = w.booking_id AND t.seat_id = w.seat_id
+)
+SELECT NULL::bigint[];
+
+-- writes
+WITH moment AS (SELECT $1::timestamptz AS now),
+versions_moved AS (
+    UPDATE screening_states t
+    SET version = CASE WHEN t.revision + t.layout_revision = w.edits AND NOT (w.must_be_as_read
+        AND t.version <> w.version_before) THEN t.version + w.moves END
+    FROM json_to_recordset($3::json) AS w(version_before bigint, moves int, edits int, must_be_as_read bool)
+    WHERE t.screening_id = $2
+    RETURNING t.version - w.moves - w.version_before AS shift
+),
+bookings_made AS (
+    INSERT INTO bookings (screening_id, id, user_id, reservation_id, status, payment_provider, payment_reference,
+        paid_minor, cancelled_at, version, created_at)
+    SELECT s.screening_id, w.id, w.user_id, w.reservation_id, w.status, w.payment_provider, w.payment_reference,
+        w.paid_minor, w.cancelled_at, w.version + v.shift, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($4::json) AS w(id uuid, user_id bigint,
+        reservation_id uuid, status text, payment_provider text, payment_reference text, paid_minor bigint,
+        cancelled_at timestamptz, version bigint)
+    WHERE s.screening_id = $2
+),
+booking_seats_made AS (
+    INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
+    SELECT s.screening_id, w.booking_id, w.seat_id, w.amount_minor, w.currency, w.cancelled_at
+    FROM screening_states s, json_to_recordset($5::json) AS w(booking_id uuid, seat_id bigint, amount_minor bigint,
+        currency text, cancelled_at timestamptz)
+    WHERE s.screening_id = $2
+),
+bookings_changed AS (
+    UPDATE bookings t
+    SET status = w.status, cancelled_at = w.cancelled_at, cancel_reason = coalesce(w.cancel_reason, t.cancel_reason),
+        payment_provider = w.payment_provider, payment_reference = w.payment_reference, paid_minor = w.paid_minor,
+        version = w.version + v.shift + CASE WHEN t.version = w.version_before THEN 0 END
+    FROM versions_moved v, json_to_recordset($6::json) AS w(id uuid, status text, cancelled_at timestamptz,
+        cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
+        version bigint)
+    WHERE t.screening_id = $2 AND t.id = w.id
+),
+claims_changed AS (
+    UPDATE seat_claims t
+    SET status = w.status, user_id = w.user_id, reservation_id = w.reservation_id, booking_id = w.booking_id,
+        expires_at = w.expires_at, reason = w.reason
+    FROM json_to_recordset($7::json) AS w(seat_id bigint, status text, user_id bigint, reservation_id uuid,
+        booking_id uuid, expires_at timestamptz, reason text)
+    WHERE t.screening_id = $2 AND t.seat_id = w.seat_id
+),
+events_made AS (
+    INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
+        expires_at, cause, actor_id, request_id, at)
+    SELECT s.screening_id, w.version + v.shift, w.seat_id, w.from_status, w.to_status, w.user_id, w.previous_user_id,
+        w.expires_at, w.cause, w.actor_id, w.request_id, $1::timestamptz
+    FROM screening_states s, versions_moved v, json_to_recordset($8::json) AS w(version bigint, seat_id bigint,
+        from_status text, to_status text, user_id bigint, previous_user_id bigint, expires_at timestamptz, cause text,
+        actor_id bigint, request_id text)
+    WHERE s.screening_id = $2
+),
+shared_payments_made AS (
+    INSERT INTO shared_payments (screening_id, booking_id, payment_id)
+    SELECT s.screening_id, w.booking_id, w.payment_id
+    FROM screening_states s, json_to_recordset($9::json) AS w(booking_id uuid, payment_id uuid)
+    WHERE s.screening_id = $2
+),
+transfers_changed AS (
+    UPDATE transfers t
+    SET status = CASE WHEN t.status = w.status_before THEN w.status END, accepted_as = w.accepted_as
+    FROM json_to_recordset($10::json) AS w(id uuid, status text, status_before text, accepted_as uuid)
+    WHERE t.screening_id = $2 AND t.id = w.id
+)
+SELECT ARRAY[shift]
+FROM versions_moved;
+
+COMMIT;
 
 -- === hold, without a token ===
 
@@ -1093,14 +1460,7 @@ FROM versions_moved;
 
 BEGIN;
 
--- locks the screening
-SELECT ROW(s.screening_id, s.theater_id, s.layout_revision, s.timezone, s.starts_at, s.sales_open_at, s.sales_close_at,
-    s.cancelled_at, s.hold_seconds, s.max_hold_seconds, s.prices, s.max_seats_per_reservation, s.max_seats_per_user,
-    s.max_active_reservations_per_user, s.bookings_per_user_per_day, s.revision, s.orphan_rule, s.reserved_places,
-    s.cancel_until)::usher_screening_facts AS facts, s.version
-FROM screening_states s
-WHERE s.screening_id = $1
-FOR NO KEY UPDATE;
+-- locks the screening, as in "offer: one seat of a booking"
 
 -- reads
 SELECT clock_timestamp() AS now,
@@ -1273,7 +1633,7 @@ SELECT clock_timestamp() AS now,
 
 BEGIN;
 
--- locks the screening, as in "hold, after rivals were met"
+-- locks the screening, as in "offer: one seat of a booking"
 
 -- reads who is one buyer with whom
 WITH RECURSIVE buyers(user_id, member_id) AS (
@@ -1310,7 +1670,7 @@ COMMIT;
 
 BEGIN;
 
--- locks the screening, as in "hold, after rivals were met"
+-- locks the screening, as in "offer: one seat of a booking"
 
 -- was it written?
 SELECT min(e.version)

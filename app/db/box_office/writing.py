@@ -10,7 +10,7 @@ event, and finds that somebody else had it first, writes 13.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -25,6 +25,7 @@ from app.db.box_office.rows_written import (
     PAYMENTS_AT_ONCE,
     RESERVATIONS_MADE,
     VERSIONS_MOVED,
+    BookingSeat,
 )
 from app.db.connections import OfficeConnection
 
@@ -71,14 +72,18 @@ class Writes:
     def by_statement(self) -> list["Writes"]:
         """What may be written in one statement, in this order: none, one or two.
 
-        A seat that is cancelled and sold again in one batch would have two live bookings for a moment, and the index
-        one_live_booking_per_seat allows none: seats that leave bookings come before those that join others.
+        A seat that leaves a booking and joins another in one batch would have two live bookings for a moment, and the
+        index one_live_booking_per_seat allows none: then the seats that leave come before all else.
         """
-        if not (self._rows.get(BOOKING_SEATS_CHANGED) and self._rows.get(BOOKING_SEATS_MADE)):
+        changed = self._rows.get(BOOKING_SEATS_CHANGED)
+        if not changed:
             return [self] if self else []
-        rest = {part: rows for part, rows in self._rows.items() if part is not BOOKING_SEATS_CHANGED}
-        first = {BOOKING_SEATS_CHANGED: self._rows[BOOKING_SEATS_CHANGED]}
-        return [Writes(self.at, first), Writes(self.at, rest)]
+        leaving, joining = _by_life(changed)
+        joining_too = _by_life(self._rows.get(BOOKING_SEATS_MADE, ()))[1]
+        if _seats(leaving).isdisjoint(_seats((*joining, *joining_too))):
+            return [self]
+        rest = {**self._rows, BOOKING_SEATS_CHANGED: joining}
+        return [Writes(self.at, {BOOKING_SEATS_CHANGED: leaving}), Writes(self.at, rest)]
 
     @property
     def parts(self) -> tuple[Part[Any], ...]:
@@ -135,6 +140,19 @@ def _statement_of_one(parts: tuple[Part[Any], ...]) -> str:
             written += [f"{name} AS ({sql.format(its='s.screening_id')} {_OF_ONE})" for name, sql in _FOLLOWS.items()]
     told = f"ARRAY[shift] FROM {VERSIONS_MOVED.name}" if moves else "NULL::bigint[]"
     return f"WITH {', '.join(written)} SELECT {told}"
+
+
+def _by_life(rows: Iterable[BookingSeat]) -> tuple[list[BookingSeat], list[BookingSeat]]:
+    """The seats that are in their bookings no more, and those that are."""
+    gone: list[BookingSeat] = []
+    live: list[BookingSeat] = []
+    for row in rows:
+        (live if row["cancelled_at"] is None else gone).append(row)
+    return gone, live
+
+
+def _seats(rows: Iterable[BookingSeat]) -> set[tuple[int, int]]:
+    return {(row["screening_id"], row["seat_id"]) for row in rows}
 
 
 def _place(part: Part[Any]) -> tuple[int, str]:

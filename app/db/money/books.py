@@ -31,6 +31,19 @@ SELECT currency, sum(payments)::bigint, sum(captured)::bigint, sum(refunded)::bi
 """)
 _OPEN = text("SELECT count(*) FROM payments WHERE next_ask_at IS NOT NULL")
 
+# The bookings of takers, each with the first of the bookings from which its seats came.
+_CAME_FROM: Final = """
+handed_over AS (
+    SELECT t.screening_id, t.accepted_as AS booking_id, t.booking_id AS from_id
+      FROM transfers t WHERE t.accepted_as IS NOT NULL),
+came_from AS (
+    SELECT h.screening_id, h.booking_id, h.from_id AS first_id FROM handed_over h
+     WHERE NOT EXISTS (SELECT FROM handed_over o WHERE o.screening_id = h.screening_id AND o.booking_id = h.from_id)
+     UNION ALL
+    SELECT h.screening_id, h.booking_id, c.first_id FROM handed_over h
+      JOIN came_from c ON c.screening_id = h.screening_id AND c.booking_id = h.from_id)
+"""
+
 _CHECKS: Final = {
     "what was taken and given back is not what its entries say": """
 SELECT p.id FROM payments p LEFT JOIN (
@@ -54,13 +67,34 @@ SELECT p.id FROM payments p
 """,
     "a booking's money is not the price of its seats": """
 SELECT b.id FROM bookings b
+  LEFT JOIN (SELECT screening_id, booking_id, sum(amount_minor) AS back
+               FROM refunds WHERE booking_id IS NOT NULL GROUP BY screening_id, booking_id) r
+    ON r.screening_id = b.screening_id AND r.booking_id = b.id
+  LEFT JOIN (SELECT screening_id, booking_id, sum(amount_minor) AS sold
+               FROM booking_seats WHERE cancelled_at IS NULL GROUP BY screening_id, booking_id) s
+    ON s.screening_id = b.screening_id AND s.booking_id = b.id
+ WHERE b.paid_minor - coalesce(r.back, 0) <> coalesce(s.sold, 0)
+""",
+    # What was handed over stands on the payments of the booking from which it all came, and on later ones.
+    "payments are not the price of the seats that they stand behind": f"""
+WITH RECURSIVE {_CAME_FROM}
+SELECT coalesce(c.first_id, b.id) FROM bookings b
+  LEFT JOIN came_from c ON c.screening_id = b.screening_id AND c.booking_id = b.id
   LEFT JOIN (SELECT screening_id, booking_id, sum(captured_minor - refunded_minor - refunding_minor) AS kept
                FROM payments WHERE booking_id IS NOT NULL GROUP BY screening_id, booking_id) p
     ON p.screening_id = b.screening_id AND p.booking_id = b.id
   LEFT JOIN (SELECT screening_id, booking_id, sum(amount_minor) AS sold
                FROM booking_seats WHERE cancelled_at IS NULL GROUP BY screening_id, booking_id) s
     ON s.screening_id = b.screening_id AND s.booking_id = b.id
- WHERE coalesce(p.kept, 0) <> coalesce(s.sold, 0)
+ GROUP BY b.screening_id, coalesce(c.first_id, b.id)
+HAVING sum(coalesce(p.kept, 0)) <> sum(coalesce(s.sold, 0))
+""",  # noqa: S608 - our own names
+    "a refund is from a payment that does not stand behind its booking": """
+SELECT r.id FROM refunds r
+  JOIN payments p ON p.screening_id = r.screening_id AND p.id = r.payment_id
+  LEFT JOIN shared_payments h
+    ON h.screening_id = r.screening_id AND h.booking_id = r.booking_id AND h.payment_id = r.payment_id
+ WHERE r.booking_id IS NOT NULL AND p.booking_id IS DISTINCT FROM r.booking_id AND h.payment_id IS NULL
 """,
     "the dummy's books say something else": """
 SELECT p.id FROM payments p LEFT JOIN dummy_bank.dummy_charges c

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.rows import columns, maker
 from app.domain.idempotency import Key
 from app.domain.money import Money
-from app.domain.payments import Payment, PaymentState, PaymentStatus, Plan, RefundCause
+from app.domain.payments import Giving, Payment, PaymentState, PaymentStatus, Plan, RefundCause
 
 
 class PaymentRow(NamedTuple):
@@ -74,6 +74,9 @@ def plan_out(plan: Plan) -> dict[str, Any]:
         out |= {"is_direct": True, "returns": {str(seat_id): str(each) for seat_id, each in plan.returns.items()}}
     if plan.adjacent is not None:
         out["adjacent"] = plan.adjacent
+    if giving := plan.giving:
+        prices = {str(seat_id): [price.amount_minor, price.currency] for seat_id, price in giving.prices.items()}
+        out["giving"] = {"booking_id": str(giving.booking_id), "prices": prices}
     if key := plan.key:
         out["key"] = {"owner_id": key.owner_id, "value": key.value, "fingerprint": key.fingerprint.hex()}
     return out
@@ -82,14 +85,20 @@ def plan_out(plan: Plan) -> dict[str, Any]:
 def plan_of(stored: str | Mapping[str, Any]) -> Plan:
     """A plan, from what is stored: asyncpg gives JSON as text, SQLAlchemy as what it says."""
     said = orjson.loads(stored) if isinstance(stored, str) else stored
-    key = said.get("key")
+    key, giving = said.get("key"), said.get("giving")
     return Plan(
         held_until=datetime.fromisoformat(said["held_until"]),
         is_direct=said.get("is_direct", False),
         returns={int(seat_id): UUID(each) for seat_id, each in said.get("returns", {}).items()},
         adjacent=said.get("adjacent"),
         key=Key(key["owner_id"], key["value"], bytes.fromhex(key["fingerprint"])) if key else None,
+        giving=giving and _giving_of(giving),
     )
+
+
+def _giving_of(stored: Mapping[str, Any]) -> Giving:
+    prices = {int(seat_id): Money(*price) for seat_id, price in stored["prices"].items()}
+    return Giving(UUID(stored["booking_id"]), prices)
 
 
 _OPEN_FOR = text(f"""
@@ -110,6 +119,12 @@ SELECT e.screening_id, e.payment_id, e.at, e.kind, e.amount_minor, e.currency, e
    AND e.payment_id = ANY(CAST(:ids AS uuid[])) ORDER BY e.at, e.kind, e.id
 """)
 _LISTED = f"SELECT {columns(PaymentRow, 'p')} FROM payments p WHERE true"  # noqa: S608
+# Those that came along with a transfer, too.
+_BEHIND = """
+(p.screening_id, p.id) IN (SELECT i.screening_id, i.id FROM payments i WHERE i.booking_id = :booking_id
+                            UNION ALL
+                           SELECT h.screening_id, h.payment_id FROM shared_payments h WHERE h.booking_id = :booking_id)
+"""
 _NEWEST_FIRST = " ORDER BY p.id DESC LIMIT :at_most"
 
 # `payments.status_of` in SQL.
@@ -187,13 +202,12 @@ async def newest(
     before: UUID | None = None,
     at_most: int = 1,
 ) -> list[tuple[Payment, int]]:
-    """Payments and their screenings, newest first. None: any."""
+    """Payments and their screenings, newest first: those that stand behind a booking, and so on. None: any."""
     query = _LISTED
     given: dict[str, object] = {"at_most": at_most}
     wanted = {
         "id = :id": ("id", payment_id),
         "screening_id = CAST(:screening_id AS bigint)": ("screening_id", screening_id),
-        "booking_id = :booking_id": ("booking_id", booking_id),
         "cause = :cause": ("cause", cause),
         "id < :before": ("before", before),
     }
@@ -201,6 +215,9 @@ async def newest(
         if value is not None:
             query += f" AND p.{condition}"
             given[name] = value
+    if booking_id is not None:
+        query += f" AND {_BEHIND}"
+        given["booking_id"] = booking_id
     if status is not None:
         query += f" AND {_OF_STATUS.get(status, _OF_STATE)}"
         if status not in _OF_STATUS:

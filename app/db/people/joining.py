@@ -1,4 +1,4 @@
-"""A guest joins an account: what they have becomes the account's, screening by screening."""
+"""A guest joins an account: what they have and what they paid becomes the account's, screening by screening."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +45,17 @@ _CHANGE_SEATS = text("""
 _CHANGE_BOOKINGS = text("""
     UPDATE bookings SET user_id = :account_id, version = coalesce(CAST(:version AS bigint), version)
      WHERE screening_id = CAST(:screening_id AS bigint) AND user_id = :guest_id
+""")
+# What they paid, or tried to, by what it was for. Payments that came along with a transfer are another's.
+_CHANGE_PAYMENTS = text("""
+    UPDATE payments p SET user_id = :account_id FROM bookings b
+     WHERE b.screening_id = CAST(:screening_id AS bigint) AND b.user_id = :guest_id
+       AND p.screening_id = CAST(:screening_id AS bigint) AND p.booking_id = b.id AND p.user_id = :guest_id
+""")
+_CHANGE_TRIES = text("""
+    UPDATE payments p SET user_id = :account_id FROM reservations r
+     WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.user_id = :guest_id
+       AND p.screening_id = CAST(:screening_id AS bigint) AND p.reservation_id = r.id AND p.booking_id IS NULL
 """)
 # Keys that the account has used stay its own. It may use one at this moment: what changes no seat waits for no lock. So
 # they are made anew, and whoever came first has the key. The guest's are of no use to anybody, and are forgotten when
@@ -134,7 +145,8 @@ async def _move(
             "ends": [each.expires_at for each in changes],
         }
         await connection.execute(_TELL, told)
-    await connection.execute(_CHANGE_SEATS, given)
+    for statement in (_CHANGE_SEATS, _CHANGE_PAYMENTS, _CHANGE_TRIES):
+        await connection.execute(statement, given)
     for statement in (_CHANGE_RESERVATIONS, _CHANGE_BOOKINGS):
         await connection.execute(statement, {**given, "version": version})
     await connection.execute(_TAKE_KEYS, given)

@@ -98,6 +98,12 @@ def still_paying(state: ScreeningState, reservation: Reservation) -> Paying:
     return Paying(reservation, payment)
 
 
+def is_exchange(state: ScreeningState, paying: Reservation) -> bool:
+    """Are the seats of this reservation paid for to be exchanged?"""
+    payment = state.open_payment(paying.id)
+    return payment is not None and payment.plan is not None and payment.plan.giving is not None
+
+
 @dataclass(frozen=True, slots=True)
 class ToBook:
     """Seats that may be booked directly, and what has to happen for them."""
@@ -122,7 +128,7 @@ def choose_to_book(state: ScreeningState, command: Book | BeginBuying, now: date
         return Decision(Booked(already, created=False))
     if taking.paying is not None:
         paying = state.reservations[taking.paying]
-        if paying.prices.keys() == {seat.id for seat in seats}:
+        if paying.prices.keys() == {seat.id for seat in seats} and not is_exchange(state, paying):
             return Decision(still_paying(state, paying))
         taking.must_not_be_paying()
     state.screening.must_be_on_sale(now)
@@ -154,7 +160,8 @@ def cancel(state: ScreeningState, command: Cancel, now: datetime) -> Decision:
     if not command.buyer.runs_the_house:
         state.screening.must_be_cancellable(now)
     if seat_id is None:
-        undone, freed = booking.cancelled(now, state.next_version), tuple(booking.prices)
+        undone = booking.cancelled(now, state.next_version, command.reason)
+        freed = tuple(booking.prices)
     else:
         undone, freed = booking.without(seat_id, now, state.next_version), (seat_id,)
     cause = Cause.API if booking.user_id == command.buyer.id else Cause.STAFF
@@ -173,13 +180,22 @@ def give_back(
     cause: RefundCause,
     decision: Decision,
 ) -> Booking:
-    """Enter that the price of these seats goes back, from the payments behind the booking. Returns it as it is then."""
+    """Enter that the price of these seats goes back. Returns the booking as it is then."""
     amount = sum(booking.prices[seat_id].amount_minor for seat_id in seat_ids)
-    for payment, share in shares(state.payments_of(booking.id), amount):
-        refund_id = uuid5(payment.id, f"{booking.id}:{state.next_version}")
+    return refund(state, undone, amount, cause, decision)
+
+
+def refund(
+    state: ScreeningState, undone: Booking, amount_minor: int, cause: RefundCause, decision: Decision
+) -> Booking:
+    """Enter that so much goes back from the payments behind a booking. Returns the booking as it is then."""
+    # One payment may stand behind several bookings, and the decision may have taken from it before.
+    behind = (decision.payments.get(each.id, each) for each in state.payments_of(undone.id))
+    for payment, share in shares(behind, amount_minor):
+        refund_id = uuid5(payment.id, f"{undone.id}:{state.next_version}")
         money = Money(share, payment.amount.currency)
         decision.payments[payment.id] = payment.giving_back(share, cause)
-        decision.refunds.append(Refund(refund_id, payment.id, booking.id, money, cause))
+        decision.refunds.append(Refund(refund_id, payment.id, undone.id, money, cause))
         undone = undone.giving_back(share)
     return undone
 

@@ -132,6 +132,33 @@ class BeginBuying:
 
 
 @dataclass(frozen=True, slots=True)
+class AtOnce:
+    """A charge that cannot fail: a payment with this id, and what the provider calls it."""
+
+    payment_id: UUID
+    reference: str
+    provider: str = DUMMY
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Give seats of a booking, and take as many others in their place: these, or the best available.
+
+    A difference to be paid is charged as `payment` says. While a provider decides about it, the taken seats are kept in
+    a reservation with this id. `owner_id` is whose the booking was when it was looked up: what they have is read.
+    """
+
+    buyer: Person
+    owner_id: int
+    booking_id: UUID
+    give: SeatNames
+    take: SeatNames
+    reservation_id: UUID
+    payment: Attempt | AtOnce
+    wish: Wish | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What the provider says of a payment. `amount` is what it took, if it did."""
 
@@ -175,11 +202,40 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Cancel a booking, or one seat of it. Organizers may cancel everybody's, at any time."""
+    """Cancel a booking, or one seat of it. Organizers may cancel everybody's, at any time. `reason`: why, in words."""
 
     buyer: Person
     booking_id: UUID
     seat_id: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferTransfer:
+    """Offer seats of a booking, or all of them (None), to whoever has the code with this hash."""
+
+    buyer: Person
+    booking_id: UUID
+    seats: SeatNames | None
+    transfer_id: UUID
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawTransfer:
+    """Withdraw the offer whose code has this hash."""
+
+    buyer: Person
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptTransfer:
+    """Take the seats that are offered under the code with this hash, in a booking with this id."""
+
+    buyer: Person
+    code_hash: bytes
+    booking_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +284,12 @@ Command = (
     | Book
     | BeginPaying
     | BeginBuying
+    | Exchange
     | Settle
     | Cancel
+    | OfferTransfer
+    | WithdrawTransfer
+    | AcceptTransfer
     | Expire
     | Block
     | Unblock

@@ -7,6 +7,7 @@ from app.domain.box_office.blocking import block, block_what_is_freed, unblock
 from app.domain.box_office.booking import book, cancel, confirm
 from app.domain.box_office.closing import close
 from app.domain.box_office.commands import (
+    AcceptTransfer,
     BeginBuying,
     BeginPaying,
     Block,
@@ -16,21 +17,26 @@ from app.domain.box_office.commands import (
     Close,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Find,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Settle,
     Toggle,
     Unblock,
+    WithdrawTransfer,
 )
+from app.domain.box_office.exchanging import exchange
 from app.domain.box_office.finding import choose
 from app.domain.box_office.holding import check, extend, hold, toggle
 from app.domain.box_office.paying import begin_buying, begin_paying, settle
 from app.domain.box_office.releasing import expire, release, release_all
 from app.domain.box_office.screening_state import Decision, ScreeningState
+from app.domain.box_office.transferring import accept, offer, withdraw, withdraw_what_left
 
 
 def decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
@@ -38,6 +44,8 @@ def decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
     decision = _decide(state, command, now)
     if not isinstance(command, Unblock):
         block_what_is_freed(state, decision)
+    if state.transfers:
+        withdraw_what_left(state, decision, now)
     return decision
 
 
@@ -65,10 +73,18 @@ def _decide(state: ScreeningState, command: Command, now: datetime) -> Decision:
             return begin_paying(state, command, now)
         case BeginBuying():
             return begin_buying(state, command, now)
+        case Exchange():
+            return exchange(state, command, now)
         case Settle():
             return settle(state, command, now)
         case Cancel():
             return cancel(state, command, now)
+        case OfferTransfer():
+            return offer(state, command, now)
+        case WithdrawTransfer():
+            return withdraw(state, command, now)
+        case AcceptTransfer():
+            return accept(state, command, now)
         case Expire():
             return expire(state, command, now)
         case Block():

@@ -21,15 +21,18 @@ from app.domain.seat_finding.wishes import Found, NotEnough, Wish
 from app.domain.seats import Seat
 
 
-def find(state: ScreeningState, wish: Wish, now: datetime, without: Collection[int] = ()) -> Found:
-    """The best seats of those that are free, and not among the ids `without`.
+def find(
+    state: ScreeningState, wish: Wish, now: datetime, without: Collection[int] = (), *, at_any_time: bool = False
+) -> Found:
+    """The best seats of those that are free, and not among the ids `without`. `at_any_time`: also if sales are closed.
 
     Raises Flawed if the house or the screening knows nothing of the kind, SalesClosed, LimitExceeded, NotEnoughSeats.
     """
     floor = _floor_of(state)
     screening = state.screening
     _must_fit(state, floor, wish)
-    screening.must_be_on_sale(now)
+    if not at_any_time:
+        screening.must_be_on_sale(now)
     within_reservation_limit(state, wish.count)
     released = screening.releases_reserved_places
     free = floor.free & ~floor.picture.mask(without) if without else floor.free
@@ -63,15 +66,15 @@ def is_bound(state: ScreeningState, buyer: Person) -> bool:
     return state.screening.orphan_rule is not OrphanRule.OFF and not buyer.runs_the_house
 
 
-def must_leave_no_single(state: ScreeningState, seats: Sequence[Seat]) -> None:
+def must_leave_no_single(state: ScreeningState, seats: Sequence[Seat], given: Collection[int] = ()) -> None:
     """Raises LeavesSingleSeat if the orphan rule refuses this choice. Seats that the buyer holds already are no part
-    of it."""
+    of it. `given` are the ids of seats that are given for it: they are free then."""
     floor, rule = _floor_of(state), state.screening.orphan_rule
     picture, released = floor.picture, state.screening.releases_reserved_places
     ids = [seat.id for seat in seats]
-    chosen = picture.mask(ids)
-    if refuses(picture, floor.free, chosen, rule, released=released):
-        alone = stranded(picture, floor.free, chosen, rule, released=released)
+    chosen, back = picture.mask(ids), picture.mask(given)
+    if refuses(picture, floor.free | back, chosen, rule, released=released, given=back):
+        alone = stranded(picture, floor.free | back, chosen, rule, released=released)
         instead = suggestions(picture, floor.free, ids, released=released)
         raise LeavesSingleSeat(
             tuple(seat.label for seat in alone), tuple(tuple(seat.label for seat in block) for block in instead)

@@ -9,6 +9,7 @@ from app.domain.money import Money
 from app.domain.payments import Payment
 from app.domain.reservations import Reservation
 from app.domain.seats import Seat
+from app.domain.transfers import Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,15 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A booking after an exchange. `is_new` is False if it was so already. `adjacent` as in `Held`."""
+
+    booking: Booking
+    is_new: bool = True
+    adjacent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Paying:
     """A reservation is being paid for. `begun`: since this command, which is to charge; else somebody else does."""
 
@@ -95,6 +105,19 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Offered:
+    """Seats of a booking are offered."""
+
+    transfer: Transfer
+    booking: Booking
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """An offer is good for nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
     """How many holds were expired."""
 
@@ -124,9 +147,12 @@ Outcome = (
     | Kept
     | ReleasedAll
     | Booked
+    | Exchanged
     | Paying
     | GaveUp
     | Cancelled
+    | Offered
+    | Withdrawn
     | Expired
     | Blocked
     | Closed

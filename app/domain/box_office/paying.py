@@ -21,11 +21,12 @@ from app.domain.box_office.booking import (
     sell,
 )
 from app.domain.box_office.commands import Attempt, BeginBuying, BeginPaying, Said, Settle
-from app.domain.box_office.outcomes import Booked, GaveUp, Outcome, Paying
+from app.domain.box_office.entering_exchanges import enter_paid_exchange, still_gives
+from app.domain.box_office.outcomes import Booked, Exchanged, GaveUp, Outcome, Paying
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.box_office.taking import held_first_at, make_way, prices_for
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.money import total
+from app.domain.money import Money, total
 from app.domain.payments import Entry, EntryKind, Payment, PaymentState, Plan, Refund, RefundCause
 from app.domain.refusals import NotFound
 from app.domain.reservations import Reservation, ReservationStatus
@@ -49,7 +50,8 @@ def begin_paying(state: ScreeningState, command: BeginPaying, now: datetime) -> 
         sell(state, decision, reservation, attempt.booking_id, (attempt.provider, ""), now)
         return decision
     plan = Plan(held_until=reservation.expires_at, key=attempt.key)
-    _begin(state, replace(reservation, version=state.next_version), attempt, plan, decision, now)
+    amount = total(reservation.prices.values(), state.screening.currency)
+    begin(replace(reservation, version=state.next_version), amount, attempt, plan, decision, now)
     return decision
 
 
@@ -84,15 +86,16 @@ def begin_buying(state: ScreeningState, command: BeginBuying, now: datetime) -> 
     )
     returns = {seat_id: held_id for held_id, seat_ids in chosen.taking.mine.items() for seat_id in seat_ids}
     plan = Plan(held_until=now, is_direct=True, returns=returns, adjacent=chosen.adjacent, key=attempt.key)
-    _begin(state, reservation, attempt, plan, decision, now)
+    begin(reservation, total(prices.values(), state.screening.currency), attempt, plan, decision, now)
     return decision
 
 
 def settle(state: ScreeningState, command: Settle, now: datetime) -> Decision:
     """Do what follows from what the provider says. Said again, it changes nothing.
 
-    Captured: the seats are booked, if they are kept for this payment; else, or if it is not what was to be paid, all of
-    it goes back. Failed or voided: the hold goes on, for a minute at least. Raises NotFound.
+    Captured: the seats are booked or exchanged, if they are kept for this payment, and the booking still has those that
+    are given. Else, or if it is not what was to be paid, all of it goes back. Failed or voided: the hold goes on, for a
+    minute at least. Raises NotFound.
     """
     payment = state.payments.get(command.payment.id)
     if payment is None:
@@ -106,10 +109,10 @@ def settle(state: ScreeningState, command: Settle, now: datetime) -> Decision:
             return _noted(state, payment, command.said, now)
 
 
-def _begin(
-    state: ScreeningState, reservation: Reservation, attempt: Attempt, plan: Plan, decision: Decision, now: datetime
+def begin(
+    reservation: Reservation, amount: Money, attempt: Attempt, plan: Plan, decision: Decision, now: datetime
 ) -> None:
-    """Enter that the reservation is paying, and its payment."""
+    """Enter that the reservation is paying so much, and its payment."""
     deadline = now + timedelta(seconds=attempt.deadline_seconds)
     paying = replace(reservation, status=ReservationStatus.PAYING, expires_at=deadline)
     payment = Payment(
@@ -119,7 +122,7 @@ def _begin(
         provider=attempt.provider,
         reference=attempt.reference,
         status=PaymentState.PENDING,
-        amount=total(reservation.prices.values(), state.screening.currency),
+        amount=amount,
         created_at=now,
         deadline=deadline,
         ask_at=now + timedelta(seconds=attempt.ask_after_seconds),
@@ -146,8 +149,13 @@ def _captured(state: ScreeningState, payment: Payment, command: Settle, now: dat
     decision = Decision(UNDECIDED)
     decision.entries.append(Entry(payment.id, payment.id, EntryKind.CAPTURE, said.amount, taken.reference))
     if reservation is not None and is_right and state.screening.cancelled_at is None:
-        _book(state, reservation, taken, command.booking_id, decision, now)
-        return decision
+        giving = payment.plan.giving if payment.plan else None
+        if giving is None:
+            _book(state, reservation, taken, command.booking_id, decision, now)
+            return decision
+        if booking := still_gives(state, giving, reservation.user_id):
+            enter_paid_exchange(state, booking, giving, reservation, taken, decision)
+            return decision
     expires_at = _give_up(state, reservation, payment, decision, now) if reservation else None
     if not is_right:
         cause = RefundCause.WRONG_AMOUNT
@@ -202,7 +210,8 @@ def _noted(state: ScreeningState, payment: Payment, said: Said, now: datetime) -
 def _standing(state: ScreeningState, payment: Payment, now: datetime) -> Outcome:
     """What became of a payment so far, as it is told to whoever pays: others may have heard of it before."""
     if payment.booking_id is not None and (booking := state.bookings.get(payment.booking_id)):
-        return Booked(booking, adjacent=payment.plan.adjacent if payment.plan else None)
+        plan = payment.plan or Plan(held_until=now)
+        return (Exchanged if plan.giving else Booked)(booking, adjacent=plan.adjacent)
     if reservation := _kept_for(state, payment):
         return Paying(reservation, payment)
     its_holds = {payment.reservation_id, *(payment.plan.returns.values() if payment.plan else ())}
@@ -283,9 +292,11 @@ def _with_returned(
 ) -> Reservation | None:
     """A hold with the seats that a direct booking took from it; None if it ended otherwise meanwhile."""
     held = state.reservations.get(held_id)
-    if held is None or held.user_id != paying.user_id:
+    if held is None or (held.user_id != paying.user_id and plan.giving is None):
         return None
-    back = {seat_id: paying.prices[seat_id] for seat_id, from_id in plan.returns.items() if from_id == held_id}
+    # At the price of the hold, which is not that of an exchange.
+    agreed = {**paying.prices, **held.left, **held.prices}
+    back = {seat_id: agreed[seat_id] for seat_id, from_id in plan.returns.items() if from_id == held_id}
     # One that lost all of its seats has ended, and still names those that it lost last.
     ended_by_that = held.status is ReservationStatus.RELEASED and held.prices.keys() <= back.keys()
     if not (ended_by_that or held.status_at(now) is ReservationStatus.HELD):

@@ -19,6 +19,7 @@ from app.domain.reservations import HOLDING, Reservation, ReservationStatus
 from app.domain.screenings import Screening
 from app.domain.seat_finding.picture import Picture
 from app.domain.seats import Layout
+from app.domain.transfers import Transfer
 
 
 class Cause(StrEnum):
@@ -33,7 +34,7 @@ class Cause(StrEnum):
 class Decision:
     """What a command changes: the rows as they will be. A claim of None is deleted. If it is empty, nothing changes.
 
-    Payments, refunds and entries are no change of the screening: they move no version.
+    Payments, refunds, entries and offers are no change of the screening: they move no version.
 
     `looked_further`: it was decided by rows that it does not change, and that others may change meanwhile.
     """
@@ -47,6 +48,9 @@ class Decision:
     payments: dict[UUID, Payment] = field(default_factory=dict)
     refunds: list[Refund] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    transfers: dict[UUID, Transfer] = field(default_factory=dict)
+    shared_payments: frozenset[tuple[UUID, UUID]] = frozenset()
+    """Bookings, and payments that stand behind them from now on, too."""
     cause: Cause = Cause.API
     looked_further: bool = False
 
@@ -104,6 +108,10 @@ class ScreeningState:
     bookings: dict[UUID, Booking] = field(default_factory=dict)
     payments: dict[UUID, Payment] = field(default_factory=dict)
     """Those that the batch's commands name or lead to."""
+    shared_payments: set[tuple[UUID, UUID]] = field(default_factory=set)
+    """Bookings whose seats came along from another one, and the payments that came along with them."""
+    transfers: dict[UUID, Transfer] = field(default_factory=dict)
+    """Those that the batch's commands name, and the offers of bookings that they may change."""
     lapses: dict[tuple[int, int], list[Lapse]] = field(default_factory=dict)
     """By user and seat: their holds that ended, as far as the batch's commands name the two."""
     held_from: dict[UUID, HeldFrom] = field(default_factory=dict)
@@ -159,11 +167,17 @@ class ScreeningState:
 
     def payments_of(self, booking_id: UUID) -> list[Payment]:
         """The payments that stand behind a booking."""
-        return [each for each in self.payments.values() if each.booking_id == booking_id]
+        shared = self.shared_payments
+        return [
+            each for each in self.payments.values() if each.booking_id == booking_id or (booking_id, each.id) in shared
+        ]
 
     def apply(self, decision: Decision, now: datetime) -> None:
         """Take a decision of `now` (UTC) in. The version grows by one if it changes something."""
         self.payments.update(decision.payments)
+        if decision.transfers:
+            self.transfers.update(decision.transfers)
+            self.shared_payments |= decision.shared_payments
         if not decision.changes_something:
             return
         self.version += 1

@@ -28,8 +28,11 @@ def stranded(
     return picture.seats(_stranded(picture, free_before, chosen, rule, released=released))
 
 
-def refuses(picture: Picture, free_before: int, chosen: int, rule: OrphanRule, *, released: bool = False) -> bool:
-    """Whether the rule refuses a choice, as `stranded` takes it.
+def refuses(
+    picture: Picture, free_before: int, chosen: int, rule: OrphanRule, *, released: bool = False, given: int = 0
+) -> bool:
+    """Whether the rule refuses a choice, as `stranded` takes it. `given`: the mask of seats that count as free, but are
+    no choice: they are given for this one.
 
     It does if instead of one of its runs that strands a seat, the rest as it is, as many seats side by side of the same
     categories could be chosen that strand none: within the same run of free seats if it is lenient, anywhere in the
@@ -38,7 +41,7 @@ def refuses(picture: Picture, free_before: int, chosen: int, rule: OrphanRule, *
     left_alone = _stranded(picture, free_before, chosen, rule, released=released)
     general = _general(picture, free_before, released=released)
     return any(
-        beside(run) & left_alone and _has_another_way(picture, general & ~chosen | run, run, rule)
+        beside(run) & left_alone and _has_another_way(picture, general & ~chosen | run, run, rule, given)
         for run in _runs(chosen & general)
     )
 
@@ -57,10 +60,10 @@ def _spared(picture: Picture, rule: OrphanRule) -> int:
     return picture.ends if rule is OrphanRule.LENIENT else 0
 
 
-def _has_another_way(picture: Picture, free: int, run: int, rule: OrphanRule) -> bool:
+def _has_another_way(picture: Picture, free: int, run: int, rule: OrphanRule, given: int) -> bool:
     """Is there a block like this run that strands nobody? The rest of the choice is not free."""
     kinds = Kinds(picture, ones(run))
-    within = _run_around(run, free) if rule is OrphanRule.LENIENT else free
+    within = (_run_around(run, free) if rule is OrphanRule.LENIENT else free) & ~given
     starts = kinds.likely(starts_of(within, kinds.size), within)
     clean = that_strand_nobody(starts, free, kinds.size, _spared(picture, rule))
     return kinds.are_in(clean)

@@ -197,6 +197,13 @@ KINDS: Mapping[str, Kind] = {
             "Ask the house: organizers can cancel it at any time.",
         ),
         Kind(
+            "transfer-over",
+            409,
+            "The offer is over",
+            "These seats were accepted by somebody, or the offer was withdrawn or has run out: see `transfer_status`.",
+            "Ask whoever sent the code to offer the seats again.",
+        ),
+        Kind(
             "layout-in-use",
             409,
             "Seats are in use",

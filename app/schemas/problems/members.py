@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from app.domain.reservations import ReservationStatus
 from app.domain.seats import SeatStatus
+from app.domain.transfers import TransferStatus
 from app.schemas.format.moments import MomentOut
 from app.schemas.format.money import Money
 from app.schemas.problems.kinds import Problem
@@ -141,6 +142,10 @@ class _CancellationClosed(Problem):
     cancel_until: MomentOut = Field(examples=["2026-11-20T19:30:00.000Z"])
 
 
+class _TransferOver(Problem):
+    transfer_status: TransferStatus = Field(examples=["accepted"])
+
+
 class _LayoutInUse(Problem):
     seats: list[SeatInTheWayOut] = Field(
         description="Those that the layout drops; `reason` says where each is in use.",
@@ -179,6 +184,7 @@ WITH_MEMBERS: Final[Mapping[str, type[Problem]]] = {
     "payment-declined": _PaymentDeclined,
     "payment-pending": _PaymentPending,
     "cancellation-closed": _CancellationClosed,
+    "transfer-over": _TransferOver,
     "layout-in-use": _LayoutInUse,
     "theater-in-use": _TheaterInUse,
     "changes-gone": _ChangesGone,

@@ -103,6 +103,11 @@ def _reservation_booked(error: refusals.ReservationBooked) -> str:
     )
 
 
+@_says(refusals.BookingCancelled)
+def _booking_cancelled(error: refusals.BookingCancelled) -> str:
+    return f"Booking {error.booking_id} is cancelled: it has no seats to give. Book the seats that you want instead."
+
+
 @_says(refusals.PriceChanged)
 def _price_changed(error: refusals.PriceChanged) -> str:
     now = f"{error.total.amount_minor} {error.total.currency} (in minor units)"
@@ -164,6 +169,14 @@ def _screening_required(error: refusals.ScreeningRequired) -> str:
     return f"It is not clear which screening is meant. Send screening_id with one of these ids: {ids}."
 
 
+@_says(refusals.PaidInVain)
+def _paid_in_vain(error: refusals.PaidInVain) -> str:
+    return (
+        "The payment could not be accepted: what was paid for is gone meanwhile, or the amount is not right. The money "
+        "goes back by itself. Look at your bookings before you try again."
+    )
+
+
 @_says(refusals.PaymentDeclined)
 def _payment_declined(error: refusals.PaymentDeclined) -> str:
     if error.expires_at is None:
@@ -193,6 +206,18 @@ def _payments_unavailable(error: refusals.PaymentsUnavailable) -> str:
 @_says(refusals.CancellationClosed)
 def _cancellation_closed(error: refusals.CancellationClosed) -> str:
     return f"Bookings of this screening could be cancelled until {moment(error.cancel_until)}. Ask the house."
+
+
+_OVER: Final = {
+    "accepted": "These seats were accepted already, and the code is good for nothing any more.",
+    "withdrawn": "These seats are offered no more.",
+    "expired": "The offer of these seats has run out.",
+}
+
+
+@_says(refusals.TransferOver)
+def _transfer_over(error: refusals.TransferOver) -> str:
+    return f"{_OVER[error.transfer_status]} Ask whoever sent the code to offer them again."
 
 
 @_says(refusals.ChangesGone)

@@ -12,14 +12,17 @@ from app.domain.box_office.outcomes import (
     Checked,
     Chosen,
     Closed,
+    Exchanged,
     Expired,
     GaveUp,
     Held,
     Kept,
+    Offered,
     Outcome,
     Paying,
     ReleasedAll,
     Toggled,
+    Withdrawn,
 )
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.money import total
@@ -27,6 +30,7 @@ from app.schemas.blocks import blocked_json
 from app.schemas.bookings import booking_json
 from app.schemas.finding.answers import checked_json, chosen_json
 from app.schemas.reservations import released_json, reservation_json, toggled_json
+from app.schemas.transfers import offer_json
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +104,9 @@ def answer(outcome: Outcome, screening_state: ScreeningState, user_id: int, now:
             location = f"/api/v1/bookings/{booking.id}" if created else None
             head, tail = booking_json(booking, screening, layout, adjacent)
             return Answer(head, user_id, now, created, location, booking.version, tail)
+        case Exchanged(booking, _, adjacent):
+            head, tail = booking_json(booking, screening, layout, adjacent)
+            return Answer(head, user_id, now, version=booking.version, tail=tail)
         case Paying(reservation, payment):
             head, tail = reservation_json(reservation, screening, layout, now, payment=payment)
             return Answer(head, user_id, now, version=reservation.version, tail=tail, money=outcome)
@@ -108,6 +115,12 @@ def answer(outcome: Outcome, screening_state: ScreeningState, user_id: int, now:
         case Cancelled(booking):
             head, tail = booking_json(booking, screening, layout)
             return Answer(head, user_id, now, version=booking.version, tail=tail)
+        case Offered(transfer, booking):
+            # What the caller gets the code from is stored with a key; the code itself is not.
+            made_from = f"{transfer.id}.{transfer.code_hash.hex()}"
+            return Answer(offer_json(transfer, booking, screening, layout), user_id, now, True, made_from)
+        case Withdrawn():
+            return Answer(b"", user_id, now)
         case Blocked(seats, when_free):
             return Answer(blocked_json(seats, layout, when_free), user_id, now)
         case Expired() | Closed():

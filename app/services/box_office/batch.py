@@ -21,7 +21,7 @@ from app.db.box_office.writing import Writes
 from app.db.connections import LOST, OfficeConnection
 from app.domain.box_office.commands import Block, Close, ReleaseAll, Settle, Toggle, Unblock
 from app.domain.box_office.decide import decide
-from app.domain.box_office.outcomes import Booked, GaveUp, Outcome, Paying
+from app.domain.box_office.outcomes import Booked, Exchanged, GaveUp, Outcome, Paying
 from app.domain.box_office.screening_state import Decision
 from app.domain.idempotency import Key
 from app.domain.refusals import NotFound, Refusal, SeatsUnavailable, UnknownSeats
@@ -242,5 +242,5 @@ class _Decided:
             return pending.key
         plan = pending.command.payment.plan
         key = plan.key if plan else None
-        is_new = isinstance(outcome, Booked) and outcome.created
+        is_new = (isinstance(outcome, Booked) and outcome.created) or isinstance(outcome, Exchanged)
         return key if is_new and key is not None and key not in self._keys else None

@@ -10,12 +10,22 @@ from app.db.bookings import booking_of
 from app.db.box_office import buyers as limits
 from app.db.box_office import reading as db
 from app.db.box_office.reading import Found, Wanted
-from app.db.box_office.rows_read import ClaimRow, claim_of
+from app.db.box_office.rows_read import ClaimRow, claim_of, transfer_of
 from app.db.connections import OfficeConnection
 from app.db.money.payments import payment_of
 from app.db.reservations import reservation_of
 from app.domain.box_office.addresses import HeldFrom, KeptSeat
-from app.domain.box_office.commands import BeginPaying, Block, Confirm, Extend
+from app.domain.box_office.commands import (
+    AcceptTransfer,
+    BeginBuying,
+    BeginPaying,
+    Block,
+    Confirm,
+    Exchange,
+    Extend,
+    OfferTransfer,
+    WithdrawTransfer,
+)
 from app.domain.box_office.screening_state import Lapse, Usage
 from app.domain.box_office.taking import reservation_of as reservation_of_hold
 from app.domain.claims import ClaimStatus
@@ -31,6 +41,9 @@ from app.services.box_office.opening import Opening
 from app.services.box_office.pending import Pending, screenings_of, wanted
 
 GOING_ON: Final = (Confirm, BeginPaying, Extend)
+
+_ONE_AFTER_THE_OTHER: Final = (OfferTransfer, WithdrawTransfer, AcceptTransfer)
+"""Commands that need a lock: offers change without a version by which a rival would see it."""
 
 
 @dataclass(slots=True)
@@ -124,6 +137,8 @@ class Books:
 
         Raises NeedsLock if the screenings are not known well enough, Overtaken if they changed between the two reads.
         """
+        if any(isinstance(pending.command, _ONE_AFTER_THE_OTHER) for pending in batch):
+            raise NeedsLock
         screening_ids = screenings_of(batch)
         layouts = {each: layout for each in screening_ids if (layout := self._opening.layout_without_lock(each))}
         if len(layouts) < len(screening_ids):
@@ -233,6 +248,12 @@ class Books:
             self._take_in_claims(claims)
         for payment in (*found.payments, *found.payments_behind, *found.payments_for):
             self.ledgers[payment.screening_id].screening_state.payments[payment.id] = payment_of(payment)
+        for booking_id, payment in found.shared_payments:
+            state = self.ledgers[payment.screening_id].screening_state
+            state.payments[payment.id] = payment_of(payment)
+            state.shared_payments.add((booking_id, payment.id))
+        for transfer in (*found.transfers, *found.offers):
+            self.ledgers[transfer.screening_id].screening_state.transfers[transfer.id] = transfer_of(transfer)
         for lapse in chain(found.lapses, found.all_lapses):
             lapses = self.ledgers[lapse.screening_id].screening_state.lapses
             lapses.setdefault((lapse.user_id, lapse.seat_id), []).append(Lapse(lapse.first_held_at, lapse.ended_at))
@@ -249,7 +270,10 @@ class Books:
         """
         leads = Wanted()
         self._want_late(leads, found.now, batch)
-        askers = {(pending.screening_id, pending.asker_id) for pending in batch if not self._is_known(pending.key)}
+        new = [each for each in batch if not self._is_known(each.key)]
+        askers = {(each.screening_id, each.asker_id) for each in new}
+        askers |= {(each.screening_id, each.command.owner_id) for each in new if isinstance(each.command, Exchange)}
+        may_pay = {each.screening_id for each in new if isinstance(each.command, BeginBuying | Exchange)}
         blocking = {each.screening_id for each in batch if isinstance(each.command, Block) and each.command.when_free}
         for screening_id, ledger in self.ledgers.items():
             screening_state = ledger.screening_state
@@ -261,6 +285,8 @@ class Books:
                     is_an_askers or not claim.is_live(found.now) or screening_id in blocking or claim.will_be_blocked
                 ):
                     leads.reservations.add((screening_id, reservation_of_hold(claim)))
+                    if is_an_askers and screening_id in may_pay:  # then they are told that they are paying already
+                        leads.payments_for.add((screening_id, reservation_of_hold(claim)))
             leads.reservations -= {(screening_id, known) for known in screening_state.reservations}
             for reservation in screening_state.reservations.values():
                 if reservation.booking_id and reservation.booking_id not in screening_state.bookings:
@@ -272,6 +298,10 @@ class Books:
             for payment in screening_state.payments.values():
                 if payment.booking_id and payment.booking_id not in screening_state.bookings:
                     leads.bookings.add((screening_id, payment.booking_id))
+            for transfer in screening_state.transfers.values():
+                if transfer.booking_id not in screening_state.bookings:
+                    leads.bookings.add((screening_id, transfer.booking_id))
+                    leads.payments_behind.add((screening_id, transfer.booking_id))
         return leads
 
     def _want_late(self, leads: Wanted, now: datetime, batch: Sequence[Pending]) -> None:

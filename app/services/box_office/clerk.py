@@ -1,5 +1,6 @@
 """A clerk serves batches, one after the other, over an office connection of its own."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -42,6 +43,7 @@ class Clerk:
         self._opening = opening
         self._rivals = rivals
         self._line = contextlib.AsyncExitStack()
+        self._connecting = asyncio.Lock()
         self.connection: OfficeConnection | None = None
 
     async def transact(self, batch: list[Pending], latecomers: Latecomers) -> Served:
@@ -56,7 +58,7 @@ class Clerk:
         times_overtaken = 0
         for _ in range(ATTEMPTS):
             try:
-                connection = await self._connected()
+                connection = await self.connected()
                 if broke and (served := await happened(connection, broke)):
                     return served
                 broke = None
@@ -98,11 +100,15 @@ class Clerk:
                 pass
         return await serve(connection, batch, self._opening, latecomers)
 
-    async def _connected(self) -> OfficeConnection:
-        if self.connection is None or self.connection.is_closed():
-            await self.hang_up()
-            self.connection = await self._line.enter_async_context(self._connect())
-        return self.connection
+    async def connected(self) -> OfficeConnection:
+        """The connection, made now if there is none. Raises what connecting raises."""
+        if self.connection is not None and not self.connection.is_closed():
+            return self.connection
+        async with self._connecting:
+            if self.connection is None or self.connection.is_closed():
+                await self.hang_up()
+                self.connection = await self._line.enter_async_context(self._connect())
+            return self.connection
 
     def _still_answers(self, lost: BaseException) -> bool:
         """Did PostgreSQL itself say that it could not reach one of its nodes? Then another connection is no help."""

@@ -15,6 +15,7 @@ from app.domain.claims import Claim
 from app.domain.money import Money
 from app.domain.payments import Entry, Payment, Refund
 from app.domain.reservations import Reservation
+from app.domain.transfers import Transfer
 
 Seat = TypeVar("Seat", ReservationSeat, BookingSeat)
 
@@ -103,6 +104,10 @@ def write_booking(writes: Writes, screening_id: int, ordinal: int, before: Booki
                 "id": after.id,
                 "status": after.status,
                 "cancelled_at": after.cancelled_at,
+                "cancel_reason": after.cancel_reason,
+                "payment_provider": after.payment.provider,
+                "payment_reference": after.payment.reference,
+                "paid_minor": after.payment.amount.amount_minor,
                 "version_before": before.version,
                 "version": after.version,
                 "ordinal": ordinal,
@@ -162,6 +167,8 @@ def write_payment(writes: Writes, screening_id: int, before: Payment | None, aft
             "amount_minor": after.amount.amount_minor,
             "currency": after.amount.currency,
         }
+        if after.booking_id != after.id and after.booking_id is not None:  # it is for an exchange
+            row["booking_id"] = after.booking_id
         if after.refunding_minor and after.cause:  # it was cancelled in the same batch
             row |= {"refunding_minor": after.refunding_minor, "cause": after.cause}
         writes.rows(table.PAYMENTS_AT_ONCE).append(row)
@@ -196,6 +203,32 @@ def write_entry(writes: Writes, screening_id: int, entry: Entry) -> None:
             "cause": entry.cause,
         }
     )
+
+
+def write_transfer(writes: Writes, screening_id: int, before: Transfer | None, after: Transfer) -> None:
+    """An offer that was made or changed."""
+    if before is None:
+        writes.rows(table.TRANSFERS_MADE).append(
+            {
+                "screening_id": screening_id,
+                "id": after.id,
+                "booking_id": after.booking_id,
+                "seat_ids": after.seat_ids,
+                "code_hash": after.code_hash,
+                "status": after.status,
+                "accepted_as": after.accepted_as,
+            }
+        )
+    else:
+        writes.rows(table.TRANSFERS_CHANGED).append(
+            {
+                "screening_id": screening_id,
+                "id": after.id,
+                "status": after.status,
+                "status_before": before.status,
+                "accepted_as": after.accepted_as,
+            }
+        )
 
 
 def _seat_of_reservation(

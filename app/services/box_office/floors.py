@@ -14,7 +14,7 @@ from cachetools import LRUCache
 
 from app.db.box_office.reading import Found, Wanted
 from app.db.box_office.taken import MISSED_AT_MOST, MissedRow
-from app.domain.box_office.commands import BeginBuying, Book, Check, Command, Find, Hold, Toggle
+from app.domain.box_office.commands import BeginBuying, Book, Check, Command, Exchange, Find, Hold, Toggle
 from app.domain.box_office.screening_state import Floor, ScreeningState
 from app.domain.claims import ClaimStatus
 from app.domain.screenings import Screening
@@ -26,8 +26,8 @@ from app.services.pictures import Pictures
 
 KEPT: Final = 1_000
 
-_MAY_WISH: Final = (Hold, Book, BeginBuying)
-_BOUND: Final = (Hold, Book, BeginBuying, Toggle)
+_MAY_WISH: Final = (Hold, Book, BeginBuying, Exchange)
+_BOUND: Final = (Hold, Book, BeginBuying, Exchange, Toggle)
 
 
 @dataclass(frozen=True, slots=True)

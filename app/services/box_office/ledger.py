@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.db.box_office import rows_written as table
 from app.db.box_office.reading import Proof
-from app.db.box_office.rows_written import EventMade
+from app.db.box_office.rows_written import EventMade, PaymentShared
 from app.db.box_office.writing import Writes
 from app.db.seat_maps.seat_events import SeatChange
 from app.domain.bookings import Booking
@@ -16,6 +16,7 @@ from app.domain.claims import Claim, ClaimStatus
 from app.domain.payments import Entry, Payment, Refund
 from app.domain.reservations import Reservation
 from app.domain.seats import SeatStatus
+from app.domain.transfers import Transfer
 from app.services.box_office.differences import (
     write_booking,
     write_claim,
@@ -23,6 +24,7 @@ from app.services.box_office.differences import (
     write_payment,
     write_refund,
     write_reservation,
+    write_transfer,
 )
 from app.services.news import News
 
@@ -57,6 +59,8 @@ class Ledger:
         self._payments: dict[UUID, Payment | None] = {}
         self._refunds: list[Refund] = []
         self._entries: list[Entry] = []
+        self._transfers: dict[UUID, Transfer | None] = {}
+        self._shared_payments: set[tuple[UUID, UUID]] = set()
         self._events: list[SeatEvent] = []
         self._shift = 0
         """How much higher the versions are that were written than those of the events."""
@@ -91,6 +95,10 @@ class Ledger:
                 self._payments.setdefault(payment_id, screening_state.payments.get(payment_id))
             self._refunds += decision.refunds
             self._entries += decision.entries
+        if decision.transfers:
+            for transfer_id in decision.transfers:
+                self._transfers.setdefault(transfer_id, screening_state.transfers.get(transfer_id))
+            self._shared_payments |= decision.shared_payments
         screening_state.apply(decision, now)
 
     def proof(self, now: datetime) -> Proof | None:
@@ -122,6 +130,11 @@ class Ledger:
             write_refund(writes, screening_id, refund)
         for entry in self._entries:
             write_entry(writes, screening_id, entry)
+        for transfer_id, transfer_before in self._transfers.items():
+            write_transfer(writes, screening_id, transfer_before, state.transfers[transfer_id])
+        for booking_id, payment_id in self._shared_payments:
+            row: PaymentShared = {"screening_id": screening_id, "booking_id": booking_id, "payment_id": payment_id}
+            writes.rows(table.PAYMENTS_SHARED).append(row)
         if not self.has_changed:
             return
         moved = writes.rows(table.VERSIONS_MOVED)

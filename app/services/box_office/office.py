@@ -90,6 +90,11 @@ class BoxOffice:
         finally:
             del answer  # a refusal leads here by its traceback, and would from here to itself: a circle to collect
 
+    async def connected(self) -> OfficeConnection:
+        """A connection over which seats are sold, made now if there is none. Raises what connecting raises."""
+        open_ones = (each for each in self.clerks if each.connection is not None and not each.connection.is_closed())
+        return await next(open_ones, self.clerks[0]).connected()
+
     @property
     def has_waiting(self) -> bool:
         """Whether commands are waiting for the next batch."""

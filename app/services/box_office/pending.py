@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from app.db.box_office.reading import Wanted
 from app.domain.box_office.commands import (
+    AcceptTransfer,
     BeginBuying,
     BeginPaying,
     Block,
@@ -16,15 +18,18 @@ from app.domain.box_office.commands import (
     Close,
     Command,
     Confirm,
+    Exchange,
     Expire,
     Extend,
     Find,
     Hold,
+    OfferTransfer,
     Release,
     ReleaseAll,
     Settle,
     Toggle,
     Unblock,
+    WithdrawTransfer,
 )
 from app.domain.idempotency import Key
 from app.domain.payments import Payment
@@ -119,9 +124,13 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
             named.run_out.add((screening_id, buyer.id))
         case Confirm() | BeginPaying() | Extend() | Release():
             named.reservations.add((screening_id, command.reservation_id))
-        case Cancel():
+        case Exchange():
+            _want_exchange(named, screening_id, layout, command)
+        case Cancel() | OfferTransfer():
             named.bookings.add((screening_id, command.booking_id))
             named.payments_behind.add((screening_id, command.booking_id))
+        case WithdrawTransfer() | AcceptTransfer():
+            named.transfers.add((screening_id, command.code_hash))
         case Settle(payment=payment):
             _want_payment(named, screening_id, payment)
         case Close():
@@ -132,12 +141,26 @@ def _want(named: Wanted, screening_id: int, layout: Layout, command: Command) ->
             named.reservations.update((screening_id, reservation_id) for reservation_id in reservation_ids)
 
 
+def _want_exchange(named: Wanted, screening_id: int, layout: Layout, command: Exchange) -> None:
+    """A booking and its payments, the seats that it may get, and what its owner holds or pays for."""
+    named.bookings.add((screening_id, command.booking_id))
+    named.payments_behind.add((screening_id, command.booking_id))
+    named.users.add((screening_id, command.owner_id))
+    with suppress(UnknownSeats):
+        for seat in layout.find(command.take):
+            named.seats.add((screening_id, seat.id))
+            named.lapses.add((screening_id, command.owner_id, seat.id))
+
+
 def _want_payment(named: Wanted, screening_id: int, payment: Payment) -> None:
     """A payment, the reservation that it is for, and where its seats may go back to."""
     named.payments.add((screening_id, payment.id))
     if payment.reservation_id is not None:
         named.reservations.add((screening_id, payment.reservation_id))
     if plan := payment.plan:
+        if plan.giving:
+            named.bookings.add((screening_id, plan.giving.booking_id))
+            named.payments_behind.add((screening_id, plan.giving.booking_id))
         named.reservations.update((screening_id, each) for each in plan.returns.values())
         if plan.key:
             named.keys.add((plan.key.owner_id, plan.key.value))

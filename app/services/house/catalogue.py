@@ -71,8 +71,13 @@ class Catalogue:
 
     async def standing(self, screening_id: int) -> tuple[Screening, Layout]:
         """A screening, and the seats that it stands on. Raises NotFound."""
+        listed, layout = await self.listed(screening_id)
+        return listed.screening, layout
+
+    async def listed(self, screening_id: int) -> tuple[ListedScreening, Layout]:
+        """As `standing`, with what is listed of the screening."""
         listed = await self.screening(screening_id)
-        return listed.screening, await self._layouts.at(listed.screening.theater_id, listed.layout_revision)
+        return listed, await self._layouts.at(listed.screening.theater_id, listed.layout_revision)
 
     async def for_write(self, theater_id: int) -> int:
         """The screening that a write means which names only a theater: the only one on sale there.

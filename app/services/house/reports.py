@@ -59,6 +59,7 @@ class Reports:
                 label=layout.label_of(each.seat_id),
                 price=Money(each.amount_minor, each.currency),
                 payment_reference=each.payment_reference,
+                cancel_reason=each.cancel_reason,
             )
             for each in sold
         ]

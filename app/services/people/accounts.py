@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import reservations
+from app.db import bookings, reservations
 from app.db.people import accounts
 from app.db.people.accounts import Credentials
 from app.domain import usernames
@@ -136,6 +136,7 @@ class Accounts:
             raise Forbidden(reasons.USER_OF_API_KEY)
         async with self._engine.begin() as connection:
             era = await accounts.delete(connection, person.id, found.password_hash)
+            await bookings.forget_reasons(connection, person.id)
         if era is None:
             raise Forbidden(reasons.ACCOUNT_CHANGED)
         self._revocations.began(era)

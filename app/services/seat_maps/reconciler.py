@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.errors import is_away
 from app.db.seat_maps import occupancy
 from app.db.seat_maps import redis_mistrust as mistrust
-from app.outages import Seldom
+from app.outages import Outage, Seldom, Watch
 from app.services.loops import every
 from app.services.ports import AvailabilityCache
 from app.services.seat_maps.clock import Clock
@@ -53,6 +53,13 @@ WARNED_SECONDS: Final = 3.0
 """How long a warning outlasts the time that it takes to be heard by everybody. It is repeated with every look."""
 
 
+SHARED: Final = Outage(
+    "another installation keeps its keys in the same Redis database under the same REDIS_PREFIX",
+    "no other installation uses this REDIS_PREFIX in this Redis database any more",
+)
+AHEAD_SAID_SECONDS: Final = 600.0
+
+
 class Reconciler:
     """Compares the map versions in Redis with PostgreSQL's, and repairs them."""
 
@@ -70,10 +77,13 @@ class Reconciler:
         self._warned_until = float("-inf")
         self._heard_at = float("-inf")
         self._missed = 0
+        self._neighbours = Watch()
+        self._ahead_said_until = float("-inf")
 
     async def run(self) -> None:
         """Compare until cancelled."""
-        await every(self._every_seconds, self.look_together, "compare Redis with PostgreSQL")
+        with self._neighbours:
+            await every(self._every_seconds, self.look_together, "compare Redis with PostgreSQL")
 
     async def look_together(self) -> float:
         """Look, if it is this process that does; else trust Redis for as long as another one's look counts.
@@ -112,6 +122,9 @@ class Reconciler:
             for screening_id, map_version in actual.items()
             if map_version > known[screening_id]
         }
+        if any(map_version < known[screening_id] for screening_id, map_version in actual.items()):
+            await self._begin_anew()
+            return
         gone = [screening_id for screening_id in known if screening_id not in actual and screening_id not in unknown]
         if stale:
             await self._cache.move(stale)
@@ -126,6 +139,25 @@ class Reconciler:
                 await self._cache.say_doubtful()
             else:
                 await self._cache.say_compared(self._believed_seconds)
+        await self._look_around()
+
+    async def _begin_anew(self) -> None:
+        """Redis knows of changes that PostgreSQL does not, so it may say anything of those that are still to come."""
+        if time.monotonic() >= self._ahead_said_until:
+            self._ahead_said_until = time.monotonic() + AHEAD_SAID_SECONDS
+            log.warning(
+                "Redis knew of later changes than PostgreSQL, and has forgotten all: either PostgreSQL lost some (a "
+                "restored backup, a fail-over), or a copy of this installation uses the same Redis database: set "
+                "REDIS_PREFIX to another name there"
+            )
+        await self._cache.begin_anew()
+
+    async def _look_around(self) -> None:
+        """Say once if another installation is here, and once when it is gone."""
+        if await self._cache.neighbours(self._every_seconds + LEASE_SECONDS):
+            self._neighbours.meet(SHARED, "their maps are kept apart, but set REDIS_PREFIX to another name for each")
+        else:
+            self._neighbours.all_is_well()
 
     async def warn(self) -> None:
         """Warn all processes that Redis has missed a change. Returns when none of them trusts it any more."""

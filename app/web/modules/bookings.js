@@ -1,8 +1,9 @@
-// What I have booked, and the way to give it back: all of it, or one seat.
+// What I have booked, and the ways to give it back (all of it, or one seat) or to have other seats for it.
 
 import { NoAnswer, Problem, insist, newKey } from "../api.js";
 import { announce } from "./announce.js";
 import { el } from "./dom.js";
+import { Exchange } from "./exchange.js";
 import { money, moment, seatName } from "./money.js";
 import { sentence } from "./notices.js";
 import { failure, header, isSignedIn, link, signIn, usher } from "./session.js";
@@ -94,7 +95,7 @@ class Card {
       el("ul", { class: "booking-seats" }, booking.seats.map(seat)),
       el("p", { class: "total" }, el("span", {}, t("total")), el("span", {}, money(booking.total))),
       said && el("p", { class: "good", role: "status" }, said),
-      !isCancelled && el("div", { class: "does" }, el("a", { class: "button", href: link(`/book/${booking.screening_id}#tickets/${booking.id}`) }, t("tickets")), this.#isOpen && el("button", { type: "button", class: "button", testid: "cancel-booking", on: { click: () => this.#ask(null) } }, t("cancelAll"))),
+      !isCancelled && el("div", { class: "does" }, el("a", { class: "button", href: link(`/book/${booking.screening_id}#tickets/${booking.id}`) }, t("tickets")), this.#isOpen && about.screening.on_sale && el("button", { type: "button", class: "button", testid: "exchange", on: { click: () => this.#exchange() } }, t("exchange")), this.#isOpen && el("button", { type: "button", class: "button", testid: "cancel-booking", on: { click: () => this.#ask(null) } }, t("cancelAll"))),
       this.question,
     ];
     this.node.replaceChildren(...parts.filter(Boolean));
@@ -111,9 +112,30 @@ class Card {
     no.focus();
   }
 
-  #close() {
+  /** In place: which seats for which. */
+  #exchange() {
+    const done = (booking, seats, text) => {
+      for (const seat of seats) if (seat.row) this.about.seats.set(seat.seat_id, seat);
+      this.booking = booking;
+      this.#changed(text);
+    };
+    const panel = new Exchange({ booking: this.booking, screening: this.about.screening, nameOf: (seat) => this.#name(seat), done, close: () => this.#close("exchange") });
+    this.question.replaceChildren(panel.element);
+    this.question.hidden = false;
+    panel.back.focus();
+  }
+
+  #close(opener = "cancel-booking") {
     this.question.hidden = true;
-    this.node.querySelector("[data-testid=cancel-booking]")?.focus();
+    this.node.querySelector(`[data-testid=${opener}]`)?.focus();
+  }
+
+  #changed(text) {
+    this.#show(text);
+    announce(text);
+    const heading = this.node.querySelector("h2");
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
   }
 
   async #cancel(seat, key, button) {
@@ -124,11 +146,7 @@ class Card {
       const amount = seat ? seat.price : this.booking.total;
       const before = this.booking.seats;
       this.booking = body.seats.length ? body : { ...body, seats: before, total: this.booking.total };
-      this.#show(t("cancelled", { total: money(amount) }));
-      announce(t("cancelled", { total: money(amount) }));
-      const heading = this.node.querySelector("h2");
-      heading.tabIndex = -1;
-      heading.focus({ preventScroll: true });
+      this.#changed(t("cancelled", { total: money(amount) }));
     } catch (error) {
       if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
       const text = error instanceof Problem ? sentence(error) : t("noAnswer");

@@ -11,7 +11,7 @@ import { Payer } from "./payer.js";
 import { usher } from "./session.js";
 import { locale, t } from "./words.js";
 
-const POLL = 1500;
+export const POLL = 1500;
 
 export class Checkout {
   #busy = false;
@@ -229,7 +229,7 @@ function pause() {
 }
 
 /** The demonstration takes words for cards; a number that looks like one is as good as its word. */
-function tokenOf(text) {
+export function tokenOf(text) {
   const said = text.trim();
   if (/^[\d\s-]{8,}$/.test(said)) return /0002$/.test(said.replace(/\D/g, "")) ? "declined" : "ok";
   return said || "ok";

@@ -165,7 +165,7 @@ class ByHand:
     def kinds(self, chosen: Iterable[int]) -> Counter[str]:
         return Counter(self.seats[at].category for at in chosen)
 
-    def refuses(self, chosen: Places, rule: str) -> bool:
+    def refuses(self, chosen: Places, rule: str, given: Places = frozenset()) -> bool:
         alone = self.left_alone(chosen, rule)
         for piece in self.pieces(chosen & self.ordinary):
             if any(self.beside[at] & alone for at in piece):
@@ -174,6 +174,7 @@ class ByHand:
                 if any(
                     self.kinds(other) == self.kinds(piece) and not self.left_alone(other, rule, free)
                     for other in self.blocks(len(piece), places)
+                    if not other & given
                 ):
                     return True
         return False

@@ -62,3 +62,22 @@ def test_suggestions_are_the_blocks_that_sorting_all_of_them_finds(
     assert [[layout.seats.index(seat) for seat in each] for each in found] == [
         sorted(each) for each in by_hand.suggestions(wanted)
     ]
+
+
+@MANY
+@given(HOUSES, RULES, st.data())
+def test_given_seats_are_free_but_no_choice(layout: Layout, rule: OrphanRule, data: st.DataObject) -> None:
+    free = data.draw(free_in(layout))
+    chosen = frozenset(at for at in free if data.draw(st.booleans()))
+    given_back = frozenset(at for at in range(len(layout.seats)) if at not in free and data.draw(st.booleans()))
+    picture, by_hand = Picture(layout), ByHand(layout, free | given_back)
+
+    refused = refuses(
+        picture,
+        mask(picture, free | given_back),
+        mask(picture, chosen),
+        rule,
+        given=mask(picture, given_back),
+    )
+
+    assert refused is by_hand.refuses(chosen, rule, given_back)
