@@ -263,7 +263,7 @@ def test_of_several_workers_one_says_it(workers: Callable[[], Speakers], monkeyp
 
     first.leave(REDIS, is_over=True)
     assert second.turn(REDIS) is Turn.NOBODYS  # who comes late has met the same outage
-    monkeypatch.setattr(outages, "ECHO_SECONDS", 0.0)
+    monkeypatch.setattr(outages, "ECHO_SECONDS", -1.0)
     assert second.turn(REDIS) is Turn.OURS
 
 
