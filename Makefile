@@ -71,9 +71,9 @@ openapi: $(RUNTIME) ## write build/openapi.json
 lock: $(TOOLS) ## update the lock files after a change of pyproject.toml
 	@mkdir -p build
 	@cp requirements*.lock build/
-	$(COMPILE) --extra embedded --extra stripe --extra xlsx --group dev --output-file build/requirements-dev.lock
+	$(COMPILE) --extra embedded --extra stripe --extra traces --extra xlsx --group dev --output-file build/requirements-dev.lock
 	$(COMPILE) --extra embedded --extra xlsx --constraint build/requirements-dev.lock --output-file build/requirements.lock
-	$(COMPILE) --extra stripe --extra xlsx --constraint build/requirements-dev.lock --output-file build/requirements-server.lock
+	$(COMPILE) --extra stripe --extra traces --extra xlsx --constraint build/requirements-dev.lock --output-file build/requirements-server.lock
 	@for lock in requirements*.lock; do cmp -s "build/$$lock" "$$lock" || cp "build/$$lock" "$$lock"; done
 
 upgrade: ## update the lock files to the newest versions

@@ -6,30 +6,41 @@ somebody wrote into the database: what PostgreSQL says of an error is cut down t
 
 import json
 import logging
+import sys
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any
 
 import asyncpg
 from sqlalchemy.exc import StatementError
 
+from app.log_output import Output
+from app.outages import SPEAKERS
+from app.request_log import answered_in, as_json, as_text
 from app.schemas.format.moments import moment
 from app.settings import LogFormat, Settings
-
-log = logging.getLogger(__name__)
 
 request_id_of_this_task: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 def set_up(settings: Settings) -> None:
-    """Log to standard error, as text or as one JSON object a line, unless logging was configured before."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if settings.log_format is LogFormat.JSON else TextLines())
+    """Log to standard error, as text or as one JSON object a line, unless logging was configured before.
+
+    Several workers say together what is out.
+    """
+    SPEAKERS.set_up(settings.metrics_directory if settings.web_concurrency > 1 else None)
+    handler = Output()
+    handler.setFormatter(JsonLines() if is_json(settings) else TextLines())
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper())
-    for chatty in ("alembic", "asyncio", "httpx", "stripe", "websockets"):
+    for chatty in ("alembic", "asyncio", "httpx", "stripe", "uvicorn.error", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def is_json(settings: Settings) -> bool:
+    """Whether log lines are JSON: as LOG_FORMAT says, or else where no terminal shows them."""
+    return (settings.log_format or (LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON)) is LogFormat.JSON
 
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -57,7 +68,9 @@ class TextLines(_WithoutValues):
     """`2026-11-20T19:30:00.000Z warning app.http.edge [request id] message`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, followed by the traceback if there is one."""
+        """One line, followed by the traceback if there is one; of requests that were answered, one each."""
+        if (answered := answered_in(record)) is not None:
+            return as_text(answered)
         self._say(record)
         return super().format(record)
 
@@ -75,8 +88,10 @@ class JsonLines(_WithoutValues):
     """One JSON object a line. `traceback` is there if there was an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        line = {
+        """The line; of requests that were answered, one each."""
+        if (answered := answered_in(record)) is not None:
+            return as_json(answered)
+        line: dict[str, str] = {
             "at": moment(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -86,53 +101,6 @@ class JsonLines(_WithoutValues):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
-
-
-class Outage(NamedTuple):
-    """Something that comes and goes: what to say when it begins, and when it is over."""
-
-    begins: str
-    is_over: str
-
-
-POSTGRESQL: Final = Outage("PostgreSQL is not reachable", "PostgreSQL is reachable again")
-READ_ONLY: Final = Outage("PostgreSQL is read-only, nothing can be sold", "PostgreSQL can be written again")
-REDIS: Final = Outage("Redis is not reachable", "Redis is reachable again")
-UNWRITABLE: Final = Outage("Redis cannot be written, maps come from PostgreSQL", "Redis can be written again")
-
-
-_SAID: Final[set[Outage]] = set()
-"""What this process has said is out, whoever noticed."""
-
-
-class Watch:
-    """One of those who notice outages. However many do, an outage is one line when it begins and one when it is over.
-
-    Whoever watches no more has said nothing: the next to notice says it anew.
-    """
-
-    def __init__(self) -> None:
-        self._met: set[Outage] = set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _SAID.difference_update(self._met)
-
-    def meet(self, outage: Outage, why: str) -> None:
-        """It is out."""
-        self._met.add(outage)
-        if outage not in _SAID:
-            _SAID.add(outage)
-            log.warning("%s: %s", outage.begins, why)
-
-    def all_is_well(self) -> None:
-        """Whatever was out is back."""
-        for outage in self._met & _SAID:
-            _SAID.remove(outage)
-            log.info("%s", outage.is_over)
-        self._met.clear()
 
 
 def _request_id(record: logging.LogRecord) -> str:

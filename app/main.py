@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
@@ -24,7 +24,7 @@ from app.db.cluster import nodes
 from app.db.connections import connection_counts, must_be_durable, open_engine
 from app.db.errors import refusal_for
 from app.db.fitness import installation, is_read_only, must_be_fit
-from app.db.heartbeat import Heartbeat
+from app.db.heartbeat import Heartbeat, wait_for_postgresql
 from app.db.revision import revision_and_fitness, revisions
 from app.db.screenings import Defaults
 from app.domain.rates import Bucket, Policy
@@ -32,6 +32,7 @@ from app.http import openapi
 from app.http.cors import Cors
 from app.http.edge import Edge
 from app.http.routes import operation_id
+from app.request_log import RequestLog
 from app.resources import Resources
 from app.routers import (
     api_keys,
@@ -109,6 +110,9 @@ from app.settings import (
     Settings,
     settings_or_exit,
 )
+
+if TYPE_CHECKING:
+    from app.adapters.tracing import OpenTelemetry
 
 ROUTERS: Final = (
     theaters.router,
@@ -244,11 +248,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     """Opens everything before the first request, and closes it in reverse order after the last."""
     settings: Settings = app.state.settings
     logs.set_up(settings)
+    await wait_for_postgresql(settings)
     async with AsyncExitStack() as stack:
         app.state.resources = await _open(settings, stack)
         async with running([for_good(loop) for loop in _loops(app.state.resources)]):
             # The server calls this when it is told to stop: streams end only when they are told to.
-            yield {"stopping": app.state.resources.live.stop, "connections": app.state.resources.connections}
+            resources: Resources = app.state.resources
+            yield {
+                "stopping": resources.live.stop,
+                "connections": resources.connections,
+                "request_log": resources.request_log,
+            }
 
 
 async def sweep_once(settings: Settings) -> int:
@@ -334,7 +344,27 @@ def _stripe(settings: Settings, stack: AsyncExitStack) -> Mapping[str, PaymentPr
     return {stripe.name: stripe}
 
 
-def _rates(settings: Settings, names: Names, stack: AsyncExitStack) -> Rates | None:
+def _tracing(settings: Settings, stack: AsyncExitStack) -> "OpenTelemetry | None":
+    """Who traces; None without an endpoint."""
+    if settings.traces_endpoint is None:
+        return None
+    from app.adapters.tracing import OpenTelemetry  # large, and an extra
+
+    tracing = OpenTelemetry(settings.traces_endpoint)
+    stack.push_async_callback(tracing.close)
+    return tracing
+
+
+def _request_log(settings: Settings, stack: AsyncExitStack) -> RequestLog | None:
+    """Who writes a line for each request; None if nobody would see it."""
+    if not (settings.log_requests and RequestLog.is_wanted()):
+        return None
+    request_log = RequestLog()
+    stack.callback(request_log.write)
+    return request_log
+
+
+def _rates(settings: Settings, names: Names, stack: AsyncExitStack, tracing: "OpenTelemetry | None") -> Rates | None:
     """The rate limits; None when they are off."""
     if not settings.rate_limits:
         return None
@@ -346,15 +376,21 @@ def _rates(settings: Settings, names: Names, stack: AsyncExitStack) -> Rates | N
     policies = {bucket: Policy(bucket, amount, seconds) for bucket, (amount, seconds) in allowed.items()}
     rate_counter = RedisRateCounter(settings.redis_url or "", names)
     stack.push_async_callback(rate_counter.close)
+    if tracing is not None:
+        tracing.watch_redis(rate_counter.client)
     return Rates(rate_counter, policies)
 
 
-def _login_limits(settings: Settings, names: Names, stack: AsyncExitStack) -> LoginLimits | None:
+def _login_limits(
+    settings: Settings, names: Names, stack: AsyncExitStack, tracing: "OpenTelemetry | None"
+) -> LoginLimits | None:
     """The limits of passwords; None when they are off."""
     if not settings.rate_limits:
         return None
     tries = RedisLoginTries(settings.redis_url or "", names)
     stack.push_async_callback(tries.close)
+    if tracing is not None:
+        tracing.watch_redis(tries.client)
     return LoginLimits(tries, Policy(Bucket.LOGIN, *settings.rate_login))
 
 
@@ -374,16 +410,20 @@ def _live(
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     """Everything that requests need. The stack closes what is opened here."""
+    request_log, tracing = _request_log(settings, stack), _tracing(settings, stack)
     engine = open_engine(settings)
     measures = Measures()
     measures.watch("usher_database_connections", partial(connection_counts, engine))
     stack.push_async_callback(engine.dispose)
-    heartbeat = Heartbeat(settings, engine)
+    heartbeat = Heartbeat(settings, engine, None if tracing is None else tracing.watch_connection)
     await must_be_durable(engine)
     await must_be_fit(engine)
     names = Names(settings.redis_prefix, await installation(engine))
     cache = RedisCache(settings.redis_url or "", settings.redis_timeout_seconds, names)
     stack.push_async_callback(cache.close)
+    if tracing is not None:
+        tracing.watch_engine(engine)
+        tracing.watch_redis(cache.client)
     defaults = Defaults.of(settings)
     revocations = Revocations(
         engine,
@@ -408,7 +448,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
     clock = Clock()
     availability = Availability(engine, cache, layouts, clock, measures=measures)
     reconciler = Reconciler(engine, cache, clock, settings.reconcile_seconds)
-    announcer = Announcer(cache, reconciler.warn, availability.take_in)
+    announcer = Announcer(cache, reconciler.warn, availability.take_in, tracing)
     box_office = BoxOffice(
         heartbeat.office_connection,
         Opening(layouts, defaults, pictures, per_screening=settings.batch_per_screening),
@@ -420,6 +460,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         linger_seconds=LINGER_SECONDS if settings.web_concurrency > 1 and settings.office_connections == 1 else 0.0,
         clerks=settings.office_connections,
         measures=measures,
+        tracing=tracing,
     )
     proxies = Proxies(settings.trusted_proxies)
     port = settings.metrics_port
@@ -457,7 +498,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
             revocations,
             box_office,
             Joining(engine, tokens, revocations, announcer.tell),
-            _login_limits(settings, names, stack),
+            _login_limits(settings, names, stack, tracing),
         ),
         api_keys=ApiKeys(engine, revocations),
         customers=Customers(engine),
@@ -500,13 +541,15 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Resources:
         history=History(engine, catalogue, layouts),
         organizing=Organizing(engine, catalogue, announcer, defaults),
         reports=Reports(engine, catalogue, layouts),
-        rates=_rates(settings, names, stack),
+        rates=_rates(settings, names, stack, tracing),
         addresses=(
             Addresses(settings.jwt_secret or "", settings.anonymous_holds_per_address) if settings.rate_limits else None
         ),
         live=_live(settings, names, engine, layouts, stack, measures),
         connections=connections,
         proxies=proxies,
+        request_log=request_log,
+        tracing=tracing,
         measures=measures,
         figures=figures,
     )

@@ -8,6 +8,7 @@ from app.adapters.dummy_payments import DummyPayments
 from app.adapters.prometheus import Figures
 from app.adapters.redis_cache import RedisCache
 from app.db.heartbeat import Heartbeat
+from app.request_log import RequestLog
 from app.services.bookings import Bookings
 from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
@@ -36,6 +37,7 @@ from app.services.people.people import People
 from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions
 from app.services.people.tokens import Tokens
+from app.services.ports import Tracing
 from app.services.proxies import Proxies
 from app.services.rates import Rates
 from app.services.reservations import Reservations
@@ -93,3 +95,5 @@ class Resources:
     figures: Figures
     connections: Connections
     proxies: Proxies
+    request_log: RequestLog | None
+    tracing: Tracing | None

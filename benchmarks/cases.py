@@ -301,6 +301,21 @@ def forms(at_once: int, stage: Stage) -> list[Side]:
     return sides
 
 
+_QUIET, _LOGGED = "hold, no line", "hold, a line for each request"
+
+
+def logged(stage: Stage) -> list[Side]:
+    """The same holds with a line in the log for each, and without."""
+    sides: list[Side] = []
+    for name, is_on in ((_QUIET, "off"), (_LOGGED, "on")):
+        database = stage.database()
+        sale = stage.new_sale(database, ARENA, 1)
+        usher = stage.usher(database, LOG_LEVEL="info", LOG_REQUESTS=is_on)
+        run = with_cpu(stage, usher, Load(usher, "hold", sale=sale))
+        sides.append(Side(name, run, sides[0].name if sides else ""))
+    return sides
+
+
 def long_past(stage: Stage) -> list[Side]:
     """A house that has just opened, and one with a long past and many screenings. Ten screenings are sold in both."""
     sides: list[Side] = []
@@ -425,6 +440,7 @@ CASES: Final = (
         )
         for at_once in (1, 20, 500)
     ),
+    Case("logged", "a line in the log for each request, and none", logged, (Faster(_LOGGED, _QUIET, 0.98),)),
     Case(
         "growth-past",
         "the same holds after a short and after a long past",

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Sequence
 from hashlib import blake2b
 from typing import Any, Final, cast
 
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.adapters.redis_cache import PATIENCE_SECONDS, REST_SECONDS
@@ -74,6 +75,11 @@ class RedisLoginTries:
     async def take_back(self, account: str, address: str, *, was_right: bool) -> None:
         known_seconds = KNOWN_SECONDS if was_right else 0
         await self._ask(self._take_back(keys=self._keys(account, address), args=[known_seconds]))
+
+    @property
+    def client(self) -> Redis:
+        """Who speaks to Redis."""
+        return self._redis
 
     async def close(self) -> None:
         """Close the connections."""

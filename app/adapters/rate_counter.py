@@ -10,6 +10,7 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.adapters.redis_cache import PATIENCE_SECONDS, REST_SECONDS
@@ -31,6 +32,8 @@ class RedisRateCounter:
             key_prefix=names.of("rates"),
             connection_pool=self._connections,  # type: ignore[arg-type]  # as it documents
         )
+        self.client: Redis = storage.bridge.storage  # type: ignore[attr-defined]  # of redis-py's bridge
+        """Who speaks to Redis."""
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._rests_until = 0.0
 

@@ -224,6 +224,11 @@ class RedisCache:
             return CacheState.AWAY
         return CacheState.OK
 
+    @property
+    def client(self) -> Redis:
+        """Who speaks to Redis."""
+        return self._redis
+
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()

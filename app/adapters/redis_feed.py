@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from app.adapters.redis_cache import channel_of, database_of
 from app.adapters.redis_servers import Names, open_redis
-from app.logs import REDIS, Watch
+from app.outages import REDIS, Watch
 
 T = TypeVar("T")
 

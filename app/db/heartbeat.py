@@ -8,7 +8,7 @@ Only time in which this process listens counts as silence. While its loop is hel
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, TypeVar
 from weakref import WeakSet
@@ -19,12 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.connections import LOST, OfficeConnection, call, office_connection
 from app.db.fitness import still_writes
-from app.logs import POSTGRESQL, READ_ONLY, Outage, Watch
+from app.outages import POSTGRESQL, READ_ONLY, Outage, Watch
 from app.settings import Settings
 
 EVERY_SECONDS: Final = 0.2
 BEAT: Final = 0.35
 """The part of that time for an answer; the rest is for a new connection, as the old one may be broken alone."""
+
+START_SECONDS: Final = 30.0
+"""So long a process that starts waits for PostgreSQL."""
 
 STEPS: Final = 10
 """The time for an answer is waited for in so many steps."""
@@ -44,8 +47,15 @@ REFUSING: Final = Outage("PostgreSQL refuses connections", "PostgreSQL takes con
 class Heartbeat:
     """One per process. While PostgreSQL is not reachable, new calls are refused at once."""
 
-    def __init__(self, settings: Settings, engine: AsyncEngine) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: AsyncEngine,
+        watch: Callable[[OfficeConnection], None] | None = None,
+    ) -> None:
+        """`watch` is called with each office connection that is opened."""
         self._settings = settings
+        self._watch = watch
         self._calls: WeakSet[OfficeConnection] = WeakSet()
         self._beat_seconds = BEAT * settings.postgresql_silence_seconds
         self._call_seconds = settings.postgresql_silence_seconds - self._beat_seconds
@@ -59,6 +69,8 @@ class Heartbeat:
         self._must_be_there()
         async with office_connection(self._settings) as connection:
             self._calls.add(connection)
+            if self._watch is not None:
+                self._watch(connection)
             yield connection
 
     async def run(self) -> None:
@@ -88,6 +100,26 @@ class Heartbeat:
     def _must_be_there(self) -> None:
         if not self.is_there:
             raise ConnectionRefusedError("PostgreSQL is not reachable")
+
+
+async def wait_for_postgresql(settings: Settings) -> None:
+    """Wait until it takes connections, but for no longer than a start may take: it may be starting again itself.
+
+    Who starts meanwhile in the place of a process that ended with it need not end too.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + START_SECONDS
+    with Watch() as watch:
+        while loop.time() < end:
+            try:
+                async with call(settings):
+                    watch.all_is_well()
+                    return
+            except LOST:
+                watch.meet(POSTGRESQL, f"waiting for it, for {START_SECONDS:.0f} s at most")
+            except asyncpg.PostgresError:  # it is there; what it has to say, the first who needs it hears
+                return
+            await asyncio.sleep(EVERY_SECONDS)
 
 
 async def _ask(connection: OfficeConnection, beat_seconds: float, writable: Watch) -> None:
@@ -125,9 +157,8 @@ async def _within(seconds: float, asked: Coroutine[Any, Any, T]) -> T:
                     break
         raise TimeoutError
     finally:
-        if not answer.done():
-            answer.cancel()
-            answer.add_done_callback(_hear)
+        answer.cancel()
+        answer.add_done_callback(_hear)
 
 
 def _hear(answer: "asyncio.Future[Any]") -> None:

@@ -80,7 +80,10 @@ class Bearer(SecurityBase):
         person = await person_of(request.resources, token)
         if person.scopes is not None and request.needs not in person.scopes:
             raise Forbidden(f"This API key lacks the scope {request.needs}. Send one that has it.")
-        return person if reference is None else await _customer(request, person, reference)
+        if reference is not None:
+            person = await _customer(request, person, reference)
+        request.user_id = person.id
+        return person
 
 
 async def _customer(request: ApiRequest, key: Person, reference: bytes) -> Person:

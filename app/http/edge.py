@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -45,11 +45,14 @@ from app.http.routes import BASE
 from app.http.scopes import Guard, guard_of, scope_of
 from app.http.table import Table
 from app.logs import request_id_of_this_task
+from app.outages import Seldom
+from app.request_log import Answered
 from app.schemas.format import strict
 from app.schemas.format.faults import Fault, MethodNotAllowed, NoSuchPath
 from app.services.rates import Rates
 
 log = logging.getLogger(__name__)
+
 
 # Paths at the root that are not another spelling of one under /api/v1.
 AT_THE_ROOT: Final = frozenset(
@@ -63,6 +66,7 @@ PAGES: Final = {"/bookings": "/pages/bookings"}
 
 OTHER_ROUTES: Final = "other"
 """Of the figures: what is no operation, as the files of the pages, and paths that there are not."""
+OTHER_METHODS: Final = "other"
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 _LAST: Final = (413, 501)
@@ -116,6 +120,7 @@ class Edge:
         self._handlers = handlers or {}
         self._table = _table_of(routes, plain=plain)
         self._others = _others(routes)
+        self._failures = Seldom()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -143,6 +148,8 @@ class Edge:
         request = ApiRequest(scope, receive)
         name = request.request_id = request_id(request.headers_once.get(b"x-request-id"))
         request_id_of_this_task.set(name)
+        tracing = request.resources.tracing
+        span = None if tracing is None else tracing.request(_measured(scope), request.headers_once, name)
         signed = _Signed(scope, send, [(b"x-request-id", name.encode())])
         sent_path = scope["path"]
         reply: Response | None
@@ -153,10 +160,14 @@ class Edge:
                 signed.headers += await _admitted(request, request.resources.rates)
             reply = await self._reply(request, signed)
         except Gone:
+            if span is not None:
+                span.end(signed.route, 0, request.user_id)
             return
         except Exception as error:  # the outermost line; `problem` logs what nobody has handled
             if signed.status:
                 log.error("unhandled exception after the answer had begun", exc_info=error)
+                if span is not None:
+                    span.end(signed.route, 500, request.user_id)
                 return
             if isinstance(error, RateLimited):
                 del signed.headers[1:]  # the limit that was met says it better
@@ -168,10 +179,12 @@ class Edge:
         elif reply is not None:
             await reply(scope, receive, signed)
         method = scope["usher.method"] if "usher.method" in scope else scope["method"]
-        measured = method if method in _METHODS else "other"
-        request.resources.measures.request(measured, signed.route, signed.status, signed.began - began)
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s %s %d", scope["method"], _instance(scope, sent_path), signed.status)
+        measured, seconds = method if method in _METHODS else OTHER_METHODS, signed.began - began
+        request.resources.measures.request(measured, signed.route, signed.status, seconds)
+        if (requests := request.resources.request_log) is not None:
+            requests.add(Answered(time(), measured, signed.route, signed.status, seconds, request.user_id, name))
+        if span is not None:
+            span.end(signed.route, signed.status, request.user_id)
 
     async def _reply(self, request: ApiRequest, signed: "_Signed") -> Response | None:
         """The operation's reply; None when the inner application has sent its own."""
@@ -239,7 +252,8 @@ class Edge:
         translated = self._translate(error)
         if translated is None:
             return error
-        log.warning("PostgreSQL failed a request: %s", type(error).__name__)
+        if self._failures.is_due(type(error)):
+            log.warning("PostgreSQL failed a request: %s", type(error).__name__)
         return translated
 
 
@@ -357,6 +371,10 @@ def _meant(method: str, known: Collection[str]) -> str:
     if meant not in known:
         raise MethodNotAllowed(sorted({*known, "HEAD"} if "GET" in known else known))
     return meant
+
+
+def _measured(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else OTHER_METHODS
 
 
 def _instance(scope: Scope, path: str) -> str:

@@ -30,7 +30,8 @@ class ApiRequest(Request):
 
     `headers_once` has each header's last value by its lower-case name; `path` is the canonical path, whatever alias was
     used; `raw_body` is the body, read before the operation starts; `needs` is the scope that an API key must have for
-    the operation (None: no API key is allowed); `resources` is what this process has open.
+    the operation (None: no API key is allowed); `user_id` is whose token came with it, once that was looked at;
+    `resources` is what this process has open.
     """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
@@ -40,6 +41,7 @@ class ApiRequest(Request):
         self.headers_once: dict[bytes, bytes] = dict(scope["headers"])
         self.raw_body = b""
         self.needs: KeyScope | None = None
+        self.user_id: int | None = None
         self._content: Any = _UNREAD
 
     @property

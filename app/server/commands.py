@@ -43,7 +43,7 @@ def run(words: list[str] | None = None) -> int:
     try:
         settings = settings_or_exit()
         for slip in slips():
-            say(slip, settings, logging.WARNING)
+            say(slip, settings, logging.WARNING, serves=command is _serve)
         code = command(settings, arguments)
         sys.stdout.flush()
     except BrokenPipeError:

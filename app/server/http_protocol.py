@@ -284,7 +284,7 @@ class BoundedHttp(HttpToolsProtocol):
     def _reject(self, rejection: Rejection) -> None:
         """Answer with a problem, and close: what follows on this connection cannot be parsed."""
         self._in_part = True  # whatever comes behind it is dropped
-        self.transport.write(rejection.answer())
+        self.transport.write(rejection.answer(self.app_state.get("request_log")))
         self.transport.close()
 
     def _is_head_too_large(self) -> bool:

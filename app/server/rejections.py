@@ -2,9 +2,11 @@
 
 import json
 from http import HTTPStatus
+from time import time
 from typing import Final, NamedTuple
 from uuid import uuid4
 
+from app.request_log import Answered, RequestLog
 from app.services.connections import Bound
 
 
@@ -27,9 +29,10 @@ class Rejection(NamedTuple):
         }
         return json.dumps(problem).encode()
 
-    def answer(self) -> bytes:
-        """A whole response."""
+    def answer(self, requests: RequestLog | None) -> bytes:
+        """A whole response, which gets its line in the log of requests, if there is one."""
         request_id = str(uuid4())
+        self.note(requests, request_id)
         body = self.problem(request_id)
         head = (
             f"HTTP/1.1 {self.status} {self.status.phrase}\r\ncontent-type: application/problem+json\r\n"
@@ -37,6 +40,14 @@ class Rejection(NamedTuple):
         )
         return head.encode() + body
 
+    def note(self, requests: RequestLog | None, request_id: str) -> None:
+        """Its line in the log of requests. Method and path are nothing that can be believed."""
+        if requests is not None:
+            requests.add(Answered(time(), UNKNOWN, UNKNOWN, self.status, 0.0, None, request_id))
+
+
+UNKNOWN: Final = "other"
+"""As the edge calls methods and routes that there are not."""
 
 _LARGE: Final = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 TOO_LARGE: Final = Rejection(

@@ -16,9 +16,8 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -26,10 +25,10 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
-from uvicorn import Config, Server
-from uvicorn.supervisors import Multiprocess
+from uvicorn import Config
 
-from app.adapters.embedded import EmbeddedError, EmbeddedServers, jwt_secret, running_process, start_servers
+from app import logs
+from app.adapters.embedded import EmbeddedError, EmbeddedServers, Tender, jwt_secret, running_process, start_servers
 from app.adapters.embedded.process import die_with_parent
 from app.db.connections import ANSWERS_WITHIN_SECONDS, NotDurable, call, must_be_durable, open_for_command
 from app.db.fitness import NotFit, must_be_fit
@@ -39,6 +38,7 @@ from app.server.gc_freezing import Sparing
 from app.server.http_protocol import BoundedHttp
 from app.server.listening import bound, for_workers
 from app.server.websocket_protocol import LiveSocket
+from app.server.workers import ManyWorkers, OneWorker
 from app.settings import EXIT_BAD_SETTING, LogFormat, Settings, read_settings, set_for_workers
 from app.urls import postgresql
 
@@ -63,14 +63,15 @@ def serve(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Returns:
-        The exit code: 0 after a normal stop, 1 if the service could not start, 3 if a setting was the reason.
+        The exit code: 0 after a normal stop, 1 if the service could not start or go on, 3 if a setting was the reason.
     """
     signal.signal(signal.SIGTERM, _as_ctrl_c)
+    logs.set_up(settings)
     try:
         with _listening(settings) as listener, _servers(settings) as servers, _shared_figures(settings):
             settings = _complete(settings, servers)
             to_try = _prepare(settings, with_demo=servers.postgresql is not None if servers else False)
-            return _run(settings, listener, _banner(settings, listener, servers, to_try))
+            return _run(settings, listener, _banner(settings, listener, servers, to_try), servers)
     except (CannotServe, EmbeddedError) as reason:
         say(str(reason), settings)
         return reason.exit_code if isinstance(reason, CannotServe) else 1
@@ -85,9 +86,12 @@ def reason_in_a_line(error: BaseException) -> str:
     return lines[0] if lines else "it does not answer in time (timeout)"
 
 
-def say(text: str, settings: Settings, level: int = logging.ERROR) -> None:
-    """Say to an operator why it does not serve, or what looks wrong: one line, in the format of the log."""
-    if settings.log_format is LogFormat.JSON:
+def say(text: str, settings: Settings, level: int = logging.ERROR, *, serves: bool = True) -> None:
+    """Say to an operator why it does not serve, or what looks wrong: one line, in the format of the log.
+
+    `serves`: a log begins here. What other commands have to say is text, unless LOG_FORMAT says otherwise.
+    """
+    if logs.is_json(settings) if serves else settings.log_format is LogFormat.JSON:
         text = JsonLines().format(logging.LogRecord(__name__, level, __file__, 0, text, None, None))
     print(text, file=sys.stderr)
 
@@ -103,60 +107,6 @@ def worker() -> FastAPI:
     return app
 
 
-class _OneWorker(Server):
-    """A server that prints the banner as soon as it is listening."""
-
-    def __init__(self, config: Config, banner: str) -> None:
-        super().__init__(config)
-        self._banner = banner
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            print(self._banner, flush=True)
-
-
-class _ManyWorkers(Multiprocess):
-    """Worker processes; the banner is printed once, as soon as all of them are listening."""
-
-    def __init__(self, config: Config, sockets: list[socket.socket], banner: str) -> None:
-        super().__init__(config, sockets)
-        self._banner = banner
-        self.failed = False
-        """A worker ended before it was listening: no worker can start."""
-
-    def keep_subprocess_alive(self) -> None:
-        with _deaf_to_ctrl_c():
-            super().keep_subprocess_alive()
-
-    def init_processes(self) -> None:
-        with _deaf_to_ctrl_c():
-            super().init_processes()
-        waiting = list(self.processes)
-        while waiting and not self.should_exit.is_set():
-            self.handle_signals()
-            if any(process.exitcode is not None for process in waiting) and not self.should_exit.is_set():
-                self.failed = True
-                self.should_exit.set()
-            waiting = [process for process in waiting if not process.wait_until_ready(1, self.should_exit)]
-        if not waiting:
-            print(self._banner, flush=True)
-
-
-@contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes that are started in here never hear SIGINT, not even while Python loads: their parent stops them.
-
-    If the parent gets one meanwhile, it hears it at the end.
-    """
-    resource_tracker.ensure_running()  # it comes with the first process otherwise, and would end the blocking
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _open_as_many_as_allowed() -> None:
     """Raise the limit of open files: each connection is one, and the usual limit is 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -166,7 +116,7 @@ def _open_as_many_as_allowed() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
+def _run(settings: Settings, listener: socket.socket, banner: str, servers: EmbeddedServers | None) -> int:
     _open_as_many_as_allowed()
     config = Config(
         "app.server.serving:worker",
@@ -188,13 +138,15 @@ def _run(settings: Settings, listener: socket.socket, banner: str) -> int:
         timeout_keep_alive=settings.keep_alive_seconds,
     )
     if settings.web_concurrency > 1:
-        workers = _ManyWorkers(config, [for_workers(listener)], banner)
-        workers.run()
+        workers = ManyWorkers(config, [for_workers(listener)], banner)
+        with _tended(servers, workers.leave):
+            workers.run()
         ended_badly = workers.failed or any(process.exitcode == EXIT_BAD_SETTING for process in workers.processes)
         return EXIT_BAD_SETTING if ended_badly else 0
-    server = _OneWorker(config, banner)
+    server = OneWorker(config, banner)
     try:
-        server.run([listener])
+        with _tended(servers, server.leave):
+            server.run([listener])
     except KeyboardInterrupt:  # uvicorn raises the signal that stopped it again
         return 0
     return 0 if server.started else EXIT_BAD_SETTING
@@ -240,6 +192,26 @@ def _servers(settings: Settings) -> Iterator[EmbeddedServers | None]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave them half-stopped
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         servers.stop()
+
+
+@contextlib.contextmanager
+def _tended(servers: EmbeddedServers | None, leave: Callable[[], None]) -> Iterator[None]:
+    """While the block lasts, an embedded server that ends is started again. If that cannot be done, `leave` is called.
+
+    Raises:
+        CannotServe: after that, and says why.
+    """
+    if servers is None:
+        yield
+        return
+    tender = Tender(servers, leave)
+    tender.start()
+    try:
+        yield
+    finally:
+        tender.stop()
+        if tender.reason is not None:
+            raise CannotServe(tender.reason)
 
 
 @contextlib.contextmanager

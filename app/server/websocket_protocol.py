@@ -125,7 +125,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
         self._turn.spend(perf_counter() - begun)
         if not self.handshake_initiated:  # the library did not like it, and would leave it without an answer
             self.conn.data_to_send()
-            self.transport.write(rejections.INVALID.answer())
+            self.transport.write(rejections.INVALID.answer(self.app_state.get("request_log")))
             self.transport.close()
             self._cut_soon()
 
@@ -187,6 +187,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
         sent = self.request.headers.get("X-Request-ID") if hasattr(self, "request") else None
         name = request_id(None if sent is None else sent.encode("latin-1", "replace"))
         rejection = rejections.of_handshake(int(status), text)
+        rejection.note(self.app_state.get("request_log"), name)
         response = self._reject_plainly(rejection.status, "")
         body = rejection.problem(name)
         del response.headers["Content-Length"], response.headers["Content-Type"]

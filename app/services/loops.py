@@ -11,11 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coro
 from contextlib import asynccontextmanager
 from typing import Any, Final, NoReturn
 
-from cachetools import TTLCache
-
 from app.db.errors import is_away, refusal_for
 from app.domain.refusals import Refusal
-from app.logs import POSTGRESQL, READ_ONLY, REDIS, UNWRITABLE, Outage, Watch
+from app.outages import POSTGRESQL, READ_ONLY, REDIS, UNWRITABLE, Outage, Seldom, Watch
 from app.schemas.problems import reasons
 from app.services.ports import Away, Unwritable
 
@@ -26,9 +24,6 @@ Loop = Callable[[], Coroutine[Any, Any, None]]
 PAUSE_SECONDS: Final = 0.2
 """Between the end of a loop that must not end and its beginning anew."""
 
-SAID_AGAIN_SECONDS: Final = 60.0
-"""A mistake that is made again and again is logged so often."""
-
 
 async def every(seconds: float, story: Callable[[], Awaitable[float | None]], name: str) -> NoReturn:
     """Tell a story at once and then again and again, until cancelled.
@@ -37,7 +32,7 @@ async def every(seconds: float, story: Callable[[], Awaitable[float | None]], na
     lines: "could not {name}".
     """
     held_up = Outage(f"cannot {name} for now, will retry", f"can {name} again")
-    mistakes: TTLCache[type[Exception], None] = TTLCache(maxsize=10, ttl=SAID_AGAIN_SECONDS)
+    mistakes = Seldom()
     with Watch() as watch:
         while True:
             pause: float | None = None
@@ -46,8 +41,7 @@ async def every(seconds: float, story: Callable[[], Awaitable[float | None]], na
             except Exception as error:
                 if outage := _outage(error, held_up):
                     watch.meet(*outage)
-                elif type(error) not in mistakes:
-                    mistakes[type(error)] = None
+                elif mistakes.is_due(type(error)):
                     log.exception("could not %s", name)
             else:
                 watch.all_is_well()
@@ -56,11 +50,13 @@ async def every(seconds: float, story: Callable[[], Awaitable[float | None]], na
 
 async def for_good(loop: Loop) -> NoReturn:
     """A loop that a mistake of ours broke begins anew: without it the process would live on and serve nobody."""
+    mistakes = Seldom()
     while True:
         try:
             await loop()
-        except Exception:
-            log.exception("unhandled exception in a background loop; it is started again")
+        except Exception as error:
+            if mistakes.is_due(type(error)):
+                log.exception("unhandled exception in a background loop; it is started again")
         await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -1,6 +1,7 @@
 """What the stories need from the outside. The adapters implement these protocols; `main` passes them in."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -185,4 +186,45 @@ class LoginTries(Protocol):
 
     async def take_back(self, account: str, address: str, *, was_right: bool) -> None:
         """Count one less. If it was right, the account knows the address from now on."""
+        ...
+
+
+class Waiting(Protocol):
+    """A command that has waited in the queue of the box office."""
+
+    screening_id: int
+    waits_since: float
+    """In the event loop's time."""
+    mark: object
+    """What it belongs to, as `Tracing.current` has it."""
+
+    @property
+    def command(self) -> object: ...
+
+
+class RequestSpan(Protocol):
+    """A request that is being traced."""
+
+    def end(self, route: str, status: int, user_id: int | None) -> None:
+        """It was answered; status 0 if there was no answer. Call it exactly once, in the task that began."""
+        ...
+
+
+class Tracing(Protocol):
+    """Tells a tracing system what took how long. It never raises, and never waits for that system."""
+
+    def request(self, method: str, headers: Mapping[bytes, bytes], request_id: str) -> RequestSpan:
+        """A request has come. What this task does belongs to it until it ends."""
+        ...
+
+    def current(self) -> object | None:
+        """A mark of what this task does; None if that is not traced."""
+        ...
+
+    def batch(self, served: Sequence[Waiting]) -> AbstractContextManager[None]:
+        """These commands are served while the block lasts, and so are those that are added to them meanwhile."""
+        ...
+
+    def part(self, name: str, of: Sequence[object]) -> AbstractContextManager[None]:
+        """What the block does, belongs to all of these marks. None among them are ignored."""
         ...

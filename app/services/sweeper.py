@@ -20,7 +20,7 @@ from app.db.errors import is_of_a_node
 from app.db.people import emails, sessions
 from app.domain.box_office.commands import Expire
 from app.domain.refusals import Refusal
-from app.logs import Outage, Watch
+from app.outages import Outage, Watch
 from app.services.box_office.office import BoxOffice
 from app.services.closing import Closing
 from app.services.loops import every

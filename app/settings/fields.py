@@ -76,6 +76,28 @@ def _api(url: str) -> str:
     return url
 
 
+def _collector(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", url):
+        raise ValueError("http://host:4318 or https://...; user and password go into OTEL_EXPORTER_OTLP_HEADERS")
+    return url
+
+
+def _protocol(name: str) -> str:
+    if name != "http/protobuf":
+        raise ValueError("http/protobuf; a collector that speaks grpc takes that too, usually at port 4318")
+    return name
+
+
+_OPENTELEMETRY: Final = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -430,14 +452,44 @@ class Settings(BaseSettings):
     log_level: Annotated[LogLevel, BeforeValidator(_lower)] = Field(
         LogLevel.INFO, description="The lowest level that is logged: debug, info, warning or error."
     )
-    log_format: Annotated[LogFormat, BeforeValidator(_lower)] = Field(
-        LogFormat.TEXT, description="The format of log lines: text or json."
+    log_format: Annotated[LogFormat, BeforeValidator(_lower)] | None = Field(
+        None, description="The format of log lines: text or json. Not set: text on a terminal, json elsewhere."
     )
+    log_requests: bool = Field(
+        True,
+        description="on: a line for each request, at level info: method, route, status, time, user, request id.",
+    )
+
+    # Traces
+    otel_exporter_otlp_endpoint: Annotated[str, AfterValidator(_collector)] | None = Field(
+        None,
+        repr=False,
+        description="Where traces go, as OTLP over HTTP: http://host:4318 (/v1/traces is added). Not set: nowhere.",
+    )
+    otel_exporter_otlp_traces_endpoint: Annotated[str, AfterValidator(_collector)] | None = Field(
+        None, repr=False, description="The same as a whole address, to which nothing is added."
+    )
+    otel_exporter_otlp_protocol: Annotated[str, AfterValidator(_protocol)] | None = Field(
+        None, description="How traces are sent: http/protobuf, and nothing else."
+    )
+    otel_exporter_otlp_traces_protocol: Annotated[str, AfterValidator(_protocol)] | None = Field(
+        None, description="The same, for traces alone."
+    )
+    otel_traces_exporter: str | None = Field(None, description="none: no traces, whatever else is set.")
+    otel_sdk_disabled: bool = Field(False, description="true: no traces, whatever else is set.")
 
     @property
     def is_embedded(self) -> bool:
         """No DATABASE_URL is set: Usher starts its own PostgreSQL and loads the demo theaters."""
         return self.database_url is None
+
+    @property
+    def traces_endpoint(self) -> str | None:
+        """The whole address to which traces are sent; None: nowhere."""
+        if self.otel_sdk_disabled or self.otel_traces_exporter == "none":
+            return None
+        base = self.otel_exporter_otlp_endpoint
+        return self.otel_exporter_otlp_traces_endpoint or (None if base is None else f"{base.rstrip('/')}/v1/traces")
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
@@ -464,3 +516,6 @@ class Settings(BaseSettings):
         if not missing and importlib.util.find_spec("stripe") is None:
             how = ".venv/bin/python -m pip install 'stripe[async]>=16.1,<17'"
             yield f"STRIPE_API_KEY needs Stripe's library; install it with: {how}"
+        if self.traces_endpoint is not None and not all(_is_installed(each) for each in _OPENTELEMETRY):
+            how = ".venv/bin/python -m pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http"
+            yield f"OTEL_EXPORTER_OTLP_ENDPOINT needs OpenTelemetry's SDK; install it with: {how}"

@@ -30,6 +30,8 @@ _ALIKE: Final = 0.83
 # Kubernetes gives every container the addresses of the services beside it; one is likely to be called usher.
 _KUBERNETES: Final = re.compile(r"USHER(_\w+)?_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 _OF_TESTS: Final = "USHER_TEST_"
+_OF_OPENTELEMETRY: Final = "OTEL_"
+"""Its SDK reads many more than those that are settings here."""
 
 
 class BadSettings(Exception):
@@ -74,7 +76,7 @@ def slips() -> list[str]:
     found = []
     for given in sorted(name for name, value in os.environ.items() if value):
         name = given.upper()
-        if name in known or name.startswith(_OF_TESTS) or _KUBERNETES.fullmatch(name):
+        if name in known or name.startswith((_OF_TESTS, _OF_OPENTELEMETRY)) or _KUBERNETES.fullmatch(name):
             continue
         if alike := get_close_matches(name, sorted(known), n=1, cutoff=_ALIKE):
             found.append(f"{given} is set, but is no setting. Did you mean {alike[0]}?")

@@ -80,6 +80,7 @@ def test_every_case_that_was_asked_for_is_there() -> None:
         "forms-1",
         "forms-20",
         "forms-500",
+        "logged",
         "growth-past",
         "growth-seats",
         "live-told",

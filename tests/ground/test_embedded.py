@@ -161,7 +161,8 @@ async def test_orphans_of_a_killed_run_are_ended_by_the_next_start(lived_in: Pat
     assert first.valkey is not None
     await ask(first, "CREATE TABLE kept AS SELECT 1 AS n")
     orphans = {first.postgresql.pid, first.valkey.pid}
-    os.close(first._lock)  # as if the first run had been killed: the kernel takes back its lock, the servers go on
+    for lock in first._locks:
+        os.close(lock)  # as if the first run had been killed: the kernel takes back its lock, the servers go on
 
     second = start_servers(lived_in)
     try:

@@ -45,7 +45,7 @@ def starting(home: Path) -> Iterator[Serve]:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-                env=without_settings() | {"USHER_HOME": str(home), "PORT": "0"} | settings,
+                env=without_settings() | {"USHER_HOME": str(home), "PORT": "0", "LOG_FORMAT": "text"} | settings,
                 start_new_session=True,
             )
             ends.callback(end, process)

@@ -373,6 +373,8 @@ def test_every_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
         "DUMMY_WEBHOOK_SECRET": "whsec-of-the-dummy",
         "STRIPE_API_KEY": "sk_test_51abc",
         "STRIPE_WEBHOOK_SECRET": "whsec_abc",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example.org/a-key",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://collector.example.org/a-key/v1/traces",
     }
     for name, value in given.items():
         (tmp_path / name).write_text(f"{value}\n")

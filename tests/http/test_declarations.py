@@ -79,7 +79,9 @@ class Page:
 def application(declare: Declare, **options: Any) -> Usher:
     """An application with the edge, and what a test declares."""
     app = Usher(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, **options)
-    app.state.resources = SimpleNamespace(rates=None, settings=SimpleNamespace(guests=True), measures=Measures())
+    app.state.resources = SimpleNamespace(
+        rates=None, settings=SimpleNamespace(guests=True), measures=Measures(), request_log=None, tracing=None
+    )
     declare(app)
     return app
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -12,7 +13,7 @@ from app.db.connections import NotDurable
 from app.settings import Settings
 from tests.conftest import MakeSettings, serving
 from tests.order import Connection, let_run_out, locked, until, until_so, until_waiting
-from tests.patience import patience
+from tests.patience import patience, until_true
 from tests.races.buyers import Buyer, codes, seats, sent, somebody
 from tests.races.conftest import connected
 
@@ -139,6 +140,38 @@ async def test_its_absence_is_one_line_when_it_begins_and_one_when_it_is_over(
         await until_so(database, is_back)
 
     assert lines() == ["PostgreSQL is not reachable", "PostgreSQL is reachable again"]
+
+
+async def test_however_many_ask_meanwhile_and_however_often_the_loops_try_nothing_is_said_twice(
+    on_own_postgresql: Settings, own_postgresql: EmbeddedPostgreSQL, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "app")
+    async with serving(on_own_postgresql.model_copy(update={"sweep": True, "log_requests": False})) as client:
+        buyer = await somebody(client)
+        own_postgresql.kill()
+        for _ in range(3):
+            await everything(buyer, "A2")
+        await until_true(lambda: any("is not reachable" in record.getMessage() for record in caplog.records))
+        await everything(buyer, "A2")
+        said = Counter(record.getMessage() for record in caplog.records)
+        own_postgresql.start()
+
+    assert [line for line, times in said.items() if times > 1] == []
+
+
+async def test_a_process_that_starts_meanwhile_waits_for_it(
+    on_own_postgresql: Settings, own_postgresql: EmbeddedPostgreSQL, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def start_and_hold() -> list[object]:
+        async with serving(on_own_postgresql) as client:
+            return codes([await (await somebody(client)).hold("A1")])
+
+    own_postgresql.stop()
+    held = asyncio.create_task(start_and_hold())
+    await until_true(lambda: "waiting for it" in caplog.text)
+    own_postgresql.start()
+
+    assert await held == [201]
 
 
 async def test_the_loss_of_one_idle_connection_disturbs_nobody(buyer: Buyer, on_own_postgresql: Settings) -> None:

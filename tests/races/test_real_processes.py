@@ -69,7 +69,7 @@ async def test_a_token_in_an_address_is_in_no_line_that_is_written(
 
     written = capfd.readouterr().err
     assert [answer.status_code for answer in answers] == [200, 401, 422]
-    assert "GET /api/v1/screenings/1/live 401" in written
+    assert "GET /api/v1/screenings/{screening_id}/live 401" in written
     assert token not in written
     assert "a-bad-secret" not in written
 

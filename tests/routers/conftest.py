@@ -258,6 +258,8 @@ def edge_app() -> Usher:
         rates=None,
         addresses=None,
         measures=Measures(),
+        request_log=None,
+        tracing=None,
     )
     for each in (router, problems.router, docs.router):
         app.include_router(each)

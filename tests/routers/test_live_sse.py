@@ -12,6 +12,7 @@ import pytest
 from app.domain.people import Role
 from app.http.live.event_stream import event
 from app.logs import TextLines
+from app.request_log import RequestLog
 from app.services.live.listeners import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from tests.conftest import MakeSettings
@@ -108,12 +109,14 @@ async def test_an_api_key_in_the_query_needs_the_scope(usher: House, database: D
 async def test_tokens_are_in_no_log_whatever_its_level(
     usher: House, ada: Visitor, caplog: pytest.LogCaptureFixture
 ) -> None:
+    usher.resources.request_log = RequestLog()
     with caplog.at_level(logging.DEBUG):
         async with usher.stream(query=f"?token={ada.token}") as stream:
             await stream.next()
         await usher.client.get("/api/v1/screenings/1/live?token=a-bad-secret")
         await usher.client.get("/api/v1/screenings/1/live?token=a-bad-secret&since=a-bad-number")
         await usher.client.get("/api/v1/screenings/1/live?token=a-bad-secret&token=a-bad-secret")
+        usher.resources.request_log.write()
 
     # pytest listens to uvicorn's access log, too; the service does not write one (tests/races/test_real_processes.py).
     others = ("httpx", "httpcore", "uvicorn.access")

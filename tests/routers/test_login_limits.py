@@ -1,6 +1,8 @@
 """Guessing passwords: it takes longer and longer, and nobody whose password is right is kept out by it."""
 
 import asyncio
+import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -44,9 +46,13 @@ async def test_one_address_waits_longer_and_longer(client: AsyncClient) -> None:
 
 
 async def test_many_guesses_at_once_are_no_way_around(client: AsyncClient) -> None:
+    began = time.monotonic()
     answers = await asyncio.gather(*(guess(client, ATTACKER) for _ in range(40)))
+    pauses_over = int(time.monotonic() - began)  # each is a second or more, and ends with one more guess
 
-    assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * 35
+    counts = Counter(answer.status_code for answer in answers)
+    assert counts.keys() == {401, 429}
+    assert 5 <= counts[401] <= 5 + pauses_over
 
 
 async def test_whoever_knows_the_password_comes_in_from_elsewhere(client: AsyncClient) -> None:

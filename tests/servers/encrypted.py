@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from app.adapters.embedded.account import Account, server_account
-from app.adapters.embedded.process import last_line, run, start
+from app.adapters.embedded.process import run, start, why_it_ended
 from tests.patience import wait_until
 
 PASSWORD: Final = "p@ss/wo:rd?#%&+ ü"
@@ -123,7 +123,7 @@ def _running(of: Path, data: Path, server: Encrypted) -> Iterator[None]:
     )
     try:
         wait_until(lambda: process.poll() is not None or _is_ready(data))
-        assert process.poll() is None, last_line(data.with_suffix(".log"))
+        assert process.poll() is None, why_it_ended(data.with_suffix(".log"))
         yield
     finally:
         process.send_signal(_STOP)

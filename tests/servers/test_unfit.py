@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from app.server import serving
 from app.server.doctor import examine
 from app.server.serving import CannotServe
-from app.settings import EXIT_BAD_SETTING, Settings
+from app.settings import EXIT_BAD_SETTING, LogFormat, Settings
 from tests import given
 from tests.conftest import EMPTY, JWT_SECRET, Connection, OpenApp, connect, resources_of, settings_for
 from tests.order import until_so
@@ -147,7 +147,8 @@ def test_a_standby_is_refused_and_the_primary_is_found_among_several_hosts(tls: 
 
 
 def test_what_the_driver_cannot_do_is_said_at_the_start(tls: Encrypted, capsys: pytest.CaptureFixture[str]) -> None:
-    serving._prepare(settings_with(tls.url(sslmode="require", channel_binding="require")), with_demo=False)
+    settings = settings_with(tls.url(sslmode="require", channel_binding="require"))
+    serving._prepare(settings.model_copy(update={"log_format": LogFormat.TEXT}), with_demo=False)
 
     assert capsys.readouterr().err.startswith("channel_binding=require is more than Usher can do")
 

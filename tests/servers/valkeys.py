@@ -15,7 +15,7 @@ from typing import Any
 import redis
 
 from app.adapters.embedded.account import me
-from app.adapters.embedded.process import last_line, run, start
+from app.adapters.embedded.process import run, start, why_it_ended
 from app.adapters.embedded.programs import valkey_program
 from tests.patience import wait_until
 
@@ -57,7 +57,7 @@ def valkey(*options: str, configuration: str = "") -> Iterator[Server]:
         )
         try:
             wait_until(lambda: process.poll() is not None or _answers(port))
-            assert process.poll() is None, last_line(directory / "log")
+            assert process.poll() is None, why_it_ended(directory / "log")
             yield Server(port, directory / "sock et", process)
         finally:
             process.kill()

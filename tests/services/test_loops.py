@@ -6,19 +6,21 @@ One that a mistake of ours broke begins anew, and the others do not notice.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
 
+from app import outages
 from app.db.heartbeat import Heartbeat
 from app.domain.refusals import Busy, NotFound
-from app.logs import POSTGRESQL, REDIS, Watch
+from app.outages import POSTGRESQL, REDIS, SPEAKERS, Speakers, Turn, Watch
 from app.services import loops as module
 from app.services.box_office.office import BoxOffice
 from app.services.live.live import Live
-from app.services.loops import every, running
+from app.services.loops import every, for_good, running
 from app.services.people.revocations import Revocations
 from app.services.ports import Away
 from app.services.seat_maps.announcer import Announcer
@@ -79,6 +81,12 @@ async def test_a_box_office_that_breaks_off_over_a_batch_serves_the_next(
 
 
 # --- every so often
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_said() -> None:
+    """As in a process that has just begun."""
+    SPEAKERS.set_up(None)
 
 
 @pytest.fixture
@@ -150,11 +158,31 @@ async def test_a_story_says_how_long_to_wait_or_it_is_as_long_as_ever(pauses: li
     ],
 )
 async def test_an_outage_is_one_line_when_it_begins_and_one_when_it_is_over(
-    pauses: list[float], lines: Callable[[], list[str]], error: Exception, begins: str, is_over: str
+    pauses: list[float],
+    lines: Callable[[], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    begins: str,
+    is_over: str,
 ) -> None:
+    monkeypatch.setattr(outages, "ECHO_SECONDS", 0.0)
     await tell(None, error, error, error, None, None, error, None)
 
     assert lines() == [f"warning {begins}", f"info {is_over}"] * 2
+
+
+async def test_a_loop_that_breaks_off_again_and_again_says_so_once(
+    pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    left = [ZeroDivisionError(), ZeroDivisionError(), ZeroDivisionError()]
+
+    async def loop() -> None:
+        raise left.pop() if left else asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await for_good(loop)
+
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 async def test_a_mistake_of_ours_is_said_with_its_traceback_and_not_time_after_time(
@@ -188,6 +216,64 @@ async def test_who_watches_no_more_keeps_nobody_from_saying_it(lines: Callable[[
         watch.meet(REDIS, "still gone")
 
     assert lines() == ["warning Redis is not reachable: gone", "warning Redis is not reachable: still gone"]
+
+
+async def test_what_is_left_of_an_outage_that_is_over_is_no_other_one(lines: Callable[[], list[str]]) -> None:
+    with Watch() as watch:
+        watch.meet(POSTGRESQL, "gone")
+        watch.all_is_well()
+        watch.meet(POSTGRESQL, "a connection that had died")
+        watch.all_is_well()
+    assert lines() == ["warning PostgreSQL is not reachable: gone", "info PostgreSQL is reachable again"]
+
+
+async def test_it_is_said_once_it_is_more_than_that(
+    lines: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Watch() as watch:
+        watch.meet(POSTGRESQL, "gone")
+        watch.all_is_well()
+        watch.meet(POSTGRESQL, "gone again")
+        monkeypatch.setattr(outages, "ECHO_SECONDS", 0.0)
+        watch.meet(POSTGRESQL, "still gone")
+
+    assert lines()[2:] == ["warning PostgreSQL is not reachable: still gone"]
+
+
+# --- of several workers
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Callable[[], Speakers]:
+    """Workers of one service, so to say."""
+
+    def one() -> Speakers:
+        speakers = Speakers()
+        speakers.set_up(tmp_path)
+        return speakers
+
+    return one
+
+
+def test_of_several_workers_one_says_it(workers: Callable[[], Speakers], monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = workers(), workers()
+
+    assert (first.turn(REDIS), second.turn(REDIS)) == (Turn.OURS, Turn.ANOTHERS)
+    assert second.turn(POSTGRESQL) is Turn.OURS
+
+    first.leave(REDIS, is_over=True)
+    assert second.turn(REDIS) is Turn.NOBODYS  # who comes late has met the same outage
+    monkeypatch.setattr(outages, "ECHO_SECONDS", -1.0)
+    assert second.turn(REDIS) is Turn.OURS
+
+
+def test_a_worker_that_watches_no_more_leaves_it_to_another(workers: Callable[[], Speakers]) -> None:
+    first, second = workers(), workers()
+    assert first.turn(REDIS) is Turn.OURS
+
+    first.leave(REDIS, is_over=False)
+
+    assert second.turn(REDIS) is Turn.OURS
 
 
 # --- for as long as a block lasts

@@ -2,7 +2,8 @@
 
 Not SQLite and not a fake, because Usher relies on PostgreSQL's locks. All their files are in one directory, the home
 (USHER_HOME, by default `.usher`), which belongs to the user who starts them. They listen on Unix sockets only, never on
-a network. If everything is killed with `kill -9`, the next start recovers.
+a network. If everything is killed with `kill -9`, the next start recovers; a server that ends while Usher serves is
+started again.
 """
 
 from app.adapters.embedded.account import EmbeddedError
@@ -16,6 +17,7 @@ from app.adapters.embedded.servers import (
     start_servers,
     urls_of,
 )
+from app.adapters.embedded.tending import Tender
 from app.adapters.embedded.valkey import EmbeddedValkey
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "EmbeddedPostgreSQL",
     "EmbeddedServers",
     "EmbeddedValkey",
+    "Tender",
     "jwt_secret",
     "remove_data",
     "running_process",

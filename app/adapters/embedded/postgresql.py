@@ -13,7 +13,16 @@ from typing import Final
 
 from app.adapters.embedded.account import EmbeddedError
 from app.adapters.embedded.place import Place
-from app.adapters.embedded.process import end_orphans, processes_in, run, start, stop, wait_until_ready
+from app.adapters.embedded.process import (
+    end_orphans,
+    how_it_ended,
+    identity,
+    processes_in,
+    run,
+    start,
+    stop,
+    wait_until_ready,
+)
 from app.adapters.embedded.programs import PostgreSQLPrograms, postgresql_programs
 
 ROLE: Final = "usher"
@@ -43,14 +52,21 @@ _SETTINGS: Final = {
 }
 
 
+_ACCESS: Final = "# No password is needed: only the account of Usher can access the socket.\nlocal all all trust\n"
+
+
 class EmbeddedPostgreSQL:
     """One PostgreSQL with one data directory. Only the holder of the home's lock may create one."""
+
+    name = "PostgreSQL"
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._data = place.data / "postgresql"
         self._log = place.data / "postgresql.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._made: tuple[int, int] | None = None
+        """The data directory that it was started with."""
 
     @property
     def url(self) -> str:
@@ -67,6 +83,25 @@ class EmbeddedPostgreSQL:
         """The log file."""
         return self._log
 
+    @property
+    def ended(self) -> str | None:
+        """How it has ended by itself; None: it runs, or it was stopped."""
+        code = self._process.poll() if self._process is not None else None
+        return None if code is None else how_it_ended(code)
+
+    @property
+    def is_within_reach(self) -> bool:
+        """Whether its socket is there. Somebody may have tidied up /tmp."""
+        return self._socket.exists()
+
+    def must_be_whole(self) -> None:
+        """Raises EmbeddedError if the data is not there any more with which it was started."""
+        if self._made is None:
+            return
+        control = self._data / "global" / "pg_control"
+        if identity(self._data) != self._made or identity(control) is None:
+            raise EmbeddedError(f"The data of PostgreSQL is gone: {self._data} was deleted while it ran.")
+
     def start(self) -> None:
         """Start it and wait until it accepts connections. The first start creates the database.
 
@@ -77,15 +112,16 @@ class EmbeddedPostgreSQL:
         """
         if self.pid is not None:
             return
+        self.must_be_whole()
+        self._place.account.own(self._place.sockets)
         programs = postgresql_programs(self._place.account)
         self._end_orphan()
         if not self._data.exists():
             self._create(programs)
         self._check_version(programs)
         access = self._place.data / "pg_hba.conf"
-        access.write_text(
-            "# No password is needed: only the account of Usher can access the socket.\nlocal all all trust\n"
-        )
+        if not access.exists() or access.read_text() != _ACCESS:  # a full disk is no reason not to start again
+            access.write_text(_ACCESS)
         access.chmod(0o644)
         settings = _SETTINGS | {"unix_socket_directories": str(self._place.sockets), "hba_file": str(access)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -96,7 +132,8 @@ class EmbeddedPostgreSQL:
             log=self._log,
             death_signal=signal.SIGINT,
         )
-        wait_until_ready(self._process, self._is_ready, log=self._log, name="PostgreSQL", seconds=_READY_SECONDS)
+        wait_until_ready(self._process, self._is_ready, log=self._log, name=self.name, seconds=_READY_SECONDS)
+        self._made = identity(self._data)
 
     def stop(self) -> None:
         """Stop it by a fast shutdown: the next start needs no recovery. If it is not running, nothing happens."""
@@ -154,14 +191,14 @@ class EmbeddedPostgreSQL:
         for stale in self._place.sockets.glob(".s.PGSQL.*"):
             stale.unlink(missing_ok=True)
 
+    @property
+    def _socket(self) -> Path:
+        return self._place.sockets / f".s.PGSQL.{_PORT}"
+
     def _is_ready(self) -> bool:
-        lines = self._pid_file()
-        return (
-            len(lines) > 7
-            and lines[7].strip() == "ready"
-            and self._process is not None
-            and lines[0] == str(self._process.pid)
-        )
+        lines, process = self._pid_file(), self._process
+        is_ours = process is not None and lines[:1] == [str(process.pid)]
+        return is_ours and len(lines) > 7 and lines[7].strip() == "ready"
 
     def _named_pid(self) -> int | None:
         lines = self._pid_file()

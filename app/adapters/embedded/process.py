@@ -6,6 +6,8 @@ process may have got the same number.
 
 import ctypes
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,12 @@ from app.adapters.embedded.account import Account, EmbeddedError
 ON_LINUX: Final = sys.platform == "linux"
 _SET_PARENT_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if ON_LINUX else None
+_LAST_WORDS: Final = 50
+_FATAL: Final = re.compile(r" (?:FATAL|PANIC): ")
+_OF_CLIENTS: Final = re.compile(r"the database system is |terminating connection ")
+"""What PostgreSQL says to clients while it starts or stops is no reason."""
+_ROOM: Final = 1 << 20
+"""With less than this, no server starts."""
 _CLEAN: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -92,7 +100,7 @@ def wait_until_ready(
     end = time.monotonic() + seconds
     while not is_ready():
         if process.poll() is not None:
-            raise EmbeddedError(f"{name} did not start: {last_line(log)} (see {log})")
+            raise EmbeddedError(f"{name} did not start: {why_it_ended(log)} (see {log})")
         if time.monotonic() > end:
             stop(process, (signal.SIGQUIT, signal.SIGKILL), seconds=5)
             raise EmbeddedError(f"{name} was not ready within {seconds:.0f} seconds (timeout): see {log}")
@@ -152,13 +160,42 @@ def processes_in(directory: Path, leader: int | None) -> list[int]:
     return [leader] if str(directory) in listed.stdout else []
 
 
-def last_line(log: Path) -> str:
-    """The last line of a log, for an error message."""
+def why_it_ended(log: Path) -> str:
+    """Why a server has just ended, for an error message: a full disk, or what it said last, the worst of that first."""
+    if (full := _full_disk(log.parent)) is not None:
+        return full
     try:
-        lines = log.read_text(errors="replace").strip().splitlines()
+        lines = log.read_text(errors="replace").strip().splitlines()[-_LAST_WORDS:]
     except OSError:
         return "its log cannot be read"
-    return lines[-1] if lines else "its log is empty"
+    fatal = [line for line in lines if _FATAL.search(line) and not _OF_CLIENTS.search(line)]
+    said = fatal or lines
+    return said[-1] if said else "its log is empty"
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code as `subprocess` has it, in words."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {-code}, {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What a file or directory is called by the kernel, whatever its name is; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _full_disk(directory: Path) -> str | None:
+    """That the disk of this directory is full; None: it is not."""
+    free = shutil.disk_usage(directory).free
+    return None if free >= _ROOM else f"the disk of {directory} is full ({free // 1024} KiB are free)"
 
 
 def _works_in(process: Path, directory: Path) -> bool:

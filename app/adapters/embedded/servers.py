@@ -4,6 +4,7 @@ import fcntl
 import os
 import secrets
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -35,7 +36,7 @@ class EmbeddedServers:
     postgresql: EmbeddedPostgreSQL | None
     valkey: EmbeddedValkey | None
     data: Path
-    _lock: int = field(repr=False)
+    _locks: tuple[int, ...] = field(repr=False)
 
     @property
     def database_url(self) -> str | None:
@@ -48,13 +49,13 @@ class EmbeddedServers:
         return self.valkey.url if self.valkey is not None else None
 
     def stop(self) -> None:
-        """Stop the servers and release the lock of the home."""
+        """Stop the servers and release their locks."""
         try:
             for server in (self.valkey, self.postgresql):
                 if server is not None:
                     server.stop()
         finally:
-            os.close(self._lock)
+            _unlock(self._locks)
 
 
 def start_servers(home: Path, *, postgresql: bool = True, valkey: bool = True) -> EmbeddedServers:
@@ -71,15 +72,16 @@ def start_servers(home: Path, *, postgresql: bool = True, valkey: bool = True) -
         AlreadyRunning: another Usher is running in this home.
         EmbeddedError: a server cannot start; the text says why, and what to do.
     """
-    lock = _lock(own_home(home))
+    locks = [_lock(own_home(home))]
     started: list[EmbeddedPostgreSQL | EmbeddedValkey] = []
     try:
         place = find_place(home)
+        locks.append(_lock_data(place))
         servers = EmbeddedServers(
             EmbeddedPostgreSQL(place) if postgresql else None,
             EmbeddedValkey(place) if valkey else None,
             place.data,
-            lock,
+            tuple(locks),
         )
         for server in (servers.postgresql, servers.valkey):
             if server is not None:
@@ -88,7 +90,7 @@ def start_servers(home: Path, *, postgresql: bool = True, valkey: bool = True) -
     except BaseException:
         for server in started:
             server.stop()
-        os.close(lock)
+        _unlock(locks)
         raise
     return servers
 
@@ -151,9 +153,10 @@ def remove_data(home: Path) -> list[Path]:
     Raises:
         AlreadyRunning: an Usher is running in this home.
     """
-    lock = _lock(own_home(home))
+    locks = [_lock(own_home(home))]
     try:
         place = find_place(home)
+        locks.append(_lock_data(place))
         EmbeddedPostgreSQL(place).end_orphan()
         EmbeddedValkey(place).end_orphan()
         for directory in {place.home, place.data}:
@@ -164,7 +167,7 @@ def remove_data(home: Path) -> list[Path]:
                 directory.rmdir()
         return sorted({place.home, place.data})
     finally:
-        os.close(lock)
+        _unlock(locks)
 
 
 def _remove_from(directory: Path, place: Place) -> None:
@@ -173,6 +176,29 @@ def _remove_from(directory: Path, place: Place) -> None:
     for one in (*(directory / name for name in _DIRECTORIES), place.sockets):
         if one.exists():
             shutil.rmtree(one)
+
+
+def _lock_data(place: Place) -> int:
+    """Take the lock of the data itself: whoever deletes the file of the home's lock does not free the data.
+
+    Raises:
+        AlreadyRunning: another process has it.
+    """
+    lock = os.open(place.data, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise AlreadyRunning(
+            f"Usher is already running with the data in {place.data}: stop it, or choose another directory: "
+            "USHER_HOME=.usher-2 make run"
+        ) from None
+    return lock
+
+
+def _unlock(locks: Iterable[int]) -> None:
+    for lock in locks:
+        os.close(lock)
 
 
 def _lock(home: Path) -> int:

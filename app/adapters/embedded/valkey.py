@@ -1,5 +1,6 @@
 """The embedded Valkey: a child process, reachable only through a private Unix socket. It writes nothing to disk."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from app.adapters.embedded.place import Place
-from app.adapters.embedded.process import end_orphans, start, stop, wait_until_ready
+from app.adapters.embedded.process import end_orphans, how_it_ended, start, stop, wait_until_ready
 from app.adapters.embedded.programs import valkey_program
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGKILL)
@@ -26,6 +27,8 @@ _SETTINGS: Final = {
 
 class EmbeddedValkey:
     """One Valkey. Only the holder of the home's lock may create one."""
+
+    name = "Valkey"
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -49,6 +52,20 @@ class EmbeddedValkey:
         """The log file."""
         return self._log
 
+    @property
+    def ended(self) -> str | None:
+        """How it has ended by itself; None: it runs, or it was stopped."""
+        code = self._process.poll() if self._process is not None else None
+        return None if code is None else how_it_ended(code)
+
+    @property
+    def is_within_reach(self) -> bool:
+        """Whether its socket is there. Somebody may have tidied up /tmp."""
+        return self._socket.exists()
+
+    def must_be_whole(self) -> None:
+        """It has no data that could be gone."""
+
     def start(self) -> None:
         """Start it, empty, and wait until it accepts connections. If it is running already, nothing happens.
 
@@ -58,6 +75,7 @@ class EmbeddedValkey:
         if self.pid is not None:
             return
         program = valkey_program(self._place.account)
+        self._place.account.own(self._place.sockets)
         self._place.account.own(self._directory)
         self.end_orphan()
         settings = _SETTINGS | {"unixsocket": str(self._socket)}
@@ -68,8 +86,9 @@ class EmbeddedValkey:
             log=self._log,
             death_signal=signal.SIGTERM,
         )
-        (self._place.data / "valkey.pid").write_text(f"{self._process.pid}\n")
-        wait_until_ready(self._process, self._is_ready, log=self._log, name="Valkey", seconds=30)
+        with contextlib.suppress(OSError):  # a full disk: it is found without
+            (self._place.data / "valkey.pid").write_text(f"{self._process.pid}\n")
+        wait_until_ready(self._process, self._is_ready, log=self._log, name=self.name, seconds=30)
 
     def stop(self) -> None:
         """Stop it; its data is lost. If it is not running, nothing happens."""

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Sequence
 from enum import IntEnum
+from time import perf_counter, time
 from typing import Any, Final, Protocol, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +18,7 @@ from app.domain.rates import Bucket
 from app.domain.refusals import Busy, Forbidden, NotFound, RateLimited, Refusal, Unauthenticated
 from app.http.credentials import Credential, bearer_token, credential
 from app.logs import request_id_of_this_task
+from app.request_log import Answered
 from app.resources import Resources
 from app.schemas.format import strict
 from app.schemas.format.faults import Malformed, UnsupportedMediaType
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 
 FIRST_MESSAGE_SECONDS: Final = 0.1
 """Whoever sends no token with the handshake may send it as the first message; after this they are anonymous."""
+_ROUTE: Final = "/ws/screenings/{screening_id}"
+_OPENED: Final = 101
 CREDIT: Final = 100.0
 """Each message costs 1, one that is not understood 10; five a second come back."""
 CREDIT_PER_SECOND: Final = 5.0
@@ -129,11 +133,14 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":  # a route for sockets gets nothing else
             return
-        request_id_of_this_task.set(os.urandom(16).hex())
+        began, name = perf_counter(), os.urandom(16).hex()
+        request_id_of_this_task.set(name)
         await receive()
         offered = scope["subprotocols"]
         await send({"type": "websocket.accept", "subprotocol": "bearer" if "bearer" in offered else None})
         wire = cast("Wire", scope["extensions"]["usher.wire"])
+        if (requests := scope["app"].state.resources.request_log) is not None:
+            requests.add(Answered(time(), "GET", _ROUTE, _OPENED, perf_counter() - began, None, name))
         try:
             await _Visit(scope, receive, wire).watch()
         except _Closed:

@@ -25,6 +25,7 @@ from app.services.box_office.pending import Pending
 from app.services.box_office.queue import Queue
 from app.services.measures import Measures
 from app.services.news import News
+from app.services.ports import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +51,11 @@ class BoxOffice:
         linger_seconds: float = 0.0,
         clerks: int = 1,
         measures: Measures | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`clerks`: so many batches are served side by side. More than one only if each batch is of one screening."""
         self._announce = announce
+        self._tracing = tracing
         self._measures = measures or Measures()
         self._measures.watch("usher_queue_length", lambda: [((), float(len(self._queue)))])
         self._floors = opening.floors
@@ -80,7 +83,8 @@ class BoxOffice:
             await asyncio.wait((first,), timeout=SAME_KEY_WAITS_SECONDS)
             if not first.done():
                 raise KeyInUse
-        answer = self._queue.join(screening_id, command, key, request_id)
+        mark = None if self._tracing is None else self._tracing.current()
+        answer = self._queue.join(screening_id, command, key, request_id, mark)
         try:
             return await answer
         finally:
@@ -121,7 +125,11 @@ class BoxOffice:
                 batch = await self._queue.next_batch()
                 went_well = False
                 try:
-                    went_well = await self._serve(clerk, batch)
+                    if self._tracing is None:
+                        went_well = await self._serve(clerk, batch)
+                    else:
+                        with self._tracing.batch(batch):
+                            went_well = await self._serve(clerk, batch)
                 except Exception:  # a mistake of ours must not leave anybody without an answer
                     log.exception("unhandled exception while a batch was served")
                     self._queue.settle_all(batch, [Busy(outcome_unknown=True)] * len(batch))

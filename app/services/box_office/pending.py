@@ -58,6 +58,8 @@ class Pending:
     """Whose command it is; nobody's when time asks."""
     waits_since: float = 0.0
     """In the event loop's time."""
+    mark: object = None
+    """What it belongs to, if that is traced (`ports.Tracing`)."""
     is_newcomers: bool = False
     """Is it of a guest who is not written down yet?"""
 

@@ -70,15 +70,15 @@ class Queue:
         return self._with_key.get((key.owner_id, key.value))
 
     def join(
-        self, screening_id: int, command: Command, key: Key | None, request_id: str | None
+        self, screening_id: int, command: Command, key: Key | None, request_id: str | None, mark: object = None
     ) -> asyncio.Future[Answer]:
-        """The future answer to a command. Raises Busy if the queue is full."""
+        """The future answer to a command. `mark`: what it belongs to. Raises Busy if the queue is full."""
         if len(self._waiting) >= self._queue_max:
             raise Busy(reasons.QUEUE_FULL)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         now = loop.time()
-        pending = Pending(screening_id, command, key, request_id, now + self._deadline_seconds, answer, now)
+        pending = Pending(screening_id, command, key, request_id, now + self._deadline_seconds, answer, now, mark)
         self._waiting.add(pending)
         if self._idle:
             self._call()

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.seat_maps import seat_events
 from app.db.seat_maps.seat_events import Position, SeatChange
 from app.domain.seats import Layout
+from app.outages import Seldom
 from app.services.layouts import Layouts
 from app.services.live.listeners import Listener
 from app.services.live.telling import Telling, confirmation, resync, updates_for
@@ -25,6 +26,7 @@ from app.services.news import News, Update, merged
 from app.services.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
+
 
 MERGED_SECONDS: Final = 0.2
 """So long may updates wait to be told together."""
@@ -60,6 +62,7 @@ class Broadcast:
         self._layout = layout
         self._position = position
         self._is_other_house = False
+        self._mistakes = Seldom()
         # Everything after `_floor` and up to `_known` is in `_changes`; up to `_told` everybody was told.
         self._floor = self._told = self._known = position.version
         self._changes: list[SeatChange] = []
@@ -146,8 +149,9 @@ class Broadcast:
                     await self._move_house()
             except (SQLAlchemyError, OSError) as away:
                 log.debug("could not read what was missed: %s", type(away).__name__)
-            except Exception:
-                log.exception("could not follow screening %d", self.screening_id)
+            except Exception as error:
+                if self._mistakes.is_due(type(error)):
+                    log.exception("could not follow screening %d", self.screening_id)
             if self._known > self._told:
                 await self._tell_everybody()
 

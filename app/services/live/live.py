@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.seat_maps import seat_events
 from app.domain.refusals import Busy, NotFound, Refusal
+from app.outages import Seldom
 from app.schemas.live import PING
 from app.schemas.problems import reasons
 from app.services.layouts import Layouts
@@ -29,6 +30,7 @@ from app.services.ports import SeatFeed
 from app.services.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
+
 
 LOOK_SECONDS: Final = 1.0
 PING_SECONDS: Final = 20.0
@@ -55,6 +57,7 @@ class Live:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._layouts = layouts
         self._feed = feed
+        self._malformed = Seldom()
         self._broadcasts: dict[int, Broadcast] = {}
         self._telling: dict[int, asyncio.Task[None]] = {}
         self._opened = SingleFlight(self._open)
@@ -165,7 +168,8 @@ class Live:
         try:
             broadcast.hear(news_from(published))
         except ValueError:
-            log.warning("malformed news of screening %d", screening_id)
+            if self._malformed.is_due(screening_id):
+                log.warning("malformed news of screening %d", screening_id)
             broadcast.missed_something()
 
     def _listeners(self) -> list[Listener]:

@@ -11,6 +11,7 @@ from app.domain.box_office.commands import Said
 from app.domain.money import Money
 from app.domain.payments import Payment, PaymentState
 from app.domain.refusals import PaymentsUnavailable
+from app.outages import Seldom
 from app.services.money.provider import (
     Charge,
     PaymentProvider,
@@ -22,6 +23,7 @@ from app.services.money.provider import (
 )
 
 log = logging.getLogger(__name__)
+
 
 ANSWERS_WITHIN_SECONDS: Final = 10.0
 """So long a question may take that nobody waits for."""
@@ -42,6 +44,7 @@ class Asking:
         """`wait_seconds`: how long a caller waits (PAYMENT_WAIT_SECONDS)."""
         self._providers = providers
         self._wait_seconds = wait_seconds
+        self._failures = Seldom()
 
     def provider(self, name: str) -> PaymentProvider:
         """A provider by its name. Raises ProviderUnavailable: it is not set up here."""
@@ -92,7 +95,8 @@ class Asking:
                     return said_of(found, payment)
                 return await self._called_off(key, payment)
         except (ProviderAway, TimeoutError) as away:
-            log.warning("the payment provider %s does not answer: %s", payment.provider, type(away).__name__)
+            if self._failures.is_due((payment.provider, type(away))):
+                log.warning("the payment provider %s does not answer: %s", payment.provider, type(away).__name__)
             return None
 
     async def refund(self, provider: str, reference: str, amount: Money, key: str) -> bool:

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from app.outages import Seldom
 from app.services.news import News, news_json
-from app.services.ports import AvailabilityCache, Away
+from app.services.ports import AvailabilityCache, Away, Tracing
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ class _Announcement(NamedTuple):
     map_versions: Mapping[int, int]
     news: Mapping[int, News]
     then: Callable[[], None]
+    mark: object
 
 
 class Announcer:
@@ -33,10 +35,13 @@ class Announcer:
         cache: AvailabilityCache,
         warn: Callable[[], Awaitable[None]],
         take_in: Callable[[int, News, int], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self._cache = cache
         self._warn = warn
         self._take_in = take_in
+        self._tracing = tracing
+        self._mistakes = Seldom()
         self._waiting: list[_Announcement] = []
         self._arrival = asyncio.Event()
         self._has_ended = False
@@ -53,7 +58,8 @@ class Announcer:
         if self._has_ended or not (map_versions or self._waiting):
             then()
             return
-        self._waiting.append(_Announcement(map_versions, news or {}, then))
+        mark = None if self._tracing is None else self._tracing.current()
+        self._waiting.append(_Announcement(map_versions, news or {}, then, mark))
         self._arrival.set()
 
     async def tell(self, map_versions: Mapping[int, int], news: Mapping[int, News] | None = None) -> None:
@@ -71,7 +77,11 @@ class Announcer:
                 await self._arrival.wait()
                 self._arrival.clear()
                 announced, self._waiting = self._waiting, []
-                await self._tell(announced)
+                if self._tracing is None:
+                    await self._tell(announced)
+                else:
+                    with self._tracing.part("announce", [each.mark for each in announced]):
+                        await self._tell(announced)
                 _call_back(announced)
         finally:
             self._has_ended = True
@@ -89,8 +99,9 @@ class Announcer:
             await self._cache.move(latest, news)
         except Away:
             await self._warn()
-        except Exception:  # a mistake of ours must not keep anybody waiting whose commit stands
-            log.exception("could not announce changes")
+        except Exception as error:  # a mistake of ours must not keep anybody waiting whose commit stands
+            if self._mistakes.is_due(type(error)):
+                log.exception("could not announce changes")
             await self._warn()
 
 

@@ -24,12 +24,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.errors import is_away
 from app.db.seat_maps import occupancy
 from app.db.seat_maps import redis_mistrust as mistrust
-from app.logs import Outage, Watch
+from app.outages import Outage, Seldom, Watch
 from app.services.loops import every
 from app.services.ports import AvailabilityCache
 from app.services.seat_maps.clock import Clock
 
 log = logging.getLogger(__name__)
+
 
 LOOK_SECONDS: Final = 0.5
 """How long a look may take until the next one is late. Late only means that maps are read from PostgreSQL."""
@@ -69,6 +70,7 @@ class Reconciler:
         self._every_seconds = every_seconds
         self._believed_seconds = every_seconds + LOOK_SECONDS
         self._me = str(uuid4())
+        self._failures = Seldom()
         self._settled: int | None = None
         """The doubts about Redis that a look of our own has settled."""
         self._knows_time_until = float("-inf")
@@ -164,7 +166,8 @@ class Reconciler:
             try:
                 await self._say_so()
             except Exception as error:  # noqa: BLE001 - whatever it was: nobody can look now, or believe it for long
-                log.warning("could not warn other processes that Redis missed a change: %s", type(error).__name__)
+                if self._failures.is_due(type(error)):
+                    log.warning("could not warn other processes that Redis missed a change: %s", type(error).__name__)
                 self._heard_at = time.monotonic() + self._believed_seconds
         await asyncio.sleep(self._heard_at - time.monotonic())
 
