@@ -132,12 +132,17 @@ def is_read_only(connection: OfficeConnection) -> bool:
     """
     told = connection.get_settings()
     is_said = "on" in (getattr(told, _TOLD, "off"), getattr(told, "in_hot_standby", "off"))
-    return is_said and not isinstance(connection, PooledConnection)
+    return is_said and not _is_pooled(connection)
+
+
+def _is_pooled(connection: OfficeConnection) -> bool:
+    """isinstance is true for any class of asyncpg's connections."""
+    return issubclass(type(connection), PooledConnection)
 
 
 async def still_writes(connection: OfficeConnection) -> bool:
     """Whether it may be written, as of now: the cheapest question that shows it, and that it answers at all."""
-    if hasattr(connection.get_settings(), _TOLD) and not isinstance(connection, PooledConnection):
+    if hasattr(connection.get_settings(), _TOLD) and not _is_pooled(connection):
         await connection.execute("SELECT")
         return not is_read_only(connection)
     return bool(await connection.fetchval(_MAY_WRITE))

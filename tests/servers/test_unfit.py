@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
+from app.db.fitness import is_read_only, still_writes
 from app.server import serving
 from app.server.doctor import examine
 from app.server.serving import CannotServe
@@ -305,3 +306,17 @@ async def test_without_a_connection_of_the_office_it_is_not_ready(
 
     assert (told.status_code, told.json()["checks"]["postgresql"]) == (503, "down")
     assert "box office" in told.json()["advice"]["postgresql"]
+
+
+async def test_a_connection_knows_by_itself_that_its_server_reads_only(open_app: OpenApp, database: Connection) -> None:
+    resources = resources_of(await open_app())
+    if not resources.settings.statement_cache_size:
+        pytest.skip("a pooler keeps what is set for a session, and tells nobody")
+    office = await resources.box_office.connected()
+    before = is_read_only(office), await still_writes(office)
+
+    await office.execute("SET default_transaction_read_only = on")
+
+    assert before == (False, True)
+    assert is_read_only(office)
+    assert not await still_writes(office)
