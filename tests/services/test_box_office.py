@@ -46,6 +46,17 @@ async def version(database: Connection, screening_id: int = 1) -> int:
 # --- one batch
 
 
+async def test_a_layout_is_read_before_the_screening_is_locked(resources: Resources, database: Connection) -> None:
+    """All connections of a pool may wait for the lock: then none would be left to read the layout over."""
+    async with locked(database, 1):
+        asked = told(resources.box_office.ask(1, hold(1, "A1")))
+        await until_waiting(database)
+        at_hand = [key for key in resources.layouts._known if key[0] == 1]
+
+    assert len(at_hand) == 1
+    assert isinstance((await asked)[0], Answer)
+
+
 async def test_a_refusal_touches_nobody_else_in_the_batch(box_office: BoxOffice, database: Connection) -> None:
     async with busy(box_office, database):
         asked = told(

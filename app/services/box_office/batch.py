@@ -49,9 +49,10 @@ async def serve(connection: OfficeConnection, batch: list[Pending], opening: Ope
     Raises asyncpg's errors if nothing was committed, and CommitBroke if that is not known; Overtaken, if somebody was
     quicker all the same: what changes no seat (a natural repeat with a key, a replay) needs no lock.
     """
+    books = Books(opening, batch)
+    await books.prepare(connection, batch)
     await connection.execute("BEGIN")
     try:
-        books = Books(opening, batch)
         batch += latecomers(await books.open_locked(connection, batch))
         decided = await _Decided.of(batch, books, await books.look(connection, batch))
         for writes in decided.writes().by_statement():

@@ -105,6 +105,16 @@ class Books:
         self.keys = Keys()
         self._opening = opening
 
+    async def prepare(self, connection: OfficeConnection, batch: Sequence[Pending]) -> None:
+        """Read the layouts that are not at hand before anything is locked.
+
+        They come over another connection. Where all that there are wait for this batch's lock, none would be left.
+        """
+        unknown = [each for each in screenings_of(batch) if not self._opening.has_at_hand(each)]
+        if unknown:
+            for row in (await db.read(connection, Wanted(), unknown, of=self.of)).screenings:
+                await self._opening.open(row)
+
     async def open_locked(self, connection: OfficeConnection, batch: Sequence[Pending]) -> Collection[int]:
         """Lock the screenings until the transaction ends, and return their ids."""
         for row in await db.lock(connection, screenings_of(batch)):

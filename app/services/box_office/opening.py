@@ -57,6 +57,13 @@ class Opening:
         screening_state = ScreeningState(known.screening, layout, row.version, known.timezone)
         return Ledger(screening_state, facts.revision + facts.layout_revision)
 
+    def has_at_hand(self, screening_id: int) -> bool:
+        """Whether the screening was seen, with a layout that is still in memory."""
+        known = self._known.get(screening_id)
+        return (
+            known is not None and self._layouts.at_hand(known.facts.theater_id, known.facts.layout_revision) is not None
+        )
+
     def known(self, screening_id: int) -> Screening | None:
         """The screening as it was last seen; None: it was not."""
         known = self._known.get(screening_id)
