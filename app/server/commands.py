@@ -26,8 +26,9 @@ from app.domain.people import Role
 from app.domain.refusals import Refusal
 from app.schemas.format.ids import LARGEST_BIGINT
 from app.server import appointing, distributing
+from app.server.advice import with_advice
 from app.server.doctor import examine
-from app.server.serving import reason_in_a_line, say, serve
+from app.server.serving import say, serve
 from app.settings import EXIT_BAD_SETTING, Settings, settings_or_exit, slips, texts
 
 EXIT_UNHEARD: Final = 141
@@ -57,7 +58,7 @@ def run(words: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return EXIT_BAD_SETTING
     except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
-        print(f"PostgreSQL cannot be used: {reason_in_a_line(error)}", file=sys.stderr)
+        print(f"PostgreSQL cannot be used: {with_advice(error)}", file=sys.stderr)
         return 1
     return code
 

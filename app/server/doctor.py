@@ -19,6 +19,7 @@ from app.db.cluster.nodes import Node
 from app.db.connections import open_for_command
 from app.db.migrations import SchemaIsNewer, current, head, known
 from app.db.money.books import Total
+from app.server.advice import with_advice
 from app.services.money import books
 from app.settings import Settings
 from app.urls import postgresql
@@ -51,7 +52,9 @@ def examine(settings: Settings, *, with_books: bool = False) -> bool:
     books_are_right = True
     if with_books:
         if database_url is None:
-            print("problem  Books: no PostgreSQL is running whose books there are")
+            print("problem  Books: no PostgreSQL is running whose books there are. Start it: make run")
+        elif not postgresql_is_well:
+            print("problem  Books: not looked at. Mend what is said of PostgreSQL first")
         books_are_right = database_url is not None and postgresql_is_well and _report("Books", _books, database_url)
     return postgresql_is_well and valkey_is_well and books_are_right
 
@@ -62,9 +65,11 @@ def _report(name: str, check: Callable[[str], Awaitable[str]], url: str) -> bool
 
     try:
         print(f"ok       {name}: {asyncio.run(within_seconds())}")
-    except (Problem, OSError, SQLAlchemyError) as error:
-        cause = str(getattr(error, "orig", None) or error) or "no answer within 10 seconds (timeout)"
-        print(f"problem  {name}: {cause.splitlines()[0]}")
+    except Problem as problem:
+        print(f"problem  {name}: {problem}")
+        return False
+    except (OSError, SQLAlchemyError) as error:
+        print(f"problem  {name}: {with_advice(error)}")
         return False
     return True
 
@@ -102,7 +107,7 @@ async def _books(url: str) -> str:
         return "; ".join(said) or "nobody has paid anything yet"
     wrong = [f"{each.what} ({each.times}): {', '.join(each.ids)}" for each in found.wrong]
     wrong += [f"in all it is not the price of what is sold: {_total(each)}" for each in found.unbalanced]
-    raise Problem("; ".join(wrong))
+    raise Problem("; ".join(wrong) + ". Look at each: GET /payments?booking_id=, and what your provider has of it")
 
 
 def _total(total: Total) -> str:

@@ -34,6 +34,7 @@ from app.db.connections import ANSWERS_WITHIN_SECONDS, NotDurable, call, must_be
 from app.db.fitness import NotFit, must_be_fit
 from app.db.migrations import CannotMigrate, upgrade
 from app.logs import JsonLines
+from app.server.advice import reason_in_a_line, with_advice
 from app.server.gc_freezing import Sparing
 from app.server.http_protocol import BoundedHttp
 from app.server.listening import bound, for_workers
@@ -77,13 +78,6 @@ def serve(settings: Settings) -> int:
         return reason.exit_code if isinstance(reason, CannotServe) else 1
     except KeyboardInterrupt:
         return 0
-
-
-def reason_in_a_line(error: BaseException) -> str:
-    """What a connection, a driver or the database has to say, without what SQLAlchemy puts around it."""
-    cause = getattr(error, "orig", None) or error
-    lines = str(cause).splitlines()
-    return lines[0] if lines else "it does not answer in time (timeout)"
 
 
 def say(text: str, settings: Settings, level: int = logging.ERROR, *, serves: bool = True) -> None:
@@ -265,7 +259,7 @@ def _prepare(settings: Settings, *, with_demo: bool) -> "SeatToTry | None":
     except NotFit as reason:
         raise CannotServe(str(reason), EXIT_BAD_SETTING) from reason
     except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
-        raise CannotServe(f"PostgreSQL cannot be used: {reason_in_a_line(error)}") from error
+        raise CannotServe(f"PostgreSQL cannot be used: {with_advice(error)}") from error
 
 
 async def _migrate(settings: Settings, *, with_demo: bool) -> "SeatToTry | None":
