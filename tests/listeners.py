@@ -54,6 +54,7 @@ class House:
         """A socket that is about to be opened."""
         return connect(
             f"ws://127.0.0.1:{self.port}{base}/screenings/{screening}{query}",
+            open_timeout=PATIENCE_SECONDS,
             subprotocols=[Subprotocol(each) for each in offered] or None,
             additional_headers=headers,
             compression=None,

@@ -20,6 +20,7 @@ from websockets.asyncio.client import connect
 from app.adapters.embedded.account import server_account
 from tests.compose.composition import ROOT, Service, services
 from tests.compose.rehearsal import NGINX, House, Image, build
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = [
     pytest.mark.timeout(400),
@@ -94,7 +95,7 @@ async def test_a_seat_is_sold_once_by_either_of_two_behind_nginx(house: House) -
         screening = (await buyer.get("/theaters/1/seats")).json()["screening_id"]
         address = house.url("proxy").replace("http", "ws")
         async with (
-            connect(f"{address}/ws/screenings/{screening}") as socket,
+            connect(f"{address}/ws/screenings/{screening}", open_timeout=PATIENCE_SECONDS) as socket,
             buyer.stream("GET", f"/screenings/{screening}/live") as stream,
         ):
             assert json.loads(await socket.recv())["type"] == "connection_confirmed"

@@ -53,7 +53,9 @@ def call(url: str, body: Mapping[str, Any] | None = None, method: str | None = N
 
 async def listen(url: str, token: str) -> None:
     """As a socket, with a token in the address."""
-    async with connect(f"{url.replace('http', 'ws', 1)}/ws/screenings/1?token={token}") as connection:
+    async with connect(
+        f"{url.replace('http', 'ws', 1)}/ws/screenings/1?token={token}", open_timeout=PATIENCE_SECONDS
+    ) as connection:
         await connection.recv()
         await connection.send(orjson.dumps({"type": "authenticate", "token": f"{token}x"}).decode())
         try:

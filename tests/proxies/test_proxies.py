@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from app.settings import Settings
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -213,7 +214,7 @@ async def test_a_socket_whose_upgrade_was_dropped_is_told_so(usher: int, tmp_pat
         with nginx(tmp_path, port, usher) as running:
             await until_it_listens(port, running)
             with pytest.raises(InvalidStatus) as refused:
-                async with connect(f"ws://127.0.0.1:{port}/ws/screenings/1", proxy=None):
+                async with connect(f"ws://127.0.0.1:{port}/ws/screenings/1", proxy=None, open_timeout=PATIENCE_SECONDS):
                     pass
 
     assert refused.value.response.status_code == 426
