@@ -244,6 +244,7 @@ async def test_what_finds_the_nearest_seats_of_a_large_house_is_built_in_a_threa
             built_in.append(get_ident())
             super().__init__(layout)
 
+    expected = Truth().read_anew().free_labels(1)
     monkeypatch.setattr(availability, "Nearness", Watched)
     large(monkeypatch)
     texts = SeatTexts(LAYOUT, TEXTS.prices)
@@ -251,6 +252,6 @@ async def test_what_finds_the_nearest_seats_of_a_large_house_is_built_in_a_threa
 
     labels = await seat_map.nearest_labels(1)
 
-    assert labels == Truth().read_anew().free_labels(1)
+    assert labels == expected
     assert len(built_in) == 1
     assert built_in[0] != get_ident()
