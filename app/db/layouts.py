@@ -14,19 +14,25 @@ from app.domain.seats import Layout, Point, Seat
 
 PORTION: Final = 2_000
 """So many seats are handed over at a time: 50,000 in one statement keep the event loop for 160 ms."""
-_AT_ONCE: Final = 2_000
-"""So many rows become seats within milliseconds. More do so in a thread: others are served meanwhile."""
 
-# One statement, so that the revision and the seats are of one moment. A theater without seats gives one row.
-_LAYOUT = text("""
-    SELECT theaters.layout_revision, theaters.focal_x, theaters.focal_y,
-           seats.id, seats.label, seats.section, seats.row, seats.number, seats.category,
-           seats.accessible, seats.companion, seats.restricted_view, seats.x, seats.y, seats.aisle_after,
-           seats.removed_at
-      FROM theaters LEFT JOIN seats ON seats.theater_id = theaters.id
+# One statement, so that the revision and the seats are of one moment. Columns as arrays, a portion of the seats in each
+# row: 50,000 seats are 25 rows, and no row takes long to read. A theater without seats gives one row.
+_LAYOUT = text(f"""
+    SELECT theaters.layout_revision, theaters.focal_x, theaters.focal_y, count(seats.id) AS size,
+           array_agg(seats.place) AS places, array_agg(seats.removed_at IS NOT NULL) AS removed,
+           array_agg(seats.id) AS ids, array_agg(seats.label) AS labels, array_agg(seats.section) AS sections,
+           array_agg(seats.row) AS rows, array_agg(seats.number) AS numbers, array_agg(seats.category) AS categories,
+           array_agg(seats.accessible) AS accessible, array_agg(seats.companion) AS companions,
+           array_agg(seats.restricted_view) AS restricted_views, array_agg(seats.x) AS xs, array_agg(seats.y) AS ys,
+           array_agg(seats.aisle_after) AS aisles
+      FROM theaters LEFT JOIN (
+           SELECT seats.*, row_number() OVER (ORDER BY seats.removed_at, seats.position) AS place
+             FROM seats WHERE seats.theater_id = CAST(:theater_id AS bigint)) AS seats
+           ON seats.theater_id = theaters.id
      WHERE theaters.id = CAST(:theater_id AS bigint)
-     ORDER BY seats.removed_at, seats.position
-""")
+     GROUP BY theaters.id, (seats.place - 1) / {PORTION}
+     ORDER BY (seats.place - 1) / {PORTION}
+""")  # noqa: S608 - our own number
 
 _FORMER_LAYOUT = text("""
     SELECT CAST(seats AS text) AS seats, focal_x, focal_y FROM former_layouts
@@ -107,10 +113,14 @@ _BUILD = text(f"""
       FROM {_DRAFTS}
      ORDER BY draft.position
 """)  # noqa: S608 - our own names
-_FORMER = text("""
-    SELECT id, section, row, number FROM seats
-     WHERE theater_id = CAST(:theater_id AS bigint) AND removed_at IS NOT NULL ORDER BY removed_at, position
-""")
+_FORMER = text(f"""
+    SELECT array_agg(gone.place) AS places, array_agg(gone.id) AS ids, array_agg(gone.section) AS sections,
+           array_agg(gone.row) AS rows, array_agg(gone.number) AS numbers
+      FROM (SELECT id, section, row, number, row_number() OVER (ORDER BY removed_at, position) AS place
+              FROM seats WHERE theater_id = CAST(:theater_id AS bigint) AND removed_at IS NOT NULL) AS gone
+     GROUP BY (gone.place - 1) / {PORTION}
+     ORDER BY (gone.place - 1) / {PORTION}
+""")  # noqa: S608 - our own number
 _TAKE_OUT = text("UPDATE seats SET removed_at = statement_timestamp() WHERE id = ANY(CAST(:seat_ids AS bigint[]))")
 
 _CATEGORIES = text("""
@@ -130,7 +140,7 @@ async def read(connection: AsyncConnection, theater_id: int, revision: int | Non
     rows = (await connection.execute(_LAYOUT, {"theater_id": theater_id})).all()
     if not rows:
         return None
-    if len(rows) <= _AT_ONCE:
+    if len(rows) == 1:
         standing = _standing(theater_id, rows)
     else:
         standing = await asyncio.to_thread(_standing, theater_id, rows)
@@ -141,14 +151,19 @@ async def read(connection: AsyncConnection, theater_id: int, revision: int | Non
 
 def _standing(theater_id: int, rows: Sequence[Any]) -> Layout:
     """The layout as it stands, from all rows of it."""
-    seats = [row for row in rows if row.id is not None]
-    return Layout(
-        theater_id,
-        rows[0].layout_revision,
-        tuple(Seat(*row[3:-1]) for row in seats if row.removed_at is None),
-        {row.id: row.label for row in seats if row.removed_at is not None},
-        _point(rows[0]),
-    )
+    seats, former = [], {}
+    for row in rows if rows[0].size else ():
+        for _, is_gone, *facts in _in_order(row[4:]):
+            if is_gone:
+                former[facts[0]] = facts[1]
+            else:
+                seats.append(Seat(*facts))
+    return Layout(theater_id, rows[0].layout_revision, tuple(seats), former, _point(rows[0]))
+
+
+def _in_order(columns: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """The rows that these columns are made of, in the order of the first: no aggregate promises one."""
+    return sorted(zip(*columns, strict=True))
 
 
 async def _former(connection: AsyncConnection, standing: Layout, revision: int) -> Layout | None:
@@ -157,6 +172,10 @@ async def _former(connection: AsyncConnection, standing: Layout, revision: int) 
     kept = (await connection.execute(_FORMER_LAYOUT, given)).one_or_none()
     if kept is None:
         return None
+    return await asyncio.to_thread(_as_kept, kept, standing, revision)
+
+
+def _as_kept(kept: Row[Any], standing: Layout, revision: int) -> Layout:
     seats = tuple(Seat(**{**seat, "x": float(seat["x"]), "y": float(seat["y"])}) for seat in orjson.loads(kept.seats))
     others = {**standing.former, **{seat.id: seat.label for seat in standing.seats}}
     for seat in seats:
@@ -193,8 +212,16 @@ async def add(
 
 async def former_places(connection: AsyncConnection, theater_id: int) -> dict[int, Place]:
     """Where the seats stood that were taken out of a theater, by their ids; the last one comes last."""
-    rows = await connection.execute(_FORMER, {"theater_id": theater_id})
-    return {row.id: (row.section, row.row, row.number) for row in rows}
+    portions = (await connection.execute(_FORMER, {"theater_id": theater_id})).all()
+
+    def places() -> dict[int, Place]:
+        return {
+            seat_id: (section, row, number)
+            for portion in portions
+            for _, seat_id, section, row, number in _in_order(portion)
+        }
+
+    return await asyncio.to_thread(places) if portions else {}
 
 
 async def rebuild(connection: AsyncConnection, theater_id: int, rebuilding: Rebuilding) -> None:
@@ -203,22 +230,25 @@ async def rebuild(connection: AsyncConnection, theater_id: int, rebuilding: Rebu
     In this order a label is never there twice: others may get the label of one who goes, or who has another one now.
     """
     await connection.execute(_TAKE_OUT, {"seat_ids": [seat.id for seat in rebuilding.gone]})
-    numbered = [(at, draft, seat_id) for at, (draft, seat_id) in enumerate(rebuilding.seats, start=1)]
-    back = rebuilding.back
-    await _write(connection, _KEEP, theater_id, [each for each in numbered if each[2] and each[2] not in back])
-    await _write(connection, _KEEP, theater_id, [each for each in numbered if each[2] in back])
-    await _write(connection, _BUILD, theater_id, [each for each in numbered if each[2] is None])
+    for statement, columns in await asyncio.to_thread(_portions, rebuilding):
+        await connection.execute(statement, {"theater_id": theater_id, **columns})
 
 
-async def _write(
-    connection: AsyncConnection, what: TextClause, theater_id: int, seats: Sequence[tuple[int, SeatDraft, int | None]]
-) -> None:
-    """These seats, each with its position and its id, if it has one."""
-    if seats:
-        columns: dict[str, object] = {name: [getattr(draft, name) for _, draft, _ in seats] for name in _COLUMNS}
-        positions, seat_ids = [position for position, _, _ in seats], [seat_id for _, _, seat_id in seats]
-        given = {"theater_id": theater_id, "id": seat_ids, "position": positions, **columns}
-        await connection.execute(what, given)
+def _portions(rebuilding: Rebuilding) -> list[tuple[TextClause, dict[str, object]]]:
+    """What is written, in its order: a statement and the columns of some seats, with their positions and ids."""
+    kept: list[tuple[int, SeatDraft, int | None]] = []
+    back, new = kept[:], kept[:]
+    for position, (draft, seat_id) in enumerate(rebuilding.seats, start=1):
+        as_what = new if seat_id is None else back if seat_id in rebuilding.back else kept
+        as_what.append((position, draft, seat_id))
+    portions: list[tuple[TextClause, dict[str, object]]] = []
+    for statement, seats in ((_KEEP, kept), (_KEEP, back), (_BUILD, new)):
+        for before in range(0, len(seats), PORTION):
+            portion = seats[before : before + PORTION]
+            columns: dict[str, object] = {name: [getattr(draft, name) for _, draft, _ in portion] for name in _COLUMNS}
+            columns |= {"id": [seat_id for *_, seat_id in portion], "position": [position for position, *_ in portion]}
+            portions.append((statement, columns))
+    return portions
 
 
 async def categories(connection: AsyncConnection, theater_id: int, revision: int | None = None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Each is asked in one transaction that sees one moment (REPEATABLE READ): the par
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -28,6 +28,9 @@ SELECT e.kind, CAST(sum(e.amount_minor) AS bigint) AS amount_minor FROM payment_
  WHERE e.screening_id = :screening_id AND e.kind IN ('capture', 'refund') GROUP BY e.kind
 """)
 
+_IN_PORTIONS: Final = {"yield_per": 2_000}
+"""Tens of thousands of rows at once would keep the event loop: so many are read in milliseconds."""
+
 
 class Sold(NamedTuple):
     """A seat of a booking, with its price. `cancelled_at`: since when it is in the booking no more."""
@@ -46,13 +49,20 @@ class Sold(NamedTuple):
 
 async def statuses(connection: AsyncConnection, screening_id: int) -> dict[int, str]:
     """What stands on the seats that are not free, by their ids: `held`, `booked` or `blocked`."""
-    rows = await connection.execute(_CLAIMS, {"screening_id": screening_id})
-    return {row.seat_id: row.status for row in rows}
+    found: dict[int, str] = {}
+    async with connection.stream(_CLAIMS, {"screening_id": screening_id}, execution_options=_IN_PORTIONS) as rows:
+        async for portion in rows.partitions():
+            found.update((row.seat_id, row.status) for row in portion)
+    return found
 
 
 async def sold(connection: AsyncConnection, screening_id: int) -> Sequence[Sold]:
     """Every seat that was ever booked, the oldest booking first."""
-    return [Sold(*row) for row in await connection.execute(_SOLD, {"screening_id": screening_id})]
+    found: list[Sold] = []
+    async with connection.stream(_SOLD, {"screening_id": screening_id}, execution_options=_IN_PORTIONS) as rows:
+        async for portion in rows.partitions():
+            found += map(Sold._make, portion)
+    return found
 
 
 async def taken_and_given_back(connection: AsyncConnection, screening_id: int) -> tuple[int, int]:

@@ -45,18 +45,20 @@ PAYING: Final[dict[int | str, dict[str, Any]]] = {
 UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "What `If-None-Match` names is still true."}}
 
 
-def cacheable(
-    request: ApiRequest, body: bytes | Callable[[], bytes], etag: str, headers: Iterable[Header] = ()
-) -> Reply:
-    """The body with its ETag, or 304 if the caller has it already.
-
-    If `body` is a function, it is called only if needed.
-    """
+def cacheable(request: ApiRequest, body: bytes, etag: str, headers: Iterable[Header] = ()) -> Reply:
+    """The body with its ETag, or 304 if the caller has it already."""
     tag = etag.encode("ascii")
     if matches(tag, request.headers_once.get(b"if-none-match")):
         return unchanged(tag)
-    made = body if isinstance(body, bytes) else body()
-    return Reply(made, headers=[(b"etag", tag), *headers], cache=ALWAYS_ASKED)
+    return Reply(body, headers=[(b"etag", tag), *headers], cache=ALWAYS_ASKED)
+
+
+async def cacheable_later(request: ApiRequest, make: Callable[[], Awaitable[bytes]], etag: str) -> Reply:
+    """As `cacheable`, for a body that is made only if the caller does not have it."""
+    tag = etag.encode("ascii")
+    if matches(tag, request.headers_once.get(b"if-none-match")):
+        return unchanged(tag)
+    return cacheable(request, await make(), etag)
 
 
 async def packable(

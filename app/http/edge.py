@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.people import KeyScope
 from app.domain.rates import Bucket
-from app.domain.refusals import RateLimited, Refusal
+from app.domain.refusals import LayoutInUse, RateLimited, Refusal
 from app.http.bodies import (
     LARGEST_BODY,
     USUAL_BODY,
@@ -49,6 +49,7 @@ from app.outages import Seldom
 from app.request_log import Answered
 from app.schemas.format import strict
 from app.schemas.format.faults import Fault, MethodNotAllowed, NoSuchPath
+from app.services.beside import beside
 from app.services.rates import Rates
 
 log = logging.getLogger(__name__)
@@ -231,7 +232,9 @@ class Edge:
         """What the handler that was added for this error answers; a problem where there is none."""
         handler = self._handler_for(error)
         if handler is None:
-            return problem(self._translated(error), instance, request.request_id)
+            error = self._translated(error)
+            named = len(error.seats) if isinstance(error, LayoutInUse) else 0
+            return await beside(named, problem, error, instance, request.request_id)
         made: Response
         if inspect.iscoroutinefunction(handler):
             made = await handler(request, error)

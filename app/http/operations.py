@@ -32,7 +32,7 @@ from app.schemas.format.faults import Malformed, Mistake, mistake
 
 _MISSING: Final = object()
 
-LARGE_BODY: Final = 64 * 1024
+LARGE_BODY: Final = strict.LARGE
 """A larger body is read beside the event loop."""
 
 MOST_PARAMETERS: Final = 100

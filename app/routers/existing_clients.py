@@ -9,7 +9,7 @@ from fastapi import Query
 
 from app.dependencies import Availability, Buyer, Call, Catalogue, Changes, Desk, SignedIn
 from app.domain.people import KeyScope
-from app.http.answers import cacheable, tag_of, told
+from app.http.answers import cacheable, cacheable_later, tag_of, told
 from app.http.declarations import ignores_unknown_parameters
 from app.http.replies import Reply
 from app.http.request import ApiRequest
@@ -35,7 +35,7 @@ async def list_free_seats(
     if screening_id is None:
         return cacheable(request, b"[]", tag_of(b"[]"))
     seat_map = await availability.of(screening_id)
-    return cacheable(request, seat_map.free_list, seat_map.etag)
+    return await cacheable_later(request, seat_map.free_list, seat_map.etag)
 
 
 @router.post("/reserve", status_code=201)
@@ -74,7 +74,7 @@ async def list_seats_for_me(
     """A bare list of all seats as the caller sees them."""
     seat_map = await availability.with_owners(screening_id)
     lost = await changes.lost_by(screening_id, person.id)
-    body = seat_map.personal_list(person.id, lost)
+    body = await seat_map.personal_list(person.id, lost)
     return cacheable(request, body, tag_of(body))
 
 

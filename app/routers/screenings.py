@@ -1,6 +1,5 @@
 """Screenings: what is on, when, and for how much; organizers change and cancel them here."""
 
-import asyncio
 from typing import Annotated, Any, Final
 
 from fastapi import Query
@@ -17,7 +16,7 @@ from app.http.scopes import api_key_scope
 from app.schemas.format.ids import ScreeningId, TheaterId
 from app.schemas.format.moments import MomentIn
 from app.schemas.format.pages import Limit, MomentCursor
-from app.schemas.reports import ReportOut, bookings_table, report_json, report_table
+from app.schemas.reports import ReportOut, report_json, report_table
 from app.schemas.screenings import ScreeningOut, ScreeningPatch, ScreeningsOut, screening_json, screenings_json
 
 router = api_router("screenings")
@@ -154,8 +153,7 @@ async def download_report(screening_id: ScreeningId, person: Organizer, reports:
 @api_key_scope(KeyScope.HOUSE)
 async def download_bookings(screening_id: ScreeningId, person: Organizer, reports: Reports) -> Reply:
     """A line for each seat that was ever booked, with its price; what was cancelled says since when."""
-    table = await asyncio.to_thread(bookings_table, await reports.bookings(screening_id))
-    return _download(table, f"bookings-{screening_id}.csv")
+    return _download(await reports.bookings_table(screening_id), f"bookings-{screening_id}.csv")
 
 
 def _download(table: bytes, name: str) -> Reply:

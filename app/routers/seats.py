@@ -11,7 +11,7 @@ from app.domain.refusals import Busy, NotFound, Refusal, UnknownSeats
 from app.domain.seat_finding.wishes import Together, Wish
 from app.domain.seats import SeatStatus
 from app.domain.texts import same
-from app.http.answers import UNCHANGED, cacheable, packable, tag_of, told
+from app.http.answers import UNCHANGED, cacheable, cacheable_later, packable, tag_of, told
 from app.http.credentials import address_of_guest
 from app.http.declarations import ignores_unknown_parameters
 from app.http.idempotency import context_of
@@ -72,8 +72,9 @@ async def list_seats(
     """
     seat_map = await availability.of(screening_id)
     if status is None and section is None:
-        return await packable(request, seat_map.whole, seat_map.etag)
-    return cacheable(request, lambda: seat_map.filtered(status, section), seat_map.etag)
+        await seat_map.write_up()
+        return await packable(request, seat_map.whole, seat_map.etag)  # as it is now: it may have changed
+    return await cacheable_later(request, lambda: seat_map.filtered(status, section), seat_map.etag)
 
 
 @router.get(
@@ -96,7 +97,8 @@ async def list_seats_as_i_see_them(
     The caller's own holds read `reserved_by_me`, and `is_mine` is true for what they hold or booked.
     """
     seat_map = await availability.with_owners(screening_id)
-    return cacheable(request, lambda: seat_map.personal(person.id, status, section), seat_map.personal_etag(person.id))
+    tag = seat_map.personal_etag(person.id)
+    return await cacheable_later(request, lambda: seat_map.personal(person.id, status, section), tag)
 
 
 @router.get(

@@ -31,7 +31,7 @@ from app.schemas.format.ids import TheaterId
 from app.schemas.format.pages import IdCursor, Limit, MomentCursor
 from app.schemas.imports import FileWrong, read_layout_file
 from app.schemas.layout_files import LayoutFormat, LayoutImportOut
-from app.schemas.layouts import LayoutIn, LayoutOut, some_seats_json
+from app.schemas.layouts import LayoutIn, LayoutOut
 from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, screenings_json
 from app.schemas.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
 from app.services.house import importing
@@ -185,7 +185,7 @@ async def show_layout(
     if seat_ids is not None and file_format is not None:
         raise mistake(["query", "format"], "all_seats", "A file has all seats. Leave out seat_ids, or format.")
     if seat_ids is not None:
-        some = some_seats_json(layout, {int(seat_id) for seat_id in seat_ids.split(",")})
+        some = await texts.of_some(layout, {int(seat_id) for seat_id in seat_ids.split(",")})
         return cacheable(request, some, tag_of_revision(layout.revision, some))
     if file_format is None:
         return await packable(request, lambda: texts.of(layout), f'"{layout.revision}"')

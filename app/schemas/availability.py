@@ -28,6 +28,9 @@ _COUNTS: Final[JsonDict] = {"available": 79, "reserved": 1, "booked": 0, "blocke
 _BLOCK: Final = 64
 """How many seats are written again when one of them changes."""
 
+_PORTION: Final = 40
+"""How many blocks are written in milliseconds."""
+
 
 class Counts(BaseModel):
     """How many seats of the theater have each status."""
@@ -150,6 +153,14 @@ class SeatTexts:
     def _available(self) -> list[bytes]:
         return [facts + _ending(SeatStatus.AVAILABLE, None, is_mine=False) for facts in self._facts]
 
+    @property
+    def are_written(self) -> bool:
+        return "_available" in self.__dict__
+
+    def write(self) -> None:
+        """Write them, unless they are written. It takes a while for a large house."""
+        self._available  # noqa: B018 - it is kept
+
     @cached_property
     def nearness(self) -> Nearness:
         """Finds the nearest free seats; built at the first use."""
@@ -187,12 +198,20 @@ class Pieces:
         """Note that the seat at this position of the layout has changed."""
         self._stale.add(position // _BLOCK)
 
+    def write_some(self) -> bool:
+        """Write at most a portion of the blocks that have to be written. Whether that were all."""
+        self._write_at_most(_PORTION)
+        return not self._stale
+
     def blocks(self) -> Sequence[bytes]:
         """All blocks; the caller joins them with commas."""
-        while self._stale:
+        self._write_at_most(len(self._stale))
+        return self._blocks
+
+    def _write_at_most(self, blocks: int) -> None:
+        for _ in range(min(blocks, len(self._stale))):
             block = self._stale.pop()
             self._blocks[block] = b",".join(self._write(slice(block * _BLOCK, (block + 1) * _BLOCK)))
-        return self._blocks
 
 
 def full_json(screening_id: int, version: int, counts: Mapping[str, int], seats: Iterable[bytes]) -> bytes:

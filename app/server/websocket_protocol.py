@@ -32,6 +32,9 @@ CLOSE_SECONDS: Final = 1.0
 OPEN_SECONDS: Final = 10.0
 """From the request for an upgrade to the end of the handshake."""
 KERNEL_BUFFER: Final = 128 * 1024
+ARRIVING_MAX: Final = 8 * 1024
+"""So many bytes, which Linux doubles, may have come and wait to be read: nobody has more to say at once, and what a
+hundred sockets send at the same moment is copied in no time."""
 UNSENT_MAX: Final = 64 * 1024
 """The most bytes of pongs that a client has not read. The application limits the messages."""
 FRAGMENTS_MAX: Final = 256
@@ -91,6 +94,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
         connected = transport.get_extra_info("socket")
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ARRIVING_MAX)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._opening.cancel()

@@ -361,7 +361,7 @@ class Desk:
             refusal.came_without_token = buyer is not None and buyer.person is None
             taken = {seat.label for seat in refusal.seats}
             seat_map = await self._map(screening_id, refusal.map_version)
-            free = seat_map.free_labels(refusal.seats[0].seat_id)
+            free = await seat_map.nearest_labels(refusal.seats[0].seat_id)
             if refusal.wanted:
                 refusal.suggestions = await self._suggestions(seat_map, refusal)
             refusal.available_seats = (
@@ -387,7 +387,7 @@ class Desk:
         self, screening_id: int, near: int | None, map_version: int | None = None
     ) -> tuple[str, ...]:
         """What is free in a map version that is known, or in a later one; otherwise what is free now."""
-        return (await self._map(screening_id, map_version)).free_labels(near)
+        return await (await self._map(screening_id, map_version)).nearest_labels(near)
 
     async def _map(self, screening_id: int, map_version: int | None) -> SeatMap:
         """The map in a version that is known, or in a later one; otherwise of now."""

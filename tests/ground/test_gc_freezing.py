@@ -57,7 +57,11 @@ def test_short_looks_freeze_nothing(sparing: Sparing, monkeypatch: pytest.Monkey
     assert is_looked_at(thing)
 
 
-def test_a_frozen_cycle_is_freed_when_as_much_has_been_frozen_again(sparing: Sparing) -> None:
+def test_a_frozen_cycle_is_freed_when_as_much_has_been_frozen_again(
+    sparing: Sparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garbage, "ROOM", 0)
+    monkeypatch.setattr(garbage, "SELDOM", 1)
     thing = Thing()
     watched = weakref.ref(thing)
     gc.collect()
@@ -71,6 +75,23 @@ def test_a_frozen_cycle_is_freed_when_as_much_has_been_frozen_again(sparing: Spa
 
     assert watched() is None
     assert many
+
+
+def test_for_a_large_house_not_everything_is_looked_at(sparing: Sparing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "SELDOM", 1)
+    thing = Thing()
+    gc.collect()
+    assert not is_looked_at(thing)
+
+    many = [[] for _ in range(2 * gc.get_freeze_count())]
+    gc.collect()
+
+    assert gc.get_freeze_count() > len(many)
+    assert not is_looked_at(thing)
+
+
+def test_each_generation_is_looked_at_before_it_is_large(sparing: Sparing) -> None:
+    assert gc.get_threshold() == (garbage.YOUNG, *garbage.OFTEN)
 
 
 def test_afterwards_everything_is_as_before() -> None:

@@ -1,8 +1,13 @@
 """Blocking seats that somebody holds: when their hold ends, whoever ends it, and never when it is booked."""
 
+from threading import get_ident
+from typing import Any
+
 import pytest
 from httpx import AsyncClient
 
+from app.services import beside
+from app.services.box_office import batch
 from tests.conftest import OpenApp, resources_of
 from tests.organizers import token_of
 from tests.routers.visitors import Database, Json, Visitor, refused, time_passes, told
@@ -116,3 +121,26 @@ async def test_it_is_a_wish_for_blocking_only(boss: Visitor) -> None:
 
     refused(await boss.ask("DELETE", BLOCKS, wanted), 422, "validation", "errors")
     refused(await boss.post(BLOCKS, {"seats": ["A1"], "when_free": "yes"}), 422, "validation", "errors")
+
+
+async def test_thousands_of_seats_are_blocked_beside_the_loop(
+    boss: Visitor, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ada.hold("A1")
+    decided_in: list[int] = []
+    as_usual = batch.decide
+
+    def noted(*given: Any) -> Any:
+        decided_in.append(get_ident())
+        return as_usual(*given)
+
+    monkeypatch.setattr(batch, "decide", noted)
+    monkeypatch.setattr(beside, "AT_ONCE", 1)
+
+    answer = await boss.post(BLOCKS, {"seats": ["A1", "A2", "A3"]})
+
+    assert [each["outcome"] for each in told(answer, 200)["items"]] == ["reserved", "blocked", "blocked"]
+    assert decided_in
+    assert get_ident() not in decided_in
+    assert await ada.taken() == {"A1": "reserved", "A2": "blocked", "A3": "blocked"}
+    refused(await boss.post(BLOCKS, {"seats": ["A1", "nowhere"]}), 404, "unknown-seats", "unknown", "available_seats")

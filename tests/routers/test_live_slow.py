@@ -9,6 +9,7 @@ import pytest
 
 from app.db.seat_maps.seat_events import SeatChange
 from app.server import http_protocol, websocket_protocol
+from app.server.websocket_protocol import LiveSocket
 from app.services.live import broadcast as module
 from app.services.news import News
 from tests.conftest import MakeSettings
@@ -55,6 +56,18 @@ def small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     for each in (http_protocol, websocket_protocol):
         monkeypatch.setattr(each, "KERNEL_BUFFER", 4_096)
     monkeypatch.setattr(module, "MERGED_SECONDS", 0.0)
+
+
+async def test_little_may_come_before_it_is_read(make_settings: MakeSettings) -> None:
+    """What many send at the same moment is copied in one turn of the loop."""
+    async with house(make_settings()) as usher, usher.socket() as opened:
+        await Socket(opened).next()
+        [connection] = [each for each in usher.server.server_state.connections if isinstance(each, LiveSocket)]
+        connected = connection.transport.get_extra_info("socket")
+
+        kept = connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+    assert kept <= 2 * websocket_protocol.ARRIVING_MAX  # Linux counts what it needs for itself
 
 
 def news(version: int) -> News:

@@ -2,12 +2,16 @@
 
 import csv
 from io import StringIO
+from threading import get_ident
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
 
+from app.db import reports as db
 from app.domain.people import Role
+from app.services import beside
+from app.services.house import reports
 from tests.order import Connection
 from tests.organizers import token_of
 from tests.routers.visitors import Visitor, guest, refused, told
@@ -116,6 +120,29 @@ async def test_a_screening_without_a_sale_has_a_report_too(olga: Visitor) -> Non
     assert report["by_day"] == []
     assert report["revenue"]["amount_minor"] == report["refunded"]["amount_minor"] == 0
     assert await lines_of(olga, "/screenings/3/bookings.csv") == []
+
+
+async def test_what_is_read_in_portions_and_made_beside_the_loop_is_the_same(
+    client: AsyncClient, olga: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_sale(client, olga)
+    report = await olga.read(f"/screenings/{SCREENING}/report")
+    lines = await lines_of(olga, f"/screenings/{SCREENING}/bookings.csv")
+    made_in: list[int] = []
+
+    def made(*given: Any) -> Any:
+        made_in.append(get_ident())
+        return as_usual(*given)
+
+    as_usual = reports.report
+    monkeypatch.setattr(reports, "report", made)
+    monkeypatch.setattr(db, "_IN_PORTIONS", {"yield_per": 2})
+    monkeypatch.setattr(beside, "AT_ONCE", 1)
+
+    assert await olga.read(f"/screenings/{SCREENING}/report") == report
+    assert await lines_of(olga, f"/screenings/{SCREENING}/bookings.csv") == lines
+    assert made_in
+    assert get_ident() not in made_in
 
 
 async def test_reports_are_for_organizers(client: AsyncClient, olga: Visitor) -> None:

@@ -3,8 +3,12 @@
 import json
 from typing import Any
 
+import orjson
 import pytest
 from httpx import AsyncClient, Response
+
+from app.schemas.format import strict
+from app.schemas.format.faults import Malformed
 
 HOLD = "/api/v1/screenings/1/reservations"
 JSON = {"content-type": "application/json"}
@@ -335,6 +339,35 @@ async def test_an_ordinary_body_has_few_lists_objects_and_members(edge: AsyncCli
 
     assert code_of(answer, 422) == "validation"
     assert [error["code"] for error in answer.json()["errors"]] == ["json_too_large"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"sections": [' + b"1," * strict.MOST_VALUES + b"1]}",
+        b'{"sections": [' + b"[]," * strict.MOST_VALUES + b"1]}",
+        b'{"sections": [' + b"{}," * (strict.MOST_VALUES // 2) + b"1]}",
+        b'{"sections": [{' + b",".join(b'"%d":1' % number for number in range(strict.LARGE)) + b"}]}",
+    ],
+    ids=["values", "lists", "objects", "members"],
+)
+def test_a_large_body_that_no_house_needs_is_not_even_parsed(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser keeps the interpreter to itself: in a thread, too."""
+    monkeypatch.setattr(strict.orjson, "loads", None)
+
+    with pytest.raises(Malformed) as refused:
+        strict.parse(body)
+
+    assert [error["code"] for error in refused.value.errors] == ["json_too_large"]
+
+
+def test_the_largest_house_with_all_that_may_be_said_of_its_seats_is_parsed() -> None:
+    said = {"label": "A", "category": "c", "accessible": True, "companion": True, "restricted_view": True}
+    seats = [{"number": at, **said, "x": 1.0, "y": 1.0, "aisle_after": True} for at in range(10)]
+    rows = [{"row": str(row), "seats": seats, "category": "c"} for row in range(5_000)]
+    house = {"sections": [{"name": "S", "rows": rows, "category": "c"}], "focal_point": {"x": 0.0, "y": 0.0}}
+
+    assert strict.parse(orjson.dumps(house)) == house
 
 
 async def test_a_missing_token_is_told_before_a_bad_id(edge: AsyncClient) -> None:

@@ -1,8 +1,10 @@
 """The layouts that a process remembers."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import layouts as db
+from app.domain.layouts import RowPlan, SectionPlan, lay_out
+from app.domain.rebuilding import rebuild
 from app.domain.refusals import NotFound
 from app.domain.seats import Layout, Seat
 from app.services.house.layout_texts import AT_ONCE, LayoutTexts
@@ -127,6 +131,59 @@ async def test_a_theater_without_seats_has_an_empty_layout(demo_engine: AsyncEng
         await connection.execute(text("INSERT INTO theaters (id, name, timezone) VALUES (77, 'Field', 'UTC')"))
 
     assert (await Layouts(demo_engine).at(77, 1)).seats == ()
+
+
+async def test_a_large_layout_is_read_in_portions_and_made_in_a_thread(
+    demo_engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 2 * db.PORTION + 3
+    drafts = lay_out([SectionPlan("Stalls", [RowPlan("A", size)], "standard")])
+    made_in: list[int] = []
+
+    def standing(theater_id: int, rows: Sequence[Any]) -> Layout:
+        made_in.append(get_ident())
+        assert [row.size for row in rows] == [db.PORTION, db.PORTION, 4]
+        return as_usual(theater_id, rows)
+
+    as_usual = db._standing
+    monkeypatch.setattr(db, "_standing", standing)
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("INSERT INTO theaters (id, name, timezone) VALUES (77, 'Field', 'UTC')"))
+        await db.add(connection, 77, drafts)
+        await connection.execute(text("UPDATE seats SET removed_at = now() WHERE theater_id = 77 AND number = 2"))
+        await db.add(connection, 77, lay_out([SectionPlan("Box", [RowPlan("B", 1)], "standard")]))
+        layout = await db.read(connection, 77)
+        places = await db.former_places(connection, 77)
+
+    assert layout is not None
+    assert {seat.number for seat in layout.seats if seat.section == "Stalls"} == {*range(1, size + 1)} - {2}
+    assert [seat.number for seat in layout.seats if seat.section == "Stalls"] == [1, *range(3, size + 1)]
+    assert [*layout.former.values()] == ["A2"]
+    assert places == dict.fromkeys(layout.former, ("Stalls", "A", 2))
+    assert get_ident() not in made_in
+    assert made_in
+
+
+async def test_a_large_layout_is_written_in_portions(demo_engine: AsyncEngine) -> None:
+    size = 2 * db.PORTION + 3
+    standing = Layout(77, 1, ())
+    async with demo_engine.begin() as connection:
+        await connection.execute(text("INSERT INTO theaters (id, name, timezone) VALUES (77, 'Field', 'UTC')"))
+        with statements_of(demo_engine) as sent:
+            drafts = lay_out([SectionPlan("Stalls", [RowPlan("A", size)], "standard")])
+            await db.rebuild(connection, 77, rebuild(standing, drafts))
+        assert sum("INSERT INTO seats" in one for one in sent) == 3
+        before = await db.read(connection, 77)
+        assert before is not None
+        moved = [replace(draft, x=draft.x + 1) for draft in drafts]
+        with statements_of(demo_engine) as sent:
+            await db.rebuild(connection, 77, rebuild(before, moved))
+        assert sum("UPDATE seats" in one and "draft" in one for one in sent) == 3
+        after = await db.read(connection, 77)
+
+    assert after is not None
+    assert [seat.id for seat in after.seats] == [seat.id for seat in before.seats]
+    assert [seat.x for seat in after.seats] == [draft.x for draft in moved]
 
 
 async def rebuilt(engine: AsyncEngine, *labels: str, theater_id: int = THEATER_B) -> None:

@@ -1,19 +1,27 @@
 """A map that goes on: whatever happens, it says to the byte what one that is read anew would say."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import get_ident
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.db.seat_maps.seat_events import SeatChange
 from app.domain.layouts import RowPlan, SectionPlan, lay_out
 from app.domain.money import Money
+from app.domain.seat_maps.nearness import Nearness
 from app.domain.seat_maps.occupancy import Occupancy, Taken
 from app.domain.seats import Layout, Seat, SeatStatus
+from app.schemas import availability
 from app.schemas.availability import SeatTexts
+from app.services import beside
 from app.services.news import News
+from app.services.seat_maps import seat_map as seat_map_module
 from app.services.seat_maps.seat_map import SeatMap
 from tests.domain.states import HOLD, NOON
 
@@ -70,6 +78,14 @@ class Truth:
         return SeatMap(Occupancy(1, 1, 1, self.map_version, self.version, TEXTS.prices, claims), TEXTS, self.now)
 
 
+def at_once(making: Coroutine[Any, Any, bytes]) -> bytes:
+    """What a small map gives: for that nobody waits."""
+    with pytest.raises(StopIteration) as done:
+        making.send(None)
+    made: bytes = done.value.value
+    return made
+
+
 def said(seat_map: SeatMap) -> tuple[object, ...]:
     """All that it says to everybody."""
     return (
@@ -77,8 +93,8 @@ def said(seat_map: SeatMap) -> tuple[object, ...]:
         seat_map.counts,
         seat_map.full(),
         seat_map.compact(),
-        seat_map.filtered(SeatStatus.AVAILABLE, "Circle"),
-        seat_map.free_list(),
+        at_once(seat_map.filtered(SeatStatus.AVAILABLE, "Circle")),
+        at_once(seat_map.free_list()),
         [seat_map.free_labels(near) for near in (None, 1, 77, GONE)],
     )
 
@@ -169,3 +185,73 @@ def test_a_hold_that_ran_out_moves_the_tag_and_frees_its_seat() -> None:
     assert seat_map.etag != tag
     assert seat_map.counts["available"] == len(LAYOUT.seats)
     assert seat_map.free_labels(near=1)[0] == LAYOUT.by_id[1].label
+
+
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The house is large: what is made of all its seats is not made at once."""
+    monkeypatch.setattr(seat_map_module, "AT_ONCE", 1)
+    monkeypatch.setattr(beside, "AT_ONCE", 1)
+
+
+async def test_a_large_map_is_written_in_portions_and_has_what_changes_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(availability, "_PORTION", 1)
+    large(monkeypatch)
+    truth = Truth()
+    seat_map = truth.read_anew()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            seat_map.take_in(truth.change([[(turns % 3 + 1, SeatStatus.BOOKED, 0)]]), truth.map_version)
+            await asyncio.sleep(0)
+            if turns == 5:
+                return
+
+    TEXTS.write()
+    told = asyncio.ensure_future(others())
+    await seat_map.write_up()
+
+    assert turns >= len(LAYOUT.seats) // 64
+    await told
+    assert seat_map.full() == truth.read_anew().full()
+
+
+async def test_what_a_large_map_is_asked_for_is_as_it_was_when_it_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = Truth()
+    seat_map = truth.read_anew()
+    expected = at_once(seat_map.filtered(None, "Stalls"))
+    large(monkeypatch)
+
+    asked = asyncio.ensure_future(seat_map.filtered(None, "Stalls"))
+    await asyncio.sleep(0)  # it is being written, elsewhere
+    assert not asked.done()
+    seat_map.take_in(truth.change([[(1, SeatStatus.BOOKED, 0)]]), truth.map_version)
+
+    assert await asked == expected
+
+
+async def test_what_finds_the_nearest_seats_of_a_large_house_is_built_in_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built_in: list[int] = []
+
+    class Watched(Nearness):
+        def __init__(self, layout: Layout) -> None:
+            built_in.append(get_ident())
+            super().__init__(layout)
+
+    expected = Truth().read_anew().free_labels(1)
+    monkeypatch.setattr(availability, "Nearness", Watched)
+    large(monkeypatch)
+    texts = SeatTexts(LAYOUT, TEXTS.prices)
+    seat_map = SeatMap(Occupancy(1, 1, 1, 2, 0, TEXTS.prices, ()), texts, NOON)
+
+    labels = await seat_map.nearest_labels(1)
+
+    assert labels == expected
+    assert len(built_in) == 1
+    assert built_in[0] != get_ident()

@@ -1,7 +1,9 @@
 """The occupancy of a screening at one moment: all its claims, or those that have changed, with the map version."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.cluster.asking import ask, question
 from app.db.screenings import prices_of
 from app.db.seat_maps.seat_events import CHANGE, SeatChange, seat_change
-from app.domain.claims import SEEN_AS, ClaimStatus
+from app.domain.claims import SEEN_AS
 from app.domain.seat_maps.occupancy import Occupancy, Taken
+from app.domain.seats import SeatStatus
 
 # Columns as arrays: a house of 40,000 seats is four values, not 40,000 rows. Each table is asked for the one screening
 # by its parameter (docs/architecture.md, past one machine).
@@ -39,6 +42,10 @@ _STATES = question("""
 SELECT s.screening_id, s.version + s.revision + s.layout_revision FROM screening_states s WHERE {of_them}
 """)
 
+_SEEN_AS: Final[dict[str, SeatStatus]] = {status.value: seen_as for status, seen_as in SEEN_AS.items()}
+_AT_ONCE: Final = 2_000
+"""So many claims are made of their rows within milliseconds; more of them in a thread."""
+
 
 async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupancy, datetime] | None:
     """The occupancy of a screening, and PostgreSQL's time (UTC) of reading it; None if the screening does not exist."""
@@ -46,10 +53,7 @@ async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupanc
     if row is None:
         return None
     columns = (row.seat_ids or (), row.statuses or (), row.ends or (), row.user_ids or ())
-    claims = tuple(
-        Taken(seat_id, SEEN_AS[ClaimStatus(status)], end, user_id)
-        for seat_id, status, end, user_id in zip(*columns, strict=True)
-    )
+    claims = _claims(columns) if len(columns[0]) <= _AT_ONCE else await asyncio.to_thread(_claims, columns)
     occupancy = Occupancy(
         screening_id=row.screening_id,
         theater_id=row.theater_id,
@@ -60,6 +64,12 @@ async def read(connection: AsyncConnection, screening_id: int) -> tuple[Occupanc
         claims=claims,
     )
     return occupancy, row.at
+
+
+def _claims(columns: Sequence[Sequence[Any]]) -> tuple[Taken, ...]:
+    return tuple(
+        Taken(seat_id, _SEEN_AS[status], end, user_id) for seat_id, status, end, user_id in zip(*columns, strict=True)
+    )
 
 
 async def map_versions(connection: AsyncConnection, screening_ids: Sequence[int]) -> dict[int, int]:

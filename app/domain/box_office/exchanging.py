@@ -89,7 +89,8 @@ def _named(state: ScreeningState, command: Exchange) -> tuple[tuple[Seat, ...], 
     if count != len(give):
         message = f"Take as many seats as you give: {len(give)}, not {count}."
         raise Flawed((Flaw(("take",), "exchange_count", message),))
-    if both := [seat.label for seat in take if seat in give]:
+    given = {seat.id for seat in give}
+    if both := [seat.label for seat in take if seat.id in given]:
         message = f"The same seat is given and taken: {', '.join(both)}."
         raise Flawed((Flaw(("take",), "seat_twice", message),))
     return give, take

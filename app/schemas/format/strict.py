@@ -22,6 +22,11 @@ MOST_OBJECTS: Final = 1_000
 MOST_MEMBERS: Final = 2_000
 """Of ordinary bodies: nothing of ours needs half as many, and each may become a mistake to be told."""
 
+LARGE: Final = 64 * 1024
+MOST_VALUES: Final = 700_000
+"""Of a larger body: 50,000 seats with all that may be said of each have fewer. Reading more takes the interpreter for a
+tenth of a second and longer, in whatever thread."""
+
 _NESTED: Final = frozenset((dict, list))
 _JSON_TYPE = re.compile(r"application/(?:json|[\w!#$&^.+-]+\+json)", re.IGNORECASE | re.ASCII)
 _UTF_8 = re.compile(r"\s*charset\s*=\s*(?:utf-?8|\"utf-?8\")\s*", re.IGNORECASE | re.ASCII)
@@ -53,6 +58,8 @@ def parse(body: bytes) -> Any:
         Malformed: it is not strict JSON.
         UnsupportedMediaType: it is in UTF-16 or UTF-32.
     """
+    if len(body) > LARGE:
+        _must_be_readable(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -71,6 +78,18 @@ def must_be_simple(body: bytes) -> None:
         raise mistake(
             ["body"], "json_too_large", f"The JSON has more than {MOST_OBJECTS} lists and objects, or too many members."
         )
+
+
+def _must_be_readable(body: bytes) -> None:
+    """Raises Malformed before a large body is parsed, if its parts are too many, or those of one object."""
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        raise mistake(["body"], "json_too_large", f"The JSON has more than {MOST_VALUES} values.")
+    if any(part.count(b":") > MOST_MEMBERS for part in body.split(b"{")):
+        raise _too_many_members()
+
+
+def _too_many_members() -> Malformed:
+    return mistake(["body"], "json_too_large", f"An object of the JSON has more than {MOST_MEMBERS} members.")
 
 
 def _explained(body: bytes, error: orjson.JSONDecodeError) -> Malformed | UnsupportedMediaType:
@@ -106,7 +125,7 @@ def _count_keys(value: Any, levels: int) -> int:
     if isinstance(value, dict):
         within, count = value.values(), len(value)
         if count > MOST_MEMBERS:
-            raise mistake(["body"], "json_too_large", f"An object of the JSON has more than {MOST_MEMBERS} members.")
+            raise _too_many_members()
     elif isinstance(value, list):
         within, count = value, 0
     else:

@@ -25,6 +25,7 @@ from app.domain.box_office.outcomes import Booked, Exchanged, GaveUp, Outcome, P
 from app.domain.box_office.screening_state import Decision
 from app.domain.idempotency import Key
 from app.domain.refusals import NotFound, Refusal, SeatsUnavailable, UnknownSeats
+from app.services.beside import beside
 from app.services.box_office.answers import Answer, answer
 from app.services.box_office.books import Books, KnownKey, NeedsLock, Overtaken
 from app.services.box_office.commits import CommitBroke, Served, Shifts, Unclear, commit, roll_back
@@ -36,6 +37,9 @@ log = logging.getLogger(__name__)
 
 TURN_SECONDS: Final = 0.01
 """After so long the rest of a batch is decided in the next turn of the loop: others are served meanwhile."""
+
+_OF_THOUSANDS: Final = (Block, Unblock)
+"""Commands that may name ten thousand seats."""
 
 _LOOK_FURTHER: Final = (Toggle, ReleaseAll, Block, Unblock, Close)
 """Commands that are decided by more than the rows that they change: by all that somebody holds, by a seat that is in no
@@ -55,7 +59,7 @@ async def serve(connection: OfficeConnection, batch: list[Pending], opening: Ope
     try:
         batch += latecomers(await books.open_locked(connection, batch))
         decided = await _Decided.of(batch, books, await books.look(connection, batch))
-        for writes in decided.writes().by_statement():
+        for writes in (await beside(decided.changes, decided.writes)).by_statement():
             await writing.write(connection, writes, of=books.of)
     except asyncpg.UniqueViolationError as quicker:
         await roll_back(connection)
@@ -77,7 +81,7 @@ async def serve_unlocked(connection: OfficeConnection, batch: Sequence[Pending],
     """
     books = Books(opening, batch)
     decided = await _Decided.of(batch, books, await books.look_unlocked(connection, batch))
-    match decided.writes().by_statement():
+    match (await beside(decided.changes, decided.writes)).by_statement():
         case []:
             return decided.served()
         case [writes]:
@@ -107,7 +111,12 @@ class _Decided:
         """Decide all of them. `now` is the time of all decisions (UTC)."""
         decided, began = cls(batch, books, now), perf_counter()
         for pending in batch:
-            decided._answers.append(decided._answer_to(pending))
+            if isinstance(pending.command, _OF_THOUSANDS):
+                named = pending.command.seats
+                told = await beside(len(named.ids) + len(named.labels), decided._answer_to, pending)
+            else:
+                told = decided._answer_to(pending)
+            decided._answers.append(told)
             if perf_counter() - began > TURN_SECONDS:
                 await asyncio.sleep(0)
                 began = perf_counter()
@@ -122,6 +131,11 @@ class _Decided:
         self._stored: list[tuple[Key, KnownKey]] = []
         self._replayed: set[tuple[int, int, str]] = set()
         self._answers: list[Answer | Exception] = []
+
+    @property
+    def changes(self) -> int:
+        """How many seats have changed, each as often as it did."""
+        return sum(ledger.changes for ledger in self._ledgers.values())
 
     def writes(self) -> Writes:
         """The rows that differ from what was read, and the keys."""

@@ -71,6 +71,11 @@ class Ledger:
         return self.screening_state.version + self.edits
 
     @property
+    def changes(self) -> int:
+        """How many changes of seats there were."""
+        return len(self._events)
+
+    @property
     def has_changed(self) -> bool:
         return self.screening_state.version != self.version_before
 

@@ -7,6 +7,7 @@ from app.db.history import Happening
 from app.domain.refusals import NotFound
 from app.schemas.blocks import blocks_json
 from app.schemas.format.pages import Page, after_id, id_cursor, page_of
+from app.services.beside import beside
 from app.services.house.catalogue import Catalogue
 from app.services.layouts import Layouts
 
@@ -36,4 +37,5 @@ class History:
         listed = await self._catalogue.screening(screening_id)
         layout = await self._layouts.at(listed.screening.theater_id, listed.layout_revision)
         async with self._engine.connect() as connection:
-            return blocks_json(await history.blocked(connection, screening_id), layout)
+            blocked = await history.blocked(connection, screening_id)
+        return await beside(len(blocked), blocks_json, blocked, layout)

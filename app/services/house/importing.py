@@ -1,5 +1,6 @@
 """Imports a layout from a file, for an existing theater or for a new one."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -71,7 +72,7 @@ async def replace_layout(
         after = await organizing.rebuild(theater_id, _layout_of(file, before.focal_point), by, revisions)
     except Flawed as flawed:
         raise file.wrong(flawed.errors) from None
-    kept = len(before.by_id.keys() & after.by_id.keys())
+    kept = await asyncio.to_thread(lambda: len(before.by_id.keys() & after.by_id.keys()))
     return Imported(after.seats, kept, len(after.seats) - kept, len(before.seats) - kept)
 
 
@@ -84,9 +85,13 @@ async def rehearse(
         planned = await organizing.rehearse(theater_id, _layout_of(file, before.focal_point), revisions)
     except Flawed as flawed:
         raise file.wrong(flawed.errors) from None
-    kept = sum(seat_id in before.by_id for _, seat_id in planned.seats)
-    seats = [draft for draft, _ in planned.seats]
-    return Imported(seats, kept, len(seats) - kept, len(planned.gone))
+
+    def compared() -> Imported:
+        kept = sum(seat_id in before.by_id for _, seat_id in planned.seats)
+        seats = [draft for draft, _ in planned.seats]
+        return Imported(seats, kept, len(seats) - kept, len(planned.gone))
+
+    return await asyncio.to_thread(compared)
 
 
 def _layout_of(file: LayoutFile, looks_at: Point | None) -> LayoutIn:

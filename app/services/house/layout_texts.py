@@ -1,6 +1,7 @@
 """The layouts of houses as everybody reads them: written once, kept while they are asked for."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,15 +10,13 @@ from cachetools import LRUCache
 from app.domain.seats import Layout
 from app.schemas.exports import own_file, pretix_plan, table
 from app.schemas.layout_files import LayoutFormat
-from app.schemas.layouts import layout_json
+from app.schemas.layouts import layout_json, some_seats_json
+from app.services.beside import AT_ONCE, beside
 from app.services.layouts import Standing, Whole
 from app.services.seat_maps.packed import Packed
 from app.services.single_flight import SingleFlight
 
 BYTES_KEPT: Final = 64 * 1024 * 1024
-
-AT_ONCE: Final = 2_000
-"""So many seats are written in milliseconds. More are written in a thread: others are served meanwhile."""
 
 
 class LayoutTexts:
@@ -37,6 +36,10 @@ class LayoutTexts:
             text = self._known[whole.standing] = Packed(layout_json(layout))
             return text
         return await self._written.ask(whole, lambda: self._at_hand(whole.standing))
+
+    async def of_some(self, layout: Layout, seat_ids: Collection[int]) -> bytes:
+        """The text of these seats and their sections; ids that the layout does not have are left out."""
+        return await beside(len(layout.seats), some_seats_json, layout, seat_ids)
 
     def _at_hand(self, standing: Standing) -> Packed | None:
         known: Packed | None = self._known.get(standing)

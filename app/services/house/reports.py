@@ -9,7 +9,8 @@ from app.domain.catalogue import ListedScreening
 from app.domain.money import Money
 from app.domain.reports import Report, SoldSeat, report
 from app.domain.seats import Layout
-from app.schemas.reports import BookedSeat
+from app.schemas.reports import BookedSeat, bookings_table
+from app.services.beside import beside
 from app.services.house.catalogue import Catalogue
 from app.services.layouts import Layouts
 
@@ -31,39 +32,48 @@ class Reports:
             sold = await db.sold(connection, screening_id)
             taken, given_back = await db.taken_and_given_back(connection, screening_id)
         currency = listed.screening.currency
-        return report(
-            layout.seats,
-            statuses,
-            [
-                SoldSeat(each.seat_id, Money(each.amount_minor, each.currency), each.booked_at)
-                for each in sold
-                if each.cancelled_at is None
-            ],
-            Money(taken, currency),
-            Money(given_back, currency),
-            ZoneInfo(theater.timezone),
-        )
 
-    async def bookings(self, screening_id: int) -> list[BookedSeat]:
-        """Every seat that was ever booked in a screening, the oldest booking first. Raises NotFound."""
+        def made() -> Report:
+            return report(
+                layout.seats,
+                statuses,
+                [
+                    SoldSeat(each.seat_id, Money(each.amount_minor, each.currency), each.booked_at)
+                    for each in sold
+                    if each.cancelled_at is None
+                ],
+                Money(taken, currency),
+                Money(given_back, currency),
+                ZoneInfo(theater.timezone),
+            )
+
+        return await beside(len(layout.seats) + len(sold), made)
+
+    async def bookings_table(self, screening_id: int) -> bytes:
+        """Every seat that was ever booked in a screening as CSV, the oldest booking first. Raises NotFound."""
         _, layout = await self._house(screening_id)
         async with self._engine.connect() as connection:
             sold = await db.sold(connection, screening_id)
-        return [
-            BookedSeat(
-                booking_id=each.booking_id,
-                user_id=each.user_id,
-                booked_at=each.booked_at,
-                cancelled_at=each.cancelled_at,
-                seat=layout.by_id.get(each.seat_id),
-                label=layout.label_of(each.seat_id),
-                price=Money(each.amount_minor, each.currency),
-                payment_reference=each.payment_reference,
-                cancel_reason=each.cancel_reason,
-            )
-            for each in sold
-        ]
+
+        def made() -> bytes:
+            return bookings_table([_booked(each, layout) for each in sold])
+
+        return await beside(len(sold), made)
 
     async def _house(self, screening_id: int) -> tuple[ListedScreening, Layout]:
         listed = await self._catalogue.screening(screening_id)
         return listed, await self._layouts.at(listed.screening.theater_id, listed.layout_revision)
+
+
+def _booked(sold: db.Sold, layout: Layout) -> BookedSeat:
+    return BookedSeat(
+        booking_id=sold.booking_id,
+        user_id=sold.user_id,
+        booked_at=sold.booked_at,
+        cancelled_at=sold.cancelled_at,
+        seat=layout.by_id.get(sold.seat_id),
+        label=layout.label_of(sold.seat_id),
+        price=Money(sold.amount_minor, sold.currency),
+        payment_reference=sold.payment_reference,
+        cancel_reason=sold.cancel_reason,
+    )

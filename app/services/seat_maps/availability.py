@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from cachetools import LRUCache
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,7 +22,8 @@ from app.domain.refusals import NotFound
 from app.domain.seat_maps.occupancy import Occupancy
 from app.domain.seats import Layout
 from app.schemas.availability import SeatTexts
-from app.services.layouts import Layouts, share
+from app.services.beside import beside
+from app.services.layouts import Layouts, Whole, share
 from app.services.measures import Measures
 from app.services.news import News
 from app.services.ports import AvailabilityCache, Away
@@ -42,11 +43,15 @@ CHANGES_AT_MOST: Final = 1_000
 """A map that is further behind is read anew."""
 
 TEXTS_KEPT: Final = 32
+_BYTES_OF_A_CLAIM: Final = 25
+"""In Redis, about."""
 
 _FROM_MEMORY: Final = ("memory",)
 _FROM_REDIS: Final = ("redis",)
 _FROM_CHANGES: Final = ("changes",)
 _FROM_POSTGRESQL: Final = ("postgresql",)
+
+_AtPrices: TypeAlias = tuple[Whole, frozenset[tuple[str, Money]]]
 
 
 @dataclass(slots=True, eq=False)
@@ -81,7 +86,8 @@ class Availability:
         self._clock = clock
         self._maps_kept = maps_kept
         self._maps: LRUCache[int, SeatMap] = LRUCache(seats_kept, lambda each: share(each.texts.layout, seats_kept))
-        self._texts: LRUCache[tuple[int, int, frozenset[tuple[str, Money]]], SeatTexts] = LRUCache(TEXTS_KEPT)
+        self._texts: LRUCache[_AtPrices, SeatTexts] = LRUCache(TEXTS_KEPT)
+        self._texts_made = SingleFlight(self._make_texts)
         self._from_postgresql = SingleFlight(self._read_map)
         self._from_redis = SingleFlight(self._read_kept)
         self._up_to_date = SingleFlight(self._bring_up_to_date)
@@ -178,7 +184,7 @@ class Availability:
         screening_id, map_version = wanted
         with suppress(Away):
             if kept := await self._cache.facts(screening_id):
-                facts = facts_from(kept)
+                facts = await beside(len(kept) // _BYTES_OF_A_CLAIM, facts_from, kept)
                 if facts.map_version >= map_version:
                     self._reads[_FROM_REDIS] += 1
                     return self._keep_at_hand(await self._map_of(facts))
@@ -204,7 +210,8 @@ class Availability:
         facts = await self._read(screening_id)
         self._reads[_FROM_POSTGRESQL] += 1
         with suppress(Away):
-            await self._cache.keep(screening_id, facts.map_version, facts_json(facts), doubts)
+            kept = await beside(len(facts.claims), facts_json, facts)
+            await self._cache.keep(screening_id, facts.map_version, kept, doubts)
         return self._keep_at_hand(await self._map_of(facts))
 
     async def _read(self, screening_id: int) -> Occupancy:
@@ -219,14 +226,24 @@ class Availability:
 
     async def _map_of(self, occupancy: Occupancy) -> SeatMap:
         layout = await self._layouts.at(occupancy.theater_id, occupancy.layout_revision)
-        return SeatMap(occupancy, self._texts_of(layout, occupancy.prices), self._clock.now())
+        texts = await self._texts_of(layout, occupancy.prices)
+        return await beside(len(occupancy.claims), SeatMap, occupancy, texts, self._clock.now())
 
-    def _texts_of(self, layout: Layout, prices: Mapping[str, Money]) -> SeatTexts:
+    async def _texts_of(self, layout: Layout, prices: Mapping[str, Money]) -> SeatTexts:
         """The texts that all screenings of a house at the same prices share."""
-        key = (layout.theater_id, layout.revision, frozenset(prices.items()))
-        texts = self._texts.get(key)
-        if texts is None:
-            texts = self._texts[key] = SeatTexts(layout, prices)
+        whole = Whole.of(layout)
+        key = (whole, frozenset(prices.items()))
+
+        def at_hand() -> SeatTexts | None:
+            known: SeatTexts | None = self._texts.get(key)
+            return known
+
+        return at_hand() or await self._texts_made.ask(key, at_hand)
+
+    async def _make_texts(self, key: _AtPrices) -> SeatTexts:
+        whole, prices = key
+        texts = await beside(len(whole.layout.seats), SeatTexts, whole.layout, dict(prices))
+        self._texts[key] = texts
         return texts
 
     def _keep_at_hand(self, seat_map: SeatMap) -> SeatMap:

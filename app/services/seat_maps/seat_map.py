@@ -3,6 +3,7 @@
 It follows the news of each batch, and the time. Only what changes is written again.
 """
 
+import asyncio
 from collections.abc import Collection
 from datetime import datetime
 from itertools import islice
@@ -17,6 +18,7 @@ from app.domain.seat_maps.runs import Left
 from app.domain.seats import SeatStatus
 from app.schemas.availability import Pieces, SeatTexts, compact_json, counts_of, full_json, status_for
 from app.schemas.existing_clients import bare_list_json, personal_list_json
+from app.services.beside import AT_ONCE, beside
 from app.services.news import News
 from app.services.seat_maps.packed import Packed
 
@@ -94,11 +96,16 @@ class SeatMap:
     def whole(self) -> Packed:
         """The full form, to be sent plain or packed."""
         if self._whole is None:
-            if self._texts is None:
-                texts, taken = self.texts, self._seating.taken
-                self._texts = Pieces(len(texts.layout.seats), lambda among: texts.of(taken, among=among))
-            self._whole = Packed(full_json(self.screening_id, self.version, self._counts, self._texts.blocks()))
+            self._whole = Packed(full_json(self.screening_id, self.version, self._counts, self._pieces().blocks()))
         return self._whole
+
+    async def write_up(self) -> None:
+        """Write most of what `whole` puts together. A large map is written in portions, others are served between."""
+        if self._whole is None and len(self.texts.layout.seats) > AT_ONCE:
+            if not self.texts.are_written:
+                await asyncio.to_thread(self.texts.write)
+            while not self._pieces().write_some():  # noqa: ASYNC110 - it waits for nothing
+                await asyncio.sleep(0)
 
     def short(self) -> Packed:
         """The compact form, to be sent plain or packed."""
@@ -112,28 +119,37 @@ class SeatMap:
             self._short = Packed(compact_json(self.screening_id, self.version, self._counts, left, short, head))
         return self._short
 
-    def filtered(self, status: SeatStatus | None, section: str | None) -> bytes:
+    async def filtered(self, status: SeatStatus | None, section: str | None) -> bytes:
         """The full form with only the seats of this status, this section, or both. Counts are of the whole theater.
 
         Raises Flawed when there is no such section.
         """
-        return self._written(status, section, me=None)
+        return await self._written(status, section, me=None)
 
-    def personal(self, user_id: int, status: SeatStatus | None, section: str | None) -> bytes:
+    async def personal(self, user_id: int, status: SeatStatus | None, section: str | None) -> bytes:
         """As `filtered`, as this user sees it. The facts must have user ids."""
-        return self._written(status, section, me=user_id)
+        return await self._written(status, section, me=user_id)
 
-    def free_list(self) -> bytes:
+    async def free_list(self) -> bytes:
         """The free seats as a bare list, for existing clients."""
-        free = (seat for seat in self.texts.layout.seats if seat.id not in self._seating.taken)
-        return bare_list_json(self.screening_id, free, self.texts.prices)
+        texts, taken = self.texts, self._seating.taken
+        free = [seat for seat in texts.layout.seats if seat.id not in taken]
+        return await beside(len(free), bare_list_json, self.screening_id, free, texts.prices)
 
-    def personal_list(self, user_id: int, lost: Collection[int]) -> bytes:
+    async def personal_list(self, user_id: int, lost: Collection[int]) -> bytes:
         """All seats as a bare list, for existing clients, as this user sees them.
 
         `lost` are the seats whose last change ended a hold of theirs.
         """
-        return personal_list_json(self.texts.layout.seats, self._seating.taken, user_id, lost)
+        seats, taken = self.texts.layout.seats, dict(self._seating.taken)
+        return await beside(len(seats), personal_list_json, seats, taken, user_id, lost)
+
+    async def nearest_labels(self, near: int | None) -> tuple[str, ...]:
+        """As `free_labels`. What finds the nearest seats takes a while to build, once for each large house."""
+        if near is not None and self._free is None and near not in self._free_labels:
+            texts = self.texts
+            await beside(len(texts.layout.seats), lambda: texts.nearness)
+        return self.free_labels(near)
 
     def free_labels(self, near: int | None, at_most: int = 50) -> tuple[str, ...]:
         """The labels of at most `at_most` free seats: those nearest to the seat `near` first, else in their order."""
@@ -188,17 +204,34 @@ class SeatMap:
         self._free_labels = {}
         self._suggestions = {}
 
-    def _written(self, status: SeatStatus | None, section: str | None, me: int | None) -> bytes:
-        if section is not None and section not in self.texts.sections:
-            raise _unknown_section(self.texts.sections)
-        taken = self._seating.taken
-        chosen = [
-            text
-            for seat, text in zip(self.texts.layout.seats, self.texts.of(taken, me), strict=True)
-            if (section is None or seat.section == section)
-            and (status is None or status_for(taken.get(seat.id), me) is status)
-        ]
-        return full_json(self.screening_id, self.version, self._counts, chosen)
+    def _pieces(self) -> Pieces:
+        if self._texts is None:
+            texts, taken = self.texts, self._seating.taken
+            self._texts = Pieces(len(texts.layout.seats), lambda among: texts.of(taken, among=among))
+        return self._texts
+
+    async def _written(self, status: SeatStatus | None, section: str | None, me: int | None) -> bytes:
+        texts = self.texts
+        if section is not None and section not in texts.sections:
+            raise _unknown_section(texts.sections)
+        # As they are now: meanwhile they may change.
+        screening_id, version, counts, taken = (
+            self.screening_id,
+            self.version,
+            {**self._counts},
+            {**self._seating.taken},
+        )
+
+        def write() -> bytes:
+            chosen = [
+                text
+                for seat, text in zip(texts.layout.seats, texts.of(taken, me), strict=True)
+                if (section is None or seat.section == section)
+                and (status is None or status_for(taken.get(seat.id), me) is status)
+            ]
+            return full_json(screening_id, version, counts, chosen)
+
+        return await beside(len(texts.layout.seats), write)
 
     def _find_free(self, near: int | None, at_most: int) -> tuple[str, ...]:
         layout, taken = self.texts.layout, self._seating.taken
