@@ -22,11 +22,12 @@ from app.db.money.payments import PaymentRow, plan_out
 from app.db.reservations import ReservationRow
 from app.db.screenings import Defaults, screening_of
 from app.domain.bookings import Booking
-from app.domain.box_office.screening_state import Floor, ScreeningState
+from app.domain.box_office.screening_state import ScreeningState
 from app.domain.money import Money
 from app.domain.payments import Payment
 from app.domain.reservations import Reservation
 from app.domain.screenings import Limits
+from app.domain.seat_finding.floor import Floor
 from app.domain.seat_finding.picture import Picture
 from app.domain.seats import Layout, Seat
 from app.domain.transfers import Transfer, TransferStatus

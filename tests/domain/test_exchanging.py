@@ -7,7 +7,7 @@ import pytest
 from app.domain.bookings import BookingStatus, PaidStatus
 from app.domain.box_office.commands import Block
 from app.domain.box_office.outcomes import Booked, Exchanged, GaveUp, Paying
-from app.domain.box_office.screening_state import Cause, Floor
+from app.domain.box_office.screening_state import Cause
 from app.domain.claims import ClaimStatus
 from app.domain.money import Money
 from app.domain.payments import EntryKind, PaymentState, RefundCause
@@ -26,6 +26,7 @@ from app.domain.refusals import (
 )
 from app.domain.reservations import ReservationStatus
 from app.domain.screenings import Limits
+from app.domain.seat_finding.floor import Floor
 from app.domain.seat_finding.orphans import OrphanRule
 from app.domain.seat_finding.picture import Picture
 from app.domain.seat_finding.wishes import Wish

@@ -9,10 +9,10 @@ import pytest
 
 from app.domain.box_office.commands import Hold
 from app.domain.box_office.outcomes import Held
-from app.domain.box_office.screening_state import Floor
 from app.domain.people import Person
 from app.domain.refusals import ExtensionLimit, NotEnoughSeats
 from app.domain.reservations import Reservation
+from app.domain.seat_finding.floor import Floor
 from app.domain.seat_finding.picture import Picture
 from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames

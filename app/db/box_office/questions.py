@@ -111,6 +111,10 @@ _ALL_LAPSES_AT_MOST: Final = 2_000
 # A seat that its reservation still holds, run out or not, has a claim that says so.
 _NO_CLAIM: Final = "(s.released_at IS NOT NULL OR {row}.status NOT IN ('held', 'paying'))"
 
+# Where no seat is named, no claim is read: what is still held is not free, and what has run out is. A moment ahead: the
+# batch's time is read a little later.
+_IS_OVER: Final = f"({_NO_CLAIM} OR {{row}}.expires_at <= statement_timestamp() + interval '1 second')"
+
 # When a seat of reservation r ceased, or will cease, to be held by it. A reservation's last version is that of the
 # change that ended it; the events may be forgotten by then.
 _ENDED: Final = """
@@ -200,10 +204,11 @@ _PARTS: Final[Mapping[str, _Part]] = {
         "SELECT * FROM (SELECT * FROM reservation_seats i"
         " WHERE i.screening_id = w.screening_id AND i.user_id = w.user_id OFFSET 0) i"
         f" ORDER BY i.reservation_id DESC LIMIT {_ALL_LAPSES_AT_MOST}) s, LATERAL ("
-        "SELECT * FROM reservations i WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id OFFSET 0) r",
+        "SELECT * FROM reservations i WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id"
+        f" AND {_IS_OVER.format(row='i')} OFFSET 0) r",
         "FROM (SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.reservation_id DESC) AS place"
         " FROM reservation_seats i WHERE i.screening_id = $1 AND i.user_id = ANY({0}::bigint[])) s"
-        " JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id"
+        f" JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND {_IS_OVER.format(row='r')}"
         f" WHERE s.place <= {_ALL_LAPSES_AT_MOST}",
         ("screening_id", "user_id"),
     ),

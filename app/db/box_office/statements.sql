@@ -1860,7 +1860,9 @@ SELECT clock_timestamp() AS now,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND ((s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
+                    OR i.expires_at <= statement_timestamp() + interval '1 second')
                 OFFSET 0
             ) r
     ) AS all_lapses,
@@ -1936,7 +1938,9 @@ SELECT clock_timestamp() AS now,
             LATERAL (
                 SELECT *
                 FROM reservations i
-                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id
+                WHERE i.screening_id = s.screening_id AND i.id = s.reservation_id AND ((s.released_at IS NOT NULL
+                    OR i.status NOT IN ('held', 'paying'))
+                    OR i.expires_at <= statement_timestamp() + interval '1 second')
                 OFFSET 0
             ) r
     ) AS all_lapses,

@@ -1507,7 +1507,8 @@ SELECT clock_timestamp() AS now,
             FROM reservation_seats i
             WHERE i.screening_id = $1 AND i.user_id = ANY($2::bigint[])
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND ((s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying')) OR r.expires_at <= statement_timestamp() + interval '1 second')
         WHERE s.place <= 2000
     ) AS all_lapses,
     ARRAY(
@@ -1565,7 +1566,8 @@ SELECT clock_timestamp() AS now,
             FROM reservation_seats i
             WHERE i.screening_id = $1 AND i.user_id = ANY($2::bigint[])
         ) s
-        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id
+        JOIN reservations r ON r.screening_id = $1 AND r.id = s.reservation_id AND ((s.released_at IS NOT NULL
+            OR r.status NOT IN ('held', 'paying')) OR r.expires_at <= statement_timestamp() + interval '1 second')
         WHERE s.place <= 2000
     ) AS all_lapses,
     ARRAY(

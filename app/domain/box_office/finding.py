@@ -9,12 +9,13 @@ from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import Find
 from app.domain.box_office.limits import paused, within_reservation_limit
 from app.domain.box_office.outcomes import Chosen
-from app.domain.box_office.screening_state import Decision, Floor, ScreeningState
+from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.box_office.taking import worn_out
 from app.domain.money import Money
 from app.domain.people import Person
 from app.domain.refusals import Flaw, Flawed, LeavesSingleSeat, NotEnoughSeats
 from app.domain.seat_finding.best_available import best_available
+from app.domain.seat_finding.floor import Floor
 from app.domain.seat_finding.orphans import OrphanRule, refuses, stranded
 from app.domain.seat_finding.suggestions import suggestions
 from app.domain.seat_finding.wishes import Found, NotEnough, Wish
@@ -35,8 +36,11 @@ def find(
         screening.must_be_on_sale(now)
     within_reservation_limit(state, wish.count)
     released = screening.releases_reserved_places
-    free = floor.free & ~floor.picture.mask(without) if without else floor.free
-    found = best_available(floor.picture, free, wish, screening.prices, released=released)
+    if without:
+        free = floor.free & ~floor.picture.mask(without)
+        found = best_available(floor.picture, free, wish, screening.prices, released=released)
+    else:
+        found = floor.best(wish, screening.prices, released=released)
     if isinstance(found, NotEnough):
         raise NotEnoughSeats(wish.count, found.available, found.largest_block)
     return found
@@ -87,6 +91,8 @@ def _floor_of(state: ScreeningState) -> Floor:
 
 
 def _must_fit(state: ScreeningState, floor: Floor, wish: Wish) -> None:
+    if wish.section is None and wish.category is None and wish.max_price is None:
+        return
     flaws: list[Flaw] = []
     for name, wanted, known in (
         ("section", wish.section, floor.picture.sections),

@@ -17,7 +17,7 @@ from app.domain.payments import Entry, Payment, Refund
 from app.domain.refusals import NotFound
 from app.domain.reservations import HOLDING, Reservation, ReservationStatus
 from app.domain.screenings import Screening
-from app.domain.seat_finding.picture import Picture
+from app.domain.seat_finding.floor import Floor
 from app.domain.seats import Layout
 from app.domain.transfers import Transfer
 
@@ -78,21 +78,6 @@ class Usage:
     holds: dict[UUID, datetime] = field(default_factory=dict)
     bookings: dict[UUID, datetime] = field(default_factory=dict)
     paying: set[UUID] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class Floor:
-    """Which seats of a house are free, as one number: a mask of its picture."""
-
-    picture: Picture
-    free: int
-
-    def mark(self, seat_id: int, is_free: bool) -> None:
-        """This seat is free from now on, or is not. One of another house is ignored."""
-        place = self.picture.place.get(seat_id)
-        if place is not None:
-            seat = 1 << place
-            self.free = self.free | seat if is_free else self.free & ~seat
 
 
 @dataclass(slots=True)

@@ -116,6 +116,8 @@ def held_first_at(
 
 def worn_out(state: ScreeningState, user_id: int, now: datetime) -> list[int]:
     """The seats that the user has held before, for so long that the cap leaves next to no time: their ids."""
+    if not state.lapses:
+        return []
     held_before = {seat_id for owner_id, seat_id in state.lapses if owner_id == user_id}
     seats = [seat for seat_id in sorted(held_before) if (seat := state.layout.by_id.get(seat_id))]
     began = {seat.id: held_first_at(state, (seat,), user_id, Taking(), now) for seat in seats}

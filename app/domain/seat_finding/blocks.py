@@ -93,7 +93,7 @@ def nearest(picture: Picture, starts: int, size: int) -> int | None:
             break
         if not (some := int.from_bytes(data[slope.bytes], "little")):
             continue
-        for offset in _nearest_in(slope, some):
+        for offset in nearest_in(slope, some):
             at = slope.start + offset
             reach = sums[at + size] - sums[at]
             if reach <= farthest:
@@ -110,7 +110,7 @@ def _slopes(picture: Picture, data: bytes, size: int) -> Iterable[Slope]:
     return sorted(slopes[number] for number in picture.runs_in(data))
 
 
-def _nearest_in(slope: Slope, starts: int) -> Sequence[int]:
+def nearest_in(slope: Slope, starts: int) -> Sequence[int]:
     """Those of these blocks of a run that may be its nearest ones."""
     if slope.first is None:
         return ones(starts)

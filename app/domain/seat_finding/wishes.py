@@ -32,12 +32,15 @@ class Wish:
 
     def kind(self, picture: Picture, prices: Mapping[str, Money]) -> int:
         """The mask of the seats that fit: section, category and price. A category without a price costs nothing."""
-        categories = {self.category} if self.category is not None else None
-        if self.max_price is not None:
-            most = self.max_price.amount_minor
-            known = picture.categories if categories is None else categories
-            categories = {each for each in known if each not in prices or prices[each].amount_minor <= most}
-        return picture.kind(self.section, categories)
+        return picture.kind(self.section, self.categories(picture, prices))
+
+    def categories(self, picture: Picture, prices: Mapping[str, Money]) -> frozenset[str] | None:
+        """The categories that fit. None: all."""
+        if self.max_price is None:
+            return None if self.category is None else frozenset((self.category,))
+        most = self.max_price.amount_minor
+        known = picture.categories if self.category is None else (self.category,)
+        return frozenset(each for each in known if each not in prices or prices[each].amount_minor <= most)
 
 
 @dataclass(frozen=True, slots=True)

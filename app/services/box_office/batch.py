@@ -193,6 +193,9 @@ class _Decided:
         for screening_id in served.map_versions:
             if (ledger := self._ledgers[screening_id]).has_changed:
                 served.news[screening_id] = ledger.news()
+        for screening_id, ledger in self._ledgers.items():
+            if (floor := ledger.screening_state.floor) is not None:
+                served.floors[screening_id] = floor
         return served
 
     def commit_broke(self) -> CommitBroke:

@@ -131,12 +131,12 @@ class Books:
         found = await db.read(connection, named, of=self.of)
         self._take_in(found)
         leads = self._leads_of(found, batch)
-        leads.taken = await self._floors_lost(asked, found)
+        leads.taken = await self._floors_lost(asked, named, found)
         if leads:
             more = await db.read(connection, leads, of=self.of)
             self._take_in(more)
             if leads.taken:
-                await self._floors_lost(asked, more)
+                await self._floors_lost(asked, leads, more)
         self._lay_floors(asked, found.now)
         if buyers:
             await self._count(connection, buyers)
@@ -170,22 +170,22 @@ class Books:
         self._take_in(found)
         leads = self._leads_of(found, batch)
         if asked:
-            leads.taken = await self._floors_lost(asked, found)
+            leads.taken = await self._floors_lost(asked, named, found)
         if leads:
             more = await db.read(connection, leads, screening_ids, of=self.of)
             if more.screenings != found.screenings:
                 raise Overtaken
             self._take_in(more)
             if leads.taken:
-                await self._floors_lost(asked, more)
+                await self._floors_lost(asked, leads, more)
         if asked:
             self._lay_floors(asked, found.now)
         return found.now
 
-    async def _floors_lost(self, asked: Mapping[int, Layout], found: Found) -> set[tuple[int]]:
+    async def _floors_lost(self, asked: Mapping[int, Layout], wanted: Wanted, found: Found) -> set[tuple[int]]:
         """Take in what is taken in the screenings that are asked for. Returns those of which all has to be read."""
         states = {each: self.ledgers[each].screening_state for each in asked if each in self.ledgers}
-        return {(each,) for each in await self._opening.floors.take_in(states, asked, found)}
+        return {(each,) for each in await self._opening.floors.take_in(states, asked, wanted, found)}
 
     def _lay_floors(self, asked: Mapping[int, Layout], now: datetime) -> None:
         for screening_id in asked:

@@ -8,6 +8,7 @@ import asyncpg
 from app.db.box_office import reading as db
 from app.db.box_office.reading import Proof
 from app.db.connections import LOST, OfficeConnection
+from app.domain.seat_finding.floor import Floor
 from app.services.box_office.answers import Answer
 from app.services.news import News
 
@@ -17,12 +18,14 @@ class Served:
     """The outcome of a batch: an answer or an exception for each command, map versions, and the news of changes.
 
     `map_versions` has every screening of an answer, even of a replay, which changes nothing: the process that has made
-    the change may have died before it announced it.
+    the change may have died before it announced it. `floors` are what is free after the batch, in screenings where a
+    command asked.
     """
 
     answers: list[Answer | Exception]
     map_versions: dict[int, int] = field(default_factory=dict)
     news: dict[int, News] = field(default_factory=dict)
+    floors: dict[int, Floor] = field(default_factory=dict)
 
 
 Shifts = Mapping[int, int]

@@ -163,7 +163,7 @@ class BoxOffice:
                 log.exception("unhandled exception in a command", extra={"request_id": batch[0].request_id})
                 self._queue.settle(batch[0], failed)
         else:
-            self._floors.follow(served.news)
+            self._floors.follow(served.news, served.floors)
             self._announce(served.map_versions, lambda: self._queue.settle_all(batch, served.answers), served.news)
         return True
 

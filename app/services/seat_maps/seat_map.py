@@ -8,8 +8,8 @@ from collections.abc import Collection
 from datetime import datetime
 from itertools import islice
 
-from app.domain.box_office.screening_state import Floor
 from app.domain.refusals import Flaw, Flawed
+from app.domain.seat_finding.floor import Floor
 from app.domain.seat_finding.picture import Picture
 from app.domain.seat_finding.suggestions import suggestions
 from app.domain.seat_maps.nearness import Free
