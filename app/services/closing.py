@@ -16,7 +16,7 @@ from app.domain.refusals import NotFound
 from app.services.box_office.office import BoxOffice
 from app.services.seat_maps.announcer import Announcer
 
-AT_ONCE: Final = 500
+AT_ONCE: Final = 100
 """The most holds and bookings that one command undoes, so that buyers of other screenings do not wait long."""
 
 

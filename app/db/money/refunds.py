@@ -1,6 +1,6 @@
 """Refunds that are to be carried out: which are due, who tries them, and what is written when it is known more."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
@@ -49,29 +49,39 @@ SELECT r.tries, r.done_at IS NOT NULL AS is_done, r.amount_minor, r.currency, p.
   FROM refunds r JOIN payments p ON p.screening_id = r.screening_id AND p.id = r.payment_id
  WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.id = :id
 """)
-_DONE = text("""
-UPDATE refunds r SET done_at = statement_timestamp(), next_try_at = NULL
- WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.id = :id AND r.tries = :tries AND r.done_at IS NULL
-RETURNING r.payment_id, r.amount_minor, r.currency, r.cause, r.done_at AS at
-""")
+_MOVED: Final = """
+moved AS (
+    UPDATE payments p SET refunding_minor = p.refunding_minor {minus} t.amount_minor,
+                          refunded_minor = p.refunded_minor {plus} t.amount_minor
+      FROM told t WHERE p.screening_id = CAST(:screening_id AS bigint) AND p.id = t.payment_id
+    RETURNING p.id, p.reference)
+INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference, cause)
+SELECT CAST(:screening_id AS bigint), t.payment_id, {entry_id}, statement_timestamp(), '{kind}', t.amount_minor,
+       t.currency, m.reference, t.cause
+  FROM told t JOIN moved m ON m.id = t.payment_id
+"""
+# A refund that was done before, and came to nothing, has an entry with its own id already.
+_ENTRY_ID: Final = """
+CASE WHEN EXISTS (SELECT FROM payment_entries e WHERE e.screening_id = CAST(:screening_id AS bigint)
+                     AND e.payment_id = t.payment_id AND e.id = :id)
+     THEN CAST(:another_id AS uuid) ELSE CAST(:id AS uuid) END"""
+_DONE = text(f"""
+WITH told AS (
+    UPDATE refunds r SET done_at = statement_timestamp(), next_try_at = NULL
+     WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.id = :id AND r.tries = :tries AND r.done_at IS NULL
+    RETURNING r.payment_id, r.amount_minor, r.currency, r.cause),
+{_MOVED.format(minus="-", plus="+", entry_id=_ENTRY_ID, kind="refund")}
+""")  # noqa: S608
 # One try more: whoever still believes in the one before cannot say that it is done.
-_NOT_DONE = text(f"""
+_NOT_DONE: Final = f"""
 UPDATE refunds r SET tries = r.tries + 1, done_at = NULL, next_try_at = {_PAUSE}
  WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.id = :id AND r.tries = :tries
-RETURNING r.payment_id, r.amount_minor, r.currency, r.cause, statement_timestamp() AS at
-""")  # noqa: S608
-_GONE_BACK = text("""
-UPDATE payments SET refunding_minor = refunding_minor - CAST(:amount_minor AS bigint),
-                    refunded_minor = refunded_minor + CAST(:amount_minor AS bigint)
- WHERE screening_id = CAST(:screening_id AS bigint) AND id = :payment_id RETURNING reference
-""")
-_ENTER = text("""
-INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference, cause)
-VALUES (:screening_id, :payment_id, :id, :at, :kind, :amount_minor, :currency, :reference, :cause)
-""")
-_IS_ENTERED = text("""
-SELECT EXISTS (SELECT FROM payment_entries
-                WHERE screening_id = CAST(:screening_id AS bigint) AND payment_id = :payment_id AND id = :id)
+   AND (r.done_at IS NOT NULL) = :is_done
+"""  # noqa: S608
+_DENIED = text(_NOT_DONE)
+_TAKEN_BACK = text(f"""
+WITH told AS ({_NOT_DONE} RETURNING r.payment_id, r.amount_minor, r.currency, r.cause),
+{_MOVED.format(minus="+", plus="-", entry_id="CAST(:entry_id AS uuid)", kind="fail")}
 """)
 
 
@@ -146,37 +156,19 @@ async def standing(connection: AsyncConnection, screening_id: int, refund_id: UU
 
 
 async def done(connection: AsyncConnection, screening_id: int, refund_id: UUID, tries: int) -> bool:
-    """The provider has given it back with this try: enter that, once. Within a transaction. Whether it was news."""
+    """The provider has given it back with this try: enter that, once. Whether it was news."""
     given = {"screening_id": screening_id, "id": refund_id, "tries": tries}
-    row = (await connection.execute(_DONE, given)).mappings().one_or_none()
-    if row is None:
-        return False
-    entry = {"screening_id": screening_id, **row, "id": refund_id, "kind": "refund"}
-    if tries > 1 and await connection.scalar(_IS_ENTERED, entry):  # it was done before, and came to nothing
-        entry["id"] = uuid5(refund_id, f"done {tries}")
-    await _enter(connection, entry, row["amount_minor"])
-    return True
+    another_id = uuid5(refund_id, f"done {tries}")
+    return (await connection.execute(_DONE, {**given, "another_id": another_id})).rowcount > 0
 
 
 async def not_done(connection: AsyncConnection, screening_id: int, refund_id: UUID, known: Standing) -> bool:
-    """What was given back did not arrive: it is to be given back again after a pause. Within a transaction.
+    """The provider has not given it back, whatever it said before: it is tried again after a pause.
 
     Whether that is so: not if somebody has learnt more of it since it stood as is `known`.
     """
-    given = {"screening_id": screening_id, "id": refund_id, "tries": known.tries}
-    row = (await connection.execute(_NOT_DONE, given)).mappings().one_or_none()
-    if row is None or not known.is_done:
-        return row is not None
-    entry = {"screening_id": screening_id, **row, "id": uuid5(refund_id, f"failed {known.tries}"), "kind": "fail"}
-    await _enter(connection, entry, -row["amount_minor"])
-    return True
-
-
-async def _enter(connection: AsyncConnection, entry: Mapping[str, object], goes_back: int) -> None:
-    moved = {
-        "screening_id": entry["screening_id"],
-        "payment_id": entry["payment_id"],
-        "amount_minor": goes_back,
-    }
-    reference = await connection.scalar(_GONE_BACK, moved)
-    await connection.execute(_ENTER, {**entry, "reference": reference})
+    given = {"screening_id": screening_id, "id": refund_id, "tries": known.tries, "is_done": known.is_done}
+    if not known.is_done:
+        return (await connection.execute(_DENIED, given)).rowcount > 0
+    entry_id = uuid5(refund_id, f"failed {known.tries}")
+    return (await connection.execute(_TAKEN_BACK, {**given, "entry_id": entry_id})).rowcount > 0
