@@ -49,39 +49,36 @@ SELECT r.tries, r.done_at IS NOT NULL AS is_done, r.amount_minor, r.currency, p.
   FROM refunds r JOIN payments p ON p.screening_id = r.screening_id AND p.id = r.payment_id
  WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.id = :id
 """)
-_MOVED: Final = """
-moved AS (
-    UPDATE payments p SET refunding_minor = p.refunding_minor {minus} t.amount_minor,
-                          refunded_minor = p.refunded_minor {plus} t.amount_minor
-      FROM told t WHERE p.screening_id = CAST(:screening_id AS bigint) AND p.id = t.payment_id
-    RETURNING p.id, p.reference)
-INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference, cause)
-SELECT CAST(:screening_id AS bigint), t.payment_id, {entry_id}, statement_timestamp(), '{kind}', t.amount_minor,
-       t.currency, m.reference, t.cause
-  FROM told t JOIN moved m ON m.id = t.payment_id
-"""
-# A refund that was done before, and came to nothing, has an entry with its own id already.
-_ENTRY_ID: Final = """
-CASE WHEN EXISTS (SELECT FROM payment_entries e WHERE e.screening_id = CAST(:screening_id AS bigint)
-                     AND e.payment_id = t.payment_id AND e.id = :id)
-     THEN CAST(:another_id AS uuid) ELSE CAST(:id AS uuid) END"""
-_DONE = text(f"""
-WITH told AS (
-    UPDATE refunds r SET done_at = statement_timestamp(), next_try_at = NULL
-     WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.id = :id AND r.tries = :tries AND r.done_at IS NULL
-    RETURNING r.payment_id, r.amount_minor, r.currency, r.cause),
-{_MOVED.format(minus="-", plus="+", entry_id=_ENTRY_ID, kind="refund")}
-""")  # noqa: S608
+_RETURNING: Final = "RETURNING r.payment_id, r.amount_minor, r.currency, r.cause"
+_DONE: Final = f"""
+UPDATE refunds r SET done_at = statement_timestamp(), next_try_at = NULL
+ WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.id = :id AND r.tries = :tries AND r.done_at IS NULL
+{_RETURNING}
+"""  # noqa: S608
 # One try more: whoever still believes in the one before cannot say that it is done.
 _NOT_DONE: Final = f"""
 UPDATE refunds r SET tries = r.tries + 1, done_at = NULL, next_try_at = {_PAUSE}
  WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.id = :id AND r.tries = :tries
-   AND (r.done_at IS NOT NULL) = :is_done
+   AND (r.done_at IS NOT NULL) = :was_done
+{_RETURNING}
 """  # noqa: S608
+_MOVED: Final = """
+WITH told AS ({told})
+UPDATE payments p SET refunding_minor = p.refunding_minor {minus} t.amount_minor,
+                      refunded_minor = p.refunded_minor {plus} t.amount_minor
+  FROM told t WHERE p.screening_id = CAST(:screening_id AS bigint) AND p.id = t.payment_id
+RETURNING t.payment_id, t.amount_minor, t.currency, t.cause, p.reference, statement_timestamp() AS at
+"""
+_GONE_BACK = text(_MOVED.format(told=_DONE, minus="-", plus="+"))
+_COME_BACK = text(_MOVED.format(told=_NOT_DONE, minus="+", plus="-"))
 _DENIED = text(_NOT_DONE)
-_TAKEN_BACK = text(f"""
-WITH told AS ({_NOT_DONE} RETURNING r.payment_id, r.amount_minor, r.currency, r.cause),
-{_MOVED.format(minus="+", plus="-", entry_id="CAST(:entry_id AS uuid)", kind="fail")}
+_ENTER = text("""
+INSERT INTO payment_entries (screening_id, payment_id, id, at, kind, amount_minor, currency, reference, cause)
+VALUES (:screening_id, :payment_id, :id, :at, :kind, :amount_minor, :currency, :reference, :cause)
+""")
+_IS_ENTERED = text("""
+SELECT EXISTS (SELECT FROM payment_entries
+                WHERE screening_id = CAST(:screening_id AS bigint) AND payment_id = :payment_id AND id = :id)
 """)
 
 
@@ -156,19 +153,33 @@ async def standing(connection: AsyncConnection, screening_id: int, refund_id: UU
 
 
 async def done(connection: AsyncConnection, screening_id: int, refund_id: UUID, tries: int) -> bool:
-    """The provider has given it back with this try: enter that, once. Whether it was news."""
+    """The provider has given it back with this try: enter that, once. Within a transaction. Whether it was news."""
     given = {"screening_id": screening_id, "id": refund_id, "tries": tries}
-    another_id = uuid5(refund_id, f"done {tries}")
-    return (await connection.execute(_DONE, {**given, "another_id": another_id})).rowcount > 0
+    row = (await connection.execute(_GONE_BACK, given)).mappings().one_or_none()
+    if row is None:
+        return False
+    entry = {"screening_id": screening_id, **row, "id": refund_id, "kind": "refund"}
+    if tries > 1 and await connection.scalar(_IS_ENTERED, {name: entry[name] for name in _NAMES_ENTRY}):
+        entry["id"] = uuid5(refund_id, f"done {tries}")  # it was done before, and came to nothing
+    await connection.execute(_ENTER, entry)
+    return True
 
 
 async def not_done(connection: AsyncConnection, screening_id: int, refund_id: UUID, known: Standing) -> bool:
-    """The provider has not given it back, whatever it said before: it is tried again after a pause.
+    """The provider has not given it back, whatever it said before: it is tried again after a pause. Within a
+    transaction.
 
     Whether that is so: not if somebody has learnt more of it since it stood as is `known`.
     """
-    given = {"screening_id": screening_id, "id": refund_id, "tries": known.tries, "is_done": known.is_done}
+    given = {"screening_id": screening_id, "id": refund_id, "tries": known.tries, "was_done": known.is_done}
     if not known.is_done:
-        return (await connection.execute(_DENIED, given)).rowcount > 0
-    entry_id = uuid5(refund_id, f"failed {known.tries}")
-    return (await connection.execute(_TAKEN_BACK, {**given, "entry_id": entry_id})).rowcount > 0
+        return (await connection.execute(_DENIED, given)).one_or_none() is not None
+    row = (await connection.execute(_COME_BACK, given)).mappings().one_or_none()
+    if row is None:
+        return False
+    entry = {"screening_id": screening_id, **row, "id": uuid5(refund_id, f"failed {known.tries}"), "kind": "fail"}
+    await connection.execute(_ENTER, entry)
+    return True
+
+
+_NAMES_ENTRY: Final = ("screening_id", "payment_id", "id")

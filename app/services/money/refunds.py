@@ -29,6 +29,7 @@ class Refunds:
     """One per process. Any process carries out what another has asked for."""
 
     def __init__(self, engine: AsyncEngine, asking: Asking, measures: Measures) -> None:
+        self._engine = engine
         self._at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._asking = asking
         self._wanted = asyncio.Event()
@@ -108,7 +109,7 @@ class Refunds:
     async def _try(self, refund: DueRefund) -> None:
         key = key_of(refund.screening_id, refund.id)
         is_back = await self._asking.refund(refund.provider, refund.reference, refund.amount, key)
-        async with self._at_once.connect() as connection:
+        async with self._engine.begin() as connection:
             if is_back:
                 await refunds.done(connection, refund.screening_id, refund.id, refund.tries)
             else:
