@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 from httpx import AsyncClient
@@ -24,6 +25,7 @@ from app.services.measures import Measures
 from app.services.money import books
 from app.services.money.asking import Asking
 from app.services.money.finisher import Finisher
+from app.services.money.provider import RefundStatus
 from app.services.money.refunds import Refunds
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection
@@ -178,6 +180,90 @@ async def test_a_refund_that_failed_is_tried_again_by_anybody_after_a_pause(
     assert pause <= 1
     await database.execute(CLAIM_IS_OVER)
     await resources_of(here).refunds.carry_out()
+    await the_books_are_right(there, 0)
+
+
+class Denies(Slowly):
+    """Says that what was given back did not arrive."""
+
+    async def refund_stands(self, provider: str, reference: str, key: str) -> RefundStatus | None:
+        self.asked += 1
+        return RefundStatus.FAILED
+
+
+async def refund_key(database: Connection) -> str:
+    key: str = await database.fetchval("SELECT concat(screening_id, '.', id) FROM refunds")
+    return key
+
+
+async def test_who_was_told_that_it_is_back_before_it_came_to_nothing_enters_nothing(
+    here: AsyncClient, there: Resources, database: Connection
+) -> None:
+    slow = Slowly(there)
+    await cancelled(here, "ok")
+
+    async with slow.paused(Refunds(there.engine, slow, Measures()).carry_out()):
+        await Refunds(there.engine, Denies(there), Measures()).hear("dummy", await refund_key(database))
+
+    assert await database.fetchval("SELECT count(*) FROM refunds WHERE done_at IS NULL") == 1
+    await the_books_are_right(there, 0)
+    await database.execute(CLAIM_IS_OVER)
+    await there.refunds.carry_out()
+    assert await database.fetchval("SELECT count(*) FROM payment_entries WHERE kind = 'refund'") == 1
+    await the_books_are_right(there, 0)
+
+
+async def test_what_came_to_nothing_is_given_back_again_and_again(
+    here: AsyncClient, there: Resources, database: Connection
+) -> None:
+    denying = Refunds(there.engine, Denies(there), Measures())
+    await cancelled(here, "ok")
+
+    for times in range(1, 4):
+        await database.execute(CLAIM_IS_OVER)
+        await there.refunds.carry_out()
+        await the_books_are_right(there, 0)
+        await denying.hear("dummy", await refund_key(database))
+        entries = await database.fetch("SELECT kind, count(*) FROM payment_entries GROUP BY kind ORDER BY kind")
+        assert [tuple(row) for row in entries] == [("capture", 1), ("fail", times), ("refund", times)]
+        await the_books_are_right(there, 0)
+
+    row = await database.fetchrow("SELECT refunded_minor, refunding_minor FROM payments")
+    assert row is not None
+    assert tuple(row) == (0, 4500)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "1", "1.", "x.y", f"1.{UUID(int=7)}", f"{2**63}.{UUID(int=7)}", f"+1.{UUID(int=7)}"]
+)
+async def test_news_of_a_refund_that_is_not_ours_says_nothing(there: Resources, key: str) -> None:
+    denying = Denies(there)
+
+    await Refunds(there.engine, denying, Measures()).hear("dummy", key)
+
+    assert denying.asked == 0
+
+
+async def test_news_of_a_refund_from_another_provider_says_nothing(
+    here: AsyncClient, there: Resources, database: Connection
+) -> None:
+    denying = Denies(there)
+    await cancelled(here, "ok")
+
+    await Refunds(there.engine, denying, Measures()).hear("stripe", await refund_key(database))
+
+    assert denying.asked == 0
+
+
+async def test_the_dummy_knows_what_it_gave_back(here: AsyncClient, there: Resources, database: Connection) -> None:
+    await cancelled(here, "ok")
+    key = await refund_key(database)
+    assert await there.dummy.look_up_refund("", key) is None
+
+    await there.refunds.carry_out()
+
+    assert await there.dummy.look_up_refund("", key) is RefundStatus.DONE
+    await there.refunds.hear("dummy", key)
     await the_books_are_right(there, 0)
 
 

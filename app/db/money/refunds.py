@@ -45,8 +45,8 @@ UPDATE refunds r SET next_try_at = {_PAUSE}
  WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.id = :id AND r.tries = :tries AND r.done_at IS NULL
 """)  # noqa: S608
 _STANDING = text("""
-SELECT r.tries, r.done_at IS NOT NULL AS is_done, r.amount_minor, r.currency, p.provider, p.reference
-  FROM refunds r JOIN payments p ON p.screening_id = r.screening_id AND p.id = r.payment_id
+SELECT r.tries, r.done_at IS NOT NULL AS is_done, r.payment_id, p.provider, p.reference
+  FROM refunds r JOIN payments p ON p.screening_id = CAST(:screening_id AS bigint) AND p.id = r.payment_id
  WHERE r.screening_id = CAST(:screening_id AS bigint) AND r.id = :id
 """)
 _RETURNING: Final = "RETURNING r.payment_id, r.amount_minor, r.currency, r.cause"
@@ -98,8 +98,7 @@ class Standing(NamedTuple):
 
     tries: int
     is_done: bool
-    amount_minor: int
-    currency: str
+    payment_id: UUID
     provider: str
     reference: str
 

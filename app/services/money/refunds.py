@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from typing import Final
 from uuid import UUID
 
@@ -11,7 +12,10 @@ from app.db.money import refunds
 from app.db.money.refunds import DueRefund
 from app.services.loops import every
 from app.services.measures import Measures
-from app.services.money.asking import ANSWERS_WITHIN_SECONDS, Asking, key_of
+from app.services.money.asking import ANSWERS_WITHIN_SECONDS, Asking, ids_in, key_of
+from app.services.money.provider import RefundStatus
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
 COUNT_SECONDS: Final = 15.0
@@ -84,6 +88,27 @@ class Refunds:
                 break
         for error in failed:
             raise error
+
+    async def hear(self, provider: str, key: str) -> None:
+        """The provider has news of a refund: ask how it stands, and enter that.
+
+        What was given back and did not arrive is given back again. Raises ProviderAway: it does not answer.
+        """
+        if (ids := ids_in(key)) is None:
+            return
+        async with self._at_once.connect() as connection:
+            known = await refunds.standing(connection, *ids)
+        if known is None or known.provider != provider:
+            return
+        status = await self._asking.refund_stands(provider, known.reference, key)
+        if status is RefundStatus.FAILED:
+            async with self._engine.begin() as connection:
+                is_news = await refunds.not_done(connection, *ids, known)
+            if is_news and known.is_done:
+                log.error("refund %s of payment %s did not arrive: it is tried again", key, known.payment_id)
+        elif status is RefundStatus.DONE and not known.is_done:
+            async with self._engine.begin() as connection:
+                await refunds.done(connection, *ids, known.tries)
 
     async def _try_all(self, portions: list[tuple[int, list[UUID]]]) -> list[Exception]:
         failed: list[Exception] = []
