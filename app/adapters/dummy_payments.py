@@ -188,6 +188,12 @@ class DummyPayments:
             return RefundStatus.FAILED
         return RefundStatus.DONE
 
+    async def look_up_refund(self, reference: str, key: str) -> RefundStatus | None:
+        """What was given back has arrived. None: nothing was."""
+        async with self._at_once.connect() as connection:
+            is_back = await dummy_bank.has_refunded(connection, _screening_in(key), key)
+        return RefundStatus.DONE if is_back else None
+
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[WebhookEvent]:
         """What a report says. Raises BadSignature; the library knows the time itself."""
         said = self._verified(headers, body)

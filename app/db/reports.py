@@ -24,8 +24,10 @@ SELECT s.seat_id, s.amount_minor, s.currency, b.created_at, b.id AS booking_id, 
 """)
 
 _ENTRIES = text("""
-SELECT e.kind, CAST(sum(e.amount_minor) AS bigint) AS amount_minor FROM payment_entries e
- WHERE e.screening_id = :screening_id AND e.kind IN ('capture', 'refund') GROUP BY e.kind
+SELECT coalesce(sum(e.amount_minor) FILTER (WHERE e.kind = 'capture'), 0)::bigint AS taken,
+       coalesce(sum(CASE e.kind WHEN 'refund' THEN e.amount_minor WHEN 'fail' THEN -e.amount_minor END)
+                    FILTER (WHERE e.cause IS NOT NULL), 0)::bigint AS given_back
+  FROM payment_entries e WHERE e.screening_id = :screening_id
 """)
 
 _IN_PORTIONS: Final = {"yield_per": 2_000}
@@ -66,6 +68,6 @@ async def sold(connection: AsyncConnection, screening_id: int) -> Sequence[Sold]
 
 
 async def taken_and_given_back(connection: AsyncConnection, screening_id: int) -> tuple[int, int]:
-    """The sums of all captures and of all refunds, in minor units."""
-    rows = {row.kind: row.amount_minor for row in await connection.execute(_ENTRIES, {"screening_id": screening_id})}
-    return rows.get("capture", 0), rows.get("refund", 0)
+    """The sums of all captures, and of all refunds but those that came to nothing, in minor units."""
+    row = (await connection.execute(_ENTRIES, {"screening_id": screening_id})).one()
+    return row.taken, row.given_back

@@ -491,7 +491,8 @@ payments = Table(
 )
 
 # What happened with money, in order; nothing is ever changed or deleted. The capture of a payment has the id of the
-# payment, and that of a refund the id of the refund: so neither can be written down twice.
+# payment, and that of a refund the id of the refund: so neither can be written down twice. A refund that did not arrive
+# has a `fail` with its cause, and what is given back again an id made from that of the refund and its tries.
 payment_entries = Table(
     "payment_entries",
     metadata,
@@ -510,7 +511,8 @@ payment_entries = Table(
 )
 
 # Refunds, written by the transaction that frees the seats, and carried out later; the provider's key is made from the
-# id. They stay when they are done.
+# id. They stay when they are done. `tries` grows whenever something is learnt of one: who knows an older number knows
+# nothing.
 refunds = Table(
     "refunds",
     metadata,

@@ -34,7 +34,14 @@ from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
 from app.services.measures import Measures
 from app.services.money.asking import Asking, state_of
-from app.services.money.provider import BadSignature, PaymentProvider, ProviderUnavailable, UnknownToken, WebhookEvent
+from app.services.money.provider import (
+    BadSignature,
+    PaymentProvider,
+    ProviderAway,
+    ProviderUnavailable,
+    UnknownToken,
+    WebhookEvent,
+)
 from app.services.money.refunds import Refunds
 
 ASKED_AFTER_SECONDS: Final = 1.5
@@ -162,6 +169,12 @@ class Cashier:
             await self._take_in(provider, event)
 
     async def _take_in(self, provider: str, event: WebhookEvent) -> None:
+        if event.refund_key is not None:
+            try:
+                await self._refunds.hear(provider, event.refund_key)
+            except ProviderAway:
+                raise Busy from None
+            return
         async with self._engine.connect() as connection:
             found = await payments.by_reference(connection, provider, event.reference)
             if found is None:

@@ -17,7 +17,7 @@ from app.services.box_office.office import BoxOffice
 from app.services.seat_maps.announcer import Announcer
 
 AT_ONCE: Final = 50
-"""The most holds and bookings that one command undoes, so that nobody else waits long."""
+"""The most holds and bookings that one command undoes, so that buyers of other screenings do not wait long."""
 
 
 class Closing:

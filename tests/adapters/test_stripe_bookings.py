@@ -9,6 +9,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from app.domain.people import Role
+from app.services.money import books
 from tests.adapters.stripe_books import NEEDS_BANK
 from tests.adapters.stripe_stand_in import (
     API_KEY,
@@ -22,7 +23,7 @@ from tests.adapters.stripe_stand_in import (
     StripeStandIn,
     signature,
 )
-from tests.conftest import OpenApp
+from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until, until_so
 from tests.organizers import token_of
 from tests.routers.documented import Json
@@ -251,6 +252,57 @@ async def test_a_refund_that_stripe_is_slow_with_is_pending_until_it_is_through(
     await until(database, "NOT EXISTS (SELECT FROM refunds WHERE done_at IS NULL)")
     assert (await ada.read(f"/bookings/{booking['id']}"))["payment"]["status"] == "refunded"
     assert len(stripe.books.refunds) == 1
+
+
+async def test_a_refund_that_did_not_arrive_is_seen_and_given_back_again(
+    ada: Visitor, shop: AsyncClient, database: Connection, stripe: StripeStandIn
+) -> None:
+    hold = await ada.hold("A1")
+    booking = told(await pay(ada, hold, method="pm_card_pendingRefund"), 201)
+    told(await ada.delete(f"/bookings/{booking['id']}"), 200)
+    await until(database, "EXISTS (SELECT FROM refunds WHERE tries > 0)")
+    stripe.books.refund_becomes("succeeded")
+    lost = stripe.books.refunds[-1]
+    assert (await report(shop, stripe, "refund.updated", lost)).status_code == 200
+    assert (await ada.read(f"/bookings/{booking['id']}"))["payment"]["status"] == "refunded"
+    organizer = Visitor(shop, await token_of(database, Role.ORGANIZER))
+    assert (await organizer.read("/screenings/1/report"))["refunded"] == hold["total"]
+
+    stripe.books.refund_becomes("failed")
+    stripe.fails("refunds", BROKEN, BROKEN)
+    assert (await report(shop, stripe, "refund.failed", lost)).status_code == 503
+    assert (await report(shop, stripe, "refund.failed", lost)).status_code == 200
+
+    [owed] = (await organizer.read("/payments?status=refund_pending"))["items"]
+    assert [entry["kind"] for entry in owed["entries"]] == ["capture", "refund", "fail"]
+    assert owed["entries"][2]["cause"] == "cancelled"
+    assert owed["refunded"]["amount_minor"] == 0
+    assert (await organizer.read("/screenings/1/report"))["refunded"]["amount_minor"] == 0
+    assert (await ada.read(f"/bookings/{booking['id']}"))["payment"]["status"] == "refund_pending"
+    await the_books_are_right(shop)
+
+    await until(database, "EXISTS (SELECT FROM refunds WHERE tries > 2)")
+    await until_so(database, lambda: _is(len(stripe.books.refunds) == 2))
+    assert (await report(shop, stripe, "refund.failed", lost)).status_code == 200  # once more, and late
+    stripe.books.refund_becomes("succeeded")
+    assert (await report(shop, stripe, "charge.refund.updated", stripe.books.refunds[-1])).status_code == 200
+
+    [payment] = await payments_of(shop, database, hold)
+    assert payment["status"] == "refunded"
+    assert [entry["kind"] for entry in payment["entries"]] == ["capture", "refund", "fail", "refund"]
+    assert stripe.books.captured() == 0
+    assert len(stripe.books.refunds) == 2
+    assert (await organizer.read("/screenings/1/report"))["refunded"] == hold["total"]
+    await the_books_are_right(shop)
+
+
+async def the_books_are_right(client: AsyncClient) -> None:
+    found = await books.examine(resources_of(client).engine)
+    assert (found.wrong, found.unbalanced) == ([], [])
+
+
+async def _is(so: bool) -> bool:
+    return so
 
 
 async def test_a_wrong_amount_books_nothing_and_goes_back(

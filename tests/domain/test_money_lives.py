@@ -261,6 +261,15 @@ class Lives(RuleBasedStateMachine):
         assert taken - sum(self.given_back.values()) == sold
 
     @invariant()
+    def payments_stand_behind_the_same_bookings_one_by_one_and_all_at_once(self) -> None:
+        state = self.evening.state
+        at_once = {
+            booking_id: {each.id for each in behind} for booking_id, behind in state.payments_by_booking().items()
+        }
+        for booking_id in state.bookings:
+            assert at_once.get(booking_id, set()) == {each.id for each in state.payments_of(booking_id)}
+
+    @invariant()
     def who_pays_keeps_their_seats(self) -> None:
         for each in self.evening.state.reservations.values():
             if each.status is ReservationStatus.PAYING:

@@ -107,7 +107,7 @@ async def start_process(make_settings: MakeSettings) -> AsyncIterator[StartProce
                 "REDIS_URL": settings.redis_url or "",
                 "JWT_SECRET": settings.jwt_secret or "",
                 "RATE_LIMITS": "off",
-                "SWEEP": "off",
+                "SWEEP": "on" if settings.sweep else "off",
                 "BATCH_PER_SCREENING": str(settings.batch_per_screening),
                 "OFFICE_CONNECTIONS": str(settings.office_connections),
                 "STATEMENT_CACHE_SIZE": str(settings.statement_cache_size),

@@ -136,5 +136,5 @@ class StripeApi:
 
 def noted(thing: PaymentIntent | Refund) -> str | None:
     """The key of ours that an intent or a refund was made with."""
-    metadata = thing.metadata
+    metadata = getattr(thing, "metadata", None)
     return str(metadata[NOTE]) if metadata is not None and NOTE in metadata else None

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from cachetools import TTLCache
-from stripe import CardError, InvalidRequestError, PaymentIntent
+from stripe import CardError, InvalidRequestError, PaymentIntent, Refund
 from stripe.params import PaymentIntentConfirmParams, PaymentIntentCreateParams, RefundCreateParams
 
 from app.adapters.stripe_payments.amounts import NotChargeable, to_stripe
@@ -106,7 +106,7 @@ class StripePayments:
 
     async def refund(self, reference: str, amount: Money, key: str) -> RefundStatus:
         """Give money back. A refund that failed is tried anew when it is asked for again."""
-        tried = [refund for refund in await self._api.refunds(reference) if noted(refund) == key]
+        tried = await self._tries(reference, key)
         if tried and (status := refund_status(tried[0])) is not RefundStatus.FAILED:
             return status
         # A key of Stripe's for each try: what failed or was refused would only be told again.
@@ -126,6 +126,15 @@ class StripePayments:
             log.error("Stripe refuses to refund %s %s of %s: %s", *_parts(amount), reference, error.user_message)
             self._refused_refunds[key] = refused + 1
             return RefundStatus.FAILED
+
+    async def look_up_refund(self, reference: str, key: str) -> RefundStatus | None:
+        """How the last try of a refund stands. None: nothing was tried here."""
+        tried = await self._tries(reference, key)
+        return refund_status(tried[0]) if tried else None
+
+    async def _tries(self, reference: str, key: str) -> list[Refund]:
+        """All tries of a refund, newest first."""
+        return [refund for refund in await self._api.refunds(reference) if noted(refund) == key]
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[WebhookEvent]:
         """What a webhook says of a payment. Raises BadSignature."""

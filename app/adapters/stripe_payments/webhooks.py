@@ -8,6 +8,7 @@ from typing import Any, Final
 from stripe import SignatureVerificationError, StripeClient
 
 from app.adapters.stripe_payments.amounts import from_stripe
+from app.adapters.stripe_payments.asking import noted
 from app.services.money.provider import BadSignature, ProviderStatus, WebhookEvent
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ _TOLERANCE_SECONDS: Final = 300
 _LOOK_AGAIN: Final = frozenset(
     {
         "payment_intent.payment_failed", "payment_intent.canceled",
-        "charge.refunded", "refund.updated", "refund.failed",
+        "charge.refunded", "charge.refund.updated", "refund.updated", "refund.failed",
     }
 )  # fmt: skip
 
@@ -47,7 +48,8 @@ def read_event(
         log.error("Refund %s did not reach the payer; the money is back in the balance at Stripe", about.id)
     if event.type in _LOOK_AGAIN:
         intent = about.id if about.object == "payment_intent" else getattr(about, "payment_intent", None)
-        return [WebhookEvent(event.id, str(intent), None, None)] if intent is not None else []
+        refund_key = noted(about) if about.object == "refund" else None
+        return [WebhookEvent(event.id, str(intent), None, None, refund_key)] if intent is not None else []
     return []
 
 

@@ -48,7 +48,8 @@ _CHECKS: Final = {
     "what was taken and given back is not what its entries say": """
 SELECT p.id FROM payments p LEFT JOIN (
     SELECT screening_id, payment_id, sum(amount_minor) FILTER (WHERE kind = 'capture') AS captured,
-           sum(amount_minor) FILTER (WHERE kind = 'refund') AS refunded
+           sum(CASE kind WHEN 'refund' THEN amount_minor WHEN 'fail' THEN -amount_minor END)
+               FILTER (WHERE cause IS NOT NULL) AS refunded
       FROM payment_entries GROUP BY screening_id, payment_id) e
     ON e.screening_id = p.screening_id AND e.payment_id = p.id
  WHERE p.captured_minor <> coalesce(e.captured, 0) OR p.refunded_minor <> coalesce(e.refunded, 0)
@@ -106,7 +107,7 @@ SELECT p.id FROM payments p LEFT JOIN dummy_bank.dummy_charges c
 """,
     "the dummy took money of which nobody knows": """
 SELECT c.reference FROM dummy_bank.dummy_charges c LEFT JOIN payments p
-    ON p.screening_id = c.screening_id AND c.key = concat(p.screening_id, '.', p.id)
+    ON p.screening_id = c.screening_id AND p.id = CAST(split_part(c.key, '.', 2) AS uuid)
  WHERE c.status = 'captured' AND c.reports = 0 AND coalesce(p.captured_minor, 0) = 0 AND p.next_ask_at IS NULL
 """,
 }

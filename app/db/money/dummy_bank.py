@@ -85,6 +85,11 @@ UPDATE dummy_bank.dummy_charges
  WHERE {_ONE}
 """)  # noqa: S608
 
+_HAS_REFUNDED = text("""
+SELECT EXISTS (SELECT FROM dummy_bank.dummy_refunds
+                WHERE screening_id = CAST(:screening_id AS bigint) AND key = :key)
+""")
+
 _TO_REPORT = text(f"""
 SELECT {columns(ChargeRow, "c")}, c.reports FROM dummy_bank.dummy_charges c
  WHERE c.reports > 0 AND c.report_at <= statement_timestamp() ORDER BY c.report_at LIMIT :at_most
@@ -146,6 +151,11 @@ async def refund(connection: AsyncConnection, its: ChargeRow, refund_key: str, a
     if is_new and not await connection.scalar(_REFUND, given | {"key": its.key}):
         reported = given | {"key": its.key, "currency": amount.currency}
         await connection.execute(_REFUND_WHAT_WAS_REPORTED, reported)
+
+
+async def has_refunded(connection: AsyncConnection, screening_id: int, refund_key: str) -> bool:
+    """Whether it gave back with this key."""
+    return bool(await connection.scalar(_HAS_REFUNDED, {"screening_id": screening_id, "key": refund_key}))
 
 
 async def to_report(connection: AsyncConnection, at_most: int) -> list[tuple[ChargeRow, int]]:

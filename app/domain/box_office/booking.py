@@ -1,6 +1,6 @@
 """Books a hold, or seats directly; and cancels bookings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -179,18 +179,28 @@ def give_back(
     seat_ids: Iterable[int],
     cause: RefundCause,
     decision: Decision,
+    payments: Sequence[Payment] | None = None,
 ) -> Booking:
-    """Enter that the price of these seats goes back. Returns the booking as it is then."""
+    """Enter that the price of these seats goes back. Returns the booking as it is then.
+
+    `payments`: those that stand behind the booking, where they are known.
+    """
     amount = sum(booking.prices[seat_id].amount_minor for seat_id in seat_ids)
-    return refund(state, undone, amount, cause, decision)
+    return refund(state, undone, amount, cause, decision, payments)
 
 
 def refund(
-    state: ScreeningState, undone: Booking, amount_minor: int, cause: RefundCause, decision: Decision
+    state: ScreeningState,
+    undone: Booking,
+    amount_minor: int,
+    cause: RefundCause,
+    decision: Decision,
+    payments: Sequence[Payment] | None = None,
 ) -> Booking:
     """Enter that so much goes back from the payments behind a booking. Returns the booking as it is then."""
     # One payment may stand behind several bookings, and the decision may have taken from it before.
-    behind = (decision.payments.get(each.id, each) for each in state.payments_of(undone.id))
+    standing = state.payments_of(undone.id) if payments is None else payments
+    behind = (decision.payments.get(each.id, each) for each in standing)
     for payment, share in shares(behind, amount_minor):
         refund_id = uuid5(payment.id, f"{undone.id}:{state.next_version}")
         money = Money(share, payment.amount.currency)

@@ -29,12 +29,14 @@ def close(state: ScreeningState, command: Close, now: datetime) -> Decision:
             decision.claims |= dict.fromkeys(reservation.prices)
         else:
             expire(state, reservation_id, decision)
+    payments = state.payments_by_booking()
     for booking_id in command.booking_ids:
         booking = state.bookings.get(booking_id)
         if booking is not None and booking.status is BookingStatus.CONFIRMED:
             undone = booking.cancelled(now, state.next_version)
             cause = RefundCause.SCREENING_CANCELLED
-            decision.bookings[booking_id] = give_back(state, booking, undone, booking.prices, cause, decision)
+            behind = payments.get(booking_id, ())
+            decision.bookings[booking_id] = give_back(state, booking, undone, booking.prices, cause, decision, behind)
             decision.claims |= dict.fromkeys(booking.prices)
     decision.outcome = Closed(len(decision.reservations) + len(decision.bookings))
     return decision

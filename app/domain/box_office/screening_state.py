@@ -157,6 +157,18 @@ class ScreeningState:
             each for each in self.payments.values() if each.booking_id == booking_id or (booking_id, each.id) in shared
         ]
 
+    def payments_by_booking(self) -> dict[UUID, list[Payment]]:
+        """What `payments_of` gives, for all bookings at once."""
+        found: dict[UUID, list[Payment]] = {}
+        for payment in self.payments.values():
+            if payment.booking_id is not None:
+                found.setdefault(payment.booking_id, []).append(payment)
+        for booking_id, payment_id in self.shared_payments:
+            payment = self.payments[payment_id]
+            if payment.booking_id != booking_id:
+                found.setdefault(booking_id, []).append(payment)
+        return found
+
     def apply(self, decision: Decision, now: datetime) -> None:
         """Take a decision of `now` (UTC) in. The version grows by one if it changes something."""
         self.payments.update(decision.payments)

@@ -46,12 +46,17 @@ _LOOK_FURTHER: Final = (Toggle, ReleaseAll, Block, Unblock, Close)
 reservation. All others change a reservation or a booking, whose version shows whether it is as it was read, and make
 claims where there are none, which the primary key sees to."""
 
+_QUICKER: Final = (asyncpg.UniqueViolationError, asyncpg.NotNullViolationError)
+"""What a write with the lock meets if a rival has used the same key, or has changed the status of a payment: what is
+not as it was read becomes null."""
+
 
 async def serve(connection: OfficeConnection, batch: list[Pending], opening: Opening, latecomers: Latecomers) -> Served:
     """Serve the batch in one transaction. Commands for the same screenings join it while it waits for locks.
 
     Raises asyncpg's errors if nothing was committed, and CommitBroke if that is not known; Overtaken, if somebody was
-    quicker all the same: what changes no seat (a natural repeat with a key, a replay) needs no lock.
+    quicker all the same: what changes no seat (a natural repeat with a key, a replay, word from a provider) needs no
+    lock.
     """
     books = Books(opening, batch)
     await books.prepare(connection, batch)
@@ -61,7 +66,7 @@ async def serve(connection: OfficeConnection, batch: list[Pending], opening: Ope
         decided = await _Decided.of(batch, books, await books.look(connection, batch))
         for writes in (await beside(decided.changes, decided.writes)).by_statement():
             await writing.write(connection, writes, of=books.of)
-    except asyncpg.UniqueViolationError as quicker:
+    except _QUICKER as quicker:
         await roll_back(connection)
         raise Overtaken from quicker
     except BaseException:

@@ -107,6 +107,14 @@ class Asking:
         except (ProviderAway, TimeoutError):
             return False
 
+    async def refund_stands(self, provider: str, reference: str, key: str) -> RefundStatus | None:
+        """How a refund stands; None: the provider knows of none. Raises ProviderAway: it does not answer."""
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_SECONDS):
+                return await self.provider(provider).look_up_refund(reference, key)
+        except TimeoutError:
+            raise ProviderAway from None
+
     async def _called_off(self, key: str, payment: Payment) -> Said | None:
         found = await self.provider(payment.provider).void(key, payment.reference)
         if found is None:
@@ -120,6 +128,16 @@ _DECIDED: Final = (ProviderStatus.CAPTURED, ProviderStatus.FAILED, ProviderStatu
 def key_of(screening_id: int, an_id: UUID) -> str:
     """The provider's key of a payment, or of a refund."""
     return f"{screening_id}.{an_id}"
+
+
+def ids_in(key: str) -> tuple[int, UUID] | None:
+    """The screening and the payment or refund that a provider's key is made from; None: it is no key of ours."""
+    screening_id, _, an_id = key.partition(".")
+    try:
+        ids = int(screening_id), UUID(an_id)
+    except ValueError:
+        return None
+    return ids if 0 < ids[0] < 2**63 and key_of(*ids) == key else None
 
 
 def said_of(found: ProviderPayment, payment: Payment) -> Said:

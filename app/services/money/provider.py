@@ -74,6 +74,7 @@ class ProviderPayment:
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
     """What the provider reports of a charge. `status` None: nothing about the charge itself (a refund); look again.
+    `refund_key`: the key of the refund that it is about, if it is one of ours.
 
     `event_id` is for log lines: events may come twice, late, and in any order, and each is good for a second look only.
     """
@@ -82,6 +83,7 @@ class WebhookEvent:
     reference: str
     status: ProviderStatus | None
     amount: Money | None
+    refund_key: str | None = None
 
 
 class ProviderAway(Exception):
@@ -144,6 +146,13 @@ class PaymentProvider(Protocol):
 
     async def refund(self, reference: str, amount: Money, key: str) -> RefundStatus:
         """Give money back. Asked again with the same key it gives nothing twice, and says how the refund stands."""
+        ...
+
+    async def look_up_refund(self, reference: str, key: str) -> RefundStatus | None:
+        """How the refund with this key stands, of the charge with this reference. None: it knows of no such refund.
+
+        One that was `done` may be `failed` later: the payer's bank did not take it.
+        """
         ...
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[WebhookEvent]:
