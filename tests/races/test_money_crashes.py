@@ -28,7 +28,10 @@ PAYING: Final = {
     "before it is settled": (b"payments_changed", Fate.SWALLOWED),
     "when it is settled": (b'"status_before"', Fate.CUT_AFTER),
 }
-TOKENS: Final = ("duplicate", "slow:0.05", "declined", "slow-declined:0.05", "refund-fails:1", "late:3600", "timeout")
+TOKENS: Final = (
+    *("duplicate", "slow:0.05", "declined", "slow-declined:0.05", "refund-fails:1", "late:3600", "timeout"),
+    *("action", "unavailable"),
+)
 AT_ONCE: Final = {
     "before it is booked": (b"payments_made", Fate.SWALLOWED),
     "when it is booked": (b"COMMIT\0", Fate.CUT_AFTER),
@@ -62,6 +65,10 @@ def reached(token: str, step: str) -> bool:
     """Whether a process comes so far within a call."""
     if token == "timeout":
         return "paying" in step
+    if token == "unavailable":
+        return "provider" not in step
+    if token == "action":
+        return "settled" not in step
     return "paying" in step or "before the provider" in step or not token.startswith("late")
 
 
@@ -87,7 +94,9 @@ async def die(
 async def finish(client: AsyncClient, database: Connection) -> None:
     """Time passes, until the provider has decided everything and has given back what is to go back."""
     resources = resources_of(client)
-    for _ in range(4):
+    for turn in range(5):
+        if turn == 3:  # whoever has to act does not, and the provider's time is over
+            await database.execute("UPDATE payments SET deadline = now() WHERE next_ask_at IS NOT NULL")
         await database.execute("UPDATE dummy_bank.dummy_charges SET decides_at = now() WHERE decides_at IS NOT NULL")
         await database.execute("UPDATE dummy_bank.dummy_charges SET report_at = now() WHERE reports > 0")
         await database.execute("UPDATE payments SET next_ask_at = now() WHERE next_ask_at IS NOT NULL")
