@@ -27,4 +27,4 @@ class Money:
 
 def total(prices: Iterable[Money], currency: str) -> Money:
     """The sum of prices in one currency; 0 of `currency` if there are none."""
-    return Money(sum(price.amount_minor for price in prices), currency)
+    return Money(sum([price.amount_minor for price in prices]), currency)

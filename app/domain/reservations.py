@@ -83,4 +83,15 @@ class Reservation:
 
     def ended(self, status: ReservationStatus, version: int, booking_id: UUID | None = None) -> "Reservation":
         """The reservation with this final status. It still has the seats that it had."""
-        return replace(self, status=status, version=version, booking_id=booking_id)
+        return Reservation(
+            id=self.id,
+            user_id=self.user_id,
+            status=status,
+            prices=self.prices,
+            created_at=self.created_at,
+            first_held_at=self.first_held_at,
+            expires_at=self.expires_at,
+            booking_id=booking_id,
+            version=version,
+            left=self.left,
+        )

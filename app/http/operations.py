@@ -79,12 +79,15 @@ _NOT_PLAIN: Final = {
 }
 
 
+_UUID_LENGTH: Final = 36
+
+
 def is_plain(value: Any, written: str) -> bool:
     """Python also reads `1_000`, `+1`, ` 1 ` as numbers and `{...}` as UUIDs: one thing would have many addresses."""
     kind = type(value)
     if kind is int:
         return str(value) == written
-    return kind is not UUID or str(value) == written.lower()
+    return kind is not UUID or len(written) == _UUID_LENGTH  # all its other forms are shorter or longer
 
 
 def not_plain(parameter: Parameter, value: Any) -> Malformed:

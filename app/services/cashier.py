@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-import uuid_utils.compat as uuid_utils
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.ids import new_id
 from app.db.money import payments
 from app.domain.box_office.commands import DUMMY, AtOnce, Attempt, Said, Settle
 from app.domain.box_office.outcomes import GaveUp, Paying
@@ -96,15 +96,15 @@ class Cashier:
 
     def at_once(self) -> AtOnce:
         """A charge that cannot fail, for which nothing has an id yet."""
-        payment_id = uuid_utils.uuid7()
+        payment_id = new_id()
         return AtOnce(payment_id, self.reference(payment_id), self._provider.name)
 
     def attempt(self, key: Key | None) -> Attempt:
         """A new attempt to pay."""
-        payment_id = uuid_utils.uuid7()
+        payment_id = new_id()
         return Attempt(
             payment_id=payment_id,
-            booking_id=uuid_utils.uuid7(),
+            booking_id=new_id(),
             provider=self._provider.name,
             reference=self.reference(payment_id) if self._provider.name == DUMMY else None,
             deadline_seconds=max(self._deadline_seconds, self._wait_seconds),
@@ -142,7 +142,7 @@ class Cashier:
 
     async def settle(self, screening_id: int, payment: Payment, said: Said) -> Answer:
         """Do what follows from what the provider says of a payment."""
-        command = Settle(Person(payment.user_id), payment, said, uuid_utils.uuid7())
+        command = Settle(Person(payment.user_id), payment, said, new_id())
         told = await self._box_office.ask(screening_id, command)
         self._measures.payments[payment.provider, said.status] += 1
         if isinstance(told.money, GaveUp) and told.money.payment.refunding_minor > 0:

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
 
-import uuid_utils.compat as uuid_utils
 from cachetools import FIFOCache
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import bookings, reservations
 from app.db.box_office import idempotency_keys
+from app.db.ids import new_id
 from app.db.screenings import Defaults
 from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import (
@@ -117,7 +117,7 @@ class Desk:
             return await self._hold_with_email(meant, seats, email, call, buyer.address)
         screening_id = await self._screening(meant, seats, call)
         person = buyer.person or await self._people.guest_for(buyer)
-        reservation_id = uuid_utils.uuid7()
+        reservation_id = new_id()
         command = Hold(person, seats, reservation_id, buyer.address, wish)
         answer = await self._take(screening_id, command, call, buyer)
         self._places[reservation_id.int] = screening_id
@@ -142,7 +142,7 @@ class Desk:
     async def toggle(self, screening_id: int, seats: SeatNames, buyer: Buyer, call: CallContext) -> Answer:
         """Hold those of the seats that are available, release those that the buyer holds. Raises as `hold` does."""
         person = await self._people.guest_for(buyer)
-        command = Toggle(person, seats, uuid_utils.uuid7(), buyer.address)
+        command = Toggle(person, seats, new_id(), buyer.address)
         answer = await self._take(screening_id, command, call, buyer)
         return self._for_guest(answer, buyer)
 
@@ -179,7 +179,7 @@ class Desk:
         is_certain = self._cashier.is_certain(method, token)
         screening_id = await self._place_of(person, reservation_id)
         if is_certain:
-            booking_id = uuid_utils.uuid7()
+            booking_id = new_id()
             paid = self._cashier.reference(booking_id), self._cashier.provider
             return await self._take(screening_id, Confirm(person, reservation_id, booking_id, *paid), call)
         attempt = self._cashier.attempt(call.key)
@@ -225,19 +225,19 @@ class Desk:
         screening_id = await self._screening(meant, seats, call)
         person = await self._people.guest_for(buyer)
         if is_certain:
-            booking_id = uuid_utils.uuid7()
+            booking_id = new_id()
             reference, provider = self._cashier.reference(booking_id), self._cashier.provider
             command = Book(person, seats, booking_id, reference, wish, provider)
             return self._for_guest(await self._take(screening_id, command, call, buyer), buyer)
         attempt = self._cashier.attempt(call.key)
-        buying = BeginBuying(person, seats, uuid_utils.uuid7(), attempt, wish)
+        buying = BeginBuying(person, seats, new_id(), attempt, wish)
         begun = await self._take(screening_id, buying, call, buyer)
         return self._for_guest(await self._cashier.charge(screening_id, begun, method, token), buyer)
 
     async def accept_transfer(self, screening_id: int, code_hash: bytes, buyer: Buyer, call: CallContext) -> Answer:
         """Take the seats that are offered under a code. Raises what domain.transferring.accept raises."""
         person = await self._people.guest_for(buyer)
-        command = AcceptTransfer(person, code_hash, uuid_utils.uuid7())
+        command = AcceptTransfer(person, code_hash, new_id())
         return self._for_guest(await self._take(screening_id, command, call, buyer), buyer)
 
     async def best_available(
@@ -301,7 +301,7 @@ class Desk:
             raise NotFound("booking")
         booking, screening_id = found
         payment = self._cashier.at_once() if is_certain else self._cashier.attempt(call.key)
-        reservation_id = uuid_utils.uuid7()
+        reservation_id = new_id()
         command = Exchange(person, booking.user_id, booking_id, give, take, reservation_id, payment, wish)
         try:
             answer = await self._take(screening_id, command, call)

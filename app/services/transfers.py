@@ -11,11 +11,11 @@ from typing import Final
 from uuid import UUID
 
 import orjson
-import uuid_utils.compat as uuid_utils
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import bookings
 from app.db import transfers as db
+from app.db.ids import new_id
 from app.db.transfers import FoundTransfer
 from app.domain.box_office.commands import OfferTransfer, WithdrawTransfer
 from app.domain.people import Person
@@ -75,7 +75,7 @@ class Transfers:
             found = await bookings.one(connection, booking_id, person.id)
         if found is None:
             raise NotFound("booking")
-        screening_id, transfer_id = found[1], uuid_utils.uuid7()
+        screening_id, transfer_id = found[1], new_id()
         code = self._codes.new(screening_id, transfer_id)
         command = OfferTransfer(person, booking_id, seats, transfer_id, code.hash)
         told = await self._box_office.ask(screening_id, command, key=call.key, request_id=call.request_id)
