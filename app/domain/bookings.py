@@ -1,12 +1,13 @@
 """A booking: seats that are sold, until it is cancelled."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from app.domain.money import Money
+from app.domain.values import value
 
 
 class BookingStatus(StrEnum):
@@ -25,7 +26,7 @@ class PaidStatus(StrEnum):
     REFUND_PENDING = "refund_pending"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Paid:
     """The money of a booking: all that was paid in for its seats, what went back, and what is on its way back.
 
@@ -54,7 +55,7 @@ class Paid:
         return Money(self.refunded_minor, self.amount.currency)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Booking:
     """Sold seats. `prices` are its seats, with their prices; `left` are seats that were cancelled one by one, or given
     for others. `cancel_reason` is what was said just now, when it was cancelled.

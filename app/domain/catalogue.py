@@ -1,12 +1,12 @@
 """What everybody may read: theaters, and screenings as they are listed."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.screenings import Screening
+from app.domain.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Theater:
     """A theater.
 
@@ -22,7 +22,7 @@ class Theater:
     screenings_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ListedScreening:
     """A screening with what the rules need not know of it, and whether it was on sale when it was read.
 
@@ -36,7 +36,7 @@ class ListedScreening:
     on_sale: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ScreeningFilter:
     """Which screenings to list: of one theater, with a start from `starts_from` on and before `starts_before` (UTC)."""
 

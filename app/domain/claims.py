@@ -1,11 +1,11 @@
 """A claim is the row that says who has a seat of a screening. No claim means available."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from app.domain.seats import SeatStatus
+from app.domain.values import value
 
 
 class ClaimStatus(StrEnum):
@@ -23,7 +23,7 @@ SEEN_AS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Claim:
     """Who has a seat, and until when. Only a held seat has an end.
 

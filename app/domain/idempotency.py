@@ -1,14 +1,15 @@
 """Idempotency keys: the same key with the same request gets the same answer again (docs/api.md, section 2)."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from app.domain.values import value
 
 ANONYMOUS = 0
 SAME_KEY_WAITS_SECONDS: Final = 2.0
 """So long a request waits for the first one with the same key."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Key:
     """An idempotency key and the request that it was sent with.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from app.domain.refusals import Flaw, Flawed
+from app.domain.values import value
 
 MAX_SEATS: Final = 50_000
 DEFAULT_CATEGORY: Final = "standard"
@@ -13,7 +14,7 @@ DEFAULT_CATEGORY: Final = "standard"
 ROW_PITCH: Final = 1.5
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SeatPlan:
     """A planned seat. None: the plan says nothing."""
 
@@ -28,7 +29,7 @@ class SeatPlan:
     aisle_after: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RowPlan:
     """A planned row: how many seats, numbered from 1, or each seat."""
 
@@ -41,7 +42,7 @@ class RowPlan:
         return self.seats if isinstance(self.seats, int) else len(self.seats)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SectionPlan:
     """A planned section and its rows, the one next to the stage first."""
 
@@ -50,7 +51,7 @@ class SectionPlan:
     category: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SeatDraft:
     """A seat of a layout that was not written down yet: everything but its id.
 

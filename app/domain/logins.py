@@ -4,8 +4,9 @@ Nobody is locked out by strangers. Another address has tries of its own for the 
 guess; and from where somebody has signed in lately they wait for seconds only, whatever others do there.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from app.domain.values import value
 
 GUESSED_AT: Final = 20
 """An account with more wrong passwords than that within a day, from everywhere, is being guessed at."""
@@ -15,7 +16,7 @@ KNOWN_SECONDS: Final = 30 * 86_400
 """So long an address is known after somebody has signed in from there."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Pauses:
     """After the nth password of an address for an account comes the nth pause, in seconds; the last one stays."""
 

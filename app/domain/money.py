@@ -1,8 +1,9 @@
 """Money: a whole number of minor units and a currency, never a float."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from app.domain.values import value
 
 # The active codes of ISO 4217 for money that people pay with.
 CURRENCIES: Final = frozenset(
@@ -17,7 +18,7 @@ CURRENCIES: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Money:
     """An amount in minor units (cents) of an ISO 4217 currency."""
 

@@ -5,13 +5,14 @@ is made, and carried out later.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from app.domain.idempotency import Key
 from app.domain.money import Money
+from app.domain.values import value
 
 
 class PaymentState(StrEnum):
@@ -59,7 +60,7 @@ class EntryKind(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Giving:
     """What an exchange gives for the seats that are paid for: seats of a booking, by id, at what they were sold for."""
 
@@ -67,7 +68,7 @@ class Giving:
     prices: Mapping[int, Money]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Plan:
     """What is to be done when an open payment is decided.
 
@@ -84,7 +85,7 @@ class Plan:
     giving: Giving | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Payment:
     """One attempt to pay. Amounts are in minor units of `amount`'s currency.
 
@@ -126,7 +127,7 @@ class Payment:
         return replace(self, refunding_minor=self.refunding_minor + amount_minor, cause=cause)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Refund:
     """Money that goes back. `booking_id`: for which booking; None: nothing was booked for it."""
 
@@ -137,7 +138,7 @@ class Refund:
     cause: RefundCause
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Entry:
     """What happened with a payment. A capture has the id of its payment, a refund that of the refund."""
 

@@ -1,7 +1,8 @@
 """Callers: users, their roles, and the scopes of API keys."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from app.domain.values import value
 
 
 class Role(StrEnum):
@@ -22,7 +23,7 @@ class KeyScope(StrEnum):
     PEOPLE = "people"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Person:
     """An authenticated caller. A guest is a customer without a password.
 

@@ -1,7 +1,7 @@
 """A screening as an organizer plans it, and the rules for it (docs/api.md, section 5)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
@@ -11,11 +11,12 @@ from app.domain.refusals import Flaw, Flawed, SeatInTheWay
 from app.domain.screenings import ReservedPlaces
 from app.domain.seat_finding.orphans import OrphanRule
 from app.domain.seats import Seat
+from app.domain.values import value
 
 MOST_PRICES: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ScreeningPlan:
     """What an organizer decides. Times are UTC, hold times seconds; a hold time of None is the service's default.
 
@@ -69,7 +70,7 @@ class ScreeningPlan:
             raise Flawed((Flaw(("prices",), "currency_in_use", message),))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PlannedScreening:
     """A screening that was written down, as its organizer sees it, and the revision of the layout that it stands on."""
 
@@ -81,7 +82,7 @@ class PlannedScreening:
     plan: ScreeningPlan
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SeatInUse:
     """What stands on a seat: in this screening, and in so many altogether."""
 

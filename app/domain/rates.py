@@ -1,7 +1,8 @@
 """Rate limits: buckets of requests, counted per user and per client address. And how many may listen at a time."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from app.domain.values import value
 
 
 class Bucket(StrEnum):
@@ -14,7 +15,7 @@ class Bucket(StrEnum):
     """Connections that are open at the same time; not requests."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Policy:
     """How many requests of a bucket are allowed in how many seconds."""
 
@@ -31,7 +32,7 @@ class Policy:
         return Policy(self.bucket, max(1, self.amount // parts), self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Standing:
     """The state of a caller after a request: how many more are allowed, and in how many seconds the next ones are."""
 

@@ -4,13 +4,13 @@ A seat that is there before and after is the same seat: it keeps its id, with it
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from app.domain.layouts import SeatDraft, label, short_labels_clash
 from app.domain.planning import SeatInUse
 from app.domain.refusals import LayoutInUse
 from app.domain.seats import Layout, Seat
+from app.domain.values import value
 
 Place: TypeAlias = tuple[str, str, int]
 """Section, row and number."""
@@ -18,7 +18,7 @@ Place: TypeAlias = tuple[str, str, int]
 _Name = TypeVar("_Name", str, Place)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rebuilding:
     """What becomes of a house: each seat as it will be with the id that it keeps (None: a new seat), who goes, and the
     ids of those that were taken out earlier and come back. `of_revision` is that of the house as it stands."""

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from app.domain.money import Money
 from app.domain.rates import Standing
+from app.domain.values import value
 
 
 class Refusal(Exception):
@@ -18,7 +19,7 @@ class Refusal(Exception):
     code: ClassVar[str]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SeatInTheWay:
     """A seat that cannot be taken: its status, and a sentence that says why."""
 
@@ -28,7 +29,7 @@ class SeatInTheWay:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Candidate:
     """A screening that a call may have meant."""
 
@@ -37,7 +38,7 @@ class Candidate:
     starts_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Flaw:
     """A mistake in what somebody asks for: the path to it, a code for programs, a sentence for people.
 

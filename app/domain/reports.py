@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from app.domain.money import Money
 from app.domain.seats import Seat
+from app.domain.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SoldSeat:
     """A seat that is booked, what was paid for it, and when (UTC)."""
 
@@ -33,7 +34,7 @@ class Part:
     revenue_minor: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Report:
     """All of it. `revenue` is all that was taken, `refunded` what has gone back of it."""
 

@@ -1,7 +1,7 @@
 """A reservation names a hold: seats of one screening, for one user, until a moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.domain.money import Money
 from app.domain.refusals import PaymentPending
+from app.domain.values import value
 
 
 class ReservationStatus(StrEnum):
@@ -27,7 +28,7 @@ PAYING_MARGIN: Final = timedelta(days=1)
 """So much later than its reservation a claim ends that is being paid for: it ends by a decision, not by time."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reservation:
     """A hold and its history. `prices` are its seats, by id, each at the price of the hold.
 

@@ -1,13 +1,14 @@
 """A screening: one showing in a theater. Seats are sold per screening."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain.money import Money
 from app.domain.refusals import CancellationClosed, SalesClosed, ScreeningCancelled
 from app.domain.seat_finding.orphans import OrphanRule
+from app.domain.values import value
 
 
 class ReservedPlaces(StrEnum):
@@ -17,7 +18,7 @@ class ReservedPlaces(StrEnum):
     RELEASED = "released"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Limits:
     """The limits of one buyer. None is no limit (docs/api.md, section 8)."""
 
@@ -27,7 +28,7 @@ class Limits:
     bookings_per_user_per_day: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Screening:
     """What the rules need of a screening. Times are UTC; hold times are in seconds."""
 

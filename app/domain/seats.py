@@ -1,11 +1,12 @@
 """Seats and layouts. A seat is a place in a theater; who has it for a screening is a claim."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from app.domain.refusals import UnknownSeats
 from app.domain.texts import same
+from app.domain.values import value
 
 
 class SeatStatus(StrEnum):
@@ -18,7 +19,7 @@ class SeatStatus(StrEnum):
     BLOCKED = "blocked"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Seat:
     """One place in a theater.
 
@@ -45,7 +46,7 @@ class Seat:
         return self.accessible or self.companion
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Point:
     """A place in a house, in seat widths."""
 
@@ -53,7 +54,7 @@ class Point:
     y: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SeatNames:
     """The seats that a caller named: either ids or labels, in the caller's order, each once."""
 
@@ -61,7 +62,7 @@ class SeatNames:
     labels: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Layout:
     """The seats of a theater in their order, at one revision.
 

@@ -1,7 +1,7 @@
 """A transfer: seats of a booking that are offered to whoever has its code, and what became of that."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -10,6 +10,7 @@ from uuid import UUID
 from app.domain.bookings import Booking, BookingStatus
 from app.domain.money import Money
 from app.domain.screenings import Screening
+from app.domain.values import value
 
 OFFERED_FOR: Final = timedelta(hours=72)
 
@@ -23,7 +24,7 @@ class TransferStatus(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Transfer:
     """An offer. `status` is what was written down; time expires an offer by itself, and is not written down.
 

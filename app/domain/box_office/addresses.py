@@ -5,12 +5,12 @@ are paused for a while that grows. What counts is for how long a seat was kept f
 click and its regret cost next to nothing. It is forgotten when nobody there has held the seat for a while.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from app.domain.screenings import Screening
+from app.domain.values import value
 
 NETWORK_FACTOR: Final = 4
 """How many times as many seats may be held from all addresses of a network (IPv4 /24, IPv6 /56)."""
@@ -27,7 +27,7 @@ FORGOTTEN_AFTER: Final = 2
 _MOST_DOUBLINGS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Address:
     """Keyed hashes of a client address and of its network. `allowed` seats are held and unpaid at a time from it."""
 
@@ -36,7 +36,7 @@ class Address:
     allowed: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HeldFrom:
     """The same of a hold that was made from there."""
 
@@ -44,7 +44,7 @@ class HeldFrom:
     network: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class KeptSeat:
     """The last hold of a seat from an address: when it began, and when it ended or will (UTC; None: it was booked).
 

@@ -1,7 +1,6 @@
 """Books a hold, or seats directly; and cancels bookings."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
@@ -20,6 +19,7 @@ from app.domain.payments import Payment, PaymentState, Refund, RefundCause, shar
 from app.domain.refusals import NotFound, PaymentPending, ReservationBooked, ReservationEnded, SeatsUnavailable
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import Seat
+from app.domain.values import value
 
 UNDECIDED: Final = Expired(0)
 """The outcome of a decision whose outcome is entered last."""
@@ -104,7 +104,7 @@ def is_exchange(state: ScreeningState, paying: Reservation) -> bool:
     return payment is not None and payment.plan is not None and payment.plan.giving is not None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ToBook:
     """Seats that may be booked directly, and what has to happen for them."""
 

@@ -3,7 +3,6 @@
 `address`: from where a caller without an account asks, if that is limited.
 """
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -14,12 +13,13 @@ from app.domain.payments import Payment, PaymentState
 from app.domain.people import Person
 from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames
+from app.domain.values import value
 
 DUMMY: Final = "dummy"
 """The provider whose charges may be certain."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Hold:
     """Hold these seats, or the best available, in a new reservation with this id (docs/api.md, section 7)."""
 
@@ -30,7 +30,7 @@ class Hold:
     wish: Wish | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Toggle:
     """Take those of the seats that are available, and give back those that the user holds.
 
@@ -43,7 +43,7 @@ class Toggle:
     address: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Release:
     """Release a reservation, or one seat of it. Staff may release everybody's."""
 
@@ -52,14 +52,14 @@ class Release:
     seat_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReleaseAll:
     """Release everything that the user holds in the screening."""
 
     buyer: Person
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Extend:
     """Let a hold last for a full hold time from now, but not beyond the cap."""
 
@@ -68,7 +68,7 @@ class Extend:
     address: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Confirm:
     """Book the seats of a reservation. It is paid for by a charge that cannot fail, which becomes a payment with the id
     of the booking. `payment_reference` is what the provider calls it.
@@ -81,7 +81,7 @@ class Confirm:
     provider: str = DUMMY
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Book:
     """Book these seats, or the best available, directly. Paid for as in `Confirm`."""
 
@@ -93,7 +93,7 @@ class Book:
     provider: str = DUMMY
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Attempt:
     """An attempt to pay that begins: a payment with this id. Its provider has `deadline_seconds`, and is asked for the
     first time after `ask_after_seconds` if nobody has heard before. `reference`: what it will call the payment, if that
@@ -111,7 +111,7 @@ class Attempt:
     key: Key | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class BeginPaying:
     """Begin to pay for a reservation: until that is decided, its seats are nobody else's."""
 
@@ -120,7 +120,7 @@ class BeginPaying:
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class BeginBuying:
     """Begin to pay for these seats, or for the best available, which are kept in a reservation with this id."""
 
@@ -131,7 +131,7 @@ class BeginBuying:
     wish: Wish | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AtOnce:
     """A charge that cannot fail: a payment with this id, and what the provider calls it."""
 
@@ -140,7 +140,7 @@ class AtOnce:
     provider: str = DUMMY
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Exchange:
     """Give seats of a booking, and take as many others in their place: these, or the best available.
 
@@ -158,7 +158,7 @@ class Exchange:
     wish: Wish | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Said:
     """What the provider says of a payment. `amount` is what it took, if it did."""
 
@@ -170,7 +170,7 @@ class Said:
     client_secret: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Settle:
     """Do what follows from what the provider says of a payment: book, give the hold back, or refund.
 
@@ -183,7 +183,7 @@ class Settle:
     booking_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Find:
     """Which seats would be the best available? `max_price_minor` is what one may cost, in minor units."""
 
@@ -191,7 +191,7 @@ class Find:
     max_price_minor: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Check:
     """Could these seats be held? `buyer` None: by somebody whom nobody knows."""
 
@@ -200,7 +200,7 @@ class Check:
     address: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Cancel:
     """Cancel a booking, or one seat of it. Organizers may cancel everybody's, at any time. `reason`: why, in words."""
 
@@ -210,7 +210,7 @@ class Cancel:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OfferTransfer:
     """Offer seats of a booking, or all of them (None), to whoever has the code with this hash."""
 
@@ -221,7 +221,7 @@ class OfferTransfer:
     code_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WithdrawTransfer:
     """Withdraw the offer whose code has this hash."""
 
@@ -229,7 +229,7 @@ class WithdrawTransfer:
     code_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AcceptTransfer:
     """Take the seats that are offered under the code with this hash, in a booking with this id."""
 
@@ -238,14 +238,14 @@ class AcceptTransfer:
     booking_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Expire:
     """Expire those of these reservations whose time is over."""
 
     reservation_ids: tuple[UUID, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Block:
     """Block those of the seats that are available; `when_free`: those that are held as soon as their holds end."""
 
@@ -255,7 +255,7 @@ class Block:
     when_free: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Unblock:
     """Unblock seats."""
 
@@ -263,7 +263,7 @@ class Unblock:
     seats: SeatNames
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Close:
     """Undo these holds and bookings of a cancelled screening. `by` None: an interrupted closing that is continued."""
 

@@ -5,7 +5,6 @@ gets the seats when that is paid; until then the booking is as it was.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.bookings import Booking, BookingStatus
@@ -30,6 +29,7 @@ from app.domain.refusals import (
 )
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import Seat, SeatNames
+from app.domain.values import value
 
 
 def exchange(state: ScreeningState, command: Exchange, now: datetime) -> Decision:
@@ -61,7 +61,7 @@ def exchange(state: ScreeningState, command: Exchange, now: datetime) -> Decisio
     return _decide(state, command, booking, {each: booking.prices[each] for each in sorted(given)}, chosen, now)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Chosen:
     """Seats that may be taken, and what has to happen for them."""
 

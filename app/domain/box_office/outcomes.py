@@ -1,7 +1,6 @@
 """The outcome of a command: what its answer is made from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.bookings import Booking
@@ -10,9 +9,10 @@ from app.domain.payments import Payment
 from app.domain.reservations import Reservation
 from app.domain.seats import Seat
 from app.domain.transfers import Transfer
+from app.domain.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Held:
     """Seats are held. `created` is False if they were already.
 
@@ -24,7 +24,7 @@ class Held:
     adjacent: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Toggled:
     """The seats that were taken and given back, and the reservation that is left; None if none is."""
 
@@ -33,21 +33,21 @@ class Toggled:
     reservation: Reservation | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Kept:
     """A reservation after a release or an extension."""
 
     reservation: Reservation
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReleasedAll:
     """The seats that were released."""
 
     seat_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Booked:
     """Seats are booked. `created` is False if they were already. `adjacent` as in `Held`."""
 
@@ -56,7 +56,7 @@ class Booked:
     adjacent: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Exchanged:
     """A booking after an exchange. `is_new` is False if it was so already. `adjacent` as in `Held`."""
 
@@ -65,7 +65,7 @@ class Exchanged:
     adjacent: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Paying:
     """A reservation is being paid for. `begun`: since this command, which is to charge; else somebody else does."""
 
@@ -74,7 +74,7 @@ class Paying:
     begun: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class GaveUp:
     """Nothing was booked for a payment. `expires_at`: until when the hold stays; None: there is none."""
 
@@ -82,7 +82,7 @@ class GaveUp:
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Chosen:
     """The best seats available, and whether they are one block."""
 
@@ -90,21 +90,21 @@ class Chosen:
     adjacent: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Checked:
     """Seats could be held, at these prices by seat id."""
 
     prices: Mapping[int, Money]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Cancelled:
     """A booking after a cancellation."""
 
     booking: Booking
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Offered:
     """Seats of a booking are offered."""
 
@@ -112,19 +112,19 @@ class Offered:
     booking: Booking
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Withdrawn:
     """An offer is good for nothing any more."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Expired:
     """How many holds were expired."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Blocked:
     """What happened to each seat that was to be blocked or unblocked, and which will be blocked when a hold ends."""
 
@@ -132,7 +132,7 @@ class Blocked:
     when_free: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Closed:
     """How many holds and bookings of a cancelled screening were undone."""
 

@@ -20,6 +20,7 @@ from app.domain.screenings import Screening
 from app.domain.seat_finding.floor import Floor
 from app.domain.seats import Layout
 from app.domain.transfers import Transfer
+from app.domain.values import value
 
 
 class Cause(StrEnum):
@@ -60,7 +61,7 @@ class Decision:
         return bool(self.claims or self.reservations or self.bookings)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Lapse:
     """A buyer's hold of a seat that has ended: when the first of its chain began, and when it ended (UTC)."""
 

@@ -6,7 +6,6 @@ all seats is a few operations on whole numbers. Any set of seats is such a numbe
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import frexp, hypot
 from re import finditer
@@ -14,6 +13,7 @@ from typing import Final, NamedTuple
 
 from app.domain.seat_maps.runs import neighbours_of, rows_of, runs_in
 from app.domain.seats import Layout, Point, Seat
+from app.domain.values import value
 
 _FINENESS: Final = 36
 """Distances are whole numbers: the size of the house is about two to this power. So the last digits of floats decide
@@ -28,7 +28,7 @@ _SIZES_KEPT: Final = 32
 _AROUND_KEPT: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Run:
     """Seats side by side: the first place, how many they are, and the number of their row."""
 

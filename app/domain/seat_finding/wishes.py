@@ -1,12 +1,12 @@
 """What somebody wishes for who names no seats, and what comes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from app.domain.money import Money
 from app.domain.seat_finding.picture import Picture
 from app.domain.seats import Seat
+from app.domain.values import value
 
 
 class Together(StrEnum):
@@ -16,7 +16,7 @@ class Together(StrEnum):
     REQUIRED = "required"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Wish:
     """So many seats, as good as possible. None: whichever. `max_price` is per seat, in the screening's currency.
 
@@ -43,7 +43,7 @@ class Wish:
         return frozenset(each for each in known if each not in prices or prices[each].amount_minor <= most)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Found:
     """The chosen seats, in the order of the layout, and the same as a mask. `adjacent`: they are one block."""
 
@@ -52,7 +52,7 @@ class Found:
     mask: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NotEnough:
     """Nothing fits. How many seats of the kind are free, and how many of them at most are side by side.
 

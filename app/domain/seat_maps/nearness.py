@@ -1,18 +1,18 @@
 """Finds the free seats nearest to a seat, without looking at all seats of a theater (a k-d tree)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final, TypeAlias
 
 from app.domain.seats import Layout, Seat
+from app.domain.values import value
 
 _FEW: Final = 12
 """So many seats are looked at one by one."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Block:
     """Seats that are near each other: the rectangle around them, their slice of the order, and two halves."""
 

@@ -4,18 +4,18 @@ Facts ("held until 12:05:00") can be cached. Conclusions ("reserved") are comput
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import Final
 
 from app.domain.money import Money
 from app.domain.seats import SeatStatus
+from app.domain.values import value
 
 _ENDS_KEPT: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Taken:
     """A seat that somebody has, or had until `expires_at` (UTC). Only the owner may see `user_id`."""
 
@@ -25,7 +25,7 @@ class Taken:
     user_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Occupancy:
     """The facts of a screening in one map version: every claim, the prices, and the revision of the layout.
 

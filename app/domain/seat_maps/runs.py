@@ -2,19 +2,19 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import hypot
 from statistics import median_low
 from typing import Final
 
 from app.domain.seats import Layout, Seat
+from app.domain.values import value
 
 # A step wider than so many of the row's usual ones is an aisle. The last digits of floats must not make one.
 AISLE: Final = 1.5 * (1 + 1e-9)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SectionLeft:
     """How many seats of a section are free, and how many of them at most are side by side."""
 

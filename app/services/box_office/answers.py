@@ -1,6 +1,6 @@
 """The answers of commands as bytes: the same bytes are sent, stored with an idempotency key, and replayed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import orjson
@@ -26,6 +26,7 @@ from app.domain.box_office.outcomes import (
 )
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.money import total
+from app.domain.values import value
 from app.schemas.blocks import blocked_json
 from app.schemas.bookings import booking_json
 from app.schemas.finding.answers import checked_json, chosen_json
@@ -33,7 +34,7 @@ from app.schemas.reservations import released_json, reservation_json, toggled_js
 from app.schemas.transfers import offer_json
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value(frozen=True, slots=True, eq=False)
 class Answer:
     """The answer to a command. `created`: something new exists (201).
 

@@ -3,7 +3,6 @@
 Usually only the version in the row is new. So the rest is parsed once, and cached until it changes.
 """
 
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,6 +14,7 @@ from app.db.screenings import Defaults, screening_of
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
+from app.domain.values import value
 from app.services.box_office.floors import Floors
 from app.services.box_office.ledger import Ledger
 from app.services.layouts import Layouts
@@ -23,7 +23,7 @@ from app.services.pictures import Pictures
 SCREENINGS_KEPT: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Known:
     """What a row says about a screening, parsed."""
 
