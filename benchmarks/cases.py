@@ -154,7 +154,7 @@ _PAIR: Final = json.dumps({"best_available": {"count": 2}}, separators=(",", ":"
 
 
 def best(stage: Stage) -> list[Side]:
-    """Two seats together, chosen by Usher, next to one that is named: in two houses, empty and nearly full."""
+    """Two seats together, chosen by Usher, next to two that are named: in two houses, empty and nearly full."""
     database = stage.database()
     sales: list[tuple[str, Sale, Sale]] = []
     for name, seats in (("hall", HALL), ("stadium", ARENA)):
@@ -162,7 +162,7 @@ def best(stage: Stage) -> list[Side]:
             places = left * 4 // 10  # pairs; some seats are left over
             each = houses.screenings_for(stage.effort.holds // 2, places, 20)
             house = stage.house(database, seats, 2 * each)
-            named = stage.sale(house, 20, screenings=each, skipped=seats - left, seats=left)
+            named = stage.sale(house, 20, screenings=each, skipped=seats - left, seats=places)
             chosen = stage.sale(house, 20, after=each, screenings=each, seats=places)
             if left < seats:
                 sell_pairs(house, each, left)
@@ -171,7 +171,7 @@ def best(stage: Stage) -> list[Side]:
     sides: list[Side] = []
     for name, named, chosen in sales:
         sides += [
-            Side(f"hold, {name}", Load(usher, "hold", sale=named).run),
+            Side(f"hold, {name}", Load(usher, "hold", {"each": 2}, named).run),
             Side(f"best available, {name}", Load(usher, "hold", {"body": _PAIR}, chosen).run, f"hold, {name}"),
         ]
     return sides
@@ -396,7 +396,7 @@ CASES: Final = (
     Case("toggle", "seats taken and given back by turns", toggle),
     Case(
         "best",
-        "two seats together, chosen by Usher, over 20 screenings",
+        "two seats together, chosen by Usher, next to two that are named, over 20 screenings",
         best,
         (
             Faster("best available, hall, empty", "hold, hall, empty", 0.80),

@@ -21,12 +21,13 @@ function common.buyers(options)
    return tokens
 end
 
--- Screening and seat of the n-th taking: `at_once` screenings are sold side by side, seat by seat, then the next ones.
+-- Screening and first seat of the n-th taking: `at_once` screenings are sold side by side, `each` seats at a time (1 unless
+-- the options say so), then the next ones. `seats` counts takings.
 function common.place(options, n)
    local together = options.at_once * options.seats
    local window, rest = math.floor(n / together), n % together
    local screening = options.first_screening + window * options.at_once + rest % options.at_once
-   return screening, options.first_seat + math.floor(rest / options.at_once)
+   return screening, options.first_seat + math.floor(rest / options.at_once) * (options.each or 1)
 end
 
 -- A POST as a browser's client would send it: a token, a key, JSON.
@@ -39,7 +40,11 @@ end
 function common.take(options, tokens, n, buyer, key, action)
    local screening, seat = common.place(options, n)
    local path = "/api/v1/screenings/" .. screening .. "/reservations" .. (action or "")
-   local body = options.body or ('{"seat_ids":[' .. seat .. "]}")
+   local seats = seat
+   for further = seat + 1, seat + (options.each or 1) - 1 do
+      seats = seats .. "," .. further
+   end
+   local body = options.body or ('{"seat_ids":[' .. seats .. "]}")
    return common.post(path, tokens[buyer % #tokens + 1], options.keys .. string.format("%012d", key), body)
 end
 
