@@ -16,14 +16,14 @@ from threading import Event, Thread
 from time import perf_counter, process_time
 from typing import Any, Final
 
-LONG_SECONDS: Final = 0.005
+LONG_SECONDS: Final = 0.003
 """A full collection that takes longer than this freezes what it looked at."""
 
 YOUNG: Final = 10_000
 """The threshold of the youngest generation: the objects of a batch of requests are freed before it is reached."""
 
-OFTEN: Final = (1, 0)
-"""The thresholds of the other two. The middle one is looked at with some 30,000 objects, and the oldest with 60,000 new
+OFTEN: Final = (0, 0)
+"""The thresholds of the other two. The middle one is looked at with some 20,000 objects, and the oldest with 40,000 new
 ones: a few milliseconds, even where a thread makes a house of 50,000 seats."""
 
 ROOM: Final = 2_000_000
