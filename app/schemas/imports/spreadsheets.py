@@ -80,7 +80,8 @@ def _count_tags(unpacked: IO[bytes], tags: int) -> int:
         found = portion.count(b"<")
         last = max(portion.rfind(b"</row"), portion.rfind(b"</si>"))
         tags, in_row = tags + found, in_row + found if last < 0 else portion.count(b"<", last)
-        if tags > _MOST_TAGS or in_row > _MOST_IN_ROW:
+        is_one_text = len(portion) == _PORTION and not found  # no cell has room for half of it
+        if tags > _MOST_TAGS or in_row > _MOST_IN_ROW or is_one_text:
             raise _too_large()
     return tags
 
