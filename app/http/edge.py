@@ -4,6 +4,7 @@ It names the request, refuses what HTTP itself forbids, finds the operation what
 body, and turns whatever was raised into a problem.
 """
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -49,7 +50,7 @@ from app.outages import Seldom
 from app.request_log import Answered
 from app.schemas.format import strict
 from app.schemas.format.faults import Fault, MethodNotAllowed, NoSuchPath
-from app.services.beside import beside
+from app.services.beside import beside, take_apart
 from app.services.rates import Rates
 
 log = logging.getLogger(__name__)
@@ -186,6 +187,8 @@ class Edge:
             requests.add(Answered(time(), measured, signed.route, signed.status, seconds, request.user_id, name))
         if span is not None:
             span.end(signed.route, signed.status, request.user_id)
+        if request.set_aside or request.is_large:
+            await asyncio.to_thread(take_apart, request.take_large())
 
     async def _reply(self, request: ApiRequest, signed: "_Signed") -> Response | None:
         """The operation's reply; None when the inner application has sent its own."""

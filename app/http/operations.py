@@ -32,9 +32,6 @@ from app.schemas.format.faults import Malformed, Mistake, mistake
 
 _MISSING: Final = object()
 
-LARGE_BODY: Final = strict.LARGE
-"""A larger body is read beside the event loop."""
-
 MOST_PARAMETERS: Final = 100
 """No call has half as many."""
 
@@ -115,8 +112,11 @@ class Body:
             return self.validate(orjson.dumps(fields))
         if request.raw_body:
             content = request.content()
-            large = len(request.raw_body) > LARGE_BODY
-            return self.validate_large(content) if large else self.validate(request.raw_body)
+            if not request.is_large:
+                return self.validate(request.raw_body)
+            made = self.validate_large(content)
+            request.set_aside.append(made)
+            return made
         if not self.required:
             return self.default
         if (kind := headers.get(b"content-type")) is not None:
@@ -151,9 +151,11 @@ class Operation:
     async def reply(self, request: ApiRequest, path: Sequence[str]) -> Response:
         """What the operation answers. Raises what it raises, and Malformed naming every parameter that is wrong."""
         query = query_of(request, self._known) if request.scope["query_string"] else {}
+        if self.takes_body and request.is_large:  # some steps ask for its content or its fingerprint
+            await asyncio.to_thread(request.read_large)
         found: list[Any] = []
         for step in self._steps:
-            if step.body is not None and len(request.raw_body) > LARGE_BODY:
+            if step.body is not None and request.is_large:
                 arguments = await asyncio.to_thread(_arguments, step, request, path, query)
             else:
                 arguments = _arguments(step, request, path, query) if step.parameters or step.body else {}

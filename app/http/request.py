@@ -12,7 +12,8 @@ from starlette.types import Receive, Scope
 
 from app.domain.people import KeyScope
 from app.resources import Resources
-from app.schemas.format import forms, strict
+from app.schemas.format import forms, portions, strict
+from app.schemas.format.faults import Malformed, UnsupportedMediaType
 
 _UNREAD: Final = object()
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -42,7 +43,11 @@ class ApiRequest(Request):
         self.raw_body = b""
         self.needs: KeyScope | None = None
         self.user_id: int | None = None
+        self.set_aside: list[Any] = []
+        """Large values that were made of the body: they are freed in a thread when the answer is sent."""
         self._content: Any = _UNREAD
+        self._wrong: Malformed | UnsupportedMediaType | None = None
+        self._fingerprint: bytes | None = None
 
     @property
     def path(self) -> str:
@@ -68,9 +73,32 @@ class ApiRequest(Request):
 
     def content(self) -> Any:
         """The JSON value of the body, None when there is none. Raises UnsupportedMediaType or Malformed."""
+        if self._wrong is not None:
+            raise self._wrong
         if self._content is _UNREAD:
             self._content = self._parsed() if self.raw_body else None
         return self._content
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the body is read beside the event loop."""
+        return len(self.raw_body) > strict.LARGE
+
+    def read_large(self) -> None:
+        """Read a large body, for whoever asks for its content or its fingerprint later. To be called in a thread."""
+        try:
+            self.content()
+        except (Malformed, UnsupportedMediaType) as wrong:
+            self._wrong = wrong
+            return
+        if b"idempotency-key" in self.headers_once:
+            self._fingerprint = self.fingerprint()
+
+    def take_large(self) -> list[Any]:
+        """The large values that were made of the body: nobody needs them any more."""
+        taken, self.set_aside = [*self.set_aside, self._content], []
+        self._content = _UNREAD
+        return taken
 
     def take_form(self) -> None:
         """Take the body for a form: its fields are the content. Raises UnsupportedMediaType or Malformed."""
@@ -86,11 +114,18 @@ class ApiRequest(Request):
 
         Aliases, white space and the order of members make no difference, nor do capitals in a `booking_id`.
         """
+        if self._fingerprint is not None:
+            return self._fingerprint
         said = self.content()
         if isinstance(said, dict) and isinstance(booking_id := said.get("booking_id"), str):
             said = {**said, "booking_id": booking_id.lower()}
-        content = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
-        return blake2b(f"{self.method} {self.path}\n".encode() + content, digest_size=32).digest()
+        begun = f"{self.method} {self.path}\n".encode()
+        if not self.is_large:
+            return blake2b(begun + orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=32).digest()
+        hashed = blake2b(begun, digest_size=32)
+        for portion in portions.dump(said):
+            hashed.update(portion)
+        return hashed.digest()
 
     def repeats(self, header: bytes) -> bool:
         """Whether this header was sent more than once."""

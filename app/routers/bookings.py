@@ -62,7 +62,8 @@ async def book_seats(wanted: BookingIn, request: ApiRequest, buyer: Buyer, desk:
     if wanted.reservation_id is not None:
         person = must_be_known(buyer.person)
         call = context_of(request, person, wanted.booking_id)
-        return told(await desk.confirm(person, wanted.reservation_id, call, payment.method, payment.token))
+        paid_with = payment.method, payment.token
+        return told(await desk.confirm(person, wanted.reservation_id, call, *paid_with, buyer.address))
     call = context_of(request, buyer.person, wanted.booking_id)
     meant = Meant(wanted.screening_id, wanted.theater_id)
     return told(await desk.book(meant, wanted.names(), buyer, call, payment.method, payment.token, wanted.wish()))

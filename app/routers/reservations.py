@@ -214,6 +214,7 @@ async def extend_reservation(
 async def confirm_reservation(
     reservation_id: ReservationId,
     person: SignedIn,
+    request: ApiRequest,
     call: Call,
     desk: Desk,
     wanted: ConfirmIn | None = None,
@@ -228,4 +229,5 @@ async def confirm_reservation(
     meanwhile gives the same. If the payment is declined, the hold stays, for a minute at least.
     """
     payment = (wanted and wanted.payment) or PaymentIn()
-    return told(await desk.confirm(person, reservation_id, call, payment.method, payment.token))
+    address = address_of_guest(request, person)
+    return told(await desk.confirm(person, reservation_id, call, payment.method, payment.token, address))

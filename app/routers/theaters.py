@@ -249,6 +249,7 @@ async def import_layout(
     sent = await asyncio.to_thread(sent_file, request, LAYOUT_FILES)
     try:
         file = await asyncio.to_thread(read_layout_file, sent.content, encoding=sent.encoding, strict=strict)
+        request.set_aside.append(file)
         if dry_run:
             imported = await importing.rehearse(organizing, catalogue, file, theater_id, revision)
         else:

@@ -11,6 +11,7 @@ from pydantic.config import JsonDict
 
 from app.domain.layouts import SeatDraft
 from app.domain.seats import Seat
+from app.schemas.format.portions import written
 from app.schemas.imports import Complaint
 from app.schemas.imports.columns import READERS
 
@@ -118,6 +119,6 @@ def layout_import_json(
         **counts,
         "categories": [{"name": name, "seat_count": count} for name, count in categories.items()],
         "warnings": [{"line": each.line, "field": each.field, "message": each.message} for each in warnings],
-        "preview": [{name: getattr(seat, name) for name in READERS} for seat in seats] if dry_run else [],
+        "preview": [written({name: getattr(seat, name) for name in READERS}) for seat in seats] if dry_run else [],
     }
     return orjson.dumps(content)

@@ -11,7 +11,8 @@ from app.domain.layouts import MAX_SEATS, RowPlan, SeatPlan, SectionPlan
 from app.domain.seat_finding.picture import middle_of_the_front
 from app.domain.seat_maps.runs import neighbours_of
 from app.domain.seats import Layout, Point, Seat
-from app.schemas.format.requests import Line, Strict
+from app.schemas.format.portions import written
+from app.schemas.format.requests import LETTING_OTHERS, Line, Strict
 
 Name = Annotated[Line, Field(max_length=64)]
 """The name of a section, a row or a category, or the label of a seat."""
@@ -44,7 +45,7 @@ def _count_or_list(seats: Any) -> str:
 
 Count = Annotated[int, Field(ge=1, le=MAX_SEATS)]
 # The first mistake of a list is told, and no other: it may have tens of thousands.
-Seats = Annotated[list[SeatIn], Field(min_length=1, max_length=MAX_SEATS, fail_fast=True)]
+Seats = Annotated[list[Annotated[SeatIn, LETTING_OTHERS]], Field(min_length=1, max_length=MAX_SEATS, fail_fast=True)]
 
 
 class RowIn(Strict):
@@ -202,7 +203,7 @@ def layout_json(layout: Layout) -> bytes:
             "theater_id": layout.theater_id,
             "sections": _sections(layout.seats),
             "seats": [
-                {**_facts(seat), "left": left, "right": right}
+                written({**_facts(seat), "left": left, "right": right})
                 for seat, (left, right) in zip(layout.seats, neighbours_of(layout), strict=True)
             ],
             "focal_point": layout.focal_point or middle_of_the_front(layout),

@@ -1,60 +1,82 @@
 """Keeps the garbage collector off objects that live as long as the process (`gc.freeze`).
 
-CPython's full collections look at every old object again and again, and all requests wait meanwhile: with one house of
-40,000 seats in memory a full collection took 120 ms, twice a second under load (*measured*: 4,300 holds/s with them,
-6,200 without). So what has survived one long collection is frozen, until the number of frozen objects has doubled, and
-some large houses have come besides.
-Objects without references are still freed at once; only reference cycles wait for the collector.
+All requests wait while CPython's collector looks at objects: some 100 ns for each of them. With one house of 40,000
+seats in memory a full collection took 120 ms, twice a second under load (*measured*: 4,300 holds/s with them, 6,200
+without). So each look is short: at what is new, and what survives a look that took long is frozen.
+
+Objects without references are still freed at once; only reference cycles wait for the collector, and those that were
+frozen before they broke away wait for a look at everything. That takes long, so it waits for a time when little is
+asked: it is due when memory has doubled since the last one, and grown by `ROOM`. If that time never comes, it is taken
+when memory has doubled once more.
 """
 
 import gc
-from time import perf_counter
+import sys
+from threading import Event, Thread
+from time import perf_counter, process_time
 from typing import Any, Final
 
-LONG_SECONDS: Final = 0.005
+LONG_SECONDS: Final = 0.003
 """A full collection that takes longer than this freezes what it looked at."""
 
 YOUNG: Final = 10_000
 """The threshold of the youngest generation: the objects of a batch of requests are freed before it is reached."""
 
-ROOM: Final = 1_000_000
-"""A house of 50,000 seats is some 200,000 objects. To look at half a million takes 150 ms: not for each house."""
+OFTEN: Final = (0, 0)
+"""The thresholds of the other two. The middle one is looked at with some 20,000 objects, and the oldest with 40,000 new
+ones: a few milliseconds, even where a thread makes a house of 50,000 seats."""
 
-SELDOM: Final = 8
-"""Every so many times it is counted how many objects are frozen."""
+ROOM: Final = 2_000_000
+"""So many blocks of memory are some large houses: not each of them makes a look at everything due."""
 
-OFTEN: Final = (3, 3)
-"""The thresholds of the other two: each looks at its objects before they are so many that all requests wait for it,
-even where a thread makes a house of 50,000 seats."""
+EACH_SECONDS: Final = 1.0
+"""So often it is seen whether a look at everything is due."""
+
+IDLE: Final = 0.1
+"""With less than this share of a processor in use, next to nobody waits."""
 
 _OLDEST: Final = 2
 
 
 class Sparing:
-    """Freezes what survives a long full collection, and unfreezes all when that has doubled and grown by `ROOM`."""
+    """Freezes what survives a long full collection, and sometimes looks at everything all the same."""
 
     def __init__(self) -> None:
         self._began = 0.0
-        self._looked_at = 0
-        self._is_whole = False
-        self._frozen = 0
-        """So often since it was last counted how many are frozen."""
+        self._blocks = 0
+        """Of memory that were in use after the last look at everything."""
         self._thresholds = gc.get_threshold()
+        self._stopped = Event()
+        self._tending = Thread(target=self._tend, name="gc", daemon=True)
 
     def start(self) -> None:
         """Begin, and freeze everything that exists."""
-        gc.collect()
-        gc.freeze()
-        self._looked_at = gc.get_freeze_count()
+        self._look_at_everything()
         self._thresholds = gc.get_threshold()
         gc.set_threshold(YOUNG, *OFTEN)
         gc.callbacks.append(self._watch)
+        self._tending.start()
 
     def stop(self) -> None:
         """Stop, and restore the state before `start`."""
+        self._stopped.set()
+        self._tending.join()
         gc.callbacks.remove(self._watch)
         gc.set_threshold(*self._thresholds)
         gc.unfreeze()
+
+    def look(self, *, is_idle: bool) -> None:
+        """Look at everything, if that is due; if others wait, only if it is long overdue."""
+        times = 1 if is_idle else 2
+        if sys.getallocatedblocks() > times * (2 * self._blocks + ROOM):
+            self._look_at_everything()
+
+    def _look_at_everything(self) -> None:
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        gc.collect()  # of nothing: CPython waits with a full collection for a quarter of what the last one has left
+        self._blocks = sys.getallocatedblocks()
 
     def _watch(self, phase: str, info: dict[str, Any]) -> None:
         """Called by the collector before and after each collection."""
@@ -63,17 +85,11 @@ class Sparing:
         if phase == "start":
             self._began = perf_counter()
         elif perf_counter() - self._began > LONG_SECONDS:
-            self._spare()
+            gc.freeze()
 
-    def _spare(self) -> None:
-        """Freeze: a full collection of what is not frozen took long."""
-        gc.freeze()
-        self._frozen += 1
-        if self._is_whole:
-            self._is_whole, self._frozen = False, 0
-            self._looked_at = gc.get_freeze_count()
-        elif self._frozen >= SELDOM:  # to count them takes a while, too
-            self._frozen = 0
-            if gc.get_freeze_count() > 2 * self._looked_at + ROOM:
-                gc.unfreeze()  # the next full collection looks at everything
-                self._is_whole = True
+    def _tend(self) -> None:
+        used, at = process_time(), perf_counter()
+        while not self._stopped.wait(EACH_SECONDS):
+            share = (process_time() - used) / (perf_counter() - at)
+            self.look(is_idle=share < IDLE)
+            used, at = process_time(), perf_counter()

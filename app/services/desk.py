@@ -171,8 +171,9 @@ class Desk:
         call: CallContext,
         method: str | None = None,
         token: str | None = None,
+        address: Address | None = None,
     ) -> Answer:
-        """Pay and book a reservation of the person: a booking, or what is being paid for.
+        """Pay and book a reservation of the person: a booking, or what is being paid for. `address`: as for a hold.
 
         Raises PaymentDeclined and PaymentsUnavailable too; the hold stays then. Raises Flawed for an unknown token.
         """
@@ -183,7 +184,7 @@ class Desk:
             paid = self._cashier.reference(booking_id), self._cashier.provider
             return await self._take(screening_id, Confirm(person, reservation_id, booking_id, *paid), call)
         attempt = self._cashier.attempt(call.key)
-        begun = await self._take(screening_id, BeginPaying(person, reservation_id, attempt), call)
+        begun = await self._take(screening_id, BeginPaying(person, reservation_id, attempt, address), call)
         return await self._cashier.charge(screening_id, begun, method, token)
 
     async def confirm_seat(self, person: Person, seat_id: int, screening_id: int | None, call: CallContext) -> Answer:
@@ -230,7 +231,7 @@ class Desk:
             command = Book(person, seats, booking_id, reference, wish, provider)
             return self._for_guest(await self._take(screening_id, command, call, buyer), buyer)
         attempt = self._cashier.attempt(call.key)
-        buying = BeginBuying(person, seats, new_id(), attempt, wish)
+        buying = BeginBuying(person, seats, new_id(), attempt, wish, buyer.address)
         begun = await self._take(screening_id, buying, call, buyer)
         return self._for_guest(await self._cashier.charge(screening_id, begun, method, token), buyer)
 

@@ -3,11 +3,13 @@
 import gc
 import weakref
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 
 from app.server import gc_freezing as garbage
 from app.server.gc_freezing import Sparing
+from tests.patience import PATIENCE_SECONDS
 
 
 class Thing:
@@ -29,6 +31,7 @@ def _as_in_a_program() -> Iterator[None]:
 @pytest.fixture
 def sparing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sparing]:
     monkeypatch.setattr(garbage, "LONG_SECONDS", 0.0)  # every look at everything is a long one
+    monkeypatch.setattr(garbage, "EACH_SECONDS", 3600.0)  # the tests say when it is seen whether one is due
     sparing = Sparing()
     sparing.start()
     yield sparing
@@ -57,37 +60,86 @@ def test_short_looks_freeze_nothing(sparing: Sparing, monkeypatch: pytest.Monkey
     assert is_looked_at(thing)
 
 
-def test_a_frozen_cycle_is_freed_when_as_much_has_been_frozen_again(
+def as_if_memory_had_grown(sparing: Sparing, monkeypatch: pytest.MonkeyPatch, times: int = 2) -> None:
+    """From now on the memory is so many times what it was at the last look at everything."""
+    monkeypatch.setattr(garbage, "ROOM", 0)
+    blocks = times * sparing._blocks + 1
+    monkeypatch.setattr(garbage.sys, "getallocatedblocks", lambda: blocks)
+
+
+def frozen_cycle() -> weakref.ref[Thing]:
+    """A cycle that was in use when it was frozen, and is not any more."""
+    thing = Thing()
+    gc.collect()
+    assert not is_looked_at(thing)
+    return weakref.ref(thing)
+
+
+def test_a_frozen_cycle_is_freed_when_the_memory_has_doubled_and_few_wait(
     sparing: Sparing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(garbage, "ROOM", 0)
-    monkeypatch.setattr(garbage, "SELDOM", 1)
-    thing = Thing()
-    watched = weakref.ref(thing)
-    gc.collect()
-    del thing
+    watched = frozen_cycle()
+    sparing.look(is_idle=True)
     gc.collect()
     assert watched() is not None
 
-    many = [[] for _ in range(2 * gc.get_freeze_count())]
-    gc.collect()
-    gc.collect()
+    as_if_memory_had_grown(sparing, monkeypatch)
+    sparing.look(is_idle=True)
 
     assert watched() is None
-    assert many
+
+
+def test_while_many_wait_not_everything_is_looked_at(sparing: Sparing, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = frozen_cycle()
+
+    as_if_memory_had_grown(sparing, monkeypatch)
+    sparing.look(is_idle=False)
+
+    assert watched() is not None
+
+
+def test_if_it_never_becomes_quiet_cycles_are_freed_all_the_same(
+    sparing: Sparing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = frozen_cycle()
+
+    as_if_memory_had_grown(sparing, monkeypatch, times=4)
+    sparing.look(is_idle=False)
+
+    assert watched() is None
 
 
 def test_for_a_large_house_not_everything_is_looked_at(sparing: Sparing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(garbage, "SELDOM", 1)
-    thing = Thing()
-    gc.collect()
-    assert not is_looked_at(thing)
+    watched = frozen_cycle()
 
-    many = [[] for _ in range(2 * gc.get_freeze_count())]
-    gc.collect()
+    monkeypatch.setattr(garbage.sys, "getallocatedblocks", lambda: 2 * sparing._blocks + garbage.ROOM)
+    sparing.look(is_idle=True)
 
-    assert gc.get_freeze_count() > len(many)
-    assert not is_looked_at(thing)
+    assert watched() is not None
+
+
+def test_it_is_seen_by_itself_whether_that_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = Event()
+    monkeypatch.setattr(garbage, "EACH_SECONDS", 0.001)
+    monkeypatch.setattr(Sparing, "look", lambda _, *, is_idle: looked.set())
+    sparing = Sparing()
+
+    sparing.start()
+
+    try:
+        assert looked.wait(PATIENCE_SECONDS)
+    finally:
+        sparing.stop()
+
+
+def test_however_much_lived_before_the_next_full_look_comes_soon(sparing: Sparing) -> None:
+    """CPython puts it off until a quarter of what survived the last one has come: after a large one for long."""
+    full = gc.get_stats()[2]["collections"]
+
+    kept = [[] for _ in range(12 * garbage.YOUNG)]  # type: ignore[var-annotated]
+
+    assert gc.get_stats()[2]["collections"] > full
+    assert kept
 
 
 def test_each_generation_is_looked_at_before_it_is_large(sparing: Sparing) -> None:

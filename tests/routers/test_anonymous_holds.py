@@ -250,3 +250,79 @@ async def everything_is_longer_ago(database: Database, seconds: int) -> None:
         """,
         seconds,
     )
+
+
+async def test_what_waits_for_its_payment_is_held_and_counts(limited: AsyncClient, database: Database) -> None:
+    seats = await seats_of(limited)
+    late = told(await hold(limited, seats[:10]), 201)
+    await time_passes(database, late, 301)
+    told(await buy(limited, seats[10:20], "slow:3600"), 202)
+    told(await hold(limited, seats[20:30]), 201)
+
+    confirmed_late = await confirm(limited, late, "slow:3600")
+    bought = await buy(limited, seats[30:31], "slow:3600")
+    held = await hold(limited, seats[30:31])
+
+    for answer in (confirmed_late, bought, held):
+        problem = refused(answer, 409, "limit-exceeded", "limit", "allowed", "current")
+        assert (problem["limit"], problem["allowed"], problem["current"]) == ("anonymous_holds_per_address", 20, 20)
+    assert await database.fetchval("SELECT count(*) FROM reservations WHERE status = 'paying'") == 1
+
+
+async def test_a_late_confirmation_that_waits_for_its_payment_is_counted_from_then_on(
+    limited: AsyncClient, database: Database
+) -> None:
+    seats = await seats_of(limited)
+    late = told(await hold(limited, seats[:10]), 201)
+    await time_passes(database, late, 301)
+    await resources_of(limited).sweeper.sweep()
+    await resources_of(limited).sweeper.tidy()
+    told(await confirm(limited, late, "slow:3600"), 202)
+
+    answers = [await hold(limited, seats[start : start + 10]) for start in (10, 20)]
+
+    assert [answer.status_code for answer in answers] == [201, 409]
+
+
+async def test_whoever_pays_at_once_is_not_counted(limited: AsyncClient, database: Database) -> None:
+    """Nothing of it is ever held and unpaid: a hold that ran out and direct bookings, beside all that may be held."""
+    seats = await seats_of(limited)
+    late = told(await hold(limited, seats[:10]), 201)
+    await time_passes(database, late, 301)
+    for start in (10, 20):
+        told(await hold(limited, seats[start : start + 10]), 201)
+
+    told(await confirm(limited, late, "ok"), 201)
+    for start in (30, 40, 50):
+        told(await buy(limited, seats[start : start + 10], "ok"), 201)
+
+
+async def test_moving_a_hold_into_a_booking_that_waits_takes_nothing_more(limited: AsyncClient) -> None:
+    seats = await seats_of(limited)
+    first = told(await hold(limited, seats[:10]), 201)
+    told(await hold(limited, seats[10:20]), 201)
+
+    told(await buy(limited, seats[:10], "slow:3600", first["guest_token"]), 202)
+
+
+async def test_an_account_buys_slowly_as_much_as_it_likes(limited: AsyncClient) -> None:
+    seats = await seats_of(limited)
+    account = {"username": "teacher", "password": "a long password"}
+    told(await limited.post("/auth/register", json=account), 201)
+    token = told(await limited.post("/auth/login", json=account), 200)["access_token"]
+
+    for start in (0, 10, 20):
+        told(await buy(limited, seats[start : start + 10], "slow:3600", token), 202)
+
+
+async def buy(client: AsyncClient, ids: list[int], token: str, of: str | None = None) -> Response:
+    """Directly, from one address; as somebody without a token, or with this one."""
+    headers = {"x-forwarded-for": "192.0.2.1"} | ({"authorization": f"Bearer {of}"} if of else {})
+    body = {"screening_id": 4, "seat_ids": ids, "payment": {"method": "dummy", "token": token}}
+    return await client.post("/bookings", json=body, headers=headers)
+
+
+async def confirm(client: AsyncClient, held: dict[str, Any], token: str) -> Response:
+    headers = {"x-forwarded-for": "192.0.2.1", "authorization": f"Bearer {held['guest_token']}"}
+    body = {"payment": {"method": "dummy", "token": token}}
+    return await client.post(f"/reservations/{held['id']}/confirm", json=body, headers=headers)

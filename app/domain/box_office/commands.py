@@ -118,6 +118,7 @@ class BeginPaying:
     buyer: Person
     reservation_id: UUID
     attempt: Attempt
+    address: Address | None = None
 
 
 @value(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class BeginBuying:
     reservation_id: UUID
     attempt: Attempt
     wish: Wish | None = None
+    address: Address | None = None
 
 
 @value(frozen=True, slots=True)

@@ -118,7 +118,8 @@ def note_address(
 ) -> None:
     """Enter from where the reservation is held, and how the seats `taken` are kept from there. None: it is not counted.
 
-    Of them `mine` (ids) only move into it. All was counted by what others hold: none of that may change meanwhile.
+    Of them `mine` (ids) only move into it. None are taken where it is paid for: no pause stands in the way of that. All
+    was counted by what others hold: none of that may change meanwhile.
     """
     if address is None:
         return

@@ -22,9 +22,11 @@ from app.domain.box_office.booking import (
 )
 from app.domain.box_office.commands import Attempt, BeginBuying, BeginPaying, Said, Settle
 from app.domain.box_office.entering_exchanges import enter_paid_exchange, still_gives
+from app.domain.box_office.limits import note_address, within_address_limit
 from app.domain.box_office.outcomes import Booked, Exchanged, GaveUp, Outcome, Paying
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.box_office.taking import held_first_at, make_way, prices_for
+from app.domain.box_office.taking_again import seats_left
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money, total
 from app.domain.payments import Entry, EntryKind, Payment, PaymentState, Plan, Refund, RefundCause
@@ -38,7 +40,8 @@ GRACE: Final = timedelta(minutes=1)
 def begin_paying(state: ScreeningState, command: BeginPaying, now: datetime) -> Decision:
     """Keep the seats of a reservation until its payment is decided. What costs nothing is booked at once.
 
-    If it is booked already: that booking. If it is being paid for: that. Raises what `confirm` raises.
+    If it is booked already: that booking. If it is being paid for: that. Raises what `confirm` raises; LimitExceeded
+    also if a hold that ran out would be more than is held and unpaid from one address.
     """
     reservation = state.reservation_of(command.buyer.id, command.reservation_id)
     if already := already_bought(state, reservation):
@@ -51,6 +54,9 @@ def begin_paying(state: ScreeningState, command: BeginPaying, now: datetime) -> 
         return decision
     plan = Plan(held_until=reservation.expires_at, key=attempt.key)
     amount = total(reservation.prices.values(), state.screening.currency)
+    if not reservation.is_holding(now):
+        within_address_limit(state, command.address, seats_left(state, reservation), now)
+        note_address(state, command.address, reservation, decision, (), now)
     begin(replace(reservation, version=state.next_version), amount, attempt, plan, decision, now)
     return decision
 
@@ -58,7 +64,7 @@ def begin_paying(state: ScreeningState, command: BeginPaying, now: datetime) -> 
 def begin_buying(state: ScreeningState, command: BeginBuying, now: datetime) -> Decision:
     """Keep these seats in a reservation of their own until the payment is decided. What costs nothing is booked.
 
-    Raises what `book` raises.
+    Raises what `book` raises; and LimitExceeded if that would be more than is held and unpaid from one address.
     """
     chosen = choose_to_book(state, command, now)
     if isinstance(chosen, Decision):
@@ -84,6 +90,8 @@ def begin_buying(state: ScreeningState, command: BeginBuying, now: datetime) -> 
         expires_at=now,
         version=state.next_version,
     )
+    within_address_limit(state, command.address, chosen.seats, now)
+    note_address(state, command.address, reservation, decision, (), now)
     returns = {seat_id: held_id for held_id, seat_ids in chosen.taking.mine.items() for seat_id in seat_ids}
     plan = Plan(held_until=now, is_direct=True, returns=returns, adjacent=chosen.adjacent, key=attempt.key)
     begin(reservation, total(prices.values(), state.screening.currency), attempt, plan, decision, now)

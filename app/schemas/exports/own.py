@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from app.domain.seats import Layout, Seat
+from app.schemas.format.portions import written
 
 FLAGS: Final = ("accessible", "companion", "restricted_view", "aisle_after")
 
@@ -27,7 +28,10 @@ def in_parts(seats: Iterable[Seat]) -> Iterator[tuple[str, list[tuple[str, list[
 
 def _sections(seats: Iterable[Seat]) -> Iterator[dict[str, Any]]:
     for section, rows in in_parts(seats):
-        yield {"name": section, "rows": [{"row": row, "seats": [_seat(seat) for seat in its]} for row, its in rows]}
+        yield {
+            "name": section,
+            "rows": [{"row": row, "seats": [written(_seat(seat)) for seat in its]} for row, its in rows],
+        }
 
 
 def _seat(seat: Seat) -> dict[str, Any]:

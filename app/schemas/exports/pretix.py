@@ -7,6 +7,7 @@ import orjson
 from app.domain.layouts import categories_of
 from app.domain.seats import Layout, Seat
 from app.schemas.exports.own import FLAGS, in_parts
+from app.schemas.format.portions import written
 from app.schemas.imports.ours import PIXELS, guid
 
 _MARGIN: Final = 2.0
@@ -33,7 +34,7 @@ def pretix_plan(layout: Layout, name: str) -> bytes:
                 "name": section,
                 "position": corner,
                 "rows": [
-                    {"row_number": row, "position": {"x": 0, "y": 0}, "seats": [_seat(seat) for seat in seats]}
+                    {"row_number": row, "position": {"x": 0, "y": 0}, "seats": [written(_seat(seat)) for seat in seats]}
                     for row, seats in rows
                 ],
                 "areas": [],

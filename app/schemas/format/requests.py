@@ -7,7 +7,16 @@ from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from app.domain.texts import one_line
@@ -67,6 +76,14 @@ def _not_null(described: dict[str, Any]) -> dict[str, Any]:
     [kind] = [kind for kind in described["anyOf"] if kind != {"type": "null"}]
     return {**kind, **{name: value for name, value in described.items() if name not in ("anyOf", "default")}}
 
+
+def _let_others(value: Any) -> Any:
+    return value
+
+
+LETTING_OTHERS = BeforeValidator(_let_others)
+"""For the items of a list that may have tens of thousands. Between two of them a line of Python is run: whoever waits
+for the interpreter gets it there, which pydantic's own code keeps."""
 
 Id = Annotated[int, Field(ge=1, le=LARGEST_BIGINT)]
 """An integer id in a body."""

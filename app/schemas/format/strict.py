@@ -6,26 +6,22 @@ UTF-8 only, no member twice, no NaN, no number beyond a double, no lone surrogat
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from json import JSONDecoder
 from typing import Any, Final
 
 import orjson
 
 from app.schemas.format.faults import Malformed, UnsupportedMediaType, mistake
+from app.schemas.format.json_rules import CAREFUL, DEEPEST, MOST_MEMBERS, too_deep, too_many_members
+from app.schemas.format.portions import Portions
 
 SEND_JSON = "Send JSON, with the header Content-Type: application/json (curl: --json)."
 
-DEEPEST: Final = 64
-"""Levels of lists and objects within each other. Nothing of ours needs ten; what is done with each level recurses."""
-
 MOST_OBJECTS: Final = 1_000
-MOST_MEMBERS: Final = 2_000
-"""Of ordinary bodies: nothing of ours needs half as many, and each may become a mistake to be told."""
+"""Of ordinary bodies: nothing of ours needs half as many."""
 
 LARGE: Final = 64 * 1024
 MOST_VALUES: Final = 700_000
-"""Of a larger body: 50,000 seats with all that may be said of each have fewer. Reading more takes the interpreter for a
-tenth of a second and longer, in whatever thread."""
+"""Of a larger body: 50,000 seats with all that may be said of each have fewer."""
 
 _NESTED: Final = frozenset((dict, list))
 _JSON_TYPE = re.compile(r"application/(?:json|[\w!#$&^.+-]+\+json)", re.IGNORECASE | re.ASCII)
@@ -52,22 +48,26 @@ def must_be_json(content_type: bytes | None, content_encoding: bytes | None) -> 
 
 
 def parse(body: bytes) -> Any:
-    """The value of this JSON.
+    """The value of this JSON. A large one is read in portions: do it in a thread.
 
     Raises:
         Malformed: it is not strict JSON.
         UnsupportedMediaType: it is in UTF-16 or UTF-32.
     """
-    if len(body) > LARGE:
-        _must_be_readable(body)
     try:
-        value = orjson.loads(body)
+        value = loads(body)
     except orjson.JSONDecodeError as error:
         raise _explained(body, error) from None
-    keys = _count_keys(value, DEEPEST)
-    if b"\\u0000" in body:
-        _must_be_free_of_nul(value)
-    if body.count(b":") != keys:
+    return must_be_free_of_nul(body, value)
+
+
+def loads(body: bytes) -> Any:
+    """The same, but a text may have NULs. Raises Malformed, and orjson.JSONDecodeError if it is not JSON at all."""
+    if len(body) > LARGE:
+        _must_be_readable(body)
+        return Portions(body).whole()
+    value = orjson.loads(body)
+    if body.count(b":") != _count_keys(value, DEEPEST):
         _must_name_keys_once(body)
     return value
 
@@ -81,15 +81,9 @@ def must_be_simple(body: bytes) -> None:
 
 
 def _must_be_readable(body: bytes) -> None:
-    """Raises Malformed before a large body is parsed, if its parts are too many, or those of one object."""
+    """Raises Malformed before a large body is parsed, if its parts are too many."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise mistake(["body"], "json_too_large", f"The JSON has more than {MOST_VALUES} values.")
-    if any(part.count(b":") > MOST_MEMBERS for part in body.split(b"{")):
-        raise _too_many_members()
-
-
-def _too_many_members() -> Malformed:
-    return mistake(["body"], "json_too_large", f"An object of the JSON has more than {MOST_MEMBERS} members.")
 
 
 def _explained(body: bytes, error: orjson.JSONDecodeError) -> Malformed | UnsupportedMediaType:
@@ -99,12 +93,14 @@ def _explained(body: bytes, error: orjson.JSONDecodeError) -> Malformed | Unsupp
     return mistake(["body"], "json_invalid", f"This is not valid JSON: {error.msg} at character {error.pos}.")
 
 
-def _too_deep() -> Malformed:
-    return mistake(["body"], "json_too_deep", f"The JSON is nested more than {DEEPEST} levels deep.")
+def must_be_free_of_nul(body: bytes, value: Any) -> Any:
+    """The value of this body. Raises Malformed if a text in it has a NUL, which PostgreSQL cannot store in a text."""
+    if b"\\u0000" in body:  # it may be written in no other way
+        _must_be_free_of_nul(value)
+    return value
 
 
 def _must_be_free_of_nul(value: Any) -> None:
-    """Called only if the body has the escape of a NUL, which PostgreSQL cannot store in a text."""
     if isinstance(value, dict):
         for key, member in value.items():
             _must_be_free_of_nul(key)
@@ -125,13 +121,13 @@ def _count_keys(value: Any, levels: int) -> int:
     if isinstance(value, dict):
         within, count = value.values(), len(value)
         if count > MOST_MEMBERS:
-            raise _too_many_members()
+            raise too_many_members()
     elif isinstance(value, list):
         within, count = value, 0
     else:
         return 0
     if not levels:
-        raise _too_deep()
+        raise too_deep()
     if _NESTED.isdisjoint(map(type, within)):  # the usual case, without a step of ours for each seat of a list
         return count
     for member in within:
@@ -143,18 +139,6 @@ def _count_keys(value: Any, levels: int) -> int:
 def _must_name_keys_once(body: bytes) -> None:
     """Parses again, slowly: there are more colons than members, so a string has one, or a member is there twice."""
     try:
-        _CAREFUL.decode(body.decode())
+        CAREFUL.decode(body.decode())
     except RecursionError:  # in the first of two members of one name, which nobody has looked at
-        raise _too_deep() from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in members:
-            raise mistake(["body", key], "duplicate_key", "This member is there more than once.")
-        members[key] = value
-    return members
-
-
-_CAREFUL = JSONDecoder(object_pairs_hook=_once)
+        raise too_deep() from None

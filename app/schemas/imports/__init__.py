@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from app.schemas.imports.encodings import text_of
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, at_one_place, told
+from app.schemas.imports.lines import parse
 from app.schemas.imports.own import read_own
 from app.schemas.imports.pretix import is_pretix, read_pretix
 from app.schemas.imports.spreadsheets import is_workbook, read_workbook
@@ -42,4 +43,5 @@ def _read(content: bytes, encoding: str | None) -> LayoutFile:
 def _of_text(text: str) -> LayoutFile:
     if not text.lstrip().startswith(("{", "[")):
         return read_table(text)
-    return read_pretix(text) if is_pretix(text) else read_own(text)
+    content = parse(text)
+    return read_pretix(text, content) if is_pretix(content) else read_own(text, content)

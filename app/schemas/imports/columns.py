@@ -98,6 +98,7 @@ class Columns:
 def columns_of(line: int, written: Sequence[str]) -> Columns:
     """What the columns mean. Raises FileWrong if a needed one is missing, or one is there twice.
 
+    The caller bounds how many there are: each is compared with all.
     Columns without a name are skipped, and so are unknown ones: these with a warning.
     """
     named = [name for name in written if name]

@@ -22,6 +22,8 @@ _DECLARED: Final = {
 # No text has them: neither a table that Windows wrote, nor any other.
 _NO_TEXT: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _IS_JSON: Final = re.compile(rb"\s*[{\[]")
+_PORTION: Final = 64 * 1024
+"""So much is looked at, or read from Windows-1252, in one go: others get the interpreter in between."""
 
 
 def text_of(content: bytes, declared: str | None = None) -> tuple[str, tuple[Complaint, ...]]:
@@ -58,10 +60,10 @@ def _decoded(content: bytes, declared: str | None) -> tuple[str, tuple[Complaint
 def _windows(content: bytes, line: int) -> tuple[str, tuple[Complaint, ...]]:
     """As a spreadsheet on Windows writes it. Raises FileWrong if it cannot be that either."""
     try:
-        text = content.decode(_WINDOWS)
+        text = "".join(content[at : at + _PORTION].decode(_WINDOWS) for at in range(0, len(content), _PORTION))
     except UnicodeDecodeError:
         text = "\x00"
-    if _IS_JSON.match(content) or _NO_TEXT.search(text):
+    if _IS_JSON.match(content) or any(_NO_TEXT.search(text, at, at + _PORTION) for at in range(0, len(text), _PORTION)):
         raise FileWrong([Complaint(line, "", "This is not UTF-8. Save the file as UTF-8.")])
     said = "The file is not UTF-8. It was read as Windows-1252: check letters such as ä and é, or save it as UTF-8."
     return text, (Complaint(line, "", said),)

@@ -1,12 +1,13 @@
 """Our own JSON: a layout as `PUT /theaters/{id}/layout` takes it, or a theater with name, time zone and layout."""
 
 from functools import partial
+from typing import Any
 
 from pydantic import ValidationError
 
 from app.schemas.format.requests import Strict
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, wrong_values
-from app.schemas.imports.lines import Lines, parse
+from app.schemas.imports.lines import Lines
 from app.schemas.layouts import LayoutIn
 from app.schemas.theaters import TheaterName, Timezone
 
@@ -19,18 +20,17 @@ class _House(Strict):
     layout: LayoutIn
 
 
-def read_own(text: str) -> LayoutFile:
-    """The layout in a text of this form. Raises FileWrong."""
-    content = parse(text)
+def read_own(text: str, content: Any) -> LayoutFile:
+    """The layout in a text of this form, and of this content. Raises FileWrong."""
     if not isinstance(content, dict):
         raise FileWrong([Complaint(1, "", "This should be an object with `sections`, or with `layout`.")])
     lines = Lines(text)
     try:
         if "layout" in content:
-            house = _House.model_validate_json(text)
+            house = _House.model_validate(content)
             place_of = partial(_place, lines, ("layout",))
             return LayoutFile(house.layout, place_of, house.name, house.timezone, says_where_people_look=True)
-        layout = LayoutIn.model_validate_json(text)
+        layout = LayoutIn.model_validate(content)
         return LayoutFile(layout, partial(_place, lines, ()), says_where_people_look=True)
     except ValidationError as error:
         raise wrong_values(error, partial(_place, lines, ())) from None

@@ -13,13 +13,13 @@ from functools import partial
 from itertools import pairwise
 from math import hypot
 from statistics import median
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
-from app.schemas.format.requests import Lenient
+from app.schemas.format.requests import LETTING_OTHERS, Lenient
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, told, wrong_values
-from app.schemas.imports.lines import Lines, parse
+from app.schemas.imports.lines import Lines
 from app.schemas.imports.numbers import leading_number
 from app.schemas.imports.ours import Ours, ours_of
 from app.schemas.layouts import Coordinate, LayoutIn
@@ -49,7 +49,7 @@ class _Row(Lenient):
     row_number: str
     row_label: str | None = None
     position: _Position = _ORIGIN
-    seats: list[_Seat]
+    seats: list[Annotated[_Seat, LETTING_OTHERS]]
 
 
 class _Area(Lenient):
@@ -59,8 +59,8 @@ class _Area(Lenient):
 class _Zone(Lenient):
     name: str = ""
     position: _Position = _ORIGIN
-    rows: list[_Row]
-    areas: list[_Area] = Field(default_factory=list)
+    rows: list[Annotated[_Row, LETTING_OTHERS]]
+    areas: list[Annotated[_Area, LETTING_OTHERS]] = Field(default_factory=list)
 
 
 class _Category(Lenient):
@@ -69,8 +69,8 @@ class _Category(Lenient):
 
 class _Plan(Lenient):
     name: str = ""
-    categories: list[_Category] = Field(default_factory=list)
-    zones: list[_Zone]
+    categories: list[Annotated[_Category, LETTING_OTHERS]] = Field(default_factory=list)
+    zones: list[Annotated[_Zone, LETTING_OTHERS]]
 
 
 class _Wrapped(Lenient):
@@ -115,18 +115,17 @@ class _Source:
         return self._lines.line_of(loc), ".".join(str(step) for step in loc)
 
 
-def is_pretix(text: str) -> bool:
-    """Whether this JSON is a seating plan of pretix. Raises FileWrong if it is not JSON."""
-    content = parse(text)
+def is_pretix(content: Any) -> bool:
+    """Whether this JSON is a seating plan of pretix."""
     return isinstance(content, dict) and ("zones" in content or _is_wrapped(content))
 
 
-def read_pretix(text: str) -> LayoutFile:
-    """The layout in a seating plan. Raises FileWrong."""
-    within: Loc = ("layout",) if _is_wrapped(parse(text)) else ()
+def read_pretix(text: str, content: Any) -> LayoutFile:
+    """The layout in a seating plan of this text, and of this content. Raises FileWrong."""
+    within: Loc = ("layout",) if _is_wrapped(content) else ()
     source = _Source(text, within)
     try:
-        plan = _Wrapped.model_validate_json(text).layout if within else _Plan.model_validate_json(text)
+        plan = _Wrapped.model_validate(content).layout if within else _Plan.model_validate(content)
     except ValidationError as error:
         raise wrong_values(error, source.place_in_text) from None
     _must_know_categories(plan, source)

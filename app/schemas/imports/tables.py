@@ -12,11 +12,17 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from app.domain.layouts import MAX_SEATS
 from app.schemas.imports.columns import Columns, columns_of, filled, number_them, seat_of
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, wrong_values
 from app.schemas.layouts import LayoutIn
 
 _SEPARATORS: Final = ",;\t"
+
+MOST_LINES: Final = 2 * MAX_SEATS
+MOST_COLUMNS: Final = 100
+_LONGEST_LINE: Final = 64 * 1024
+"""Characters of a line of a table, and of all lines of a text in quotation marks: they are read in one go."""
 
 Line = tuple[int, list[str]]
 """The number of a line (from 1), and its cells."""
@@ -33,7 +39,11 @@ def read_lines(lines: Iterable[Line]) -> LayoutFile:
     rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
     at: dict[tuple[str, str], list[int]] = {}
     wrong: list[Complaint] = []
-    for line, written in lines:
+    for read, (line, written) in enumerate(lines, 1):
+        if read > MOST_LINES:
+            raise FileWrong([Complaint(line, "", f"The table has more than {MOST_LINES} lines.")])
+        if len(written) > MOST_COLUMNS:
+            raise FileWrong([Complaint(line, "", f"This line has more than {MOST_COLUMNS} columns.")])
         cells = [cell.strip() for cell in written]
         if not filled(cells):
             continue
@@ -84,10 +94,12 @@ def _lines(text: str) -> Iterator[Line]:
     separator, before = _separator_of(text)
     source = StringIO(text, newline="")
     list(islice(source, before))
-    reader = csv.reader(source, delimiter=separator, strict=True, skipinitialspace=separator != "\t")
+    feed = _Feed(source, before)
+    reader = csv.reader(feed, delimiter=separator, strict=True, skipinitialspace=separator != "\t")
     begun = before + 1
     try:
         for found in reader:
+            feed.size = 0
             yield begun, found
             begun = before + reader.line_num + 1
     except csv.Error as error:
@@ -98,11 +110,32 @@ def _lines(text: str) -> Iterator[Line]:
         raise FileWrong([Complaint(line, "", f"This is not a valid CSV table: {error}.")]) from None
 
 
+class _Feed:
+    """The lines of a text, one by one: so others get the interpreter between them, which the reader of tables keeps."""
+
+    def __init__(self, lines: Iterator[str], before: int) -> None:
+        self._lines = enumerate(lines, before + 1)
+        self.size = 0
+        """Of all that came since the reader gave a line of the table."""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        """Raises FileWrong if a line of the table is too long."""
+        number, line = next(self._lines)
+        self.size += len(line)
+        if self.size > _LONGEST_LINE:
+            said = f"This line has more than {_LONGEST_LINE} characters. Is a quotation mark never closed?"
+            raise FileWrong([Complaint(number, "", said)])
+        return line
+
+
 def _separator_of(text: str) -> tuple[str, int]:
     """What separates the cells, and how many lines come before the table."""
-    lines = text.split("\n", 200)
+    lines = [line[:_LONGEST_LINE] for line in islice(StringIO(text, newline="\n"), 200)]
     at = next((at for at, line in enumerate(lines) if line.strip()), 0)
-    first = lines[at].strip("\r")
+    first = lines[at].strip("\r\n")
     said = first.strip().lower()
     if said.startswith("sep=") and len(first.strip(" ")) == len("sep=") + 1:
         return first.strip(" ")[-1], at + 1
@@ -111,7 +144,7 @@ def _separator_of(text: str) -> tuple[str, int]:
 
 def _opened(text: str, begun: int) -> int | None:
     """From this line on, the first one with a quotation mark that is not closed in it; None if there is none."""
-    lines = text.split("\n")[begun - 1 :]
+    lines = islice(StringIO(text, newline="\n"), begun - 1, None)
     return next((at for at, line in enumerate(lines, begun) if line.count('"') % 2), None)
 
 

@@ -39,7 +39,7 @@ from app.services.box_office.answers import Answer
 
 _OF_NOBODY: Final = (Expire, Find)
 _OF_THE_HOUSE: Final = (Block, Unblock, Close)
-_FROM_SOMEWHERE: Final = (Hold, Toggle, Extend, Check)
+_FROM_SOMEWHERE: Final = (Hold, Toggle, Extend, Check, BeginPaying, BeginBuying)
 _TAKE_OVER: Final = (Hold, Toggle, Check, BeginBuying)
 """Whoever had a seat before takes over how long."""
 
