@@ -18,11 +18,13 @@ from sqlalchemy.exc import StatementError
 
 from app.log_output import Output
 from app.outages import SPEAKERS
-from app.request_log import answered_in, as_json, as_text
+from app.request_log import Mark, answered_in, as_json, as_text, ids_of
 from app.schemas.format.moments import moment
 from app.settings import LogFormat, Settings
 
 request_id_of_this_task: ContextVar[str] = ContextVar("request_id", default="-")
+span_of_this_task: ContextVar[Mark | None] = ContextVar("span", default=None)
+"""The span of the request that a task serves; None: it is not traced."""
 
 
 def set_up(settings: Settings) -> None:
@@ -85,7 +87,7 @@ class TextLines(_WithoutValues):
 
 
 class JsonLines(_WithoutValues):
-    """One JSON object a line. `traceback` is there if there was an exception."""
+    """One JSON object a line, with `traceback` if there was an exception, `trace_id` and `span_id` if it is traced."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line; of requests that were answered, one each."""
@@ -98,6 +100,8 @@ class JsonLines(_WithoutValues):
             "request_id": _request_id(record),
             "message": _message(record),
         }
+        if (mark := _mark(record)) is not None:
+            line |= ids_of(mark)
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
@@ -107,6 +111,14 @@ def _request_id(record: logging.LogRecord) -> str:
     """The request that a line is about: the one it names (a batch serves many), else that of the running task."""
     named: str | None = getattr(record, "request_id", None)
     return named or request_id_of_this_task.get()
+
+
+def _mark(record: logging.LogRecord) -> Mark | None:
+    """The span that a line is about: that of the request it names, else of the running task."""
+    if getattr(record, "request_id", None) is None:
+        return span_of_this_task.get()
+    named: Mark | None = getattr(record, "mark", None)
+    return named
 
 
 def _message(record: logging.LogRecord) -> str:

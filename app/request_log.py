@@ -11,13 +11,23 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 log = logging.getLogger(__name__)
 
 TOGETHER_SECONDS: Final = 0.1
 
 _LEVEL: Final = "info"
+
+
+class Mark(Protocol):
+    """A span of a trace, as OpenTelemetry names it."""
+
+    @property
+    def trace_id(self) -> int: ...
+
+    @property
+    def span_id(self) -> int: ...
 
 
 class Answered(NamedTuple):
@@ -34,6 +44,8 @@ class Answered(NamedTuple):
     user_id: int | None
     """Whose token came with it; None: there was none, or it was not believed."""
     request_id: str
+    mark: Mark | None = None
+    """Its span; None: nothing is traced."""
 
 
 class RequestLog:
@@ -91,9 +103,19 @@ def as_json(answered: Iterable[Answered]) -> str:
     return "\n".join(
         f'{{"at": "{moment(each.at)}", "level": "{_LEVEL}", "logger": "{__name__}", '
         f'"request_id": {_quoted(each.request_id)}, {_what(each.method, each.route, each.status)}, '
-        f'"ms": {each.seconds * 1000:.1f}, "user_id": {"null" if each.user_id is None else each.user_id}}}'
+        f'"ms": {each.seconds * 1000:.1f}, "user_id": {"null" if each.user_id is None else each.user_id}'
+        f"{_traced(each.mark)}}}"
         for each in answered
     )
+
+
+def ids_of(mark: Mark) -> dict[str, str]:
+    """The members by which a line is found from its trace, and the trace from a line: as W3C writes them, in hex."""
+    return {"trace_id": f"{mark.trace_id:032x}", "span_id": f"{mark.span_id:016x}"}
+
+
+def _traced(mark: Mark | None) -> str:
+    return "" if mark is None else f', "trace_id": "{mark.trace_id:032x}", "span_id": "{mark.span_id:016x}"'
 
 
 @cache

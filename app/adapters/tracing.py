@@ -211,6 +211,7 @@ class _Request:
     """Implements ports.RequestSpan. The span belongs to the task of the request until it ends."""
 
     def __init__(self, span: Span, method: str) -> None:
+        self.mark = span.get_span_context()
         self._span = span
         self._method = method
         self._token = attach(set_span_in_context(span))

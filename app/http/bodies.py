@@ -21,6 +21,10 @@ from app.schemas.problems import reasons
 LARGEST_HEADERS: Final = 32 * 1024
 LARGEST_BODY: Final = 64 * 1024
 """The largest body of an operation that declares no `max_body_size`, in bytes."""
+LARGEST_LAYOUT: Final = 8 * 1024 * 1024
+"""That of an operation for organizers that takes a whole house, or names its seats: labels came in no larger body."""
+LARGEST_SCREENING: Final = 256 * 1024
+"""That of one that takes prices: as many as there may be, however their categories are written (`\\u00e9`)."""
 USUAL_BODY: Final = 2 * 1024
 _USUAL_TARGET: Final = 1024
 _USUAL_HEADERS: Final = 50

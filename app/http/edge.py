@@ -45,7 +45,7 @@ from app.http.request import ApiRequest, request_id
 from app.http.routes import BASE
 from app.http.scopes import Guard, guard_of, scope_of
 from app.http.table import Table
-from app.logs import request_id_of_this_task
+from app.logs import request_id_of_this_task, span_of_this_task
 from app.outages import Seldom
 from app.request_log import Answered
 from app.schemas.format import strict
@@ -151,7 +151,11 @@ class Edge:
         name = request.request_id = request_id(request.headers_once.get(b"x-request-id"))
         request_id_of_this_task.set(name)
         tracing = request.resources.tracing
-        span = None if tracing is None else tracing.request(_measured(scope), request.headers_once, name)
+        span = mark = None
+        if tracing is not None:
+            span = tracing.request(_measured(scope), request.headers_once, name)
+            mark = span.mark
+            span_of_this_task.set(mark)
         signed = _Signed(scope, send, [(b"x-request-id", name.encode())])
         sent_path = scope["path"]
         reply: Response | None
@@ -184,7 +188,7 @@ class Edge:
         measured, seconds = method if method in _METHODS else OTHER_METHODS, signed.began - began
         request.resources.measures.request(measured, signed.route, signed.status, seconds)
         if (requests := request.resources.request_log) is not None:
-            requests.add(Answered(time(), measured, signed.route, signed.status, seconds, request.user_id, name))
+            requests.add(Answered(time(), measured, signed.route, signed.status, seconds, request.user_id, name, mark))
         if span is not None:
             span.end(signed.route, signed.status, request.user_id)
         if request.set_aside or request.is_large:

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from app.domain import refusals
 from app.http.replies import Header, Reply, rate_headers
 from app.schemas.format import faults
-from app.schemas.format.faults import Malformed, Mistake
+from app.schemas.format.faults import Malformed, Mistake, code_and_message
 from app.schemas.problems import KINDS, Kind, kind_of_status, problem_json
 from app.schemas.problems.sentences import detail_of
 
@@ -55,14 +55,11 @@ def problem(error: Exception, instance: str, request_id: str) -> Reply:
 
 def mistakes(errors: Sequence[Mapping[str, Any]]) -> list[Mistake]:
     """pydantic's errors as `errors` lists them. What was sent is never repeated: it may be a password."""
-    return [
-        Mistake(
-            loc=[_short(part) for part in error["loc"]],
-            code=_CODES.get(error["type"], error["type"]),
-            message=error["msg"].removeprefix("Value error, "),
-        )
-        for error in errors[:MOST_MISTAKES]
-    ]
+    told: list[Mistake] = []
+    for error in errors[:MOST_MISTAKES]:
+        code, message = code_and_message(error)
+        told.append(Mistake(loc=[_short(part) for part in error["loc"]], code=_CODES.get(code, code), message=message))
+    return told
 
 
 def _mistake(flaw: refusals.Flaw) -> Mistake:

@@ -5,6 +5,7 @@ from typing import Annotated
 from app.dependencies import Call, Desk, History, Organizer
 from app.domain.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
+from app.http.bodies import LARGEST_LAYOUT
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
@@ -20,7 +21,12 @@ router = api_router("seats")
 _REFUSALS = ("validation", "unauthenticated", "forbidden", "not-found", "unknown-seats", "busy")
 
 
-@router.post("/screenings/{screening_id}/blocks", response_model=BlockedOut, responses=problems(*_REFUSALS))
+@router.post(
+    "/screenings/{screening_id}/blocks",
+    max_body_size=LARGEST_LAYOUT,
+    response_model=BlockedOut,
+    responses=problems(*_REFUSALS),
+)
 @api_key_scope(KeyScope.HOUSE)
 async def block_seats(screening_id: ScreeningId, wanted: BlockIn, person: Organizer, call: Call, desk: Desk) -> Reply:
     """Take seats off sale, as far as nobody has them. Each seat has its own outcome.
@@ -31,7 +37,12 @@ async def block_seats(screening_id: ScreeningId, wanted: BlockIn, person: Organi
     return told(await desk.block(screening_id, names, wanted.reason, person, call, when_free=wanted.when_free))
 
 
-@router.delete("/screenings/{screening_id}/blocks", response_model=BlockedOut, responses=problems(*_REFUSALS))
+@router.delete(
+    "/screenings/{screening_id}/blocks",
+    max_body_size=LARGEST_LAYOUT,
+    response_model=BlockedOut,
+    responses=problems(*_REFUSALS),
+)
 @api_key_scope(KeyScope.HOUSE)
 async def unblock_seats(
     screening_id: ScreeningId, wanted: UnblockIn, person: Organizer, call: Call, desk: Desk

@@ -8,6 +8,7 @@ from app.dependencies import Availability, Catalogue, Closing, IfMatch, Organize
 from app.domain.catalogue import ScreeningFilter
 from app.domain.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, attachment, cacheable, edited, page, tag_of_revision
+from app.http.bodies import LARGEST_SCREENING
 from app.http.openapi import problems
 from app.http.replies import Reply, Table
 from app.http.request import ApiRequest
@@ -76,6 +77,7 @@ async def show_screening(request: ApiRequest, catalogue: Catalogue, screening_id
 
 @router.patch(
     "/screenings/{screening_id}",
+    max_body_size=LARGEST_SCREENING,
     response_model=ScreeningOut,
     response_description="The screening as it is now.",
     responses=problems(*_EDIT, "layout-in-use"),

@@ -20,6 +20,7 @@ from app.http.answers import (
     tag_of,
     tag_of_revision,
 )
+from app.http.bodies import LARGEST_LAYOUT, LARGEST_SCREENING
 from app.http.files import MULTIPART, mistakes_of, sent_file
 from app.http.openapi import problems
 from app.http.replies import Reply
@@ -39,9 +40,6 @@ from app.services.house.layout_texts import layout_file
 from app.services.seat_maps.packed import Packed
 
 router = api_router("theaters")
-
-LARGEST_LAYOUT: Final = 8 * 1024 * 1024
-"""Bytes of a body with a layout in it."""
 
 LAYOUT_FILES: Final = frozenset(
     (
@@ -282,6 +280,7 @@ async def list_screenings_of_theater(
 @router.post(
     "/theaters/{theater_id}/screenings",
     status_code=201,
+    max_body_size=LARGEST_SCREENING,
     response_model=ScreeningOut,
     response_description="The screening.",
     responses=problems("unauthenticated", "forbidden", "not-found", "validation"),

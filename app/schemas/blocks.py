@@ -17,10 +17,10 @@ MOST_SEATS = 10_000
 class UnblockIn(SeatsWanted):
     """Seats to unblock, and the reason."""
 
-    seat_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
+    seat_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_SEATS, fail_fast=True)] | None = Field(
         None, description="Seats by id.", examples=[[79, 80]]
     )
-    seats: Annotated[list[Label], Field(min_length=1, max_length=MOST_SEATS)] | None = Field(
+    seats: Annotated[list[Label], Field(min_length=1, max_length=MOST_SEATS, fail_fast=True)] | None = Field(
         None, description="Seats by label.", examples=[["D19", "D20"]]
     )
     reason: Line | None = Field(None, max_length=200, description="For the house: why the seats are off sale.")

@@ -60,7 +60,9 @@ class MoneyIn(Strict):
     """A price in minor units (cents) of an ISO 4217 currency; 0 is free."""
 
     amount_minor: int = Field(ge=0, le=1_000_000_000, examples=[2500])
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["EUR"]), AfterValidator(_known)]
+    currency: Annotated[
+        str, Field(examples=["EUR"], json_schema_extra={"pattern": "^[A-Z]{3}$"}), AfterValidator(_known)
+    ]
 
     def money(self) -> Money:
         """The price as the rules take it."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from app.domain.rates import Policy, Standing
+from app.request_log import Mark
 
 
 class Away(Exception):
@@ -204,6 +205,11 @@ class Waiting(Protocol):
 
 class RequestSpan(Protocol):
     """A request that is being traced."""
+
+    @property
+    def mark(self) -> Mark:
+        """Its ids, for log lines."""
+        ...
 
     def end(self, route: str, status: int, user_id: int | None) -> None:
         """It was answered; status 0 if there was no answer. Call it exactly once, in the task that began."""

@@ -55,11 +55,14 @@ def read_settings() -> Settings:
 
 
 def settings_or_exit() -> Settings:
-    """The settings from the environment. If one is not allowed, ends the program with exit code 3 and says why."""
+    """The settings from the environment. If one is not allowed, ends the program with exit code 3 and says why.
+
+    What looks misspelt is said, too: what is missing may be there under another name.
+    """
     try:
         return read_settings()
     except BadSettings as bad:
-        sys.stderr.write(f"{bad}\n")
+        sys.stderr.write("".join(f"{line}\n" for line in (str(bad), *slips())))
         sys.exit(EXIT_BAD_SETTING)
 
 

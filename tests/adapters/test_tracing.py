@@ -1,16 +1,21 @@
 """Traces, as a collector gets them: what a request waited for, from the edge to PostgreSQL and Valkey."""
 
 import asyncio
+import json
 import logging
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from httpx import AsyncClient
 
 from app.adapters.tracing import OpenTelemetry
+from app.logs import JsonLines
+from app.services.box_office import batch
+from app.services.desk import Desk
 from app.settings import BadSettings, Settings, read_settings
 from tests.adapters.collector import CLIENT, SERVER, Collector, Told, collecting
 from tests.conftest import JWT_SECRET, OpenApp, resources_of
@@ -174,6 +179,79 @@ async def test_a_collector_that_is_away_is_one_line_and_seats_are_sold(
 
     said = [record.getMessage() for record in caplog.records if "trace" in record.getMessage()]
     assert said == ["traces are not delivered: the collector does not take them", "traces are delivered again"]
+
+
+# --- log lines
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What is logged, as JSON, written where it is logged."""
+    caplog.set_level(logging.INFO, "app")
+    written: list[dict[str, Any]] = []
+
+    def handle(_: logging.Logger, record: logging.LogRecord) -> None:
+        written.extend(map(json.loads, JsonLines().format(record).splitlines()))
+
+    monkeypatch.setattr(logging.Logger, "handle", handle)
+    return written
+
+
+async def written(client: AsyncClient) -> None:
+    """Wait until the requests so far have their lines."""
+    log = resources_of(client).request_log
+    assert log is not None
+    log.write()
+
+
+async def test_the_line_of_a_request_leads_to_its_trace(
+    lines: list[dict[str, Any]], open_app: OpenApp, collector: Collector
+) -> None:
+    client = await open_app(otel_exporter_otlp_endpoint=collector.url)
+    assert await hold(client, "A1", traceparent=f"00-{TRACE}-{CALLER}-01") == 201
+    assert await hold(client, "A1", traceparent=f"00-{TRACE}-{CALLER}-00") == 409
+    await written(client)
+    await asyncio.to_thread(tracing_of(client)._provider.force_flush)
+
+    [held, refused] = [line for line in lines if line["logger"] == "app.request_log"]
+    [span] = collector.named(HOLD)
+    assert (held["trace_id"], held["span_id"]) == (TRACE, span.id)
+    assert refused["trace_id"] == TRACE
+    assert list(held)[:5] == ["at", "level", "logger", "request_id", "message"]
+
+
+@pytest.mark.parametrize("where", ["a route", "a batch"])
+async def test_whatever_is_written_during_a_request_leads_to_its_trace(
+    lines: list[dict[str, Any]],
+    open_app: OpenApp,
+    collector: Collector,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    client = await open_app(otel_exporter_otlp_endpoint=collector.url)
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(*((Desk, "hold", fail) if where == "a route" else (batch, "decide", fail)))
+
+    assert await hold(client, "A1", traceparent=f"00-{TRACE}-{CALLER}-01") == 500
+    await asyncio.to_thread(tracing_of(client)._provider.force_flush)
+
+    [span] = collector.named(HOLD)
+    found = [(line["trace_id"], line["span_id"]) for line in lines if line["level"] == "error"]
+    assert found
+    assert set(found) == {(TRACE, span.id)}
+
+
+async def test_nothing_is_said_of_traces_where_there_are_none(lines: list[dict[str, Any]], open_app: OpenApp) -> None:
+    client = await open_app()
+    assert await hold(client, "A1", traceparent=f"00-{TRACE}-{CALLER}-01") == 201
+    logging.getLogger("app.somewhere").info("said")
+    await written(client)
+
+    assert [line["message"] for line in lines][-2:] == ["said", f"{HOLD} 201"]
+    assert not any("trace_id" in line or "span_id" in line for line in lines)
 
 
 # --- the settings

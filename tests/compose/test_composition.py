@@ -3,6 +3,7 @@
 import importlib.resources
 import json
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,15 @@ def test_prometheus_and_grafana_find_what_they_show(env_file: Path) -> None:
 )
 def test_variables_are_filled_in_as_compose_does(text: str, said: str) -> None:
     assert filled_in(text, {"A": "1", "B": ""}) == said
+
+
+def test_who_takes_the_place_of_an_instance_has_its_address() -> None:
+    """nginx looks names up once, when it starts."""
+    configured = (ROOT / "ops/nginx-scale.conf").read_text()
+    names = re.findall(r"server (\w+):8000;", configured)
+    addresses = [COMPOSE[name]["networks"]["front"]["ipv4_address"] for name in names]
+    [given_out] = [each["ip_range"] for each in raw()["networks"]["front"]["ipam"]["config"]]
+
+    assert names == ["app", "second"]
+    assert len({*addresses, COMPOSE["proxy"]["networks"]["front"]["ipv4_address"]}) == 3
+    assert not any(ip_address(address) in ip_network(given_out) for address in addresses)

@@ -106,6 +106,11 @@ def serving(shell: Shell) -> Iterator[tuple[str, Path]]:
             process.communicate(timeout=60)
 
 
+def book(url: str, label: str) -> None:
+    screening = httpx.get(f"{url}/theaters/1/seats").json()["screening_id"]
+    assert httpx.post(f"{url}/bookings", json={"screening_id": screening, "seats": [label]}).status_code == 201
+
+
 async def test_whether_it_is_well_is_asked_as_the_page_says(shell: Shell) -> None:
     with serving(shell) as (url, _):
         said = shell.paste(commands("Is it well?").replace("http://127.0.0.1:8000", url))
@@ -115,10 +120,6 @@ async def test_whether_it_is_well_is_asked_as_the_page_says(shell: Shell) -> Non
 
 
 async def test_a_backup_is_restored_as_the_page_says_and_what_came_later_is_for_sale_again(shell: Shell) -> None:
-    def book(url: str, label: str) -> None:
-        screening = httpx.get(f"{url}/theaters/1/seats").json()["screening_id"]
-        assert httpx.post(f"{url}/bookings", json={"screening_id": screening, "seats": [label]}).status_code == 201
-
     def statuses(url: str) -> dict[str, str]:
         return {seat["label"]: seat["status"] for seat in httpx.get(f"{url}/theaters/1/seats").json()["seats"][:3]}
 
@@ -150,8 +151,25 @@ async def test_an_upgrade_and_a_way_back_go_as_the_page_says(shell: Shell) -> No
     ]
 
 
+async def test_a_second_role_takes_over_as_the_page_says(shell: Shell) -> None:
+    first = shell.environment["DATABASE_URL"]
+    again = "DROP OWNED BY usher_2; DROP ROLE usher_2"
+
+    shell.paste(commands("Secrets"))
+    shell.environment["DATABASE_URL"] = first.replace("://usher@", "://usher_2@")
+    try:
+        with serving(shell) as (url, _):
+            book(url, "A1")
+        assert shell.paste("./usher migrate --to -1 && ./usher migrate")
+        owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
+        assert shell.paste(f'psql --quiet --tuples-only --no-align "$DATABASE_URL" --command="{owners}"') == ["usher"]
+    finally:
+        shell.environment["DATABASE_URL"] = first
+        shell.paste(f'psql --quiet "$DATABASE_URL" --command="{again}"')
+
+
 def test_every_command_of_the_page_is_run_by_a_test() -> None:
-    run = {commands(title) for title in ("Is it well?", "Backup", "Restore", "Upgrade", "Rollback")}
+    run = {commands(title) for title in ("Is it well?", "Backup", "Restore", "Upgrade", "Rollback", "Secrets")}
     elsewhere = {commands("Traces")}  # tests/adapters/test_tracing.py sends them to a collector
 
     assert set(re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)) == run | elsewhere

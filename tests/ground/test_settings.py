@@ -462,6 +462,19 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_what_is_missing_may_be_there_under_another_name() -> None:
+    ended = run("serve", DATABASE_URL="postgresql://127.0.0.1:1/x", JWT_SECRETS=GOOD_SECRET, PORT="abc")
+
+    assert ended.returncode == 3
+    assert [line.split()[0].partition("=")[0] for line in ended.stderr.splitlines()] == [
+        "JWT_SECRET",
+        "PORT",
+        "JWT_SECRETS",
+    ]
+    assert "Did you mean JWT_SECRET?" in ended.stderr
+    assert GOOD_SECRET not in ended.stderr
+
+
 def test_the_settings_are_printed_without_secrets_and_what_was_set_is_marked() -> None:
     url = "postgresql://u:geheim@db/usher"
     ended = run("settings", DATABASE_URL=url, JWT_SECRET=GOOD_SECRET, PORT="9000", CORS_ORIGIN="*", METRICS_FROM="::1")

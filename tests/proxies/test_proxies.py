@@ -73,16 +73,17 @@ async def usher(settings: Settings) -> AsyncIterator[int]:
 
 
 @contextmanager
-def nginx(directory: Path, before: int, behind: int) -> Iterator["subprocess.Popen[str]"]:
-    """nginx with our configuration, listening on `before` and asking `behind`."""
+def nginx(directory: Path, before: int, *behind: int) -> Iterator["subprocess.Popen[str]"]:
+    """nginx with our configuration, listening on `before` and asking those `behind`."""
     program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if program is None:
         pytest.skip("nginx is not installed")
     ours = (ROOT / "ops/nginx.conf").read_text()
     assert "listen 80;" in ours
-    assert "127.0.0.1:8000" in ours
+    assert "    server 127.0.0.1:8000;\n" in ours
     directory.chmod(0o777)  # its workers run as another user
-    written = ours.replace("listen 80;", f"listen 127.0.0.1:{before};").replace("127.0.0.1:8000", f"127.0.0.1:{behind}")
+    servers = "".join(f"    server 127.0.0.1:{port};\n" for port in behind)
+    written = ours.replace("listen 80;", f"listen 127.0.0.1:{before};").replace("    server 127.0.0.1:8000;\n", servers)
     (directory / "usher.conf").write_text(written)
     temporary = "".join(
         f"{name}_temp_path {directory};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -98,15 +99,18 @@ def nginx(directory: Path, before: int, behind: int) -> Iterator["subprocess.Pop
 
 
 @contextmanager
-def haproxy(directory: Path, before: int, behind: int) -> Iterator["subprocess.Popen[str]"]:
-    """HAProxy with our configuration, listening on `before` and asking `behind`."""
+def haproxy(directory: Path, before: int, *behind: int) -> Iterator["subprocess.Popen[str]"]:
+    """HAProxy with our configuration, listening on `before` and asking those `behind`."""
     program = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if program is None:
         pytest.skip("HAProxy is not installed")
     ours = (ROOT / "ops/haproxy.cfg").read_text()
     assert "bind :80" in ours
-    assert "127.0.0.1:8000" in ours
-    written = ours.replace("bind :80", f"bind 127.0.0.1:{before}").replace("127.0.0.1:8000", f"127.0.0.1:{behind}")
+    assert "    server usher1 127.0.0.1:8000\n" in ours
+    servers = "".join(f"    server usher{number} 127.0.0.1:{port}\n" for number, port in enumerate(behind, 1))
+    written = ours.replace("bind :80", f"bind 127.0.0.1:{before}").replace(
+        "    server usher1 127.0.0.1:8000\n", servers
+    )
     file = directory / "haproxy.cfg"
     file.write_text(written)
     with process(program, "-db", "-f", str(file)) as running:

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from app.dependencies import Buyer, Call, Caller, Organizer, SignedIn
 from app.domain.people import KeyScope
+from app.http.bodies import LARGEST_LAYOUT
 from app.http.idempotency import context_of
 from app.http.replies import Reply
 from app.http.request import ApiRequest
@@ -22,7 +23,6 @@ from app.http.routes import api_router, operation_id
 from app.http.scopes import api_key_scope
 from app.main import Usher
 from app.routers import docs, problems
-from app.routers.theaters import LARGEST_LAYOUT
 from app.schemas.format.ids import ReservationId, ScreeningId, SeatId
 from app.schemas.format.moments import encoded
 from app.schemas.format.requests import Id, Label, Lenient, Line, Strict

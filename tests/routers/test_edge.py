@@ -12,10 +12,9 @@ import pytest
 from httpx import AsyncClient
 from starlette.types import Message, Receive, Scope, Send
 
-from app.http.bodies import LARGEST_BODY, LARGEST_HEADERS, whole_body
+from app.http.bodies import LARGEST_BODY, LARGEST_HEADERS, LARGEST_LAYOUT, whole_body
 from app.http.edge import canonical
 from app.main import Usher
-from app.routers.theaters import LARGEST_LAYOUT
 from tests.routers.wire import Wire
 
 HOLD = "/api/v1/screenings/1/reservations"

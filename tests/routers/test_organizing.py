@@ -122,7 +122,7 @@ async def test_a_theater_may_come_without_seats(olga: Visitor) -> None:
     [
         ({}, [("body.name", "missing"), ("body.timezone", "missing")]),
         ({"name": "", "timezone": "UTC"}, [("body.name", "string_too_short")]),
-        ({"name": "x" * 101, "timezone": "UTC"}, [("body.name", "too_long")]),
+        ({"name": "x" * 101, "timezone": "UTC"}, [("body.name", "string_too_long")]),
         ({"name": "two\nlines", "timezone": "UTC"}, [("body.name", "string_control")]),
         ({"name": 5, "timezone": "UTC"}, [("body.name", "string_type")]),
         ({"name": "S", "timezone": "Europe/Atlantis"}, [("body.timezone", "timezone_unknown")]),
@@ -674,7 +674,7 @@ async def test_a_screening_of_a_rebuilt_house_knows_its_seats(olga: Visitor, ada
         ),
         (
             {"prices": {**PRICES, "economy": {"amount_minor": 900, "currency": "eur"}}},
-            [("body.prices.economy.currency", "string_pattern_mismatch")],
+            [("body.prices.economy.currency", "currency_unknown")],
         ),
         (
             {"prices": {**PRICES, "economy": {"amount_minor": 900, "currency": "XXQ"}}},

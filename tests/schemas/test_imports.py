@@ -168,6 +168,8 @@ def test_bytes_that_are_no_text_are_named_by_their_line() -> None:
     [
         "Block;Reihe;Platz;Preiskategorie;Rollstuhl\r\nParkett;1;1;gut;ja\r\nParkett;1;2;gut;nein\r\n",
         "sep=;\r\nAREA;Row Name;Seat No.;price_category;wheelchair\r\nParkett;1;1;gut;yes\r\nParkett;1;2;gut;\r\n",
+        '"sep=;"\nArea;Row;Seat;Category;Wheelchair\nParkett;1;1;gut;yes\nParkett;1;2;gut;\n',
+        "sep=\t\nArea\tRow\tSeat\tCategory\tWheelchair\nParkett\t1\t1\tgut\tyes\nParkett\t1\t2\tgut\t\n",
         "seat\tROW\tsection\tCategory\tAccessible\n1\t1\tParkett\tgut\tx\n2\t1\tParkett\tgut\t\n",
         "section,row,number,category,accessible,,\nParkett,1,1,gut,1,,\n,,,,,,\nParkett,1,2,gut,0,,,,\n",
         '"section","row","number","category","accessible"\n"Parkett","1","1","gut","true"\n"Parkett","1","2","gut",""\n',
@@ -237,6 +239,12 @@ def test_two_seats_at_one_place_are_told() -> None:
     file = read("section,row,number,x,y\nS,A,1,0,0\nS,A,2,1,0\nS,A,3,1,0\n")
 
     assert [str(each) for each in file.warnings] == ["line 4: x: Another seat is at the same place, 1, 0."]
+
+
+def test_a_name_that_is_too_long_is_counted_in_characters() -> None:
+    said = wrong(f"section,row,number\n{'S' * 65},A,1\n")
+
+    assert said == ["line 2: section: String should have at most 64 characters"]
 
 
 @pytest.mark.parametrize("wrong_line", ["S,A,one", "S,A,1", ",,1"])

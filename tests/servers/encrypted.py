@@ -7,7 +7,6 @@ authority, if they want.
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from urllib.parse import quote, urlencode
 from app.adapters.embedded.account import Account, server_account
 from app.adapters.embedded.process import run, start, why_it_ended
 from tests.patience import wait_until
+from tests.servers.valkeys import free_port
 
 PASSWORD: Final = "p@ss/wo:rd?#%&+ ü"
 ROLE: Final = "usher"
@@ -82,9 +82,9 @@ def encrypted(where: Path, of: Path) -> Iterator[Encrypted]:
     (directory / "pw").chmod(0o644)
     initdb = [str(of / "initdb"), "-D", str(data), "-U", ROLE, "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     run([*initdb, "--auth=scram-sha-256", f"--pwfile={directory / 'pw'}"], account=account, directory=directory)
-    _sign(directory, account)
+    sign(directory, account)
     (data / "pg_hba.conf").write_text(_WHO_MAY)
-    server = Encrypted(_free_port(), directory, account)
+    server = Encrypted(free_port(), directory, account)
     settings = {
         "port": str(server.port),
         "listen_addresses": "127.0.0.1,::1",
@@ -103,7 +103,7 @@ def encrypted(where: Path, of: Path) -> Iterator[Encrypted]:
 def standby_of(server: Encrypted, of: Path) -> Iterator[Encrypted]:
     """A standby of it, with the same certificates; it runs as long as the block."""
     data = server.directory / "standby"
-    standby = Encrypted(_free_port(), server.directory, server.account)
+    standby = Encrypted(free_port(), server.directory, server.account)
     copy = [str(of / "pg_basebackup"), "-h", str(server.directory), "-p", str(server.port), "-U", ROLE, "-D", str(data)]
     run([*copy, "--checkpoint=fast", "-R"], account=server.account, directory=server.directory)
     with (data / "postgresql.auto.conf").open("a") as settings:
@@ -137,8 +137,8 @@ def _is_ready(data: Path) -> bool:
         return False
 
 
-def _sign(directory: Path, account: Account) -> None:
-    """An authority, and what it signed: for the server localhost, and for the client usher."""
+def sign(directory: Path, account: Account) -> None:
+    """An authority, and what it signed, as files there: for the server `localhost`, and for the client `usher`."""
 
     def openssl(*words: str) -> None:
         run(["openssl", *words], account=account, directory=directory)
@@ -150,10 +150,3 @@ def _sign(directory: Path, account: Account) -> None:
     for name, subject, more in (("server", "/CN=localhost", named), ("client", f"/CN={ROLE}", ())):
         files = ("-keyout", f"{name}.key", "-out", f"{name}.crt")
         openssl("req", "-x509", *key, "-subj", subject, *by_it, *more, *files)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port

@@ -40,16 +40,19 @@ class Server:
 
 
 @contextmanager
-def valkey(*options: str, configuration: str = "") -> Iterator[Server]:
-    """It runs as long as the block. `configuration`: of a file that it may write to, as sentinels do."""
+def valkey(*options: str, configuration: str = "", program: Path | None = None) -> Iterator[Server]:
+    """It runs as long as the block. `configuration`: of a file that it may write to, as sentinels do.
+
+    `program`: another one than Usher's own.
+    """
     with TemporaryDirectory(prefix="usher valkey ") as name:
         directory = Path(name)
-        port = _free_port()
+        port = free_port()
         (directory / "conf").write_text(
             f'port {port}\nbind 127.0.0.1\nunixsocket "{directory / "sock et"}"\nsave ""\n{configuration}'
         )
         process = start(
-            [str(valkey_program(me())), str(directory / "conf"), *options],
+            [str(program or valkey_program(me())), str(directory / "conf"), *options],
             account=me(),
             directory=directory,
             log=directory / "log",
@@ -105,7 +108,8 @@ def _answers(port: int) -> bool:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]

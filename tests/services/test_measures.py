@@ -13,6 +13,7 @@ import pytest
 import yaml
 from httpx import AsyncClient
 
+from app.adapters import prometheus
 from app.adapters.prometheus import Figures
 from app.services.measures import Histogram, Measures
 from app.settings import Settings
@@ -198,6 +199,14 @@ async def test_a_query_names_figures_that_exist_with_labels_that_they_have(clien
         assert {each.strip() for each in by.split(",")} <= known | {"le"}
 
 
+def test_what_every_process_counts_for_all_is_never_added_up() -> None:
+    about = [query for query in queries() if any(name in query for name in prometheus._OF_ALL)]
+
+    assert len(about) >= 2
+    for query in about:
+        assert re.match(r"max by \(kind\) \(usher_outbox_backlog\)", query)
+
+
 async def test_the_page_has_a_port_of_its_own_where_that_is_set(settings: Settings, tmp_path: Path) -> None:
     """Two workers: whoever is asked tells the sums."""
     from tests.proxies.test_proxies import free_port, process, until_it_listens
@@ -247,20 +256,26 @@ async def test_whoever_listens_is_counted_by_door_and_told_how_late(open_app: Op
     assert {f'usher_database_connections{{state="{state}"}}' for state in ("in_use", "idle")} <= after.keys()
 
 
-async def test_payments_are_counted_and_what_is_to_go_back(client: AsyncClient, database: Connection) -> None:
+async def test_payments_are_counted_and_what_is_to_go_back_in_every_process(
+    client: AsyncClient, open_app: OpenApp, database: Connection
+) -> None:
+    elsewhere = await open_app()
     buyer = await guest(client, "ada@example.org")
     first = await buyer.book("A1")
     wanted = {"screening_id": 1, "seats": ["A2"], "payment": {"token": "declined"}}
     assert (await buyer.post("/bookings", wanted)).status_code == 402
     await buyer.delete(f"/bookings/{first['id']}")
 
-    await resources_of(client).refunds.count()
-    owing = await figures_of(client)
+    for process in (client, elsewhere):
+        await resources_of(process).refunds.count()
+    owing, owing_there = await figures_of(client), await figures_of(elsewhere)
     await database.execute("UPDATE refunds SET next_try_at = now()")
-    await resources_of(client).refunds.carry_out()
-    await resources_of(client).refunds.count()
+    await resources_of(elsewhere).refunds.carry_out()
+    for process in (client, elsewhere):
+        await resources_of(process).refunds.count()
 
     assert owing['usher_payments_total{outcome="captured",provider="dummy"}'] == 1
     assert owing['usher_payments_total{outcome="failed",provider="dummy"}'] == 1
-    assert owing['usher_outbox_backlog{kind="refunds"}'] == 1
-    assert (await figures_of(client))['usher_outbox_backlog{kind="refunds"}'] == 0
+    backlog = 'usher_outbox_backlog{kind="refunds"}'
+    assert owing[backlog] == owing_there[backlog] == 1
+    assert [(await figures_of(process))[backlog] for process in (client, elsewhere)] == [0, 0]

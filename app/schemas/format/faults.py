@@ -1,8 +1,12 @@
 """Faults: the request itself is wrong, before any rule is asked. When a rule says no, that is a refusal (domain/)."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NotRequired, TypedDict
+from typing import Any, ClassVar, Final, NotRequired, TypedDict
+
+_COUNTED: Final = re.compile(r"Value should have at most (\d+) items? after validation, not \S+")
+"""What pydantic says of a text that it has changed before it was measured (trimmed, for example)."""
 
 
 class Mistake(TypedDict):
@@ -95,3 +99,11 @@ class UpgradeRequired(Fault):
 def mistake(where: Sequence[str | int], code: str, message: str) -> Malformed:
     """The fault of a request with just one mistake. `where` is its place: ["body", "seat_ids", 0]."""
     return Malformed([Mistake(loc=list(where), code=code, message=message)])
+
+
+def code_and_message(error: Mapping[str, Any]) -> tuple[str, str]:
+    """What is wrong, from one of pydantic's errors. A text is counted in characters, whenever it was measured."""
+    message: str = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "too_long" and (counted := _COUNTED.fullmatch(message)) is not None:
+        return "string_too_long", f"String should have at most {counted[1]} characters"
+    return error["type"], message

@@ -3,8 +3,9 @@
 Bodies are validated in pydantic's JSON mode: `true`, `"1"` and `1.0` are not integers, but times and UUIDs are strings.
 """
 
+import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import (
@@ -21,6 +22,8 @@ from pydantic_core import PydanticCustomError
 
 from app.domain.texts import one_line
 from app.schemas.format.ids import LARGEST_BIGINT
+
+_EMAIL: Final = re.compile(r"^[^@\s]{1,64}@[^@\s]+$")
 
 
 class Strict(BaseModel):
@@ -40,6 +43,12 @@ def _one_line(text: str) -> str:
         return one_line(text)
     except ValueError as wrong:
         raise PydanticCustomError("string_control", "{why}", {"why": str(wrong)}) from None
+
+
+def _email(text: str) -> str:
+    if not _EMAIL.match(text):
+        raise PydanticCustomError("email_form", "This should be an email address, as in ada@example.org.")
+    return text
 
 
 def _printable(text: str) -> str:
@@ -99,7 +108,9 @@ Label = Annotated[Line, Field(max_length=160)]
 
 Email = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]+$"),
+    StringConstraints(strip_whitespace=True, max_length=254),
+    Field(json_schema_extra={"pattern": _EMAIL.pattern}),
+    AfterValidator(_email),
     AfterValidator(_printable),
 ]
 """An email address. Only its form is checked."""

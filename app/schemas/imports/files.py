@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from app.domain.refusals import Flaw
+from app.schemas.format.faults import code_and_message
 from app.schemas.layouts import LayoutIn
 
 Loc = tuple[str | int, ...]
@@ -103,4 +104,4 @@ def at_one_place(layout: LayoutIn, place_of: PlaceOf) -> Iterable[Complaint]:
 
 
 def _complaint(error: Mapping[str, Any], place_of: PlaceOf) -> Complaint:
-    return Complaint(*place_of(error["loc"]), error["msg"].removeprefix("Value error, "))
+    return Complaint(*place_of(error["loc"]), code_and_message(error)[1])

@@ -136,9 +136,10 @@ def _separator_of(text: str) -> tuple[str, int]:
     lines = [line[:_LONGEST_LINE] for line in islice(StringIO(text, newline="\n"), 200)]
     at = next((at for at, line in enumerate(lines) if line.strip()), 0)
     first = lines[at].strip("\r\n")
-    said = first.strip().lower()
-    if said.startswith("sep=") and len(first.strip(" ")) == len("sep=") + 1:
-        return first.strip(" ")[-1], at + 1
+    said = first.strip(" ").lower()
+    said = said[1:-1] if len(said) > 2 and said[0] == said[-1] == '"' else said  # as a cell with a separator in it
+    if said.startswith("sep=") and len(said) == len("sep=") + 1:
+        return said[-1], at + 1
     return max(_SEPARATORS, key=first.count), 0
 
 

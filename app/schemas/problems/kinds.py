@@ -293,7 +293,8 @@ KINDS: Mapping[str, Kind] = {
             "payload-too-large",
             413,
             "The body is too large",
-            "A body may have up to 64 KiB, one with a layout up to 8 MiB. The body was not read.",
+            "A body may have up to 64 KiB, one with a layout or with seats to block up to 8 MiB, one "
+            "with prices up to 256 KiB. The body was not read.",
             "Send less in one request.",
         ),
         Kind(

@@ -221,7 +221,7 @@ class _Decided:
         except Refusal as refusal:
             return refusal.with_traceback(None)  # it would lead here, and from here to the refusal: a circle to collect
         except Exception as unforeseen:  # a mistake of ours in one decision is no reason to fail the others
-            log.exception("unhandled exception in a decision", extra={"request_id": pending.request_id})
+            log.exception("unhandled exception in a decision", extra=pending.of_line)
             return unforeseen
         return self._enter(pending, ledger, decision)
 

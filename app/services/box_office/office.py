@@ -160,7 +160,7 @@ class BoxOffice:
             if _is_of_nobody(failed):
                 self._queue.settle(batch[0], Unauthenticated(reasons.USER_GONE))
             else:
-                log.exception("unhandled exception in a command", extra={"request_id": batch[0].request_id})
+                log.exception("unhandled exception in a command", extra=batch[0].of_line)
                 self._queue.settle(batch[0], failed)
         else:
             self._floors.follow(served.news, served.floors)

@@ -75,6 +75,11 @@ class Pending:
             self.asker_id = command.buyer.id
             self.is_newcomers = command.buyer.is_new
 
+    @property
+    def of_line(self) -> dict[str, object]:
+        """What a log line about it says beside its message (`logs`)."""
+        return {"request_id": self.request_id, "mark": self.mark}
+
 
 Latecomers = Callable[[Collection[int]], list[Pending]]
 """Whoever waits with a command for one of these screenings, and waits no more: they are served now."""

@@ -10,6 +10,7 @@ from app.domain.layouts import SeatDraft
 from app.domain.people import Person
 from app.domain.refusals import Flawed
 from app.domain.seats import Point, Seat
+from app.schemas.format.faults import code_and_message
 from app.schemas.imports import Complaint, FileWrong, LayoutFile
 from app.schemas.layout_files import layout_import_json
 from app.schemas.layouts import LayoutIn, PointIn
@@ -113,4 +114,6 @@ def _new_theater(file: LayoutFile, name: str | None, timezone: str | None) -> Th
     try:
         return TheaterIn.model_validate({**named, "layout": file.layout})
     except ValidationError as error:
-        raise FileWrong(Complaint(None, f"--{one['loc'][0]}", one["msg"]) for one in error.errors()) from None
+        raise FileWrong(
+            Complaint(None, f"--{one['loc'][0]}", code_and_message(one)[1]) for one in error.errors()
+        ) from None
