@@ -39,6 +39,7 @@ from tests.given import GivenDatabase, must_be_usable, name_in
 from tests.places import Place, copy_of, roomy_home, started
 from tests.pooler import pgbouncer
 from tests.pooler.pgbouncer import pooler_to
+from tests.processes import Starter, starting
 
 JWT_SECRET = secrets.token_hex(32)
 PER_SCREENING = os.environ.get("USHER_TEST_PER_SCREENING") == "1" or pgbouncer.IN_ALL_TESTS
@@ -116,6 +117,13 @@ def templates(place: Place) -> Place:
 
     asyncio.run(make())
     return place
+
+
+@pytest.fixture(scope="session")
+def starter() -> Iterator[Starter]:
+    """Starts processes that serve, for tests that are about what these do then, not about how they start."""
+    with starting() as starter:
+        yield starter
 
 
 @pytest.fixture

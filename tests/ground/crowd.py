@@ -108,7 +108,15 @@ def lines_about(complained: str, *words: str) -> list[str]:
 def workers_of(parent: int) -> set[int]:
     """The worker processes of a parent."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return {int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
+    return {int(child) for child in children if b"spawn_main" in _words_of(child)}
+
+
+def _words_of(process: str) -> bytes:
+    """The command line of a process; nothing if it has ended meanwhile."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 class Listening:

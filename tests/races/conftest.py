@@ -1,29 +1,24 @@
 """Two processes on one database, lines to the servers that can be cut, and servers that may be stopped."""
 
-import asyncio
-import os
-import re
 import secrets
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
-from httpx import AsyncClient, Limits
+from httpx import AsyncClient
 
 from app.adapters.embedded import EmbeddedPostgreSQL, EmbeddedValkey
 from app.settings import Settings
 from tests import given
 from tests.conftest import MakeSettings, OpenApp
 from tests.order import Connection
-from tests.patience import PATIENCE_SECONDS
 from tests.places import copy_of, roomy_home, started
 from tests.pooler import pgbouncer
+from tests.processes import Served, Starter
 from tests.races.lines import Line, line_to
 
 
@@ -77,32 +72,18 @@ async def to_own_valkey(valkey: EmbeddedValkey) -> AsyncIterator[tuple[Line, str
         yield line, valkey.url.replace(str(server), str(socket))
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """`usher serve`, running."""
-
-    process: asyncio.subprocess.Process
-    url: str
-
-    def client(self, connections: int = 10) -> AsyncClient:
-        """Somebody who talks to it over so many connections."""
-        return AsyncClient(base_url=self.url, limits=Limits(max_connections=connections), timeout=PATIENCE_SECONDS)
-
-
 StartProcess = Callable[..., Awaitable[Served]]
 
 
 @pytest.fixture
-async def start_process(make_settings: MakeSettings) -> AsyncIterator[StartProcess]:
+async def start_process(starter: Starter, make_settings: MakeSettings) -> AsyncIterator[StartProcess]:
     """Starts `usher serve` on the test's database, with settings to change."""
-    started: list[asyncio.subprocess.Process] = []
+    started: list[Served] = []
 
     async def start(**changes: Any) -> Served:
         settings = make_settings(**changes)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", "serve"),
-            env=os.environ
-            | {
+        served = await starter.start(
+            {
                 "DATABASE_URL": settings.database_url or "",
                 "REDIS_URL": settings.redis_url or "",
                 "JWT_SECRET": settings.jwt_secret or "",
@@ -116,20 +97,14 @@ async def start_process(make_settings: MakeSettings) -> AsyncIterator[StartProce
                 "REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
                 "PORT": "0",
                 "WEB_CONCURRENCY": str(settings.web_concurrency),
-            },
-            stdout=asyncio.subprocess.PIPE,
+            }
         )
-        started.append(process)
-        assert process.stdout is not None
-        while (found := re.search(rb"Usher is ready: (\S+)", await process.stdout.readline())) is None:
-            assert not process.stdout.at_eof(), "it did not start"
-        return Served(process, found[1].decode())
+        started.append(served)
+        return served
 
     yield start
-    for process in started:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
+    for served in started:
+        await served.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """A process dies at the worst moment, after COMMIT and before it told anybody: nothing is lost, the map is right."""
 
 import asyncio
-import signal
 
 import httpx
 import pytest
@@ -31,7 +30,7 @@ async def test_a_process_that_is_killed_between_commit_and_announcement(
         asking = asyncio.ensure_future(buyer.at(client).book("A1", key="k"))
         await line.happened.wait()
         committed = await database.fetchval("SELECT count(*) FROM bookings")
-        killed.process.send_signal(signal.SIGKILL)
+        killed.kill()
         with pytest.raises(httpx.TransportError):
             await asking
     not_yet = await seats(living)
@@ -58,7 +57,7 @@ async def test_a_process_that_is_killed_before_commit(
     async with killed.client() as client:
         asking = asyncio.ensure_future(buyer.at(client).book("A1", key="k"))
         await line.happened.wait()
-        killed.process.send_signal(signal.SIGKILL)
+        killed.kill()
         with pytest.raises(httpx.TransportError):
             await asking
     again = await buyer.book("A1", key="k")
@@ -107,14 +106,12 @@ async def test_newcomers_stay_as_many_when_postgresql_crashes_right_behind_each_
     on_own_postgresql: Settings,
     own_postgresql: EmbeddedPostgreSQL,
     database: Connection,
-    monkeypatch: pytest.MonkeyPatch,
     per_screening: str,
     kills_the_process: bool,
 ) -> None:
     """What was acknowledged is there after `kill -9` of PostgreSQL, and nobody else is that guest."""
-    monkeypatch.setenv("BATCH_PER_SCREENING", per_screening)
-    url = on_own_postgresql.database_url
-    server = await start_process(database_url=url)
+    changes = {"database_url": on_own_postgresql.database_url, "batch_per_screening": per_screening == "on"}
+    server = await start_process(**changes)
     holds: dict[str, Response] = {}
     for label in ("A1", "A2", "A3", "A4"):
         async with server.client() as client:
@@ -126,11 +123,11 @@ async def test_newcomers_stay_as_many_when_postgresql_crashes_right_behind_each_
             await until_so(database, is_held)
             own_postgresql.kill()
         if kills_the_process:
-            server.process.kill()
-            await server.process.wait()
+            server.kill()
+            await server.ended()
         own_postgresql.start()
         if kills_the_process:
-            server = await start_process(database_url=url)
+            server = await start_process(**changes)
 
     async with server.client() as client:
 

@@ -3,7 +3,6 @@ has paid for them once, or neither.
 """
 
 import asyncio
-import signal
 from typing import Any, Final
 
 import httpx
@@ -84,7 +83,7 @@ async def die(
         await asyncio.wait((asking, happened), return_when=asyncio.FIRST_COMPLETED)
         assert line.happened.is_set(), "no process has come so far"
         happened.cancel()
-        killed.process.send_signal(signal.SIGKILL)
+        killed.kill()
         try:
             return await asking
         except httpx.TransportError:

@@ -64,8 +64,7 @@ async def test_a_token_in_an_address_is_in_no_line_that_is_written(
             await client.get("/api/v1/screenings/1/live?token=a-bad-secret"),
             await client.get("/api/v1/screenings/1/live?token=a-bad-secret&since=x"),
         ]
-    server.process.terminate()
-    await server.process.wait()
+    await server.stop()
 
     written = capfd.readouterr().err
     assert [answer.status_code for answer in answers] == [200, 401, 422]

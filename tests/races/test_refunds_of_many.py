@@ -1,7 +1,6 @@
 """A screening with very many bookings is cancelled: whoever dies meanwhile, everybody gets their money back, once."""
 
 import asyncio
-import signal
 from typing import Any, Final
 
 import httpx
@@ -17,7 +16,8 @@ from app.services.money.refunds import PORTION, SIDE_BY_SIDE
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until, until_waiting
 from tests.organizers import token_of
-from tests.races.conftest import Served, StartProcess
+from tests.processes import Served
+from tests.races.conftest import StartProcess
 from tests.services.asking import be_patient
 
 BOOKINGS: Final = 1_000
@@ -74,8 +74,8 @@ async def cancel(client: AsyncClient, screening_id: int, token: str) -> None:
 
 
 async def kill(served: Served) -> None:
-    served.process.send_signal(signal.SIGKILL)
-    await served.process.wait()
+    served.kill()
+    await served.ended()
 
 
 async def the_books_are_right(client: AsyncClient) -> Any:

@@ -12,6 +12,7 @@ from tests.places import Place
 from tests.races.buyers import seats, somebody
 
 OFTEN = 0.1
+WHEN_THE_TEST_SAYS = 60
 WARNING = "another installation keeps its keys in the same Redis database under the same REDIS_PREFIX"
 
 
@@ -22,14 +23,14 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 @pytest.fixture
 async def strangers(make_settings: MakeSettings, make_database: MakeDatabase, templates: Place) -> Settings:
     """Settings of another installation with the same demo, and so the same ids."""
-    return settings_for(templates, await make_database(DEMO), reconcile_seconds=OFTEN)
+    return settings_for(templates, await make_database(DEMO), reconcile_seconds=WHEN_THE_TEST_SAYS)
 
 
 async def test_neither_sees_the_others_maps_or_news_and_each_is_told_to_set_the_prefix(
     open_app: OpenApp, strangers: Settings, database: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "app")
-    ours = await open_app(reconcile_seconds=OFTEN)
+    ours = await open_app(reconcile_seconds=WHEN_THE_TEST_SAYS)
     async with serving(strangers) as theirs:
         us, them = await somebody(ours), await somebody(theirs)
         for look in range(4):
@@ -69,7 +70,7 @@ async def test_when_the_other_is_gone_that_is_said_once(
 async def test_with_a_prefix_each_there_is_nothing_to_say_and_every_key_begins_with_it(
     open_app: OpenApp, strangers: Settings, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ours = await open_app(reconcile_seconds=OFTEN, redis_prefix="one", rate_limits=True)
+    ours = await open_app(reconcile_seconds=WHEN_THE_TEST_SAYS, redis_prefix="one", rate_limits=True)
     other = strangers.model_copy(update={"redis_prefix": "other", "rate_limits": True})
     async with serving(other) as theirs:
         for client in (ours, theirs):

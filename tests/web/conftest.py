@@ -1,12 +1,9 @@
 """A real browser on a real server. Where there is no Chromium there is nothing to test in: .ci/run installs one."""
 
-import asyncio
 import os
-import re
 import secrets
 import shutil
 import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +19,8 @@ from tests.order import Connection
 from tests.organizers import token_of
 from tests.patience import PATIENCE_SECONDS
 from tests.places import Place
-from tests.races.conftest import Served, start_process
+from tests.processes import Served, Starter
+from tests.races.conftest import start_process
 from tests.web.houses import Organizer, Show
 
 __all__ = ["page", "start_process"]
@@ -70,12 +68,10 @@ def free_port() -> int:
         return port
 
 
-async def serve(place: Place, database: str, port: int, **settings: str) -> Served:
+async def serve(starter: Starter, place: Place, database: str, port: int, **settings: str) -> Served:
     """`usher serve` on this database, until it is ready."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app", "serve"),
-        env=os.environ
-        | {
+    return await starter.start(
+        {
             "DATABASE_URL": place.url_of(database),
             "REDIS_URL": place.redis_url,
             "JWT_SECRET": JWT_SECRET,
@@ -85,13 +81,8 @@ async def serve(place: Place, database: str, port: int, **settings: str) -> Serv
             "REDIS_TIMEOUT_SECONDS": "5",
             "PORT": str(port),
             **settings,
-        },
-        stdout=asyncio.subprocess.PIPE,
+        }
     )
-    assert process.stdout is not None
-    while (found := re.search(rb"Usher is ready: (\S+)", await process.stdout.readline())) is None:
-        assert not process.stdout.at_eof(), "it did not start"
-    return Served(process, found[1].decode())
 
 
 @pytest.fixture(scope="session")
@@ -105,12 +96,11 @@ async def house_database(templates: Place, copied: Copied) -> AsyncIterator[str]
 
 
 @pytest.fixture(scope="session")
-async def usher(templates: Place, house_database: str) -> AsyncIterator[Served]:
+async def usher(starter: Starter, templates: Place, house_database: str) -> AsyncIterator[Served]:
     """One server for all tests of pages."""
-    served = await serve(templates, house_database, 0, FRAME_ANCESTORS="http://localhost:*")
+    served = await serve(starter, templates, house_database, 0, FRAME_ANCESTORS="http://localhost:*")
     yield served
-    served.process.terminate()
-    await served.process.communicate()
+    await served.stop()
 
 
 @pytest.fixture

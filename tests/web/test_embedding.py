@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.races.conftest import Served
+from tests.processes import Served
 from tests.web.houses import Show
 
 PAGE = """<!doctype html><title>A theater's own page</title><script>

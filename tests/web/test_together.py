@@ -5,6 +5,7 @@ import asyncio
 from playwright.async_api import Page, Request, Route, WebSocketRoute, expect
 
 from tests.places import Place
+from tests.processes import Starter
 from tests.web.conftest import Visitors, free_port, serve
 from tests.web.houses import Organizer, Show
 from tests.web.seeing import is_free, is_mine, is_settled, on_map, pay
@@ -200,21 +201,21 @@ async def test_without_a_feed_the_page_asks(visitors: Visitors, show: Show) -> N
 
 
 async def test_a_process_is_killed_in_the_middle(
-    templates: Place, house_database: str, visitors: Visitors, organizer: Organizer
+    starter: Starter, templates: Place, house_database: str, visitors: Visitors, organizer: Organizer
 ) -> None:
     show = await organizer.screening()
     port = free_port()
-    first = await serve(templates, house_database, port)
+    first = await serve(starter, templates, house_database, port)
     visitors.url = first.url
     page = await visitors.open(f"/book/{show.id}")
     await on_map(page, show, "B1").click()
     await is_mine(on_map(page, show, "B1"))
 
-    first.process.kill()
-    await first.process.communicate()
+    first.kill()
+    await first.ended()
     await on_map(page, show, "B2").click()
     await expect(on_map(page, show, "B2")).to_have_attribute("data-pending", "hold")
-    second = await serve(templates, house_database, port)
+    second = await serve(starter, templates, house_database, port)
 
     await is_mine(on_map(page, show, "B2"))
     await is_mine(on_map(page, show, "B1"))
@@ -222,8 +223,7 @@ async def test_a_process_is_killed_in_the_middle(
     assert (await show.counts())["reserved"] == 2
     await pay(page)
     await page.context.close()
-    second.process.terminate()
-    await second.process.communicate()
+    await second.stop()
 
 
 async def test_what_another_tab_does_is_mine_here_too(visitors: Visitors, show: Show) -> None:
