@@ -22,6 +22,7 @@ export default {
   notFound: "Nicht gefunden",
   noSuchScreening: "Diese Vorstellung gibt es nicht. Vielleicht ist der Link veraltet.",
   somethingWrong: "Das hat nicht geklappt",
+  busy: "Der Dienst ist gerade überlastet. Bitte versuchen Sie es noch einmal.",
   noAnswer: "Der Dienst antwortet nicht. Bitte prüfen Sie Ihre Verbindung.",
 
   screenings: "Vorstellungen",
@@ -243,6 +244,7 @@ export default {
   "problem_not-enough-seats": ({ n }) => some(n, "Nur 1 solcher Platz ist frei.", `Nur ${n} solche Plätze sind frei.`),
   "problem_unauthenticated": "Bitte melden Sie sich zuerst an.",
   "problem_unknown-seats": "Der Saal hat sich geändert. Bitte laden Sie die Seite neu.",
+  problem_validation: "Das hat der Dienst nicht verstanden. Bitte laden Sie die Seite neu.",
   "problem_rate-limited": "Zu viele Anfragen. Bitte warten Sie einen Augenblick.",
   "problem_busy": "Der Dienst ist gerade überlastet. Es wurde nichts abgebucht. Bitte versuchen Sie es noch einmal.",
   "problem_internal": "Bei uns ist etwas schiefgegangen.",

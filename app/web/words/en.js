@@ -23,6 +23,7 @@ export default {
   notFound: "Not found",
   noSuchScreening: "There is no such screening. It may have been an old link.",
   somethingWrong: "That did not work",
+  busy: "The service is busy. Please try again.",
   noAnswer: "The service does not answer. Please check your connection.",
 
   // Screenings
@@ -257,6 +258,7 @@ export default {
   "problem_not-enough-seats": ({ n }) => some(n, "Only 1 such seat is free.", `Only ${n} such seats are free.`),
   "problem_unauthenticated": "Please sign in first.",
   "problem_unknown-seats": "The house has changed. Please load the page again.",
+  problem_validation: "The service did not understand this. Please load the page again.",
   "problem_rate-limited": "Too many requests. Please wait a moment.",
   "problem_busy": "The service is busy. Nothing was charged. Please try again.",
   "problem_internal": "Something went wrong on our side.",
