@@ -1,6 +1,6 @@
 """Bookings as they are read: one, mine, everybody's, and the rows that a batch reads."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -133,6 +133,14 @@ async def one(connection: AsyncConnection, booking_id: UUID, user_id: int | None
     """A booking and its screening. With `user_id`, only if it is that user's."""
     found = await _find(connection, {"b.id = {}": booking_id, "b.user_id = {}": user_id}, at_most=1)
     return found[0] if found else None
+
+
+async def some(connection: AsyncConnection, booking_ids: Collection[UUID]) -> dict[UUID, Booking]:
+    """Bookings by their ids."""
+    if not booking_ids:
+        return {}
+    found = await _find(connection, {"b.id = ANY({})": list(booking_ids)}, at_most=len(booking_ids))
+    return {booking.id: booking for booking, _ in found}
 
 
 async def of_screening(connection: AsyncConnection, screening_id: int, booking_id: UUID) -> Booking:

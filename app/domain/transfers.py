@@ -24,6 +24,13 @@ class TransferStatus(StrEnum):
     EXPIRED = "expired"
 
 
+class TransferSide(StrEnum):
+    """Who offered the seats, and who accepted them."""
+
+    GIVER = "giver"
+    TAKER = "taker"
+
+
 @value(frozen=True, slots=True)
 class Transfer:
     """An offer. `status` is what was written down; time expires an offer by itself, and is not written down.

@@ -1,21 +1,23 @@
-"""Transfers: offer booked seats to somebody else, look at an offer, withdraw it, accept it."""
+"""Transfers: offer booked seats to somebody else, look at one's offers or at one, withdraw it, accept it."""
 
 from typing import Annotated, Final
 
-from fastapi import Path
+from fastapi import Path, Query
 
 from app.dependencies import Buyer, Call, SignedIn, Transfers
 from app.domain.people import KeyScope
-from app.http.answers import UNCHANGED, cacheable, tag_of, told
+from app.domain.transfers import TransferSide
+from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
 from app.http.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.bookings import BookingOut
-from app.schemas.format.ids import BookingId
+from app.schemas.format.ids import BookingId, ScreeningId
+from app.schemas.format.pages import Limit, UuidCursor, page_json
 from app.schemas.reservations import NothingIn
-from app.schemas.transfers import CODE_EXAMPLE, OfferIn, OfferOut, TransferOut
+from app.schemas.transfers import CODE_EXAMPLE, OfferIn, OfferOut, TransferOut, TransfersOut
 
 router = api_router("transfers")
 
@@ -43,6 +45,27 @@ async def offer_seats(
     """
     names = wanted.names() if wanted is not None and wanted.names_any_seats else None
     return told(await transfers.offer(person, booking_id, names, call))
+
+
+@router.get("/transfers", response_model=TransfersOut, response_description="A page of transfers.", responses=UNCHANGED)
+@api_key_scope(KeyScope.SELL)
+async def list_transfers(
+    request: ApiRequest,
+    person: SignedIn,
+    transfers: Transfers,
+    side: Annotated[
+        TransferSide, Query(description="`giver`: what I offered; `taker`: what I accepted.")
+    ] = TransferSide.GIVER,
+    screening_id: Annotated[ScreeningId | None, Query(description="Only those of this screening.")] = None,
+    limit: Limit = 50,
+    cursor: Annotated[UuidCursor | None, CURSOR] = None,
+) -> Reply:
+    """List my transfers.
+
+    What I offered, with the codes of what somebody may still accept; or what I accepted. The newest first.
+    """
+    items, next_cursor = await transfers.newest(person, side, screening_id, cursor, limit)
+    return page(request, page_json(items, next_cursor), next_cursor)
 
 
 @router.get(

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, ClassVar, Final
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
@@ -12,7 +13,7 @@ from app.domain.bookings import Booking
 from app.domain.catalogue import ListedScreening
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
-from app.domain.transfers import Transfer, TransferStatus
+from app.domain.transfers import Transfer, TransferSide, TransferStatus
 from app.schemas.format.moments import MomentOut, encoded, moment
 from app.schemas.format.requests import Strict
 from app.schemas.seats import NamesSeats, PricedSeat, priced_seats_out
@@ -52,7 +53,7 @@ class ScreeningOfTransfer(BaseModel):
 class OfferOut(BaseModel):
     """Seats that are offered, and the code with which somebody else may take them."""
 
-    code: str = Field(description="Whoever has it may accept: send it to one person. It is shown nowhere else.")
+    code: str = Field(description="Whoever has it may accept: send it to one person.")
     status: TransferStatus
     seats: list[PricedSeat]
     expires_at: MomentOut = Field(description="72 hours from now, or when the screening starts, if that is earlier.")
@@ -80,6 +81,36 @@ class TransferOut(BaseModel):
     )
 
 
+_LISTED: Final[dict[str, Any]] = {
+    "booking_id": "01a1f8cd-efb9-721d-b606-2f010a4ca70b",
+    "screening_id": 1,
+    "code": CODE_EXAMPLE,
+    **_OFFER,
+}
+
+
+class ListedTransferOut(BaseModel):
+    """A transfer as giver or taker reads it."""
+
+    booking_id: UUID = Field(description="The reader's own: what the seats were offered from, or what they went into.")
+    screening_id: int
+    code: str | None = Field(description="For the giver, as long as somebody may accept it; else null.")
+    status: TransferStatus
+    seats: list[PricedSeat]
+    expires_at: MomentOut
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_LISTED]})
+
+
+class TransfersOut(BaseModel):
+    """A page of transfers, newest first."""
+
+    items: list[ListedTransferOut]
+    next_cursor: str | None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_LISTED], "next_cursor": None}]})
+
+
 def offer_json(transfer: Transfer, booking: Booking, screening: Screening, layout: Layout) -> bytes:
     """An offer that was made just now, without its code."""
     return orjson.dumps(_out(transfer, booking, screening, layout, TransferStatus.OFFERED))
@@ -93,6 +124,23 @@ def transfer_json(
     out = _out(transfer, booking, screening, layout, transfer.status_at(booking, screening, now))
     its_screening = {"id": screening.id, "title": listed.title, "starts_at": moment(screening.starts_at)}
     return encoded({"status": out.pop("status"), "screening": its_screening, **out})
+
+
+def listed_transfer_out(
+    transfer: Transfer, booking: Booking, screening: Screening, layout: Layout, now: datetime, side: TransferSide
+) -> dict[str, Any]:
+    """A transfer of somebody's list as it stands at `now`, without its code, before it is encoded.
+
+    `booking`: the one that the seats were offered from.
+    """
+    own = transfer.booking_id if side is TransferSide.GIVER else transfer.accepted_as
+    status = transfer.status_at(booking, screening, now)
+    return {
+        "booking_id": str(own),
+        "screening_id": screening.id,
+        "code": None,
+        **_out(transfer, booking, screening, layout, status),
+    }
 
 
 def _out(

@@ -1,7 +1,8 @@
 """Transfers: codes of seats that are offered to others, who has one, and what becomes of that.
 
 A code is made from the id of its transfer and a secret of the installation. So a retry with the same idempotency key is
-told the same code, though nothing that is stored has it: neither the transfer nor the answer under the key.
+told the same code, and so is a giver who looks at what they offer, though nothing that is stored has it: neither the
+transfer nor the answer under the key.
 """
 
 from collections.abc import Sequence
@@ -16,13 +17,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db import bookings
 from app.db import transfers as db
 from app.db.ids import new_id
-from app.db.transfers import FoundTransfer
+from app.db.transfers import FoundTransfer, ListedTransfer
 from app.domain.box_office.commands import OfferTransfer, WithdrawTransfer
 from app.domain.people import Person
 from app.domain.refusals import NotFound
 from app.domain.seats import SeatNames
 from app.domain.transfer_codes import TransferCode, code_from, read_code
-from app.schemas.transfers import transfer_json
+from app.domain.transfers import TransferSide, TransferStatus
+from app.schemas.format.pages import after_uuid, page_of, uuid_cursor
+from app.schemas.reservations import Json
+from app.schemas.transfers import listed_transfer_out, transfer_json
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
 from app.services.desk import CallContext, Desk
@@ -87,6 +91,25 @@ class Transfers:
         listed, layout = await self._catalogue.listed(said.screening_id)
         return transfer_json(found.transfer, found.booking, listed, layout, found.now)
 
+    async def newest(
+        self, person: Person, side: TransferSide, screening_id: int | None, cursor: str | None, limit: int
+    ) -> tuple[list[Json], str | None]:
+        """A page of the person's transfers, as giver or as taker, newest first, and the cursor of the next page.
+
+        Givers are told the codes of what may be accepted now.
+        """
+        async with self._one_moment.connect() as connection:
+            found = await db.newest(
+                connection,
+                side,
+                person.id,
+                screening_id=screening_id,
+                before=after_uuid(cursor) if cursor else None,
+                at_most=limit + 1,
+            )
+        page = page_of(found, limit, lambda last: uuid_cursor(last.transfer.id))
+        return [await self._written(each, side) for each in page.items], page.next_cursor
+
     async def withdraw(self, person: Person, code: str, call: CallContext) -> Answer:
         """Withdraw an offer of the person. Raises what domain.transferring.withdraw raises."""
         said, _ = await self._found(code)
@@ -110,6 +133,15 @@ class Transfers:
             if found is not None:
                 return said, found
         raise NotFound("transfer")
+
+    async def _written(self, found: ListedTransfer, side: TransferSide) -> Json:
+        listed, layout = await self._catalogue.listed(found.screening_id)
+        transfer, booking = found.transfer, found.booking
+        out = listed_transfer_out(transfer, booking, listed.screening, layout, found.now, side)
+        if side is TransferSide.GIVER and out["status"] is TransferStatus.OFFERED:
+            code = self._codes.again(found.screening_id, transfer.id, transfer.code_hash)
+            out["code"] = None if code is None else str(code)
+        return out
 
     def _with_code(self, told: Answer, screening_id: int) -> Answer:
         """The answer to an offer: what is stored says what its code is made from."""

@@ -66,6 +66,7 @@ export interface Ticket { id: string; code: string; status: string; seat: NamedS
 export type TransferStatus = "offered" | "accepted" | "withdrawn" | "expired";
 export interface Offer { code: string; status: TransferStatus; seats: PricedSeat[]; expires_at: string }
 export interface Transfer { status: TransferStatus; screening: { id: number; title: string; starts_at: string }; seats: PricedSeat[]; expires_at: string }
+export interface ListedTransfer { booking_id: string; screening_id: number; code: string | null; status: TransferStatus; seats: PricedSeat[]; expires_at: string }
 export interface Page<T> { items: T[]; next_cursor: string | null }
 export interface Answer<T> { status: number; body: T; date: string | null; sentAt: number }
 
@@ -100,6 +101,7 @@ export interface ListedScreening extends Screening { counts?: Availability["coun
 export interface ScreeningsQuery { theater_id?: number; from?: string; to?: string; counts?: boolean; limit?: number; cursor?: string }
 export interface ReservationsQuery { status?: ReservationStatus; screening_id?: number; limit?: number; cursor?: string }
 export interface BookingsQuery { status?: "confirmed" | "cancelled"; screening_id?: number; limit?: number; cursor?: string }
+export interface TransfersQuery { side?: "giver" | "taker"; screening_id?: number; limit?: number; cursor?: string }
 
 /** Fires the event `token` whenever somebody else is asking from now on. */
 export class Usher extends EventTarget {
@@ -136,6 +138,7 @@ export class Usher extends EventTarget {
   cancelSeat(id: string, seatId: number, key?: string): Promise<Answer<Booking>>;
 
   offer(bookingId: string, seatIds?: number[] | null, key?: string): Promise<Answer<Offer>>;
+  transfers(query?: TransfersQuery): Promise<Answer<Page<ListedTransfer>>>;
   transfer(code: string): Promise<Answer<Transfer>>;
   withdraw(code: string, key?: string): Promise<Answer<null>>;
   accept(code: string, key?: string): Promise<Answer<Booking>>;

@@ -155,6 +155,7 @@ export class Usher extends EventTarget {
 
   // Seats that change hands.
   offer(bookingId, seatIds, key) { return this.send("POST", `/bookings/${bookingId}/transfers`, { body: seatIds ? { seat_ids: seatIds } : {}, key }); }
+  transfers(query = {}) { return this.#get("/transfers", query); }
   transfer(code) { return this.#get(`/transfers/${encodeURIComponent(code)}`); }
   withdraw(code, key) { return this.send("DELETE", `/transfers/${encodeURIComponent(code)}`, { key }); }
   accept(code, key) { return this.send("POST", `/transfers/${encodeURIComponent(code)}/accept`, { key }); }

@@ -247,6 +247,7 @@ ROWS: Final[dict[str, tuple[Refusals, Body | None]]] = {
     "POST /api/v1/bookings/{booking_id}/exchange": (OWNER_OR_HOUSE, other_seat),
     # Transfers
     "POST /api/v1/bookings/{booking_id}/transfers": (OWNER, None),
+    "GET /api/v1/transfers": (KNOWN, None),
     "GET /api/v1/transfers/{code}": (ANYBODY, None),
     "DELETE /api/v1/transfers/{code}": (OWNER, None),
     "POST /api/v1/transfers/{code}/accept": ({"owner": 422}, None),
@@ -388,8 +389,10 @@ async def test_lists_show_ones_own(world: World) -> None:
             assert (await people[who].read(f"/bookings{query}"))["items"] == []
         for who in ("owner", "organizer", "admin"):
             assert len((await people[who].read(f"/bookings{query}"))["items"]) == 1
+    told(await people["owner"].post(f"/bookings/{booking['id']}/transfers"), 201)
     for who in PEOPLE:
         assert len((await people[who].read("/reservations"))["items"]) == (who == "owner")
+        assert len((await people[who].read("/transfers"))["items"]) == (who == "owner")
 
 
 # --- tokens that nobody issued ---------------------------------------------------------------------------------------

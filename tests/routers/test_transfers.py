@@ -249,6 +249,68 @@ async def test_a_key_replays_withdrawing_too(ada: Visitor) -> None:
     assert again.headers["idempotent-replayed"] == "true"
 
 
+async def test_both_sides_list_their_transfers(
+    client: AsyncClient, ada: Visitor, bob: Visitor, nobody: Visitor, database: Database
+) -> None:
+    booking = await ada.book("A1", "A2", "A3")
+    first, taken = await offered(ada, booking, "A1"), await offered(ada, booking, "A2", "A3")
+    bobs = await accepted(bob, taken)
+    organizer = Visitor(client, await token_of(database))
+
+    given = (await ada.read("/transfers"))["items"]
+    got = (await bob.read("/transfers?side=taker"))["items"]
+
+    assert given == [
+        {
+            "booking_id": booking["id"],
+            "screening_id": 1,
+            "code": None,
+            "status": "accepted",
+            "seats": taken["seats"],
+            "expires_at": taken["expires_at"],
+        },
+        {"booking_id": booking["id"], "screening_id": 1, **first},
+    ]
+    assert got == [{**given[0], "booking_id": bobs["id"]}]
+    for who, side in ((ada, "taker"), (bob, "giver"), (organizer, "giver"), (organizer, "taker")):
+        assert (await who.read(f"/transfers?side={side}"))["items"] == []
+    refused(await nobody.get("/transfers"), 401, "unauthenticated")
+    refused(await ada.get("/transfers?side=both"), 422, "validation", "errors")
+    assert (await ada.read("/transfers?screening_id=2"))["items"] == []
+    assert (await ada.read("/transfers?screening_id=1"))["items"] == given
+
+
+async def test_transfers_come_in_pages(ada: Visitor) -> None:
+    booking = await ada.book("A1", "A2", "A3")
+    codes = [(await offered(ada, booking, label))["code"] for label in ("A1", "A2", "A3")]
+
+    page = await ada.read("/transfers?limit=2")
+    rest = await ada.read(f"/transfers?limit=2&cursor={page['next_cursor']}")
+
+    assert [each["code"] for each in page["items"]] == codes[:0:-1]
+    assert ([each["code"] for each in rest["items"]], rest["next_cursor"]) == (codes[:1], None)
+
+
+async def test_a_giver_reads_a_code_only_as_long_as_it_is_good(
+    client: AsyncClient, ada: Visitor, bob: Visitor, database: Database
+) -> None:
+    booking = await ada.book("A1", "A2", "A3", "A4")
+    for label in ("A1", "A2", "A3"):
+        last = await offered(ada, booking, label)
+    told(await ada.delete(f"/bookings/{booking['id']}/seats/{booking['seats'][0]['seat_id']}"), 200)
+    await database.execute(
+        "UPDATE transfers SET created_at = created_at - interval '72 hours' WHERE seat_ids[1] = $1",
+        booking["seats"][1]["seat_id"],
+    )
+
+    listed = [(each["status"], each["code"]) for each in (await ada.read("/transfers"))["items"]]
+    resources_of(client).transfers._codes = Codes("another secret")
+    unknown = [(each["status"], each["code"]) for each in (await ada.read("/transfers"))["items"]]
+
+    assert listed == [("offered", last["code"]), ("expired", None), ("withdrawn", None)]
+    assert unknown == [("offered", None), ("expired", None), ("withdrawn", None)]
+
+
 async def test_offering_a_seat_again_withdraws_the_earlier_offer(ada: Visitor, bob: Visitor) -> None:
     booking = await ada.book("A1", "A2", "A3")
     of_two, of_one = await offered(ada, booking, "A1", "A2"), await offered(ada, booking, "A3")

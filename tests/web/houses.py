@@ -55,6 +55,11 @@ class Organizer:
         )
         assert answer.status_code == 200, answer.text
 
+    async def cancel(self, show: Show) -> None:
+        """The screening does not take place."""
+        answer = await self._client.delete(f"/screenings/{show.id}", headers=self._headers)
+        assert answer.status_code == 204, answer.text
+
     async def house(self, sections: list[dict[str, Any]], name: str = "Test house") -> int:
         """A new theater with these sections."""
         body = {"name": name, "timezone": "Europe/Berlin", "layout": {"sections": sections}}

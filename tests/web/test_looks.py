@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.async_api import Route, expect
@@ -207,6 +208,53 @@ async def test_names_are_as_promised(visitors: Visitors, organizer: Organizer) -
     sections = page.locator(".list-section > summary")
     await expect(sections.nth(0)).to_have_text("Block A, 235 free, from €39.00")
     await expect(sections.nth(1)).to_have_text("Block B, 198 free, from €59.00")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_what_cannot_be_had_says_why_and_looks_like_it(
+    visitors: Visitors, organizer: Organizer, seats: Connection, width: int
+) -> None:
+    opens_at = (datetime.now(UTC) + timedelta(days=2)).isoformat().replace("+00:00", "Z")
+    later, over = await organizer.screening(sales_open_at=opens_at), await organizer.screening()
+    for table in ("screenings", "screening_states"):
+        key = "id" if table == "screenings" else "screening_id"
+        await seats.execute(
+            f"UPDATE {table} SET sales_close_at = now() - interval '1 minute', revision = revision + 1"  # noqa: S608
+            f" WHERE {key} = $1",
+            over.id,
+        )
+    cancelled = await organizer.screening()
+    await organizer.cancel(cancelled)
+    found = {}
+
+    for show, why in (
+        (later, re.compile("^Opens ")),
+        (over, "Nothing is sold for this screening now."),
+        (cancelled, "This screening is cancelled."),
+    ):
+        page = await visitors.open(f"/book/{show.id}", width=width)
+        await expect(page.locator(".sale")).to_have_text(why)
+        basket = page.get_by_test_id("basket")
+        if width < 896:
+            await expect(basket).to_be_hidden()
+        else:
+            await expect(basket.locator(".none")).to_have_text(why)
+        await expect(page.get_by_test_id("continue")).to_be_hidden()
+        await expect(page.get_by_test_id("best")).to_have_count(0)
+        await expect(on_map(page, show, "A5")).to_have_attribute("aria-disabled", "true")
+        await on_map(page, show, "A5").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_test_id("announce")).to_have_text(why)
+        opacity = await on_map(page, show, "A5").evaluate("(seat) => getComputedStyle(seat).opacity")
+        assert opacity == ("1" if show is later else "0.28")
+        found[show.id] = await axe(page)
+        await page.get_by_test_id("view-list").click()
+        await page.locator("summary").first.click()
+        await expect(in_list(page, show, "A5")).to_have_attribute("aria-disabled", "true")
+        found[-show.id] = await axe(page)
+        assert (await show.counts())["reserved"] == 0
+
+    assert {state: wrong for state, wrong in found.items() if wrong} == {}
 
 
 async def test_sections_come_first_in_a_large_house(visitors: Visitors, organizer: Organizer) -> None:

@@ -107,6 +107,18 @@ async def test_a_declined_card_keeps_the_seats(visitors: Visitors, show: Show) -
     assert len(set(keys)) == 2
 
 
+async def test_what_only_the_service_sees_to_be_no_address_is_asked_for_again(visitors: Visitors, show: Show) -> None:
+    page = await at_the_till(visitors, show, "A5")
+
+    await page.get_by_test_id("email").fill(f"{'ann' * 30}@example.org")
+    await page.get_by_test_id("pay").click()
+
+    await expect(page.get_by_test_id("pay-error")).to_have_text(re.compile("^Please give an email address"))
+    await expect(page.get_by_test_id("email")).to_be_focused()
+    await expect(page.get_by_test_id("email")).to_have_attribute("aria-invalid", "true")
+    assert (await show.counts())["reserved"] == 1
+
+
 async def test_a_provider_that_cannot_be_asked_is_asked_again_with_the_same_key(visitors: Visitors, show: Show) -> None:
     page = await at_the_till(visitors, show, "A5")
     keys: list[str | None] = []

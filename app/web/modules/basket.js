@@ -78,6 +78,11 @@ export class Basket {
     this.#tick();
   }
 
+  /** What stands where no seats are. */
+  sayWhyEmpty(text) {
+    say(this.none, text);
+  }
+
   /** Seats of which the hold has ended: the way back is one button. */
   showEnded(seats) {
     this.#ended = seats;

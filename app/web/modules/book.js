@@ -86,7 +86,7 @@ class BookPage {
   /** A click, a key or the list: all come here. */
   choose(seat) {
     const { store } = this;
-    if (!this.isOpen) return;
+    if (!this.isOpen) return announce(this.free.textContent);
     if (store.link === "offline") return announce(t("offline"));
     if (this.checkout.isBusy) return announce(t("waitingForBank"));
     const { status, mine } = store.shown(seat.id);
@@ -97,7 +97,7 @@ class BookPage {
   }
 
   get isOpen() {
-    return this.screening.on_sale && !this.screening.cancelled_at;
+    return this.store.isOpen;
   }
 
   async readAll() {
@@ -241,6 +241,9 @@ class BookPage {
     else if (screening.orphan_rule && screening.orphan_rule !== "off") text = t("orphanHint");
     say(this.free, text ?? "");
     this.free.hidden = text === null;
+    this.main.classList.toggle("is-closed", !this.isOpen);
+    this.main.classList.toggle("is-gone", !this.isOpen && !opens);
+    this.basket.sayWhyEmpty(this.isOpen ? t("chooseSeats") : text);
     set(this.free, "data-testid", text === t("soldOutHint") ? "empty" : null);
   }
 

@@ -81,7 +81,9 @@ export class Checkout {
       await this.payer.give();
     } catch (error) {
       this.#working(false);
-      return this.#failed(error);
+      if (error.code !== "validation") return this.#failed(error);
+      this.payer.refuse(); // the service knows better what an address is
+      return this.#refuse(t("emailNeeded"));
     }
     const [id] = this.store.reservations.keys();
     await this.#send({ id, key: newKey(), payment: { method: "card", token: tokenOf(this.card.value) } });

@@ -77,7 +77,7 @@ export class Grid {
     set(path, "class", `seat ${kindClass(seat.rank)}${this.isDim(seat) ? " is-dim" : ""}${mine && status === "booked" ? " is-mine" : ""}`);
     set(path, "aria-label", fullName(seat, this.store));
     set(path, "aria-selected", status === "reserved_by_me" || pending === "hold" ? "true" : "false");
-    set(path, "aria-disabled", status !== "available" && status !== "reserved_by_me" ? "true" : null);
+    set(path, "aria-disabled", this.store.isOpen && (status === "available" || status === "reserved_by_me") ? null : "true");
     set(path, "aria-busy", pending ? "true" : null);
   }
 }

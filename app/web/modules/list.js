@@ -125,7 +125,7 @@ export class SeatList {
     set(button, "data-status", status);
     set(button, "data-pending", pending);
     set(button, "aria-pressed", pressed ? "true" : "false");
-    set(button, "aria-disabled", isOffered ? null : "true");
+    set(button, "aria-disabled", isOffered && this.store.isOpen ? null : "true");
     const face = `${status} ${pending} ${mine}`;
     if (button.dataset.face === face) return button;
     button.dataset.face = face;

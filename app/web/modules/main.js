@@ -4,6 +4,7 @@ import { mountAnnouncer } from "./announce.js";
 import { bookPage } from "./book.js";
 import { bookingsPage } from "./bookings.js";
 import { screeningsPage } from "./screenings.js";
+import { giftPage, offeredCode } from "./gift.js";
 import { isEmbedded } from "./session.js";
 
 const root = document.getElementById("app");
@@ -16,6 +17,9 @@ mountAnnouncer(document.body);
 
 const [, first, second] = location.pathname.split("/");
 if (first === "book") await bookPage(root, /^\d+$/.test(second) ? Number(second) : second);
-else if (first === "bookings") await bookingsPage(root);
-else await screeningsPage(root);
+else if (first === "bookings") {
+  const show = () => (offeredCode() ? giftPage(root, offeredCode()) : bookingsPage(root));
+  addEventListener("hashchange", show);
+  await show();
+} else await screeningsPage(root);
 document.documentElement.dataset.ready = "true";

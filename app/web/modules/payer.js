@@ -58,10 +58,15 @@ export class Payer {
     if (isAddress) {
       this.email.removeAttribute("aria-invalid");
     } else {
-      this.email.setAttribute("aria-invalid", "true");
-      this.email.focus();
+      this.refuse();
     }
     return isAddress;
+  }
+
+  /** The field says that it has no address, and takes the focus. */
+  refuse() {
+    this.email.setAttribute("aria-invalid", "true");
+    this.email.focus();
   }
 
   /** Tells the service the address, if it may know it. Throws Problem and NoAnswer. */

@@ -110,7 +110,7 @@ export function signIn(done) {
 /** A page that could not be shown: what happened, a way on, and the number to quote. */
 export function failure(problem, again) {
   const gone = problem instanceof Problem && problem.status === 404;
-  const text = gone ? t("noSuchScreening") : problem instanceof Problem ? sentence(problem) : t("noAnswer");
+  const text = gone ? t("noSuchScreening") : !(problem instanceof Problem) ? t("noAnswer") : problem.code === "busy" ? t("busy") : sentence(problem);
   return el(
     "main",
     { class: "plain", testid: "error" },

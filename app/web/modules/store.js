@@ -21,6 +21,11 @@ export class Store extends EventTarget {
     this.house = house;
   }
 
+  /** Whether seats can be had at all. */
+  get isOpen() {
+    return this.screening.on_sale && !this.screening.cancelled_at;
+  }
+
   /** {status, pending, mine} as it is drawn. */
   shown(id) {
     if (this.booked.has(id)) return { status: "booked", pending: null, mine: true };
