@@ -50,7 +50,7 @@ async def standing_house(place: Place, copied: Copied) -> AsyncIterator[Standing
     name = f"standing_{secrets.token_hex(6)}"
     async with copied(DEMO, name):
         settings = settings_for(place, name, redis_url=place.redis_url.replace("db=0", "db=1"))
-        database = await connect(settings.database_url or "")
+        database = await connect(place.url_of(name))
         async with serving(settings) as client:
             yield Standing(settings, client, database, await _house(database))
         await database.close()
