@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test bench plans statements lint format types imports migrations openapi lock upgrade settings pictures ci clean reset
+.PHONY: help install run test browser bench plans statements lint format types imports migrations openapi lock upgrade settings pictures ci clean reset
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,6 +17,8 @@ COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3
 # one test in it, needs no second worker: servers of its own would take longer than the tests. A database that is given
 # (TEST_DATABASE_URL) serves one test at a time.
 NAMED_FILES = $(foreach word,$(filter-out -%,$(ARGS)),$(findstring .py,$(word)))
+# A browser is not everywhere, and slow: its tests are run when they are named.
+UNNAMED = $(if $(findstring tests/web,$(ARGS)),,--ignore=tests/web)
 WORKERS = $(if $(TEST_DATABASE_URL)$(filter 1,$(words $(NAMED_FILES))),0,3)
 
 help: ## list these commands
@@ -33,7 +35,10 @@ run: $(RUNTIME) ## start Usher, with its own PostgreSQL and Valkey; Ctrl-C stops
 
 test: $(TOOLS) ## run the tests on real servers; ARGS="tests/domain -x" selects some
 	@# What Python compiles is kept, whatever the environment says: workers and the programs that tests start read it again.
-	@exec env PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@exec env PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(UNNAMED) $(ARGS)
+
+browser: $(TOOLS) ## run the tests of the pages in Chromium (Debian: apt-get install chromium); ARGS selects some
+	@$(MAKE) --no-print-directory test ARGS="$(if $(findstring tests/web,$(ARGS)),,tests/web) $(ARGS)"
 
 bench: $(RUNTIME) ## measure throughput and latency; CASES=hold,replay ROUNDS=3 SECONDS=4 for less, AGAINST=../before in pairs (needs wrk)
 	@exec $(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
