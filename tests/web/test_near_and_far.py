@@ -158,6 +158,17 @@ async def test_keys_lead_across_sections_of_a_large_house(visitors: Visitors, or
     await expect(named).to_have_attribute("aria-label", first)
 
 
+async def test_escape_leads_out_of_the_map(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+    await on_map(page, show, "B5").focus()
+
+    await page.keyboard.press("Control+End")
+    await expect(on_map(page, show, "D20")).to_be_focused()
+    await page.keyboard.press("Escape")
+
+    await expect(page.get_by_test_id("view-map")).to_be_focused()
+
+
 async def test_at_400_percent_everything_is_there_and_nothing_sticks_out(visitors: Visitors, show: Show) -> None:
     page = await visitors.open(f"/book/{show.id}#list", width=320, height=256, device_scale_factor=4)
     sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
