@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.order import Connection, let_run_out
 from tests.processes import Served
 from tests.web.houses import Show
 
@@ -68,4 +69,33 @@ async def test_the_page_around_is_told(
     ]
     assert selection["total"] == {"amount_minor": 4500, "currency": "EUR"}
     assert "token" not in str(heard)
+    await context.close()
+
+
+async def test_the_page_around_is_told_of_a_refusal_and_of_an_end(
+    browser: Browser, usher: Served, show: Show, seats: Connection, embedder: ThreadingHTTPServer
+) -> None:
+    embedder.frame = f"{usher.url}/book/{show.id}?embed=1&lang=en"  # type: ignore[attr-defined]
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.clock.install()
+    await page.goto(f"http://localhost:{embedder.server_port}/")
+    frame = page.frame_locator("iframe")
+    await frame.locator(f"svg [data-seat-id='{show.seats['A4']}']").click()
+    await frame.get_by_test_id("continue").click()
+    await frame.get_by_test_id("email").fill("ann@example.org")
+
+    await frame.get_by_test_id("card").fill("unavailable")
+    await frame.get_by_test_id("pay").click()
+    await expect(frame.get_by_test_id("pay-error")).to_be_visible()
+    await let_run_out(seats, show.id)
+    await page.clock.fast_forward(301_000)
+    await expect(frame.get_by_test_id("expired")).to_be_visible()
+
+    heard: list[dict[str, Any]] = await page.evaluate("window.heard")
+    errors = [message for message in heard if message["type"] == "error"]
+    assert [message["code"] for message in errors] == ["payments-unavailable"]
+    assert errors[0]["request_id"]
+    [expired] = [message for message in heard if message["type"] == "expired"]
+    assert expired["seats"] == [{"seat_id": show.seats["A4"], "label": "A4"}]
     await context.close()

@@ -2,13 +2,14 @@
 
 import asyncio
 
+from httpx import AsyncClient
 from playwright.async_api import Page, Request, Route, WebSocketRoute, expect
 
 from tests.places import Place
 from tests.processes import Starter
 from tests.web.conftest import Visitors, free_port, serve
 from tests.web.houses import Organizer, Show
-from tests.web.seeing import is_free, is_mine, is_settled, on_map, pay
+from tests.web.seeing import in_list, is_free, is_mine, is_settled, on_map, pay
 
 RESERVATIONS = "**/reservations"
 
@@ -239,3 +240,84 @@ async def test_what_another_tab_does_is_mine_here_too(visitors: Visitors, show: 
 
     await is_mine(on_map(page, show, "A2"))
     await expect(page.get_by_test_id("basket-seat")).to_have_count(2)
+
+
+SAID = """
+window.__said = [];
+const place = document.querySelector('[data-testid=announce]');
+new MutationObserver(() => window.__said.push(place.textContent)).observe(place, { childList: true });
+"""
+
+
+async def test_what_becomes_mine_is_said_and_what_others_take_never(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+    said = page.get_by_test_id("announce")
+    await page.evaluate(SAID)
+
+    await on_map(page, show, "A5").click()
+    await expect(said).to_have_text("Row A, seat 5 is yours. 1 seat, €45.00.")
+    await show.taken_by_somebody("B7")
+    await expect(on_map(page, show, "B7")).to_have_attribute("data-status", "reserved")
+    await on_map(page, show, "A6").click()
+    await expect(said).to_have_text("Row A, seat 6 is yours. 2 seats, €90.00.")
+    await on_map(page, show, "A5").click()
+    await expect(said).to_have_text("Row A, seat 5 given back. 1 seat, €45.00.")
+
+    assert len(await page.evaluate("window.__said")) == 3
+
+
+async def test_who_is_told_to_look_again_reads_all(visitors: Visitors, show: Show) -> None:
+    page = await visitors.open("/")
+    sockets: list[WebSocketRoute] = []
+
+    def hear(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.send('{"type": "connection_confirmed", "screening_id": 1, "version": 0, "user_id": null}')
+
+    await page.route_web_socket("**/ws/**", hear)
+    await page.goto(f"{visitors.url}/book/{show.id}")
+    await page.wait_for_selector("html[data-ready=true]")
+    await show.taken_by_somebody("C3")
+    await is_free(on_map(page, show, "C3"))
+
+    sockets[-1].send('{"type": "resync", "screening_id": 1, "version": 9}')
+
+    await expect(on_map(page, show, "C3")).to_have_attribute("data-status", "reserved")
+
+
+async def test_in_the_list_a_seat_that_goes_under_the_focus_stays_until_it_is_left(
+    visitors: Visitors, show: Show
+) -> None:
+    page = await visitors.open(f"/book/{show.id}#list")
+    await page.locator("summary").first.click()
+    await in_list(page, show, "A5").focus()
+
+    await show.taken_by_somebody("A5", "A6")
+    await expect(in_list(page, show, "A6")).to_have_count(0)
+    await expect(in_list(page, show, "A5")).to_be_focused()
+    await expect(in_list(page, show, "A5")).to_have_attribute("aria-disabled", "true")
+    await page.keyboard.press("Tab")
+
+    await expect(in_list(page, show, "A5")).to_have_count(0)
+
+
+async def test_two_tabs_renew_a_session_once(visitors: Visitors, client: AsyncClient) -> None:
+    login = (await client.post("/auth/login", json={"username": "demo", "password": "usher-demo"})).json()
+    page = await visitors.open("/")
+    tab = await page.context.new_page()
+    refreshed: list[str | None] = []
+    for each in (page, tab):
+        each.on("request", lambda asked: "/auth/refresh" in asked.url and refreshed.append(asked.post_data))
+    await page.evaluate(
+        "(refresh) => { localStorage.setItem('usher.token', 'stale'); "
+        "localStorage.setItem('usher.refresh', refresh); }",
+        login["refresh_token"],
+    )
+
+    await asyncio.gather(page.goto(f"{visitors.url}/bookings"), tab.goto(f"{visitors.url}/bookings"))
+
+    for each in (page, tab):
+        await expect(each.get_by_role("button", name="Sign out")).to_be_visible()
+        await expect(each.get_by_role("heading", level=1, name="My bookings")).to_be_visible()
+    assert len(refreshed) == 1
+    assert await page.evaluate("localStorage.getItem('usher.refresh')") != login["refresh_token"]
