@@ -214,7 +214,7 @@ async def test_a_large_body_has_a_key_like_any_other(olga: Visitor, database: Da
 
     body = dict(reversed(large_theater().items()))
     assert told(await olga.post("/theaters", body, key="large"), 201) == first
-    refused(await olga.post("/theaters", large_theater(name="Other"), key="large"), 422, "key-reused")
+    refused(await olga.post("/theaters", large_theater(name="Other"), key="large"), 422, "idempotency-key-reused")
 
     assert await things(database) == before
 
