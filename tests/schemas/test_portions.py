@@ -97,6 +97,12 @@ def test_nothing_is_read_or_written_in_one_go_that_is_larger_than_a_portion(monk
     assert max(map(len, dump(HOUSE))) < len(body) / 50
 
 
+def test_items_with_many_members_are_written_one_by_one() -> None:
+    items = [{f"{at}": at for at in range(1_000)} for _ in range(10)]
+
+    assert max(map(len, dump(items))) < len(orjson.dumps(items)) / 9
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
