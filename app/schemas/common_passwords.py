@@ -1,12 +1,14 @@
 """Passwords that everybody tries first: the most common ones, and what people make of them.
 
 Refused is one of `COMMON_PASSWORDS` with signs for letters (P@ssw0rd), with some digits around it, twice or more times,
-or with marks between the letters; what repeats up to three characters, or is the order of a keyboard; and the own
-username. A few words that are not usually together are none of this.
+or with marks between the letters; what repeats up to three characters; what is the order of a keyboard, also where each
+character comes twice, or those of two orders in turn (a1b2c3d4); and what is made of the own username. A few words that
+are not usually together are none of this.
 """
 
 import re
 import unicodedata
+from collections.abc import Set
 from typing import Final
 
 from app.settings import without_runs
@@ -52,7 +54,10 @@ COMMON_PASSWORDS: Final = frozenset(
 """The 500 most common passwords of 4 characters or more, from zxcvbn's list; a test compares the two."""
 
 _OF_THE_HOUSE: Final = frozenset(
-    "administrator changeme customer guest organizer reservation root staff theater theatre tickets usher".split()  # noqa: SIM905
+    """
+    admin administrator changeme customer demo guest moderator organizer passwort reservation root staff support theater
+    theatre tickets usher
+    """.split()  # noqa: SIM905 - as above
 )
 _GUESSED: Final = COMMON_PASSWORDS | _OF_THE_HOUSE
 
@@ -70,17 +75,41 @@ _SPELLINGS: Final = tuple(str.maketrans(_SIGNS | dict.fromkeys("1!|", one)) for 
 
 def is_common(password: str) -> bool:
     """Whether somebody who guesses would try this password soon."""
-    plain = unicodedata.normalize("NFKC", password).casefold()
+    plain = _plain(password)
     unit, rest = _unit(plain), without_runs(plain)
     pattern = _unit(_joined(plain)) or unit
     if len(set(plain)) < _FEWEST_CHARACTERS or len(pattern) <= _LONGEST_PATTERN or len(rest) < _SHORTEST_REST:
         return True
-    return any(_is_guessed(each) for each in {plain, unit, rest})
+    if _repeats_little(_joined(_bare(plain))) or _is_an_order(_joined(plain)):
+        return True
+    return any(_is_made_of(each, _GUESSED) for each in {plain, unit, rest})
 
 
-def _is_guessed(text: str) -> bool:
-    """Is it a word that is guessed, as it is or with digits and marks around it and between?"""
-    return any(_unit(each) in _GUESSED for form in (text, _bare(text)) for each in _spelled(form))
+def is_made_of(password: str, username: str) -> bool:
+    """Whether it is this username, as it is or as people make a password of it."""
+    plain, name = _plain(password), _plain(username)
+    return any(_is_made_of(each, {name, _joined(name)}) for each in {plain, _unit(plain)})
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _is_made_of(text: str, words: Set[str]) -> bool:
+    """Is it one of these words, as it is or with digits and marks around it and between?"""
+    return any(_unit(each) in words for form in (text, _bare(text)) for each in _spelled(form))
+
+
+def _repeats_little(word: str) -> bool:
+    """Is it up to three characters, twice or more times?"""
+    return len(_unit(word)) <= _LONGEST_PATTERN < len(word)
+
+
+def _is_an_order(text: str) -> bool:
+    """Is it the order of a keyboard, with each character more than once, or of two orders in turn?"""
+    once = "".join(one for one, before in zip(text, f" {text}", strict=False) if one != before)
+    in_turn = f"{text[::2]} {text[1::2]}"
+    return any(len(_joined(without_runs(each))) < _SHORTEST_REST for each in (once, in_turn))
 
 
 def _bare(text: str) -> str:

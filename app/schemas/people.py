@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from app.domain import usernames
 from app.domain.people import Role
-from app.schemas.common_passwords import is_common
+from app.schemas.common_passwords import is_common, is_made_of
 from app.schemas.format.ids import UserIdOut
 from app.schemas.format.requests import Email, Strict
 
@@ -112,7 +112,7 @@ class RegisterIn(Strict):
     @classmethod
     def _is_not_the_username(cls, password: str, info: ValidationInfo) -> str:
         """Says what would do, but never what was sent."""
-        if usernames.key(password) == usernames.key(info.data.get("username", "")):
+        if (username := info.data.get("username")) and is_made_of(password, username):
             raise _common()
         return password
 

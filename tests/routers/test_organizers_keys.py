@@ -1,11 +1,13 @@
 """Keys of calls that create what belongs to no screening: theaters and screenings, row by row of section 2."""
 
 import asyncio
+from threading import get_ident
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
 
+from app.http import edge, request
 from app.services.house import creating
 from tests.conftest import PER_SCREENING, OpenApp, resources_of
 from tests.order import until_waiting
@@ -174,3 +176,54 @@ async def test_after_a_day_a_key_is_forgotten(olga: Visitor, database: Database)
     await resources_of(olga.client).sweeper.tidy()
 
     assert told(await olga.post("/theaters", THEATER, key="once"), 201)["id"] != first["id"]
+
+
+def large_theater(**differently: Any) -> Json:
+    """A body of more than 64 KiB."""
+    seats = [{"number": at, "label": f"{at}"} for at in range(3_000)]
+    rows = [{"row": "A", "seats": seats}]
+    return THEATER | {"layout": {"sections": [{"name": "S", "category": "standard", "rows": rows}]}} | differently
+
+
+async def test_a_large_body_is_read_hashed_and_freed_beside_the_loop(
+    olga: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: dict[str, int] = {}
+
+    def noted(name: str, call: Any) -> Any:
+        def noting(*args: Any) -> Any:
+            threads[name] = get_ident()
+            return call(*args)
+
+        return noting
+
+    monkeypatch.setattr(request.strict, "parse", noted("read", request.strict.parse))
+    monkeypatch.setattr(request.portions, "dump", noted("hashed", request.portions.dump))
+    monkeypatch.setattr(edge, "take_apart", noted("freed", edge.take_apart))
+
+    told(await olga.post("/theaters", large_theater(), key="large"), 201)
+
+    is_plain = resources_of(olga.client).settings.usher_plain  # by FastAPI's own routing, JSON is read in the loop
+    beside = {name for name, thread in threads.items() if thread != get_ident()}
+    assert beside == ({"freed"} if is_plain else {"read", "hashed", "freed"})
+
+
+async def test_a_large_body_has_a_key_like_any_other(olga: Visitor, database: Database) -> None:
+    first = told(await olga.post("/theaters", large_theater(), key="large"), 201)
+    before = await things(database)
+
+    body = dict(reversed(large_theater().items()))
+    assert told(await olga.post("/theaters", body, key="large"), 201) == first
+    refused(await olga.post("/theaters", large_theater(name="Other"), key="large"), 422, "idempotency-key-reused")
+
+    assert await things(database) == before
+
+
+@pytest.mark.parametrize("key", ["large", None])
+async def test_a_large_body_that_is_no_json_is_refused_with_a_key_or_without(olga: Visitor, key: str | None) -> None:
+    headers = {"authorization": f"Bearer {olga.token}", "content-type": "application/json"}
+    keyed = headers | ({"idempotency-key": key} if key else {})
+
+    answer = await olga.client.post("/theaters", content=b'{"a": ' + b"[] " * 30_000, headers=keyed)
+
+    assert refused(answer, 422, "validation", "errors")["errors"][0]["code"] == "json_invalid"

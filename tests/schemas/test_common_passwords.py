@@ -50,6 +50,16 @@ COMMON = [
     "0987654321qwerty",
     "Admin1stra7or",
     "usher2026",
+    "admin1234",
+    "admin@123",
+    "demo2026!",
+    "adminadmin1",
+    "abcabcabc1",
+    "1haha2026",
+    "aabbccdd",
+    "qqwweerrtt",
+    "a1b2c3d4",
+    "1a2b3c4d5e",
 ]
 
 
@@ -72,9 +82,21 @@ def test_a_username_is_no_password() -> None:
 
 
 @pytest.mark.parametrize(
+    "password", ["ada.lovelace1", "1815AdaLovelace", "@da.lovelace", "adalovelace!", "ada.lovelaceada.lovelace"]
+)
+def test_what_is_made_of_a_username_is_none_either(password: str) -> None:
+    with pytest.raises(ValidationError, match="everybody tries first"):
+        RegisterIn(username="ada.lovelace", password=password)
+
+
+@pytest.mark.parametrize(
     "password",
     [
         "usher-demo",
+        "ada and lovelace",
+        "x7!2#9@4",
+        "aabb or ccdd",
+        "my admin is away",
         "correct horse battery",
         "a long sentence",
         "another sentence",

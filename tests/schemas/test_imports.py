@@ -2,9 +2,13 @@
 
 import json
 import sys
+import zipfile
+from collections import Counter
+from collections.abc import Callable
 from io import BytesIO
 from itertools import combinations
 from math import hypot
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -14,7 +18,8 @@ from hypothesis import strategies as st
 from app.domain.layouts import LayoutRefused, SeatDraft, lay_out
 from app.domain.seats import Layout, Point, Seat
 from app.schemas.exports import own_file, pretix_plan, table
-from app.schemas.imports import FileWrong, LayoutFile, read_layout_file
+from app.schemas.imports import FileWrong, LayoutFile, read_layout_file, tables
+from app.schemas.layouts import LayoutIn
 
 TABLE = """\
 section,row,number,label,category,accessible,companion,restricted_view,x,y
@@ -538,3 +543,85 @@ def test_no_cell_of_a_table_is_a_formula() -> None:
     [_, line, *_] = table(layout).decode("utf-8-sig").splitlines()
 
     assert line == "'@S,'+R,1,'=A1,'-c,,,,-1.5,0,"
+
+
+# --- what is bounded before it is read -------------------------------------------------------------------------------
+
+
+def test_a_table_has_a_hundred_columns_at_most() -> None:
+    [said] = wrong("section,row,number" + ",x" * 98 + "\n")
+
+    assert said == "line 1: This line has more than 100 columns."
+
+
+@pytest.mark.parametrize("line", ["S,A," + "1" * 70_000, '"' + "S\n" * 40_000], ids=["one line", "a quotation"])
+def test_a_line_of_a_table_is_not_endless(line: str) -> None:
+    assert "has more than 65536 characters" in wrong(f"section,row,number\n{line}")[0]
+
+
+def test_a_table_is_read_line_by_line() -> None:
+    """The reader of tables keeps the interpreter until it has a whole line; between them a line of Python is run."""
+    calls = calls_while(lambda: read(TABLE + "\n" * 50))
+
+    assert calls["_Feed.__next__"] > 50
+
+
+def test_a_table_has_twice_as_many_lines_as_seats_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_LINES", 4)
+
+    assert wrong(TABLE) == ["line 5: The table has more than 4 lines."]
+
+
+SHEET = {
+    "cells": b"<row>" + b"<c/>" * 120_000 + b"</row>",
+    "text": b"<row><c><is><t>" + b"a" * 200_000 + b"</t></is></c></row>",
+    "rows": b"<row/>" * 6_100_000,
+}
+
+
+@pytest.mark.parametrize("what", SHEET)
+def test_a_workbook_that_unpacks_to_far_more_is_not_read(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openpyxl")
+    monkeypatch.setattr("openpyxl.load_workbook", None)
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as workbook:
+        workbook.writestr("xl/worksheets/sheet1.xml", SHEET[what])
+    assert len(packed.getvalue()) < 100_000
+
+    with pytest.raises(FileWrong, match="too large when it is unpacked"):
+        read_layout_file(packed.getvalue())
+
+
+def test_a_workbook_of_thousands_of_files_is_not_read() -> None:
+    pytest.importorskip("openpyxl")
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as workbook:
+        for number in range(1_001):
+            workbook.writestr(f"{number}", b"")
+
+    with pytest.raises(FileWrong, match="too large when it is unpacked"):
+        read_layout_file(packed.getvalue())
+
+
+def test_between_two_seats_a_line_of_python_is_run() -> None:
+    """Whoever waits for the interpreter gets it there: pydantic's own code keeps it."""
+    layout = {"sections": [{"name": "S", "rows": [{"row": "A", "seats": [{"number": 1}] * 500}]}]}
+
+    calls = calls_while(lambda: LayoutIn.model_validate(layout))
+
+    assert calls["_let_others"] == 500
+
+
+def calls_while(work: Callable[[], object]) -> Counter[str]:
+    """How often each function of Python was called meanwhile."""
+    calls = Counter[str]()
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        calls[frame.f_code.co_qualname] += event == "call"
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls

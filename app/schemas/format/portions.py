@@ -26,7 +26,10 @@ _ITEMS: Final = re.compile(rb'(?:\s*+(?:\{%b\}|\[%b\]|%b|[^][{}",:\s]++)\s*+,)++
 
 
 _AT_ONCE: Final = 500
-"""So many items are written at once."""
+"""So many items are written at once, if each has few members."""
+
+_FEW: Final = 20
+"""A seat has a dozen."""
 
 _NESTED: Final = frozenset((dict, list))
 
@@ -65,7 +68,7 @@ def _dump_some(items: list[Any]) -> Iterator[bytes]:
 
 def _is_small(item: Any) -> bool:
     if isinstance(item, dict):
-        return _is_flat(item.values())
+        return len(item) <= _FEW and _is_flat(item.values())
     return not isinstance(item, list)
 
 

@@ -38,7 +38,13 @@ class Lenient(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True, allow_inf_nan=False)
 
 
+_LONGEST: Final = 4_000
+"""Characters of a line before it is normalized, which takes long for many. No line has a tenth of them afterwards."""
+
+
 def _one_line(text: str) -> str:
+    if len(text) > _LONGEST:
+        raise PydanticCustomError("string_too_long", "This has far too many characters.")
     try:
         return one_line(text)
     except ValueError as wrong:
