@@ -4,6 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
+from time import sleep
 from typing import IO, Any, Final
 
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile
@@ -19,6 +20,9 @@ _MOST_TAGS: Final = 6_000_000
 _MOST_IN_ROW: Final = 50_000
 """Between two rows. What reads a sheet makes an object of each of them, and keeps it until the row is over."""
 _PORTION: Final = 64 * 1024
+_ROWS: Final = 50
+"""So many rows are read between two pauses."""
+_PAUSE_SECONDS: Final = 0.0002
 
 _ENTRY: Final = b"PK\x01\x02"
 _HOW_TO_SAVE: Final = "In the spreadsheet choose Save As, CSV UTF-8, and import that file."
@@ -40,7 +44,7 @@ def read_workbook(content: bytes) -> LayoutFile:
         raise FileWrong([Complaint(None, "", said)]) from None
     _must_be_bounded(content)
     try:
-        workbook = openpyxl.load_workbook(BytesIO(content), read_only=True, data_only=True)
+        workbook = openpyxl.load_workbook(_Pausing(content), read_only=True, data_only=True)
     except Exception:  # noqa: BLE001 - whatever a broken file makes of the library
         raise FileWrong([Complaint(None, "", f"This is not a workbook that can be read. {_HOW_TO_SAVE}")]) from None
     try:
@@ -50,6 +54,19 @@ def read_workbook(content: bytes) -> LayoutFile:
         return read_lines(_lines(sheet))
     finally:
         workbook.close()
+
+
+class _Pausing(BytesIO):
+    """Bytes whose reader gives the interpreter away now and then.
+
+    Unpacking gives it up for a moment, piece by piece, and takes it back before anybody else has woken up: so whoever
+    waits for it would wait for the whole workbook, however short the pieces are.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As everywhere, after a pause."""
+        sleep(_PAUSE_SECONDS)
+        return super().read(size)
 
 
 def _must_be_bounded(content: bytes) -> None:
@@ -77,6 +94,7 @@ def _count_tags(unpacked: IO[bytes], tags: int) -> int:
     """How many there are with those before it. Raises FileWrong if that is too many, in all or in a row."""
     in_row = 0
     while portion := unpacked.read(_PORTION):
+        sleep(_PAUSE_SECONDS)
         found = portion.count(b"<")
         last = max(portion.rfind(b"</row"), portion.rfind(b"</si>"))
         tags, in_row = tags + found, in_row + found if last < 0 else portion.count(b"<", last)
@@ -89,6 +107,8 @@ def _count_tags(unpacked: IO[bytes], tags: int) -> int:
 def _lines(sheet: Any) -> Iterator[Line]:
     rows = sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS)
     for line, cells in enumerate(rows, 1):
+        if line % _ROWS == 0:
+            sleep(_PAUSE_SECONDS)
         yield line, [_written(cell) for cell in cells]
 
 
