@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import Depends, Header
 
 from app.adapters import dummy_payments, prometheus
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.http import credentials
 from app.http.credentials import Caller, SignedIn
 from app.http.idempotency import call_context

@@ -25,43 +25,42 @@ from app.db.connections import connection_counts, must_be_durable, open_engine
 from app.db.errors import refusal_for
 from app.db.fitness import installation, is_read_only, must_be_fit
 from app.db.heartbeat import Heartbeat, wait_for_postgresql
-from app.db.revision import revision_and_fitness, revisions
+from app.db.house.revision import revision_and_fitness, revisions
 from app.db.screenings import Defaults
-from app.domain.rates import Bucket, Policy
+from app.domain.people.rates import Bucket, Policy
 from app.http import openapi
 from app.http.cors import Cors
 from app.http.edge import Edge
-from app.http.routes import operation_id
+from app.http.runner.routes import operation_id
 from app.request_log import RequestLog
 from app.resources import Resources
 from app.routers import (
     api_keys,
-    asyncapi,
     blocks,
     bookings,
-    docs,
     exchanges,
     existing_clients,
     health,
-    live,
     payments,
     people,
-    problems,
     reservations,
     screenings,
     seats,
-    sockets,
     theaters,
     transfers,
 )
+from app.routers.live import live, sockets
 from app.routers.pages import buyers
+from app.routers.reference import asyncapi, docs, problems
+from app.schemas.house.layout_files import LayoutFormat
 from app.schemas.imports import LayoutFile
-from app.schemas.layout_files import LayoutFormat
 from app.services.bookings import Bookings
 from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
 from app.services.box_office.queue import LINGER_SECONDS
+from app.services.callers.proxies import Proxies
+from app.services.callers.rates import Rates
 from app.services.cashier import Cashier
 from app.services.closing import Closing
 from app.services.connections import Connections
@@ -77,8 +76,6 @@ from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
 from app.services.live.listener_limits import ListenerLimits
 from app.services.live.live import Live
-from app.services.loops import Loop, for_good, running
-from app.services.measures import Measures
 from app.services.money.asking import Asking
 from app.services.money.finisher import Finisher
 from app.services.money.provider import PaymentProvider
@@ -95,9 +92,9 @@ from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions
 from app.services.people.tokens import Tokens
 from app.services.pictures import Pictures
-from app.services.proxies import Proxies
-from app.services.rates import Rates
 from app.services.reservations import Reservations
+from app.services.running.loops import Loop, for_good, running
+from app.services.running.measures import Measures
 from app.services.seat_maps.announcer import Announcer
 from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.clock import Clock

@@ -12,6 +12,8 @@ from app.request_log import RequestLog
 from app.services.bookings import Bookings
 from app.services.box_office.addresses import Addresses
 from app.services.box_office.office import BoxOffice
+from app.services.callers.proxies import Proxies
+from app.services.callers.rates import Rates
 from app.services.cashier import Cashier
 from app.services.closing import Closing
 from app.services.connections import Connections
@@ -25,7 +27,6 @@ from app.services.house.reports import Reports
 from app.services.layouts import Layouts
 from app.services.live.changes import ChangesFeed
 from app.services.live.live import Live
-from app.services.measures import Measures
 from app.services.money.finisher import Finisher
 from app.services.money.refunds import Refunds
 from app.services.payments import Payments
@@ -38,9 +39,8 @@ from app.services.people.revocations import Revocations
 from app.services.people.sessions import Sessions
 from app.services.people.tokens import Tokens
 from app.services.ports import Tracing
-from app.services.proxies import Proxies
-from app.services.rates import Rates
 from app.services.reservations import Reservations
+from app.services.running.measures import Measures
 from app.services.seat_maps.announcer import Announcer
 from app.services.seat_maps.availability import Availability
 from app.services.seat_maps.reconciler import Reconciler

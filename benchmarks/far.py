@@ -25,7 +25,7 @@ from app.adapters.embedded import EmbeddedError
 from app.db.connections import office_connection, open_engine
 from app.db.screenings import Defaults
 from app.domain.box_office.commands import Hold
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.seats import SeatNames
 from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening

@@ -7,7 +7,7 @@ from statistics import median
 from time import process_time_ns
 from typing import Final
 
-from app.domain.layouts import RowPlan, SeatPlan, SectionPlan, lay_out
+from app.domain.house.layouts import RowPlan, SeatPlan, SectionPlan, lay_out
 from app.domain.seat_finding.best_available import best_available
 from app.domain.seat_finding.orphans import OrphanRule, refuses
 from app.domain.seat_finding.picture import Picture

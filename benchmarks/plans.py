@@ -29,7 +29,7 @@ from app.db.seat_maps import occupancy, seat_events
 from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import Cancel, Command, Confirm, Expire, Extend, Hold, Release, ReleaseAll, Toggle
 from app.domain.idempotency import Key
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.reservations import ReservationStatus
 from app.domain.screenings import Limits
 from app.domain.seat_finding.wishes import Wish

@@ -27,7 +27,7 @@ import redis
 
 from app.adapters.embedded import EmbeddedServers, remove_data, start_servers
 from app.db.migrations import upgrade
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.services.people.revocations import Origin
 from app.services.people.tokens import Tokens
 from benchmarks import cpu, houses

@@ -37,7 +37,7 @@ from app.domain.box_office.commands import (
 )
 from app.domain.box_office.decide import decide
 from app.domain.idempotency import Key
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames
 from app.services.box_office.answers import Answer

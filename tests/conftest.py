@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 
 import argon2
 import asyncpg
+import hypothesis
 import pytest
 import redis
 from fastapi import FastAPI
@@ -48,6 +49,13 @@ _BY_WAY_OF_A_POOLER = {"statement_cache_size": 0, "office_connections": 4}
 EMPTY, DEMO = "usher_empty", "usher_demo"
 EARNEST: Final = SCHEME.current_hasher._hasher  # type: ignore[attr-defined]
 QUICK: Final = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+hypothesis.settings.register_profile(
+    "patient", hypothesis.settings.default, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
+"""However slow a machine is, no example is wrong because of that."""
 
 
 def pytest_configure() -> None:

@@ -4,7 +4,7 @@ from time import time
 
 import jwt
 
-from app.domain.people import Role
+from app.domain.people.people import Role
 from tests.conftest import JWT_SECRET
 from tests.order import Connection
 

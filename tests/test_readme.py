@@ -21,7 +21,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.__main__ import main
 from app.adapters.embedded import urls_of
-from app.domain.layouts import lay_out
+from app.domain.house.layouts import lay_out
 from app.main import ROUTERS
 from app.schemas.imports import read_layout_file
 from app.settings import Settings

@@ -34,7 +34,6 @@ from app.db.money import dummy_bank
 from app.db.money.dummy_bank import ChargeRow
 from app.domain.box_office.commands import DUMMY
 from app.domain.money import Money
-from app.services.loops import every
 from app.services.money.provider import (
     BadSignature,
     Charge,
@@ -45,6 +44,7 @@ from app.services.money.provider import (
     UnknownToken,
     WebhookEvent,
 )
+from app.services.running.loops import every
 
 PAGES: Final = "/payments/dummy"
 REPORT_SECONDS: Final = 1.0

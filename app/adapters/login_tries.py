@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 
 from app.adapters.redis_cache import PATIENCE_SECONDS, REST_SECONDS
 from app.adapters.redis_servers import Names, open_redis
-from app.domain.logins import CALM, GUESSED, GUESSED_AT, KNOWN, KNOWN_SECONDS, REMEMBERED_SECONDS
-from app.domain.rates import Policy
+from app.domain.people.logins import CALM, GUESSED, GUESSED_AT, KNOWN, KNOWN_SECONDS, REMEMBERED_SECONDS
+from app.domain.people.rates import Policy
 from app.services.ports import Away, Wait
 
 _NAMES: Final = Names()

@@ -20,8 +20,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from app import __version__
-from app.services.loops import every
-from app.services.measures import Histogram, Labels, Measures
+from app.services.running.loops import every
+from app.services.running.measures import Histogram, Labels, Measures
 
 MEDIA_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 WRITE_SECONDS: Final = 0.25

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from app.adapters.redis_cache import PATIENCE_SECONDS, REST_SECONDS
 from app.adapters.redis_servers import Names, connections
-from app.domain.rates import Policy, Standing
+from app.domain.people.rates import Policy, Standing
 from app.services.ports import Away
 
 _NAMES: Final = Names()

@@ -175,7 +175,7 @@ users = Table(
     # Drawn at random (db/people/user_ids.py); the sequence is for an earlier release while an upgrade is under way.
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("username", Text),
-    # The same for every way to write the username (domain/usernames.py).
+    # The same for every way to write the username (domain/people/usernames.py).
     Column("username_key", Text),
     Column("email", Text),
     Column("password_hash", Text),

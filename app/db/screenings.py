@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import schema
 from app.db.box_office import states
-from app.domain.catalogue import ListedScreening, ScreeningFilter
+from app.domain.house.catalogue import ListedScreening, ScreeningFilter
 from app.domain.money import Money
 from app.domain.refusals import Candidate
 from app.domain.screenings import Limits, ReservedPlaces, Screening

@@ -9,7 +9,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from app.domain.money import Money
-from app.domain.rates import Standing
+from app.domain.people.rates import Standing
 from app.domain.values import value
 
 

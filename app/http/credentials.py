@@ -11,7 +11,7 @@ from fastapi.openapi.models import HTTPBearer as BearerScheme
 from fastapi.security.base import SecurityBase
 
 from app.domain.box_office.addresses import Address
-from app.domain.people import KeyScope, Person
+from app.domain.people.people import KeyScope, Person
 from app.domain.refusals import Forbidden, Unauthenticated
 from app.http.request import ApiRequest
 from app.resources import Resources

@@ -22,8 +22,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.domain.people import KeyScope
-from app.domain.rates import Bucket
+from app.domain.people.people import KeyScope
+from app.domain.people.rates import Bucket
 from app.domain.refusals import LayoutInUse, RateLimited, Refusal
 from app.http.bodies import (
     LARGEST_BODY,
@@ -38,20 +38,20 @@ from app.http.bodies import (
     whole_body,
 )
 from app.http.credentials import bearer_token, known_person
-from app.http.operations import Operation
 from app.http.problems import problem
 from app.http.replies import Header, Reply, rate_headers
 from app.http.request import ApiRequest, request_id
-from app.http.routes import BASE
+from app.http.runner.operations import Operation
+from app.http.runner.routes import BASE
+from app.http.runner.table import Table
 from app.http.scopes import Guard, guard_of, scope_of
-from app.http.table import Table
 from app.logs import request_id_of_this_task, span_of_this_task
 from app.outages import Seldom
 from app.request_log import Answered
 from app.schemas.format import strict
 from app.schemas.format.faults import Fault, MethodNotAllowed, NoSuchPath
-from app.services.beside import beside, take_apart
-from app.services.rates import Rates
+from app.services.callers.rates import Rates
+from app.services.running.beside import beside, take_apart
 
 log = logging.getLogger(__name__)
 

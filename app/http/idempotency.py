@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from app.domain.idempotency import ANONYMOUS, Key
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import KeyInvalid
 from app.http.credentials import Caller
 from app.http.request import ApiRequest

@@ -7,9 +7,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from app.http.credentials import FOR_A_CUSTOMER, buyer, organizer, signed_in
-from app.http.declarations import known_parameters, takes_form
 from app.http.idempotency import call_context
-from app.http.routes import BASE
+from app.http.runner.declarations import known_parameters, takes_form
+from app.http.runner.routes import BASE
 from app.http.scopes import MEANINGS, calls_of, scope_of
 from app.schemas.format.forms import FORM
 from app.schemas.problems.documented import (

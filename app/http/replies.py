@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from app.domain.rates import Standing
+from app.domain.people.rates import Standing
 
 Header = tuple[bytes, bytes]
 

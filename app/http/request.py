@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.resources import Resources
 from app.schemas.format import forms, portions, strict
 from app.schemas.format.faults import Malformed, UnsupportedMediaType

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext
 
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.http.credentials import admin, bearer, organizer, signed_in
 from app.http.request import ApiRequest
 

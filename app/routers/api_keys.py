@@ -6,17 +6,17 @@ from typing import Annotated
 from fastapi import Path
 
 from app.dependencies import Admin, ApiKeys
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, cacheable, created, page, tag_of
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import BASE, api_router
+from app.http.runner.routes import BASE, api_router
 from app.http.scopes import api_key_scope
-from app.schemas.api_keys import ApiKeyIn, ApiKeyOut, ApiKeysOut, NewApiKeyOut
 from app.schemas.format.ids import LARGEST_INTEGER
 from app.schemas.format.moments import encoded
 from app.schemas.format.pages import IdCursor, Limit
+from app.schemas.people.api_keys import ApiKeyIn, ApiKeyOut, ApiKeysOut, NewApiKeyOut
 
 router = api_router("people")
 

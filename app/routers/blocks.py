@@ -3,13 +3,13 @@
 from typing import Annotated
 
 from app.dependencies import Call, Desk, History, Organizer
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
 from app.http.bodies import LARGEST_LAYOUT
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import api_router
+from app.http.runner.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.blocks import BlockedOut, BlockIn, BlocksOut, UnblockIn
 from app.schemas.format.ids import ScreeningId, SeatId

@@ -6,14 +6,14 @@ from fastapi import Query
 
 from app.dependencies import Bookings, Buyer, Call, Caller, Desk, SignedIn
 from app.domain.bookings import BookingStatus
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.http.answers import CURSOR, PAYING, UNCHANGED, cacheable, page, tag_of, told
 from app.http.credentials import must_be_known
 from app.http.idempotency import context_of
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import api_router
+from app.http.runner.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.bookings import BookingIn, BookingOut, BookingsOut, FindIn, PaymentIn
 from app.schemas.format.ids import BookingId, ScreeningId, SeatId, UserId

@@ -1,11 +1,11 @@
 """Exchanges: other seats for the same buyer."""
 
 from app.dependencies import Call, Desk, SignedIn
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.http.answers import PAYING, told
 from app.http.openapi import problems
 from app.http.replies import Reply
-from app.http.routes import api_router
+from app.http.runner.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.bookings import BookingOut, PaymentIn
 from app.schemas.exchanges import ExchangeIn

@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import Query
 
 from app.dependencies import Availability, Buyer, Call, Catalogue, Changes, Desk, SignedIn
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.http.answers import cacheable, cacheable_later, tag_of, told
-from app.http.declarations import ignores_unknown_parameters
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import api_router
+from app.http.runner.declarations import ignores_unknown_parameters
+from app.http.runner.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.existing_clients import ConfirmAsTheyDoIn, SeatAtOnceIn, ToggleAsTheyDoIn
 from app.schemas.format.ids import ScreeningId, TheaterId

@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from app import __version__
 from app.adapters.prometheus import MEDIA_TYPE
 from app.dependencies import Figures, Health
-from app.http.declarations import ignores_unknown_parameters
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import BASE, ApiRoute
+from app.http.runner.declarations import ignores_unknown_parameters
+from app.http.runner.routes import BASE, ApiRoute
 from app.schemas.format.faults import NoSuchPath
 from app.schemas.format.moments import encoded
 from app.schemas.health import HealthOut

@@ -8,15 +8,15 @@ from fastapi import Path, Query
 from app.dependencies import Admin, Cashier, Dummy, Organizer, Payments
 from app.domain.money import Money
 from app.domain.payments import PaymentStatus, RefundCause
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.domain.refusals import NotFound
 from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of
-from app.http.declarations import ignores_unknown_parameters
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.replies import page as html_page
 from app.http.request import ApiRequest
-from app.http.routes import api_router
+from app.http.runner.declarations import ignores_unknown_parameters
+from app.http.runner.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.format import forms
 from app.schemas.format.ids import BookingId, PaymentId, ScreeningId

@@ -5,16 +5,26 @@ from typing import Annotated
 from fastapi import Query
 
 from app.dependencies import Accounts, Caller, People, SessionId, Sessions, SignedIn
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.http.answers import UNCHANGED, cacheable, created, tag_of
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import BASE, api_router
+from app.http.runner.routes import BASE, api_router
 from app.http.scopes import api_key_scope
 from app.schemas.format.ids import ScreeningId
 from app.schemas.format.moments import encoded
-from app.schemas.people import GuestIn, LeaveIn, LoginIn, MeIn, MeOut, PasswordIn, RefreshIn, RegisterIn, TokensOut
+from app.schemas.people.people import (
+    GuestIn,
+    LeaveIn,
+    LoginIn,
+    MeIn,
+    MeOut,
+    PasswordIn,
+    RefreshIn,
+    RegisterIn,
+    TokensOut,
+)
 from app.services.people.sessions import Welcome
 
 router = api_router("people")

@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import Query
 
 from app.dependencies import Buyer, Call, Desk, Reservations, SignedIn
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.domain.reservations import ReservationStatus
 from app.http.answers import CURSOR, PAYING, UNCHANGED, cacheable, page, tag_of_moving, told
 from app.http.credentials import address_of_guest
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import api_router
+from app.http.runner.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.bookings import BookingOut, ConfirmIn, PaymentIn
 from app.schemas.finding.wishes import SeatsOrWish

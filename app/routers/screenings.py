@@ -5,19 +5,19 @@ from typing import Annotated, Any, Final
 from fastapi import Query
 
 from app.dependencies import Availability, Catalogue, Closing, IfMatch, Organizer, Organizing, Reports
-from app.domain.catalogue import ScreeningFilter
-from app.domain.people import KeyScope
+from app.domain.house.catalogue import ScreeningFilter
+from app.domain.people.people import KeyScope
 from app.http.answers import CURSOR, UNCHANGED, attachment, cacheable, edited, page, tag_of_revision
 from app.http.bodies import LARGEST_SCREENING
 from app.http.openapi import problems
 from app.http.replies import Reply, Table
 from app.http.request import ApiRequest
-from app.http.routes import api_router
+from app.http.runner.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.format.ids import ScreeningId, TheaterId
 from app.schemas.format.moments import MomentIn
 from app.schemas.format.pages import Limit, MomentCursor
-from app.schemas.reports import ReportOut, report_json, report_table
+from app.schemas.house.reports import ReportOut, report_json, report_table
 from app.schemas.screenings import ScreeningOut, ScreeningPatch, ScreeningsOut, screening_json, screenings_json
 
 router = api_router("screenings")

@@ -6,20 +6,20 @@ from fastapi import Query
 from pydantic import AfterValidator
 
 from app.dependencies import Availability, Buyer, Call, Caller, Catalogue, Changes, Desk, SignedIn
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.domain.refusals import Busy, NotFound, Refusal, UnknownSeats
 from app.domain.seat_finding.wishes import Together, Wish
 from app.domain.seats import SeatStatus
 from app.domain.texts import same
 from app.http.answers import UNCHANGED, cacheable, cacheable_later, packable, tag_of, told
 from app.http.credentials import address_of_guest
-from app.http.declarations import ignores_unknown_parameters
 from app.http.idempotency import context_of
 from app.http.openapi import problems
 from app.http.problems import problem
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import api_router
+from app.http.runner.declarations import ignores_unknown_parameters
+from app.http.runner.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.availability import CompactMapOut, SeatMapOut
 from app.schemas.bookings import BookingOut, LenientPaymentIn, TheaterBookingIn

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from app.dependencies import Call, Catalogue, IfMatch, LayoutTexts, Organizer, Organizing
-from app.domain.catalogue import Theater
-from app.domain.people import KeyScope
+from app.domain.house.catalogue import Theater
+from app.domain.people.people import KeyScope
 from app.http.answers import (
     CURSOR,
     UNCHANGED,
@@ -25,16 +25,16 @@ from app.http.files import MULTIPART, mistakes_of, sent_file
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import api_router
+from app.http.runner.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.format.faults import mistake
 from app.schemas.format.ids import TheaterId
 from app.schemas.format.pages import IdCursor, Limit, MomentCursor
+from app.schemas.house.layout_files import LayoutFormat, LayoutImportOut
+from app.schemas.house.layouts import LayoutIn, LayoutOut
+from app.schemas.house.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
 from app.schemas.imports import FileWrong, read_layout_file
-from app.schemas.layout_files import LayoutFormat, LayoutImportOut
-from app.schemas.layouts import LayoutIn, LayoutOut
 from app.schemas.screenings import ScreeningIn, ScreeningOut, ScreeningsOut, screenings_json
-from app.schemas.theaters import TheaterIn, TheaterOut, TheaterPatch, TheatersOut, theater_json, theaters_json
 from app.services.house import importing
 from app.services.house.layout_texts import layout_file
 from app.services.seat_maps.packed import Packed

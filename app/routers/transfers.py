@@ -5,13 +5,13 @@ from typing import Annotated, Final
 from fastapi import Path, Query
 
 from app.dependencies import Buyer, Call, SignedIn, Transfers
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.domain.transfers import TransferSide
 from app.http.answers import CURSOR, UNCHANGED, cacheable, page, tag_of, told
 from app.http.openapi import problems
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import api_router
+from app.http.runner.routes import api_router
 from app.http.scopes import api_key_scope
 from app.schemas.bookings import BookingOut
 from app.schemas.format.ids import BookingId, ScreeningId

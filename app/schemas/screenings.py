@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from app.domain.catalogue import ListedScreening
+from app.domain.house.catalogue import ListedScreening
+from app.domain.house.planning import MOST_PRICES, ScreeningPlan
 from app.domain.money import CURRENCIES, Money
-from app.domain.planning import MOST_PRICES, ScreeningPlan
 from app.domain.screenings import Limits, ReservedPlaces
 from app.domain.seat_finding.orphans import OrphanRule
 from app.schemas.availability import Counts
@@ -19,7 +19,7 @@ from app.schemas.format.moments import MomentIn, MomentOut, moment, moment_or_no
 from app.schemas.format.money import money_json
 from app.schemas.format.pages import Page, page_json
 from app.schemas.format.requests import Line, Strict
-from app.schemas.layouts import Name
+from app.schemas.house.layouts import Name
 
 _EXAMPLE: JsonDict = {
     "id": 1,
@@ -135,7 +135,7 @@ class ScreeningIn(Strict):
     reserved_places: ReservedPlacesIn = ReservedPlaces.KEPT
 
     def plan(self) -> ScreeningPlan:
-        """The screening as the rules in `domain/planning.py` take it."""
+        """The screening as the rules in `domain/house/planning.py` take it."""
         return ScreeningPlan(
             title=self.title,
             starts_at=self.starts_at,

@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from app.domain.bookings import Booking
-from app.domain.catalogue import ListedScreening
+from app.domain.house.catalogue import ListedScreening
 from app.domain.screenings import Screening
 from app.domain.seats import Layout
 from app.domain.transfers import Transfer, TransferSide, TransferStatus

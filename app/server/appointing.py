@@ -13,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.connections import open_for_command
-from app.domain.people import Role
+from app.domain.people.people import Role
 from app.domain.refusals import UsernameTaken
-from app.schemas.people import NewPassword, RegisterIn
+from app.schemas.people.people import NewPassword, RegisterIn
 from app.services.people import appointing
 
 T = TypeVar("T")

@@ -17,12 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import __version__
 from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, running_process, urls_of
-from app.db import distribution
+from app.db.cluster import distribution
+from app.db.cluster.distribution import NoCluster
 from app.db.connections import NotDurable, open_for_command
-from app.db.distribution import NoCluster
 from app.db.fitness import NotFit
 from app.db.migrations import CannotMigrate, current_and_head, downgrade, head, upgrade
-from app.domain.people import Role
+from app.domain.people.people import Role
 from app.domain.refusals import Refusal
 from app.schemas.format.ids import LARGEST_BIGINT
 from app.server import appointing, distributing
@@ -203,7 +203,7 @@ def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _export_layout(settings: Settings, arguments: argparse.Namespace) -> int:
     from app.main import export_once
-    from app.schemas.layout_files import LayoutFormat
+    from app.schemas.house.layout_files import LayoutFormat
     from app.schemas.problems.sentences import detail_of
 
     try:

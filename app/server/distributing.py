@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.db import distribution
+from app.db.cluster import distribution
 from app.db.connections import open_for_command
 from app.settings import Settings
 

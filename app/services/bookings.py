@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.db import bookings
 from app.db.screenings import Defaults, rules_of
 from app.domain.bookings import Booking, BookingStatus
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import Forbidden, NotFound
 from app.schemas.bookings import booking_out
 from app.schemas.format.pages import after_uuid, page_of, uuid_cursor

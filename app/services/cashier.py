@@ -18,7 +18,7 @@ from app.domain.box_office.commands import DUMMY, AtOnce, Attempt, Said, Settle
 from app.domain.box_office.outcomes import GaveUp, Paying
 from app.domain.idempotency import Key
 from app.domain.payments import Payment, PaymentState
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import (
     Busy,
     Flaw,
@@ -32,7 +32,6 @@ from app.domain.refusals import (
 from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
-from app.services.measures import Measures
 from app.services.money.asking import Asking, state_of
 from app.services.money.provider import (
     BadSignature,
@@ -43,6 +42,7 @@ from app.services.money.provider import (
     WebhookEvent,
 )
 from app.services.money.refunds import Refunds
+from app.services.running.measures import Measures
 
 ASKED_AFTER_SECONDS: Final = 1.5
 """So long after a caller has given up waiting the provider is asked for the first time."""

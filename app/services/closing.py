@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.box_office import closing
 from app.domain.box_office.commands import Close
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import NotFound
 from app.services.box_office.office import BoxOffice
 from app.services.seat_maps.announcer import Announcer

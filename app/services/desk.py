@@ -38,7 +38,7 @@ from app.domain.box_office.commands import (
 )
 from app.domain.idempotency import Key
 from app.domain.money import Money, total
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import Busy, Flawed, NotFound, Refusal, ScreeningRequired, SeatsUnavailable, UnknownSeats
 from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames

@@ -6,10 +6,10 @@ from typing import TypeAlias
 from cachetools import Cache, LRUCache
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import layouts
+from app.db.house import layouts
 from app.domain.refusals import NotFound
 from app.domain.seats import Layout
-from app.services.single_flight import SingleFlight
+from app.services.running.single_flight import SingleFlight
 
 # About 200 MB of seats; the one asked for last stays, however large it is.
 SEATS_KEPT = 500_000

@@ -8,7 +8,7 @@ from cachetools import LRUCache
 from app.domain.seat_finding.picture import Picture
 from app.domain.seats import Layout
 from app.services.layouts import Standing, Whole, share
-from app.services.single_flight import SingleFlight
+from app.services.running.single_flight import SingleFlight
 
 SEATS_KEPT: Final = 500_000
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
-from app.domain.rates import Policy, Standing
+from app.domain.people.rates import Policy, Standing
 from app.request_log import Mark
 
 

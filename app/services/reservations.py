@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.db import reservations
 from app.db.money import payments
 from app.db.screenings import Defaults, rules_of
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import Forbidden, NotFound
 from app.domain.reservations import Reservation, ReservationStatus
 from app.schemas.format.pages import after_uuid, page_of, uuid_cursor

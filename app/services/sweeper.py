@@ -23,8 +23,8 @@ from app.domain.refusals import Refusal
 from app.outages import Outage, Watch
 from app.services.box_office.office import BoxOffice
 from app.services.closing import Closing
-from app.services.loops import every
-from app.services.measures import Measures
+from app.services.running.loops import every
+from app.services.running.measures import Measures
 
 AT_ONCE: Final = 100
 """The most holds that are expired at once, so that buyers do not wait long."""

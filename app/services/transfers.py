@@ -19,7 +19,7 @@ from app.db import transfers as db
 from app.db.ids import new_id
 from app.db.transfers import FoundTransfer, ListedTransfer
 from app.domain.box_office.commands import OfferTransfer, WithdrawTransfer
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import NotFound
 from app.domain.seats import SeatNames
 from app.domain.transfer_codes import TransferCode, code_from, read_code

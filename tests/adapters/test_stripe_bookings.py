@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
-from app.domain.people import Role
+from app.domain.people.people import Role
 from app.services.money import books
 from tests.adapters.stripe_books import NEEDS_BANK
 from tests.adapters.stripe_stand_in import (

@@ -35,7 +35,7 @@ ALL_NODES: Final = {
     "app/db/people/joining.py screenings_of": "a guest signs in: in which screenings do they have anything?",
     "app/db/people/emails.py forget": "somebody who left is forgotten when nothing counts them: looked for at times",
     "app/db/seat_maps/occupancy.py map_versions": "asks for many screenings at once: the maps that are watched",
-    "app/db/planning.py in_use": "an organizer takes seats out of a layout: in which screenings are they sold?",
+    "app/db/house/planning.py in_use": "an organizer takes seats out of a layout: in which screenings are they sold?",
     "app/db/transfers.py newest": "a list of what somebody offered or accepted, by pages",
     "app/db/reservations.py one": "somebody reads one of their holds by its id alone",
     "app/db/reservations.py with_seat": "somebody confirms a seat and does not say in which screening",

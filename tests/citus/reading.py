@@ -6,7 +6,7 @@ import pglast
 from pglast import ast
 from pglast.enums import BoolExprType, SetOperation
 
-from app.db.distribution import SCREENING
+from app.db.cluster.distribution import SCREENING
 from tests.citus.statement import Query, Source, Statement, flat
 
 

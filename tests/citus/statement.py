@@ -12,7 +12,7 @@ from pglast import ast
 from pglast.enums import A_Expr_Kind
 
 from app.db import schema
-from app.db.distribution import DISTRIBUTED, SCREENING
+from app.db.cluster.distribution import DISTRIBUTED, SCREENING
 
 COLUMNS = {table.name: frozenset(column.name for column in table.columns) for table in schema.metadata.sorted_tables}
 """The columns of each table of the schema."""

@@ -8,8 +8,9 @@ from pglast import ast
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import distribution, schema
-from app.db.distribution import DISTRIBUTED, SCREENING, SETTINGS, STATES, Cluster, NoCluster, Place
+from app.db import schema
+from app.db.cluster import distribution
+from app.db.cluster.distribution import DISTRIBUTED, SCREENING, SETTINGS, STATES, Cluster, NoCluster, Place
 from app.server import commands
 from app.settings import Settings
 from tests.citus.hearing import ROOT

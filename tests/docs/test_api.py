@@ -15,7 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from app.domain import refusals
 from app.domain.refusals import Refusal
 from app.http.live.socket import Close
-from app.http.routes import BASE
+from app.http.runner.routes import BASE
 from app.main import ROUTERS, create_app
 from app.routers import existing_clients
 from app.schemas.format import faults

@@ -46,7 +46,7 @@ from app.domain.box_office.screening_state import Decision, ScreeningState, Usag
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
 from app.domain.payments import Payment, PaymentState
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.domain.refusals import Refusal
 from app.domain.reservations import Reservation
 from app.domain.screenings import Limits, Screening

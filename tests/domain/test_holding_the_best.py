@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.box_office.commands import Hold
 from app.domain.box_office.outcomes import Held
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import ExtensionLimit, NotEnoughSeats
 from app.domain.reservations import Reservation
 from app.domain.seat_finding.floor import Floor

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.layouts import MAX_SEATS, LayoutRefused, RowPlan, SeatDraft, SeatPlan, SectionPlan, lay_out
+from app.domain.house.layouts import MAX_SEATS, LayoutRefused, RowPlan, SeatDraft, SeatPlan, SectionPlan, lay_out
 
 ROWS = st.lists(
     st.tuples(st.sampled_from("ABC"), st.integers(1, 12)), min_size=1, max_size=4, unique_by=lambda row: row[0]

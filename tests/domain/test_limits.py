@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.domain.box_office.screening_state import Usage
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import LimitExceeded
 from app.domain.screenings import Limits
 from tests.domain.states import ANN, BOB, CLEO, HOLD, INSTANT, NOON, Evening

@@ -21,7 +21,7 @@ from app.domain.box_office.outcomes import Paying
 from app.domain.box_office.screening_state import Decision
 from app.domain.money import Money
 from app.domain.payments import Giving, Payment, PaymentState
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import Refusal
 from app.domain.reservations import ReservationStatus
 from tests.domain.promises import check_house
@@ -320,6 +320,4 @@ def _nth(things: dict[UUID, T], nth: int) -> T | None:
 pytestmark = pytest.mark.timeout(600)
 
 TestLives = Lives.TestCase
-TestLives.settings = settings(
-    max_examples=500, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestLives.settings = settings(max_examples=500, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])

@@ -8,7 +8,7 @@ import pytest
 from app.domain.box_office.addresses import Address
 from app.domain.box_office.commands import Book, Cancel, Check, Confirm, Extend, Hold, Release, Toggle
 from app.domain.box_office.outcomes import Held
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import HeldTooOften, NotEnoughSeats
 from app.domain.seat_finding.floor import Floor
 from app.domain.seat_finding.picture import Picture

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.claims import ClaimStatus
-from app.domain.layouts import LayoutRefused, RowPlan, SeatPlan, SectionPlan, draw, lay_out
-from app.domain.planning import SeatInUse
-from app.domain.rebuilding import Place, Rebuilding, must_leave_alone, rebuild
+from app.domain.house.layouts import LayoutRefused, RowPlan, SeatPlan, SectionPlan, draw, lay_out
+from app.domain.house.planning import SeatInUse
+from app.domain.house.rebuilding import Place, Rebuilding, must_leave_alone, rebuild
 from app.domain.refusals import LayoutInUse
 from app.domain.seats import Layout, Seat
 

@@ -7,7 +7,7 @@ import pytest
 from app.domain.box_office.commands import Release
 from app.domain.box_office.decide import decide
 from app.domain.box_office.screening_state import Cause
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.domain.refusals import NotFound, ReservationEnded, ReservationExpired
 from app.domain.reservations import ReservationStatus
 from tests.domain.states import ANN, BOB, HOLD, NOON, STANDARD, Evening, labels

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.layouts import RowPlan, SeatPlan, SectionPlan, lay_out
+from app.domain.house.layouts import RowPlan, SeatPlan, SectionPlan, lay_out
 from app.domain.seat_maps.runs import Runs, SectionLeft, rows_of, runs_in, runs_of
 from app.domain.seats import Layout, Seat
 

@@ -11,7 +11,7 @@ from app.domain.box_office.outcomes import Offered
 from app.domain.claims import Claim, ClaimStatus
 from app.domain.money import Money
 from app.domain.payments import PaymentState
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import (
     BookingCancelled,
     CancellationClosed,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain import usernames
+from app.domain.people import usernames
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from app.domain.box_office.commands import (
 )
 from app.domain.box_office.screening_state import ScreeningState
 from app.domain.money import Money
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.reservations import Reservation
 from app.domain.seats import SeatNames
 from tests.domain.states import ANN, BOB, CLEO, HOLD, LAYOUT, ORGANIZER

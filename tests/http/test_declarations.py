@@ -32,14 +32,14 @@ from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.domain.refusals import NotFound
 from app.http.credentials import Caller
-from app.http.routes import ApiRoute
+from app.http.runner.routes import ApiRoute
 from app.http.scopes import api_key_scope
 from app.main import Usher
 from app.schemas.format.requests import Strict
-from app.services.measures import Measures
+from app.services.running.measures import Measures
 
 Declare = Callable[[Usher], None]
 

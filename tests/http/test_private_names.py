@@ -74,7 +74,7 @@ def lacking(owner: Any, names: str) -> list[str]:
 @pytest.mark.parametrize("module", IN_MODULES, ids=lambda module: module.__name__)
 def test_what_is_imported_is_there(module: Any) -> None:
     missing = lacking(module, IN_MODULES[module])
-    assert not missing, f"{module.__name__} has no {missing} any more: see app/http/operations.py and app/main.py"
+    assert not missing, f"{module.__name__} has no {missing} any more: see app/http/runner/ and app/main.py"
 
 
 def test_what_is_read_of_a_route_is_there() -> None:
@@ -90,11 +90,11 @@ def test_what_is_read_of_a_route_is_there() -> None:
     [field] = route.dependant.path_params
 
     absent = [name for name in OF_A_ROUTE.split() if not hasattr(route, name)]
-    assert not absent, f"FastAPI's routes have no {absent} any more: see app/http/declarations.py and operations.py"
+    assert not absent, f"FastAPI's routes have no {absent} any more: see app/http/runner/"
     absent = [name for name in OF_A_DEPENDANT.split() if not hasattr(route.dependant, name)]
-    assert not absent, f"FastAPI's dependants have no {absent} any more: see app/http/declarations.py and operations.py"
+    assert not absent, f"FastAPI's dependants have no {absent} any more: see app/http/runner/"
     absent = [name for name in OF_A_FIELD.split() if not hasattr(field, name)]
-    assert not absent, f"FastAPI's fields have no {absent} any more: see app/http/operations.py"
+    assert not absent, f"FastAPI's fields have no {absent} any more: see app/http/runner/operations.py"
     assert field.field_info.in_.value == "path"
     assert field._type_adapter.validator.validate_python("7") == 7
     assert hasattr(app._native_telemetry, "enabled"), "FastAPI asks for telemetry in another way: see app/main.py"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.domain.box_office.commands import Block
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.domain.refusals import Busy
 from app.domain.seats import SeatNames
 from app.resources import Resources

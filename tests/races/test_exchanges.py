@@ -11,7 +11,7 @@ from httpx import AsyncClient
 from app.domain.box_office.commands import AtOnce, Attempt, Cancel, Exchange, ReleaseAll
 from app.domain.box_office.outcomes import Paying
 from app.domain.payments import Payment
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import (
     BookingCancelled,
     NotFound,

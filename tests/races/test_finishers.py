@@ -18,15 +18,15 @@ from app.db.money import payments
 from app.domain.box_office.commands import Said, Settle
 from app.domain.money import Money
 from app.domain.payments import Payment, PaymentState
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.resources import Resources
 from app.services.box_office import clerk as module
-from app.services.measures import Measures
 from app.services.money import books
 from app.services.money.asking import Asking
 from app.services.money.finisher import Finisher
 from app.services.money.provider import RefundStatus
 from app.services.money.refunds import Refunds
+from app.services.running.measures import Measures
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection
 from tests.patience import patience

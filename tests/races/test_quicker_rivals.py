@@ -11,7 +11,7 @@ from app.db.box_office.writing import Writes
 from app.db.connections import OfficeConnection
 from app.domain.box_office.commands import Cancel, Command, Confirm, Release, ReleaseAll
 from app.domain.idempotency import Key
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import KeyReused
 from app.resources import Resources
 from app.services.box_office import clerk as module

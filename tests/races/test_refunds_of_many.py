@@ -9,7 +9,7 @@ import uuid_utils.compat as uuid_utils
 from httpx import AsyncClient
 
 from app.domain.box_office.commands import Book
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.seats import SeatNames
 from app.services.money import books
 from app.services.money.refunds import PORTION, SIDE_BY_SIDE

@@ -28,7 +28,7 @@ from app.domain.box_office.commands import (
     ReleaseAll,
     Unblock,
 )
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.domain.refusals import Busy, Refusal, ReservationEnded, SeatsUnavailable
 from app.domain.seats import SeatNames
 from app.resources import Resources

@@ -14,23 +14,23 @@ from httpx import ASGITransport, AsyncClient
 from pydantic import Field
 
 from app.dependencies import Buyer, Call, Caller, Organizer, SignedIn
-from app.domain.people import KeyScope
+from app.domain.people.people import KeyScope
 from app.http.bodies import LARGEST_LAYOUT
 from app.http.idempotency import context_of
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import api_router, operation_id
+from app.http.runner.routes import api_router, operation_id
 from app.http.scopes import api_key_scope
 from app.main import Usher
-from app.routers import docs, problems
+from app.routers.reference import docs, problems
 from app.schemas.format.ids import ReservationId, ScreeningId, SeatId
 from app.schemas.format.moments import encoded
 from app.schemas.format.requests import Id, Label, Lenient, Line, Strict
 from app.schemas.seats import NamesSeats, SeatsWanted
 from app.server.http_protocol import BoundedHttp
 from app.server.websocket_protocol import LiveSocket
-from app.services.measures import Measures
 from app.services.people.tokens import Tokens
+from app.services.running.measures import Measures
 from app.settings import read_settings
 from tests import given
 from tests.conftest import Copied, MakeSettings

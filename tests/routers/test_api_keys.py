@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from app.domain.people import KeyScope, Role
+from app.domain.people.people import KeyScope, Role
 from tests.conftest import OpenApp, resources_of
 from tests.organizers import token_of
 from tests.routers.visitors import BASES, Database, Json, Visitor, refused, told

@@ -17,7 +17,7 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from httpx import ASGITransport, AsyncClient, Response
 
-from app.domain.people import KeyScope, Person, Role
+from app.domain.people.people import KeyScope, Person, Role
 from app.main import create_app
 from app.services.people.passwords import SCHEME
 from app.services.people.revocations import Origin

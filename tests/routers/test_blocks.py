@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from app.services import beside
 from app.services.box_office import batch
+from app.services.running import beside
 from tests.conftest import OpenApp, resources_of
 from tests.organizers import token_of
 from tests.routers.visitors import Database, Json, Visitor, refused, time_passes, told

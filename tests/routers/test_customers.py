@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
-from app.domain.people import KeyScope, Person, Role
+from app.domain.people.people import KeyScope, Person, Role
 from app.http.credentials import Credential
 from tests.conftest import OpenApp, resources_of
 from tests.order import edit

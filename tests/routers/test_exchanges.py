@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from httpx import AsyncClient, Response
 
-from app.domain.people import Role
+from app.domain.people.people import Role
 from app.services.money import books
 from tests.conftest import OpenApp, resources_of
 from tests.organizers import token_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from app.http.routes import BASE
+from app.http.runner.routes import BASE
 from app.schemas.problems.documented import MEDIA_TYPE, component
 from tests.conftest import OpenApp
 from tests.routers.documented import DOCUMENT, Json, examples_of, operations, validator

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from app.domain.planning import MOST_PRICES
+from app.domain.house.planning import MOST_PRICES
 from app.http.bodies import LARGEST_BODY, LARGEST_LAYOUT
 from app.schemas.blocks import MOST_SEATS
 from tests.organizers import token_of

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
-from app.domain.people import Role
+from app.domain.people.people import Role
 from tests.order import Connection
 from tests.organizers import token_of
 from tests.routers.visitors import told

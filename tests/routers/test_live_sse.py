@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.people import Role
+from app.domain.people.people import Role
 from app.http.live.event_stream import event
 from app.logs import TextLines
 from app.request_log import RequestLog

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
-from app.domain.logins import CALM, GUESSED, GUESSED_AT, KNOWN
+from app.domain.people.logins import CALM, GUESSED, GUESSED_AT, KNOWN
 from tests.conftest import OpenApp, resources_of
 from tests.routers.members import PASSWORD, register
 from tests.routers.visitors import Visitor

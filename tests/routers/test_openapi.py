@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from app.schemas import availability, bookings, layouts, live, reservations, screenings, seats, theaters
-from app.schemas import people as people_schemas
+from app.schemas import availability, bookings, live, reservations, screenings, seats
 from app.schemas.finding import answers as finding
 from app.schemas.format import money
+from app.schemas.house import layouts, theaters
+from app.schemas.people import people as people_schemas
 from app.settings import read_settings
 from tests.organizers import token_of
 from tests.routers.documented import DOCUMENT, Json, examples_of, operations

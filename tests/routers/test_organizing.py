@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.people import Role
-from app.http import operations
+from app.domain.people.people import Role
+from app.http.runner import operations
 from tests.conftest import resources_of
 from tests.order import edit
 from tests.organizers import token_of

@@ -9,7 +9,7 @@ from httpx import AsyncClient
 from standardwebhooks import Webhook
 
 from app.adapters.dummy_payments import webhook_secret_from
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.services.people.revocations import Origin
 from tests.conftest import JWT_SECRET, OpenApp, resources_of
 from tests.routers.visitors import Database, Visitor, guest, refused, told

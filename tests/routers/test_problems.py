@@ -12,7 +12,7 @@ from httpx import AsyncClient
 
 from app.domain import refusals
 from app.domain.money import Money
-from app.domain.rates import Bucket, Policy, Standing
+from app.domain.people.rates import Bucket, Policy, Standing
 from app.domain.refusals import Candidate, SeatInTheWay
 from app.http.problems import problem
 from app.schemas.format import faults

@@ -8,9 +8,9 @@ from httpx import AsyncClient, Response
 
 from app.adapters.embedded import EmbeddedServers
 from app.adapters.rate_counter import RedisRateCounter
-from app.domain.rates import Bucket, Policy
+from app.domain.people.rates import Bucket, Policy
+from app.services.callers.proxies import Proxies
 from app.services.ports import Away
-from app.services.proxies import Proxies
 from tests.conftest import OpenApp
 
 NOBODY_THERE = "redis://127.0.0.1:1"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from app.db import reports as db
-from app.domain.people import Role
-from app.services import beside
+from app.db.house import reports as db
+from app.domain.people.people import Role
 from app.services.house import reports
+from app.services.running import beside
 from tests.order import Connection
 from tests.organizers import token_of
 from tests.routers.visitors import Visitor, guest, refused, told

@@ -3,7 +3,7 @@
 import pytest
 from httpx import AsyncClient
 
-from app.domain.people import Role
+from app.domain.people.people import Role
 from tests.conftest import OpenApp
 from tests.organizers import token_of
 from tests.routers.visitors import BASES, NOBODYS_ID, Database, Json, Visitor, labels, refused, told

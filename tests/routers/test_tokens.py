@@ -10,7 +10,7 @@ import jwt
 import pytest
 from httpx import AsyncClient
 
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.domain.refusals import Unauthenticated
 from app.main import Usher
 from app.services.people import tokens as tokens_module

@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from app.schemas.common_passwords import COMMON_PASSWORDS
-from app.schemas.people import PasswordIn, RegisterIn
+from app.schemas.people.common_passwords import COMMON_PASSWORDS
+from app.schemas.people.people import PasswordIn, RegisterIn
 
 FIRST_TRIED, SHORTEST = 500, 4
 

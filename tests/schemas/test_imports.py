@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.layouts import LayoutRefused, SeatDraft, lay_out
+from app.domain.house.layouts import LayoutRefused, SeatDraft, lay_out
 from app.domain.seats import Layout, Point, Seat
 from app.schemas.exports import own_file, pretix_plan, table
+from app.schemas.house.layouts import LayoutIn
 from app.schemas.imports import FileWrong, LayoutFile, read_layout_file, tables
-from app.schemas.layouts import LayoutIn
 
 TABLE = """\
 section,row,number,label,category,accessible,companion,restricted_view,x,y

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.domain.layouts import MAX_SEATS, RowPlan, SeatPlan, SectionPlan, lay_out
-from app.schemas.layouts import LayoutIn
-from app.schemas.theaters import HouseIn
+from app.domain.house.layouts import MAX_SEATS, RowPlan, SeatPlan, SectionPlan, lay_out
+from app.schemas.house.layouts import LayoutIn
+from app.schemas.house.theaters import HouseIn
 
 
 def plan_of(body: Any) -> tuple[SectionPlan, ...]:

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ValidationError
 
 from app.http.problems import mistakes
 from app.schemas.format.faults import Mistake
-from app.schemas.layouts import LayoutIn
-from app.schemas.people import GuestIn, RegisterIn
+from app.schemas.house.layouts import LayoutIn
+from app.schemas.house.theaters import TheaterIn
+from app.schemas.people.people import GuestIn, RegisterIn
 from app.schemas.screenings import ScreeningIn
-from app.schemas.theaters import TheaterIn
 
 A_PRICE = {"amount_minor": 900, "currency": "EUR"}
 A_SCREENING = {"title": "Matinee", "starts_at": "2030-06-01T13:00:00Z", "prices": {"standard": A_PRICE}}

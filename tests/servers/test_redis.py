@@ -15,7 +15,7 @@ from app.adapters.rate_counter import RedisRateCounter
 from app.adapters.redis_cache import RedisCache
 from app.adapters.redis_feed import RedisFeed
 from app.adapters.redis_servers import Names
-from app.domain.rates import Bucket, Policy
+from app.domain.people.rates import Bucket, Policy
 from app.server.doctor import examine
 from app.services.ports import Away, CacheState
 from tests.conftest import MakeSettings, OpenApp

@@ -9,7 +9,7 @@ import uuid_utils.compat as uuid_utils
 
 from app.domain.box_office.commands import Book, Hold, Toggle
 from app.domain.idempotency import Key
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.seats import SeatNames
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice

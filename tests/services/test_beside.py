@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from app.services.beside import AT_ONCE, beside, take_apart
+from app.services.running.beside import AT_ONCE, beside, take_apart
 
 
 async def test_few_things_are_made_without_waiting() -> None:

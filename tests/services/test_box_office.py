@@ -11,7 +11,7 @@ import pytest
 from app.domain.box_office.commands import Cancel, Command, ReleaseAll
 from app.domain.box_office.decide import decide
 from app.domain.box_office.screening_state import Decision, ScreeningState
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import Busy, KeyInUse, KeyReused, NotFound, SalesClosed, SeatsUnavailable
 from app.resources import Resources
 from app.services.box_office import batch as batches

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import planning, screenings
+from app.db import screenings
+from app.db.house import planning
 from app.db.screenings import Defaults
-from app.domain.catalogue import ScreeningFilter
-from app.domain.planning import ScreeningPlan
+from app.domain.house.catalogue import ScreeningFilter
+from app.domain.house.planning import ScreeningPlan
 from app.domain.refusals import NotFound, ScreeningRequired, UnknownSeats
 from app.domain.screenings import Limits
 from app.domain.seats import SeatNames

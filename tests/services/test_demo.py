@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.layouts import read
+from app.db.house.layouts import read
 from app.services.house.demo import HOUSES, SeatToTry, load_demo, seat_to_try
 from app.services.people.passwords import SCHEME
 from app.settings import Settings

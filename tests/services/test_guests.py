@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.people import accounts, customers, users
 from app.db.people.user_ids import new_id, new_ids
-from app.domain.people import Role
+from app.domain.people.people import Role
 from app.services.people.guests import Guests
 
 EXACT_IN_JAVASCRIPT = 2**53 - 1

@@ -26,7 +26,7 @@ from app.domain.box_office.commands import Block, Close, Command, Expire, Releas
 from app.domain.box_office.decide import decide
 from app.domain.box_office.screening_state import Lapse, ScreeningState, Usage
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import Refusal
 from app.domain.reservations import HOLDING, Reservation
 from app.resources import Resources
@@ -296,9 +296,7 @@ def _moved_back(each: Reservation, time: timedelta) -> Reservation:
 
 
 @pytest.mark.timeout(600)  # only when it fails: then the shortest evening that does is looked for
-@settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(evening=evenings(FEW) | evenings(MANY), limits=LIMITS, one_email=st.booleans(), with_locks=st.booleans())
 async def test_whatever_is_asked_the_box_office_answers_and_writes_what_the_rules_say(
     resources: Resources,

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import layouts as db
-from app.domain.layouts import RowPlan, SectionPlan, lay_out
-from app.domain.rebuilding import rebuild
+from app.db.house import layouts as db
+from app.domain.house.layouts import RowPlan, SectionPlan, lay_out
+from app.domain.house.rebuilding import rebuild
 from app.domain.refusals import NotFound
 from app.domain.seats import Layout, Seat
 from app.services.house.layout_texts import AT_ONCE, LayoutTexts

@@ -17,12 +17,12 @@ from app import outages
 from app.db.heartbeat import Heartbeat
 from app.domain.refusals import Busy, NotFound
 from app.outages import POSTGRESQL, REDIS, SPEAKERS, Speakers, Turn, Watch
-from app.services import loops as module
 from app.services.box_office.office import BoxOffice
 from app.services.live.live import Live
-from app.services.loops import every, for_good, running
 from app.services.people.revocations import Revocations
 from app.services.ports import Away
+from app.services.running import loops as module
+from app.services.running.loops import every, for_good, running
 from app.services.seat_maps.announcer import Announcer
 from app.services.seat_maps.reconciler import Reconciler
 from app.services.sweeper import Sweeper

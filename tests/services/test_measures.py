@@ -15,7 +15,7 @@ from httpx import AsyncClient
 
 from app.adapters import prometheus
 from app.adapters.prometheus import Figures
-from app.services.measures import Histogram, Measures
+from app.services.running.measures import Histogram, Measures
 from app.settings import Settings
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection

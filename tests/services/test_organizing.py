@@ -7,21 +7,22 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import layouts, planning, schema
+from app.db import schema
+from app.db.house import layouts, planning
 from app.domain.claims import ClaimStatus
-from app.domain.layouts import RowPlan, SeatPlan, SectionPlan, lay_out
+from app.domain.house.layouts import RowPlan, SeatPlan, SectionPlan, lay_out
+from app.domain.house.planning import ScreeningPlan, SeatInUse
+from app.domain.house.rebuilding import Rebuilding, must_leave_alone, rebuild
 from app.domain.money import CURRENCIES, Money
-from app.domain.people import Person, Role
-from app.domain.planning import ScreeningPlan, SeatInUse
-from app.domain.rebuilding import Rebuilding, must_leave_alone, rebuild
+from app.domain.people.people import Person, Role
 from app.domain.refusals import Flawed, LayoutInUse, UnknownSeats
 from app.domain.screenings import ReservedPlaces
 from app.domain.seat_finding.orphans import OrphanRule
 from app.domain.seats import Layout, Seat, SeatNames
 from app.resources import Resources
-from app.schemas.layouts import LayoutIn
+from app.schemas.house.layouts import LayoutIn
+from app.schemas.house.theaters import TheaterPatch
 from app.schemas.screenings import ScreeningIn, ScreeningPatch
-from app.schemas.theaters import TheaterPatch
 from app.services.house.demo import load_demo
 from app.settings import Settings
 from tests.order import of_both

@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.db.seat_maps.seat_events import SeatChange
-from app.domain.layouts import RowPlan, SectionPlan, lay_out
+from app.domain.house.layouts import RowPlan, SectionPlan, lay_out
 from app.domain.money import Money
 from app.domain.seat_maps.nearness import Nearness
 from app.domain.seat_maps.occupancy import Occupancy, Taken
 from app.domain.seats import Layout, Seat, SeatStatus
 from app.schemas import availability
 from app.schemas.availability import SeatTexts
-from app.services import beside
 from app.services.news import News
+from app.services.running import beside
 from app.services.seat_maps import seat_map as seat_map_module
 from app.services.seat_maps.seat_map import SeatMap
 from tests.domain.states import HOLD, NOON

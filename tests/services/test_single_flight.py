@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.services.single_flight import SingleFlight
+from app.services.running.single_flight import SingleFlight
 
 
 class Oracle:

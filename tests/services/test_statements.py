@@ -22,7 +22,7 @@ from app.domain.box_office.commands import (
     Toggle,
     Unblock,
 )
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.domain.seats import SeatNames
 from app.resources import Resources
 from app.services.box_office.answers import Answer

@@ -13,7 +13,7 @@ import pytest
 from httpx import AsyncClient
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from app.domain.people import Role
+from app.domain.people.people import Role
 from tests.conftest import DEMO, JWT_SECRET, Copied, connect
 from tests.order import Connection
 from tests.organizers import token_of

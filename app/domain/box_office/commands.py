@@ -10,7 +10,7 @@ from app.domain.box_office.addresses import Address
 from app.domain.idempotency import Key
 from app.domain.money import Money
 from app.domain.payments import Payment, PaymentState
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.seat_finding.wishes import Wish
 from app.domain.seats import SeatNames
 from app.domain.values import value

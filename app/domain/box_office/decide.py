@@ -4,8 +4,6 @@ from datetime import datetime
 from typing import assert_never
 
 from app.domain.box_office.blocking import block, block_what_is_freed, unblock
-from app.domain.box_office.booking import book, cancel, confirm
-from app.domain.box_office.closing import close
 from app.domain.box_office.commands import (
     AcceptTransfer,
     BeginBuying,
@@ -30,13 +28,15 @@ from app.domain.box_office.commands import (
     Unblock,
     WithdrawTransfer,
 )
-from app.domain.box_office.exchanging import exchange
 from app.domain.box_office.finding import choose
 from app.domain.box_office.holding import check, extend, hold, toggle
-from app.domain.box_office.paying import begin_buying, begin_paying, settle
 from app.domain.box_office.releasing import expire, release, release_all
+from app.domain.box_office.sales.booking import book, cancel, confirm
+from app.domain.box_office.sales.closing import close
+from app.domain.box_office.sales.exchanging import exchange
+from app.domain.box_office.sales.paying import begin_buying, begin_paying, settle
+from app.domain.box_office.sales.transferring import accept, offer, withdraw, withdraw_what_left
 from app.domain.box_office.screening_state import Decision, ScreeningState
-from app.domain.box_office.transferring import accept, offer, withdraw, withdraw_what_left
 
 
 def decide(state: ScreeningState, command: Command, now: datetime) -> Decision:

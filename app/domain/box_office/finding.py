@@ -12,7 +12,7 @@ from app.domain.box_office.outcomes import Chosen
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.box_office.taking import worn_out
 from app.domain.money import Money
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import Flaw, Flawed, LeavesSingleSeat, NotEnoughSeats
 from app.domain.seat_finding.best_available import best_available
 from app.domain.seat_finding.floor import Floor

@@ -30,7 +30,7 @@ from app.domain.box_office.taking import (
 )
 from app.domain.box_office.taking_again import seats_left, take_again
 from app.domain.claims import Claim, ClaimStatus
-from app.domain.people import Person
+from app.domain.people.people import Person
 from app.domain.refusals import ExtensionLimit, ReservationBooked, ReservationEnded, SeatsUnavailable
 from app.domain.reservations import Reservation, ReservationStatus
 from app.domain.seats import Seat

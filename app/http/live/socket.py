@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.types import Receive, Scope, Send
 
-from app.domain.rates import Bucket
+from app.domain.people.rates import Bucket
 from app.domain.refusals import Busy, Forbidden, NotFound, RateLimited, Refusal, Unauthenticated
 from app.http.credentials import Credential, bearer_token, credential
 from app.logs import request_id_of_this_task

@@ -4,10 +4,10 @@ from functools import lru_cache
 from html import escape
 from typing import Final
 
-from app.domain.catalogue import ListedScreening, Theater
+from app.domain.house.catalogue import ListedScreening, Theater
 from app.http.pages.files import JOINED, WEB, WebFile, version, web_file
+from app.schemas.house.theaters import theater_json
 from app.schemas.screenings import screening_json
-from app.schemas.theaters import theater_json
 
 _TEMPLATE: Final = (WEB / "pages" / "index.html").read_text()
 _HTML: Final = b"text/html; charset=utf-8"

@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from app.dependencies import Catalogue
-from app.domain.catalogue import ListedScreening, Theater
+from app.domain.house.catalogue import ListedScreening, Theater
 from app.domain.refusals import NotFound, Refusal
 from app.http.pages.documents import document, document_of_screening
 from app.http.pages.files import WebFile, asset
@@ -13,7 +13,7 @@ from app.http.pages.policy import page_headers
 from app.http.pages.served import features_of
 from app.http.replies import Reply
 from app.http.request import ApiRequest
-from app.http.routes import ApiRoute
+from app.http.runner.routes import ApiRoute
 from app.schemas.format.ids import LARGEST_INTEGER
 
 router = APIRouter(route_class=ApiRoute, include_in_schema=False)

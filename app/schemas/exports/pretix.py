@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import orjson
 
-from app.domain.layouts import categories_of
+from app.domain.house.layouts import categories_of
 from app.domain.seats import Layout, Seat
 from app.schemas.exports.own import FLAGS, in_parts
 from app.schemas.format.portions import written

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from app.domain.seat_finding.wishes import Together, Wish
 from app.schemas.format.requests import BookingKey, Id, Lenient, Strict
-from app.schemas.layouts import Name
+from app.schemas.house.layouts import Name
 from app.schemas.screenings import MoneyIn
 from app.schemas.seats import NamesSeats
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from app.domain.refusals import Flaw
 from app.schemas.format.faults import code_and_message
-from app.schemas.layouts import LayoutIn
+from app.schemas.house.layouts import LayoutIn
 
 Loc = tuple[str | int, ...]
 PlaceOf = Callable[[Loc], tuple[int | None, str]]

@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.schemas.format.requests import Strict
+from app.schemas.house.layouts import LayoutIn
+from app.schemas.house.theaters import TheaterName, Timezone
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, wrong_values
 from app.schemas.imports.lines import Lines
-from app.schemas.layouts import LayoutIn
-from app.schemas.theaters import TheaterName, Timezone
 
 
 class _House(Strict):

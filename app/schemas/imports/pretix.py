@@ -18,11 +18,11 @@ from typing import Annotated, Any, Final
 from pydantic import Field, ValidationError
 
 from app.schemas.format.requests import LETTING_OTHERS, Lenient
+from app.schemas.house.layouts import Coordinate, LayoutIn
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, told, wrong_values
 from app.schemas.imports.lines import Lines
 from app.schemas.imports.numbers import leading_number
 from app.schemas.imports.ours import Ours, ours_of
-from app.schemas.layouts import Coordinate, LayoutIn
 
 _USUAL_WIDTH: Final = 25.0
 """Pixels from seat to seat, where no seat has another one near it."""

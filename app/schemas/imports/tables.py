@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from app.domain.layouts import MAX_SEATS
+from app.domain.house.layouts import MAX_SEATS
+from app.schemas.house.layouts import LayoutIn
 from app.schemas.imports.columns import Columns, columns_of, filled, number_them, seat_of
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile, Loc, wrong_values
-from app.schemas.layouts import LayoutIn
 
 _SEPARATORS: Final = ",;\t"
 

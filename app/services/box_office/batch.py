@@ -25,13 +25,13 @@ from app.domain.box_office.outcomes import Booked, Exchanged, GaveUp, Outcome, P
 from app.domain.box_office.screening_state import Decision
 from app.domain.idempotency import Key
 from app.domain.refusals import NotFound, Refusal, SeatsUnavailable, UnknownSeats
-from app.services.beside import beside
 from app.services.box_office.answers import Answer, answer
 from app.services.box_office.books import Books, KnownKey, NeedsLock, Overtaken
 from app.services.box_office.commits import CommitBroke, Served, Shifts, Unclear, commit, roll_back
 from app.services.box_office.ledger import Ledger
 from app.services.box_office.opening import Opening
 from app.services.box_office.pending import Latecomers, Pending
+from app.services.running.beside import beside
 
 log = logging.getLogger(__name__)
 

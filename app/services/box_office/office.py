@@ -23,9 +23,9 @@ from app.services.box_office.clerk import Clerk, Rivals
 from app.services.box_office.opening import Opening
 from app.services.box_office.pending import Pending
 from app.services.box_office.queue import Queue
-from app.services.measures import Measures
 from app.services.news import News
 from app.services.ports import Tracing
+from app.services.running.measures import Measures
 
 log = logging.getLogger(__name__)
 

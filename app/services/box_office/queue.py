@@ -12,7 +12,7 @@ from app.schemas.problems import reasons
 from app.services.box_office.answers import Answer
 from app.services.box_office.pending import Pending
 from app.services.box_office.waiting import LineForEach, OneLine, WaitingRoom
-from app.services.measures import Measures
+from app.services.running.measures import Measures
 
 CROWD: Final = 8
 LINGER_SECONDS: Final = 0.0015

@@ -2,15 +2,16 @@
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import layouts, screenings, theaters
+from app.db import screenings
+from app.db.house import layouts, theaters
 from app.db.screenings import Defaults, MeantScreening
-from app.domain.catalogue import ListedScreening, ScreeningFilter, Theater
+from app.domain.house.catalogue import ListedScreening, ScreeningFilter, Theater
 from app.domain.refusals import NotFound, ScreeningRequired, UnknownSeats
 from app.domain.screenings import Screening
 from app.domain.seats import Layout, SeatNames
 from app.schemas.format.pages import Page, after_id, after_moment, id_cursor, moment_cursor, page_of
 from app.services.layouts import Layouts
-from app.services.single_flight import SingleFlight
+from app.services.running.single_flight import SingleFlight
 
 # Nobody reads more to find out which one was meant.
 CANDIDATES = 50

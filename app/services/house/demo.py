@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db import demo, layouts, planning, screenings, theaters
+from app.db import screenings
+from app.db.house import demo, layouts, planning, theaters
 from app.db.people import accounts
-from app.domain import usernames
-from app.domain.layouts import SeatDraft, lay_out
+from app.domain.house.layouts import SeatDraft, lay_out
+from app.domain.house.planning import ScreeningPlan
 from app.domain.money import Money
-from app.domain.people import Role
-from app.domain.planning import ScreeningPlan
+from app.domain.people import usernames
+from app.domain.people.people import Role
 from app.domain.seats import Layout
-from app.schemas.theaters import HouseIn
+from app.schemas.house.theaters import HouseIn
 from app.services.people.passwords import SCHEME, normal
 from app.settings import Settings
 

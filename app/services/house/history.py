@@ -7,9 +7,9 @@ from app.db.history import Happening
 from app.domain.refusals import NotFound
 from app.schemas.blocks import blocks_json
 from app.schemas.format.pages import Page, after_id, id_cursor, page_of
-from app.services.beside import beside
 from app.services.house.catalogue import Catalogue
 from app.services.layouts import Layouts
+from app.services.running.beside import beside
 
 
 class History:

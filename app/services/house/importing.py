@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from app.domain.layouts import SeatDraft
-from app.domain.people import Person
+from app.domain.house.layouts import SeatDraft
+from app.domain.people.people import Person
 from app.domain.refusals import Flawed
 from app.domain.seats import Point, Seat
 from app.schemas.format.faults import code_and_message
+from app.schemas.house.layout_files import layout_import_json
+from app.schemas.house.layouts import LayoutIn, PointIn
+from app.schemas.house.theaters import TheaterIn
 from app.schemas.imports import Complaint, FileWrong, LayoutFile
-from app.schemas.layout_files import layout_import_json
-from app.schemas.layouts import LayoutIn, PointIn
-from app.schemas.theaters import TheaterIn
 from app.services.house.catalogue import Catalogue
 from app.services.house.organizing import Organizing, Revisions
 

@@ -9,12 +9,12 @@ from cachetools import LRUCache
 
 from app.domain.seats import Layout
 from app.schemas.exports import own_file, pretix_plan, table
-from app.schemas.layout_files import LayoutFormat
-from app.schemas.layouts import layout_json, some_seats_json
-from app.services.beside import AT_ONCE, beside
+from app.schemas.house.layout_files import LayoutFormat
+from app.schemas.house.layouts import layout_json, some_seats_json
 from app.services.layouts import Standing, Whole
+from app.services.running.beside import AT_ONCE, beside
+from app.services.running.single_flight import SingleFlight
 from app.services.seat_maps.packed import Packed
-from app.services.single_flight import SingleFlight
 
 BYTES_KEPT: Final = 64 * 1024 * 1024
 

@@ -11,22 +11,23 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db import layouts, planning, screenings, theaters
+from app.db import screenings
 from app.db.box_office.idempotency_keys import StoredAnswer
+from app.db.house import layouts, planning, theaters
+from app.db.house.theaters import LockedTheater
 from app.db.screenings import Defaults
 from app.db.seat_maps import occupancy
-from app.db.theaters import LockedTheater
-from app.domain.catalogue import ListedScreening, Theater
+from app.domain.house.catalogue import ListedScreening, Theater
+from app.domain.house.layouts import LayoutRefused, SeatDraft, SectionPlan, categories_of, draw, lay_out
+from app.domain.house.planning import PlannedScreening, ScreeningPlan, must_have_prices
+from app.domain.house.rebuilding import Rebuilding, must_leave_alone, rebuild
 from app.domain.idempotency import Key
-from app.domain.layouts import LayoutRefused, SeatDraft, SectionPlan, categories_of, draw, lay_out
-from app.domain.people import Person
-from app.domain.planning import PlannedScreening, ScreeningPlan, must_have_prices
-from app.domain.rebuilding import Rebuilding, must_leave_alone, rebuild
+from app.domain.people.people import Person
 from app.domain.refusals import Flaw, NotFound, PreconditionFailed, TheaterInUse
 from app.domain.seats import Layout
-from app.schemas.layouts import LayoutIn
+from app.schemas.house.layouts import LayoutIn
+from app.schemas.house.theaters import TheaterIn, TheaterPatch, theater_json
 from app.schemas.screenings import ScreeningIn, ScreeningPatch, screening_json
-from app.schemas.theaters import TheaterIn, TheaterPatch, theater_json
 from app.services.house.catalogue import CANDIDATES, Catalogue
 from app.services.house.creating import Created, once
 from app.services.seat_maps.announcer import Announcer

@@ -4,15 +4,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import reports as db
-from app.domain.catalogue import ListedScreening
+from app.db.house import reports as db
+from app.domain.house.catalogue import ListedScreening
+from app.domain.house.reports import Report, SoldSeat, report
 from app.domain.money import Money
-from app.domain.reports import Report, SoldSeat, report
 from app.domain.seats import Layout
-from app.schemas.reports import BookedSeat, bookings_table
-from app.services.beside import beside
+from app.schemas.house.reports import BookedSeat, bookings_table
 from app.services.house.catalogue import Catalogue
 from app.services.layouts import Layouts
+from app.services.running.beside import beside
 
 
 class Reports:

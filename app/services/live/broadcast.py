@@ -21,9 +21,9 @@ from app.outages import Seldom
 from app.services.layouts import Layouts
 from app.services.live.listeners import Listener
 from app.services.live.telling import Telling, confirmation, resync, updates_for
-from app.services.measures import Histogram
 from app.services.news import News, Update, merged
-from app.services.single_flight import SingleFlight
+from app.services.running.measures import Histogram
+from app.services.running.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from app.domain.refusals import ChangesGone, NotFound
 from app.domain.seats import Layout
 from app.schemas.live import changes_json, entry_json
 from app.services.layouts import Layouts
-from app.services.single_flight import SingleFlight
+from app.services.running.single_flight import SingleFlight
 
 AT_A_TIME: Final = 250
 """Entries that are written before others are served."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from app.domain.rates import Bucket, Policy, Standing
+from app.domain.people.rates import Bucket, Policy, Standing
 from app.domain.refusals import Busy, RateLimited
 from app.schemas.problems import reasons
 

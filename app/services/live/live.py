@@ -23,11 +23,11 @@ from app.services.layouts import Layouts
 from app.services.live.broadcast import Broadcast
 from app.services.live.listener_limits import ListenerLimits
 from app.services.live.listeners import Ending, Listener, Message
-from app.services.loops import every
-from app.services.measures import Measures
 from app.services.news import news_from
 from app.services.ports import SeatFeed
-from app.services.single_flight import SingleFlight
+from app.services.running.loops import every
+from app.services.running.measures import Measures
+from app.services.running.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 

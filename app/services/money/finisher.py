@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.money import payments
 from app.domain.box_office.commands import Said
 from app.domain.payments import Payment
-from app.services.loops import every
 from app.services.money.asking import Asking
+from app.services.running.loops import every
 
 LOOK_SECONDS: Final = 1.0
 AT_ONCE: Final = 100

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.money import refunds
 from app.db.money.refunds import DueRefund
-from app.services.loops import every
-from app.services.measures import Measures
 from app.services.money.asking import ANSWERS_WITHIN_SECONDS, Asking, ids_in, key_of
 from app.services.money.provider import RefundStatus
+from app.services.running.loops import every
+from app.services.running.measures import Measures
 
 log = logging.getLogger(__name__)
 

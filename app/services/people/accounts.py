@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db import bookings, reservations
 from app.db.people import accounts
 from app.db.people.accounts import Credentials
-from app.domain import usernames
 from app.domain.box_office.commands import ReleaseAll
-from app.domain.people import Person, Role
+from app.domain.people import usernames
+from app.domain.people.people import Person, Role
 from app.domain.refusals import Busy, Forbidden, NotFound, Unauthenticated, UsernameTaken
 from app.schemas.format.faults import mistake
 from app.schemas.problems import reasons

@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.people import accounts, api_keys
 from app.db.people.api_keys import ApiKey
-from app.domain.people import KeyScope, Person, Role
+from app.domain.people.people import KeyScope, Person, Role
 from app.domain.refusals import Forbidden, NotFound, Unauthenticated
 from app.schemas.format.pages import Page, after_id, id_cursor, page_of
 from app.schemas.problems import reasons
 from app.services.people.revocations import Origin, Revocations
-from app.services.single_flight import SingleFlight
+from app.services.running.single_flight import SingleFlight
 
 PREFIX: Final = b"usher_"
 BELIEVED_SECONDS: Final = 60.0

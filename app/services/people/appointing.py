@@ -3,9 +3,9 @@
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.people import accounts
-from app.domain import usernames
-from app.domain.people import Role
-from app.schemas.people import RegisterIn
+from app.domain.people import usernames
+from app.domain.people.people import Role
+from app.schemas.people.people import RegisterIn
 from app.services.people.passwords import SCHEME, normal
 
 

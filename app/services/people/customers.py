@@ -10,7 +10,7 @@ from cachetools import TTLCache
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.people import customers
-from app.domain.people import Person
+from app.domain.people.people import Person
 
 REMEMBERED: Final = 50_000
 REMEMBERED_SECONDS: Final = 60.0

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.people import users
 from app.db.people.user_ids import new_ids
-from app.domain.people import Person
+from app.domain.people.people import Person
 
 
 class Guests:

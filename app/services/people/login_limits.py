@@ -7,8 +7,8 @@ from typing import Final
 
 from cachetools import TTLCache
 
-from app.domain.logins import KNOWN_SECONDS, REMEMBERED_SECONDS, pauses
-from app.domain.rates import Bucket, Policy, Standing
+from app.domain.people.logins import KNOWN_SECONDS, REMEMBERED_SECONDS, pauses
+from app.domain.people.rates import Bucket, Policy, Standing
 from app.domain.refusals import RateLimited
 from app.schemas.problems import reasons
 from app.services.ports import Away, LoginTries, Wait

@@ -7,15 +7,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.db import screenings, theaters
+from app.db import screenings
+from app.db.house import theaters
 from app.db.people import emails, users
 from app.db.people.users import Account
 from app.db.screenings import Defaults
 from app.domain.box_office.addresses import Address
 from app.domain.box_office.limits import made_today
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.domain.refusals import Forbidden, NotFound, Unauthenticated
-from app.schemas.people import MeOut
+from app.schemas.people.people import MeOut
 from app.schemas.problems import reasons
 from app.services.people.customers import NOBODYS_ID
 from app.services.people.guests import Guests

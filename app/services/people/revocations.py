@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.people import accounts, sessions
 from app.db.people.accounts import Era
-from app.services.loops import every
+from app.services.running.loops import every
 
 LOOK_SECONDS: Final = 0.5
 OVERLAP_SECONDS: Final = 60.0

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.db.people import sessions
 from app.db.people.sessions import TokenHashes
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.domain.refusals import Unauthenticated
 from app.schemas.problems import reasons
 from app.services.people.revocations import Origin, Revocations

@@ -14,7 +14,7 @@ import jwt
 import orjson
 from cachetools import FIFOCache
 
-from app.domain.people import Person, Role
+from app.domain.people.people import Person, Role
 from app.domain.refusals import Unauthenticated
 from app.schemas.problems import reasons
 from app.services.people.revocations import Origin

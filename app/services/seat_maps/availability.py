@@ -22,15 +22,15 @@ from app.domain.refusals import NotFound
 from app.domain.seat_maps.occupancy import Occupancy
 from app.domain.seats import Layout
 from app.schemas.availability import SeatTexts
-from app.services.beside import beside
 from app.services.layouts import Layouts, Whole, share
-from app.services.measures import Measures
 from app.services.news import News
 from app.services.ports import AvailabilityCache, Away
+from app.services.running.beside import beside
+from app.services.running.measures import Measures
+from app.services.running.single_flight import SingleFlight
 from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.facts import facts_from, facts_json
 from app.services.seat_maps.seat_map import SeatMap
-from app.services.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 

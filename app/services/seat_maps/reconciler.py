@@ -25,8 +25,8 @@ from app.db.errors import is_away
 from app.db.seat_maps import occupancy
 from app.db.seat_maps import redis_mistrust as mistrust
 from app.outages import Outage, Seldom, Watch
-from app.services.loops import every
 from app.services.ports import AvailabilityCache
+from app.services.running.loops import every
 from app.services.seat_maps.clock import Clock
 
 log = logging.getLogger(__name__)

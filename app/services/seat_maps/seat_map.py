@@ -18,8 +18,8 @@ from app.domain.seat_maps.runs import Left
 from app.domain.seats import SeatStatus
 from app.schemas.availability import Pieces, SeatTexts, compact_json, counts_of, full_json, status_for
 from app.schemas.existing_clients import bare_list_json, personal_list_json
-from app.services.beside import AT_ONCE, beside
 from app.services.news import News
+from app.services.running.beside import AT_ONCE, beside
 from app.services.seat_maps.packed import Packed
 
 

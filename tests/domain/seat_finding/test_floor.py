@@ -58,7 +58,7 @@ def take(floor: Floor, count: int) -> tuple[Seat, ...]:
     return found.seats
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(HOUSES, st.data())
 def test_whatever_was_seen_before_the_same_is_found(layout: Layout, data: st.DataObject) -> None:
     picture = Picture(layout)

@@ -11,7 +11,7 @@ from tests.domain.seat_finding.by_hand import ByHand
 from tests.domain.seat_finding.houses import HOUSES, free_in
 
 RULES = st.sampled_from(OrphanRule)
-MANY = settings(max_examples=250, deadline=None)
+MANY = settings(max_examples=250)
 
 
 def mask(picture: Picture, positions: frozenset[int]) -> int:

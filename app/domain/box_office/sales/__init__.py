@@ -1,0 +1,1 @@
+"""What is sold, paid for, changed and given on."""

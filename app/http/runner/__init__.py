@@ -1,0 +1,1 @@
+"""Finds the operation that is meant, and runs it."""

@@ -1,0 +1,1 @@
+"""Who watches a screening: streams and sockets."""

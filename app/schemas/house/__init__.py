@@ -1,0 +1,1 @@
+"""Theaters, their seats and their reports as JSON."""

@@ -1,0 +1,1 @@
+"""Where callers come from, and how often they may ask."""

@@ -1,0 +1,1 @@
+"""How the work of one process is shared out, and measured."""
