@@ -4,10 +4,12 @@ import gzip
 import html
 import json
 import re
+from urllib.parse import urljoin
 
 import pytest
 from httpx import AsyncClient
 
+from app.http.pages.files import assets, version
 from app.http.pages.joined import joined
 from tests.conftest import OpenApp
 from tests.routers.visitors import Database
@@ -133,6 +135,24 @@ async def test_bookings_are_a_page_for_browsers_and_a_list_for_programs(client: 
     assert listed.status_code == asked.status_code == 401
 
 
+@pytest.mark.changes_nothing
+async def test_each_module_can_be_had_by_itself_and_leads_to_those_that_it_imports(client: AsyncClient) -> None:
+    first = f"/assets/{version()}/modules/main.js"
+    seen, waiting = set[str](), [first]
+    while waiting:
+        address = waiting.pop()
+        if address not in seen:
+            seen.add(address)
+            module = await client.get(address)
+            assert module.status_code == 200, address
+            waiting += [
+                urljoin(address, each) for each in re.findall(r'^import .* from "(.+)";$', module.text, re.MULTILINE)
+            ]
+
+    of_ours = {f"/assets/{version()}/{path}" for path in assets() if path.startswith("modules/")}
+    assert {each for each in seen if "/modules/" in each} == of_ours - {f"/assets/{version()}/modules/joined.js"}
+
+
 async def test_what_the_browser_has_is_not_sent_again(client: AsyncClient) -> None:
     first = await client.get("/assets/usher.css")
     again = await client.get("/assets/usher.css", headers={"if-none-match": first.headers["etag"]})
@@ -154,7 +174,11 @@ async def test_files_are_compressed_for_who_understands_it(client: AsyncClient) 
 
 @pytest.mark.changes_nothing
 @pytest.mark.parametrize(
-    "path", ["/assets/nothing.js", "/assets/../settings.py", "/assets/1/words/xx.js", "/assets/docs.js"]
+    "path",
+    [
+        *("/assets/nothing.js", "/assets/../settings.py", "/assets/1/words/xx.js", "/assets/docs.js"),
+        *("/assets/1/modules/page/xx.js", "/assets/1/modules/page", "/assets/1/modules/page/../main.js/x"),
+    ],
 )
 async def test_nothing_else_is_served(client: AsyncClient, path: str) -> None:
     assert (await client.get(path)).status_code == 404

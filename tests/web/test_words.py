@@ -42,7 +42,7 @@ def test_the_same_is_filled_in_everywhere(language: str) -> None:
 def test_what_pages_ask_for_is_there() -> None:
     asked = {
         name
-        for module in (WEB / "modules").glob("*.js")
+        for module in (WEB / "modules").rglob("*.js")
         for names in ASKED.findall(module.read_text())
         for name in names
         if name

@@ -27,7 +27,7 @@ _MEDIA_TYPES: Final = {
 JOINED: Final = "modules/joined.js"
 """All modules of the pages in one file. It is made here; each module can be had by itself, too."""
 
-_FOLDERS: Final = ("", "modules", "words")
+_FOLDERS: Final = ("", "modules", "modules/page", "modules/seats", "modules/buying", "modules/bookings", "words")
 _NOT_OURS: Final = ("docs.js",)
 _VARIES: Final[Header] = (b"vary", b"accept-encoding")
 

@@ -63,8 +63,14 @@ async def show_asset_of_version(request: ApiRequest, wanted: str, name: str) -> 
 
 @router.get("/assets/{wanted}/{folder}/{name}")
 async def show_asset_in_folder(request: ApiRequest, wanted: str, folder: str, name: str) -> Reply:
-    """A module or the words of a language."""
+    """A first module or the words of a language."""
     return _asset(request, f"{folder}/{name}", wanted)
+
+
+@router.get("/assets/{wanted}/{folder}/{within}/{name}")
+async def show_asset_in_inner_folder(request: ApiRequest, wanted: str, folder: str, within: str, name: str) -> Reply:
+    """A module of a part of the pages."""
+    return _asset(request, f"{folder}/{within}/{name}", wanted)
 
 
 async def _screening(screening_id: str, catalogue: Catalogue) -> tuple[ListedScreening, Theater]:

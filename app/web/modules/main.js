@@ -1,11 +1,11 @@
 // Which page this is. Every page is the same document.
 
-import { mountAnnouncer } from "./announce.js";
-import { bookPage } from "./book.js";
-import { bookingsPage } from "./bookings.js";
-import { screeningsPage } from "./screenings.js";
-import { giftPage, offeredCode } from "./gift.js";
-import { isEmbedded } from "./session.js";
+import { mountAnnouncer } from "./page/announce.js";
+import { bookPage } from "./buying/book.js";
+import { bookingsPage } from "./bookings/bookings.js";
+import { screeningsPage } from "./buying/screenings.js";
+import { giftPage, offeredCode } from "./bookings/gift.js";
+import { isEmbedded } from "./page/session.js";
 
 const root = document.getElementById("app");
 const query = new URLSearchParams(location.search);

@@ -1,10 +1,10 @@
 // Above the map: prices that are a legend and a filter, best seats, and the switch between map and list.
 
-import { Problem } from "../api.js";
+import { Problem } from "../../api.js";
 import { sign } from "./card.js";
-import { el, icon, set } from "./dom.js";
-import { categoryName, money } from "./money.js";
-import { count, t } from "./words.js";
+import { el, icon, set } from "../page/dom.js";
+import { categoryName, money } from "../page/money.js";
+import { count, t } from "../words.js";
 
 /** Chips, one a category, dearest first. `changed(ranks)` is told which are pressed. */
 export function priceChips(store, changed) {

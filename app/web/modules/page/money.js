@@ -1,6 +1,6 @@
 // Money, days and hours as people write them; categories and seats by name.
 
-import { language, locale, t } from "./words.js";
+import { language, locale, t } from "../words.js";
 
 const formats = new Map();
 

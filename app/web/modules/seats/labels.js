@@ -1,7 +1,7 @@
 // What is written on the map while one is near: the numbers of free seats, and the names of rows, which stay at the edge.
 
 import { kindClass } from "./card.js";
-import { round, svg } from "./dom.js";
+import { round, svg } from "../page/dom.js";
 import { TEXT } from "./blocks.js";
 
 export const ROWS_FROM = 16;

@@ -1,10 +1,10 @@
 // Who is asking: a guest who need not know it, or somebody signed in. And the frame of every page: header and links.
 
-import { Problem } from "../api.js";
+import { Problem } from "../../api.js";
 import { isSignedIn, usher } from "./client.js";
 import { el } from "./dom.js";
 import { sentence } from "./notices.js";
-import { choose, language, t } from "./words.js";
+import { choose, language, t } from "../words.js";
 
 export { isSignedIn, usher };
 

@@ -1,13 +1,13 @@
 // Other seats for the same booking, in place: which are given, what is to be had for them, and what that costs.
 
-import { NoAnswer, Problem, insist, mayRepeat, newKey } from "../api.js";
-import { announce } from "./announce.js";
-import { POLL, tokenOf } from "./checkout.js";
-import { el, say } from "./dom.js";
-import { categoryName, money, sum } from "./money.js";
-import { named, sentence } from "./notices.js";
-import { usher } from "./session.js";
-import { t } from "./words.js";
+import { NoAnswer, Problem, insist, mayRepeat, newKey } from "../../api.js";
+import { announce } from "../page/announce.js";
+import { POLL, tokenOf } from "../buying/checkout.js";
+import { el, say } from "../page/dom.js";
+import { categoryName, money, sum } from "../page/money.js";
+import { named, sentence } from "../page/notices.js";
+import { usher } from "../page/session.js";
+import { t } from "../words.js";
 
 export class Exchange {
   /** `nameOf(seat)` says where a seat of the booking is; `done(booking, seats, text)` and `close()` end it. */

@@ -1,15 +1,15 @@
 // One booking as a card: its seats, and in place what one can do with it: give it back (all of it, or one seat), have other
 // seats for it, or give it to somebody else.
 
-import { NoAnswer, Problem, insist, newKey } from "../api.js";
-import { announce } from "./announce.js";
-import { el } from "./dom.js";
+import { NoAnswer, Problem, insist, newKey } from "../../api.js";
+import { announce } from "../page/announce.js";
+import { el } from "../page/dom.js";
 import { Exchange } from "./exchange.js";
 import { Give, Offer, myTransfers } from "./giving.js";
-import { money, moment, seatName } from "./money.js";
-import { named, sentence } from "./notices.js";
-import { link, usher } from "./session.js";
-import { listed, t } from "./words.js";
+import { money, moment, seatName } from "../page/money.js";
+import { named, sentence } from "../page/notices.js";
+import { link, usher } from "../page/session.js";
+import { listed, t } from "../words.js";
 
 export class BookingCard {
   constructor(booking, about, transfers) {

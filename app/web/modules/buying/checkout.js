@@ -1,15 +1,15 @@
 // Paying: an address for the tickets, a card, one button. A payment has one key until it is answered, over a reload too.
 
-import { NoAnswer, Problem, insist, mayRepeat, newKey } from "../api.js";
-import { alertAll, announce } from "./announce.js";
-import { learn } from "./clock.js";
-import { el } from "./dom.js";
-import { tell } from "./embed.js";
-import { money, sum } from "./money.js";
-import { named, sentence } from "./notices.js";
+import { NoAnswer, Problem, insist, mayRepeat, newKey } from "../../api.js";
+import { alertAll, announce } from "../page/announce.js";
+import { learn } from "../page/clock.js";
+import { el } from "../page/dom.js";
+import { tell } from "../page/embed.js";
+import { money, sum } from "../page/money.js";
+import { named, sentence } from "../page/notices.js";
 import { Payer } from "./payer.js";
-import { usher } from "./session.js";
-import { locale, t } from "./words.js";
+import { usher } from "../page/session.js";
+import { locale, t } from "../words.js";
 
 export const POLL = 1500;
 

@@ -3,7 +3,7 @@
 // Every word of the service has a version. A message or an answer writes a seat if it is newer than what the seat says, a
 // snapshot also if it is as new. A snapshot knows nobody, so what my reservations and bookings have is mine.
 
-import { endOf, serverNow } from "./clock.js";
+import { endOf, serverNow } from "../page/clock.js";
 
 export class Store extends EventTarget {
   truth = new Map();

@@ -1,9 +1,9 @@
 // The seats on the map: one path each, which is a cell of a grid for who does not see it.
 
 import { fullName, kindClass } from "./card.js";
-import { round, set, svg } from "./dom.js";
+import { round, set, svg } from "../page/dom.js";
 import { MARKS, seatPath } from "./shapes.js";
-import { t } from "./words.js";
+import { t } from "../words.js";
 
 const DIM = 0.28;
 

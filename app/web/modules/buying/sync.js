@@ -1,8 +1,8 @@
 // Brings what is held to what is wanted: one request at a time, each with a key of its own, which is kept with its body
 // until an answer has come, also over a reload. A request that got no answer is sent again as it was: it is done once.
 
-import { NoAnswer, insist, mayRepeat, newKey } from "../api.js";
-import { learn } from "./clock.js";
+import { NoAnswer, insist, mayRepeat, newKey } from "../../api.js";
+import { learn } from "../page/clock.js";
 
 const WAITS = [1000, 2000, 4000, 8000];
 

@@ -1,9 +1,9 @@
 // What people are told about their wishes: what is theirs now, what went to somebody else, what else there is.
 
-import { announce } from "./announce.js";
-import { money, sum } from "./money.js";
-import { named, numbersOf, offer, sentence, takeLabel } from "./notices.js";
-import { t } from "./words.js";
+import { announce } from "../page/announce.js";
+import { money, sum } from "../page/money.js";
+import { named, numbersOf, offer, sentence, takeLabel } from "../page/notices.js";
+import { t } from "../words.js";
 
 export class Telling {
   constructor(store, notices, { take, retake, replace, signIn }) {

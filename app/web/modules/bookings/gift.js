@@ -1,12 +1,12 @@
 // Where the link of an offer leads: what somebody gives, and one button to have it.
 
-import { NoAnswer, Problem, insist, newKey } from "../api.js";
-import { announce } from "./announce.js";
-import { el, focusHeading, icon, say } from "./dom.js";
-import { categoryName, moment, seatName } from "./money.js";
-import { sentence } from "./notices.js";
-import { failure, header, isSignedIn, link, signIn, usher } from "./session.js";
-import { t } from "./words.js";
+import { NoAnswer, Problem, insist, newKey } from "../../api.js";
+import { announce } from "../page/announce.js";
+import { el, focusHeading, icon, say } from "../page/dom.js";
+import { categoryName, moment, seatName } from "../page/money.js";
+import { sentence } from "../page/notices.js";
+import { failure, header, isSignedIn, link, signIn, usher } from "../page/session.js";
+import { t } from "../words.js";
 
 const KEPT = "usher.accepting";
 

@@ -1,11 +1,11 @@
 // What I have booked: a card for each booking.
 
-import { NoAnswer, Problem } from "../api.js";
+import { NoAnswer, Problem } from "../../api.js";
 import { BookingCard } from "./booking.js";
-import { el } from "./dom.js";
+import { el } from "../page/dom.js";
 import { myTransfers } from "./giving.js";
-import { failure, header, isSignedIn, link, signIn, usher } from "./session.js";
-import { t } from "./words.js";
+import { failure, header, isSignedIn, link, signIn, usher } from "../page/session.js";
+import { t } from "../words.js";
 
 const AT_ONCE = 200;
 const LOOKED_AT_EVERY = 10_000;

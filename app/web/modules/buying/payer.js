@@ -1,9 +1,9 @@
 // Who pays, and where the confirmation goes. An account keeps its address unless its owner asks for another one.
 
-import { NoAnswer, Problem, insist } from "../api.js";
-import { el, say } from "./dom.js";
-import { isSignedIn, signIn, usher } from "./session.js";
-import { t } from "./words.js";
+import { NoAnswer, Problem, insist } from "../../api.js";
+import { el, say } from "../page/dom.js";
+import { isSignedIn, signIn, usher } from "../page/session.js";
+import { t } from "../words.js";
 
 export class Payer {
   /** The address that the service has; null: none; undefined: not asked yet. */

@@ -1,10 +1,10 @@
 // What the seats stand on: the stage, and each section as a block with its name. In a large house the blocks come first,
 // as buttons.
 
-import { svg, set } from "./dom.js";
+import { svg, set } from "../page/dom.js";
 import { hullOf, overlap } from "./geometry.js";
-import { money, sectionLabel } from "./money.js";
-import { t } from "./words.js";
+import { money, sectionLabel } from "../page/money.js";
+import { t } from "../words.js";
 
 /** The least size of words on the map, in pixels. */
 export const TEXT = 12.5;

@@ -1,10 +1,10 @@
 // What is on sale, or will be: the soonest first.
 
-import { NoAnswer, Problem } from "../api.js";
-import { el } from "./dom.js";
-import { dayAndHour, money, moment } from "./money.js";
-import { failure, header, link, usher } from "./session.js";
-import { t } from "./words.js";
+import { NoAnswer, Problem } from "../../api.js";
+import { el } from "../page/dom.js";
+import { dayAndHour, money, moment } from "../page/money.js";
+import { failure, header, link, usher } from "../page/session.js";
+import { t } from "../words.js";
 
 const AT_ONCE = 24;
 

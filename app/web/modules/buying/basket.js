@@ -1,10 +1,10 @@
 // What is mine, what it costs, and how long: at the side, or a sheet at the bottom of a small screen.
 
-import { alertAll, announce } from "./announce.js";
-import { sign } from "./card.js";
-import { el, icon, say, set } from "./dom.js";
-import { categoryName, minutes, money, seatName, seatNameWithin, signsOf, sum } from "./money.js";
-import { count, t } from "./words.js";
+import { alertAll, announce } from "../page/announce.js";
+import { sign } from "../seats/card.js";
+import { el, icon, say, set } from "../page/dom.js";
+import { categoryName, minutes, money, seatName, seatNameWithin, signsOf, sum } from "../page/money.js";
+import { count, t } from "../words.js";
 
 const WARN = 60;
 const SAID = [120, 60, 20];

@@ -1,10 +1,10 @@
 // The confirmation: what was booked, to keep and to print.
 
-import { Problem } from "../api.js";
-import { el, icon } from "./dom.js";
-import { categoryName, money, moment, signsOf } from "./money.js";
-import { link, usher } from "./session.js";
-import { t } from "./words.js";
+import { Problem } from "../../api.js";
+import { el, icon } from "../page/dom.js";
+import { categoryName, money, moment, signsOf } from "../page/money.js";
+import { link, usher } from "../page/session.js";
+import { t } from "../words.js";
 
 const serves = new Set((document.documentElement.dataset.serves ?? "").split(" "));
 

@@ -1,6 +1,6 @@
 // Where in the house one is, in small, while the house does not fit.
 
-import { el, set, svg } from "./dom.js";
+import { el, set, svg } from "../page/dom.js";
 
 export class MiniMap {
   constructor(house, room, view, blockPath) {

@@ -1,9 +1,9 @@
 // The card of a seat: what it is and costs, beside it. It is never the only place that says so.
 
-import { el, svg } from "./dom.js";
-import { categoryName, money, signsOf } from "./money.js";
+import { el, svg } from "../page/dom.js";
+import { categoryName, money, signsOf } from "../page/money.js";
 import { look, seatPath } from "./shapes.js";
-import { listed, t } from "./words.js";
+import { listed, t } from "../words.js";
 
 /** A small picture of a category. */
 export function sign(rank, className = "sign") {

@@ -1,12 +1,12 @@
 // Seats for somebody else: which, the link to hand over, and what became of it. The link is sent to nobody from here.
 
-import { NoAnswer, Problem, insist, newKey } from "../api.js";
-import { announce } from "./announce.js";
-import { el, say } from "./dom.js";
-import { moment, money } from "./money.js";
-import { sentence } from "./notices.js";
-import { usher } from "./session.js";
-import { t } from "./words.js";
+import { NoAnswer, Problem, insist, newKey } from "../../api.js";
+import { announce } from "../page/announce.js";
+import { el, say } from "../page/dom.js";
+import { moment, money } from "../page/money.js";
+import { sentence } from "../page/notices.js";
+import { usher } from "../page/session.js";
+import { t } from "../words.js";
 
 /** Where whoever has the code accepts. Behind the # it is sent to no server, so that none writes it down. */
 export function linkOf(code) {

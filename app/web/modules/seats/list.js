@@ -1,9 +1,9 @@
 // The house as a list, for who would rather read than look: sections, rows, and a button for each free seat or own one.
 
 import { sign } from "./card.js";
-import { el, set } from "./dom.js";
-import { categoryName, money, sectionLabel, signsOf } from "./money.js";
-import { t } from "./words.js";
+import { el, set } from "../page/dom.js";
+import { categoryName, money, sectionLabel, signsOf } from "../page/money.js";
+import { t } from "../words.js";
 
 export class SeatList {
   #rows = new Map();

@@ -1,7 +1,7 @@
 // What part of the house is seen. Gestures move the picture by a CSS transform, which costs nothing; when they end, the
 // viewBox is set once.
 
-import { reducedMotion } from "./dom.js";
+import { reducedMotion } from "../page/dom.js";
 
 const SLOWLY = 250;
 const DRAG = 6;

@@ -1,6 +1,6 @@
 // The client of these pages: its tokens are kept for all tabs, where the browser keeps anything.
 
-import { StoredTokens, Usher } from "../api.js";
+import { StoredTokens, Usher } from "../../api.js";
 
 export const usher = new Usher({ tokens: new StoredTokens(storage()) });
 

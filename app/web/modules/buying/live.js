@@ -1,8 +1,8 @@
 // What others do, as it happens: the WebSocket, and where none can be had, questions every five seconds.
 
-import { Problem } from "../api.js";
-import { announce } from "./announce.js";
-import { t } from "./words.js";
+import { Problem } from "../../api.js";
+import { announce } from "../page/announce.js";
+import { t } from "../words.js";
 
 const SHOWN_AFTER = 3000;
 const SILENCE = 50_000;

@@ -1,26 +1,26 @@
 // The page of a screening: choosing, paying, having paid. It brings the parts together and owns none of them.
 
-import { NoAnswer, Problem } from "../api.js";
-import { announce } from "./announce.js";
+import { NoAnswer, Problem } from "../../api.js";
+import { announce } from "../page/announce.js";
 import { Basket } from "./basket.js";
 import { Checkout } from "./checkout.js";
-import { learn, serverNow } from "./clock.js";
-import { el, focusHeading, icon, say, set } from "./dom.js";
-import { startTelling, tell, tellSelection } from "./embed.js";
-import { House } from "./geometry.js";
-import { SeatList } from "./list.js";
+import { learn, serverNow } from "../page/clock.js";
+import { el, focusHeading, icon, say, set } from "../page/dom.js";
+import { startTelling, tell, tellSelection } from "../page/embed.js";
+import { House } from "../seats/geometry.js";
+import { SeatList } from "../seats/list.js";
 import { Live } from "./live.js";
-import { known, load, ofMine } from "./load.js";
-import { SeatMap } from "./map.js";
-import { dayAndHour, moment, sectionLabel, sum } from "./money.js";
-import { Notices, named } from "./notices.js";
-import { failure, header, isEmbedded, link, signIn, usher } from "./session.js";
+import { known, load, ofMine } from "../page/load.js";
+import { SeatMap } from "../seats/map.js";
+import { dayAndHour, moment, sectionLabel, sum } from "../page/money.js";
+import { Notices, named } from "../page/notices.js";
+import { failure, header, isEmbedded, link, signIn, usher } from "../page/session.js";
 import { Store } from "./store.js";
 import { Sync } from "./sync.js";
 import { Telling } from "./telling.js";
-import { ticketScreen } from "./tickets.js";
-import { BestSeats, priceChips, viewSwitch } from "./tools.js";
-import { t } from "./words.js";
+import { ticketScreen } from "../bookings/tickets.js";
+import { BestSeats, priceChips, viewSwitch } from "../seats/tools.js";
+import { t } from "../words.js";
 
 const serves = new Set((document.documentElement.dataset.serves ?? "").split(" "));
 

@@ -3,7 +3,7 @@
 import { announce } from "./announce.js";
 import { el, icon } from "./dom.js";
 import { seatName, seatNameWithin } from "./money.js";
-import { count, has, listed, t } from "./words.js";
+import { count, has, listed, t } from "../words.js";
 
 export class Notices {
   constructor() {

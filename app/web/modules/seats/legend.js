@@ -1,8 +1,8 @@
 // What the marks mean, and the buttons that bring the house closer.
 
-import { el, icon, svg } from "./dom.js";
+import { el, icon, svg } from "../page/dom.js";
 import { MARKS, seatPath } from "./shapes.js";
-import { t } from "./words.js";
+import { t } from "../words.js";
 
 export function legend(house) {
   const some = (what) => house.seats.some((seat) => seat[what]);

@@ -2,15 +2,15 @@
 
 import { Blocks, TEXT, blockPath } from "./blocks.js";
 import { SeatCard } from "./card.js";
-import { el, icon, reducedMotion, round, set, svg } from "./dom.js";
+import { el, icon, reducedMotion, round, set, svg } from "../page/dom.js";
 import { boxOf } from "./geometry.js";
 import { Grid } from "./grid.js";
-import { leads, seatFrom } from "./keys.js";
+import { leads, seatFrom } from "../page/keys.js";
 import { Labels, ROWS_FROM } from "./labels.js";
 import { legend, zoomButtons } from "./legend.js";
 import { MiniMap } from "./mini.js";
 import { NEAR, View } from "./view.js";
-import { t } from "./words.js";
+import { t } from "../words.js";
 
 const SECTIONS_FIRST = 3000;
 const MOUSE_FROM = 8;
