@@ -26,7 +26,7 @@ from tests.adapters.stripe_stand_in import (
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until, until_so
 from tests.organizers import token_of
-from tests.routers.documented import Json
+from tests.routers.reference.documented import Json
 from tests.routers.visitors import Visitor, guest, refused, told
 
 WAIT_SECONDS = 3.0

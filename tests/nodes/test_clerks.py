@@ -12,7 +12,7 @@ from app.resources import Resources
 from app.services.box_office.answers import Answer
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, locked, until_so, until_waiting
-from tests.services.asking import be_patient, hold, told
+from tests.services.box_office.asking import be_patient, hold, told
 
 ORGANIZER = Person(1, Role.ORGANIZER)
 

@@ -12,7 +12,7 @@ from app.resources import Resources
 from app.services import sweeper as module
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, let_run_out, until, until_so
-from tests.services.asking import hold
+from tests.services.box_office.asking import hold
 
 
 def questions_of(resources: Resources) -> list[str]:

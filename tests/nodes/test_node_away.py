@@ -7,7 +7,7 @@ from app.services.box_office.answers import Answer
 from tests.conftest import OpenApp, resources_of
 from tests.nodes.away import away
 from tests.order import Connection, let_run_out, until
-from tests.services.asking import hold, told
+from tests.services.box_office.asking import hold, told
 
 
 async def selling(open_app: OpenApp, **changes: object) -> AsyncClient:

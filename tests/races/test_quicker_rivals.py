@@ -19,7 +19,7 @@ from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection
-from tests.services.asking import book, busy, hold, key, told
+from tests.services.box_office.asking import book, busy, hold, key, told
 
 
 @pytest.fixture

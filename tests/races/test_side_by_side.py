@@ -39,7 +39,7 @@ from app.services.box_office.office import BoxOffice
 from app.settings import Settings
 from tests.conftest import PER_SCREENING, OpenApp, resources_of
 from tests.order import Connection, let_run_out, locked, until_waiting
-from tests.services.asking import book, busy, hold, key, toggle, told
+from tests.services.box_office.asking import book, busy, hold, key, toggle, told
 
 ORGANIZER = Person(9, Role.ORGANIZER)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 from httpx import AsyncClient, Response
 
-from tests.routers.documented import Json, must_be_documented
+from tests.routers.reference.documented import Json, must_be_documented
 
 Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

@@ -10,7 +10,7 @@ from app.resources import Resources
 from app.services import sweeper as module
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, let_run_out, locked, until, until_so, until_waiting
-from tests.services.asking import book, hold, key, told
+from tests.services.box_office.asking import book, hold, key, told
 
 
 async def statuses(database: Connection, screening_id: int = 1) -> list[str]:

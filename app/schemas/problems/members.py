@@ -1,6 +1,6 @@
 """What kinds of problems have besides the members that all have: a model and an example of each, for the document.
 
-A refusal's fields are what is really sent. `tests/routers/test_problems.py` holds each of them against its model.
+A refusal's fields are what is really sent. `tests/routers/edge/test_problems.py` holds each of them against its model.
 """
 
 from collections.abc import Mapping

@@ -24,7 +24,7 @@ from tests.conftest import PER_SCREENING, OpenApp, resources_of
 from tests.order import Connection, locked, until, until_waiting
 from tests.races.buyers import Buyer, codes, seats, sent, somebody
 from tests.races.lines import Fate, Line
-from tests.services.asking import hold, toggle
+from tests.services.box_office.asking import hold, toggle
 
 COMMIT = b"COMMIT\0"
 WRITE = b'"must_be_as_read":'

@@ -21,7 +21,7 @@ from tests.organizers import token_of
 from tests.patience import patience
 from tests.routers.visitors import Database, Visitor, guest, refused, told
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 
 
 @pytest.fixture

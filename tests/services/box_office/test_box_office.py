@@ -22,7 +22,7 @@ from app.services.box_office.queue import CROWD
 from tests.conftest import MakeSettings, OpenApp, resources_of, serving
 from tests.order import Connection, edit, locked, until_waiting
 from tests.patience import patience
-from tests.services.asking import be_patient, book, busy, hold, key, toggle, told
+from tests.services.box_office.asking import be_patient, book, busy, hold, key, toggle, told
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from app.services.box_office.office import BoxOffice
 from benchmarks.statements import FILES, text
 from tests.conftest import PER_SCREENING, OpenApp, resources_of
 from tests.order import Connection
-from tests.services.asking import book, hold, key, told
+from tests.services.box_office.asking import book, hold, key, told
 
 HALL = 4
 FIRST_SEAT = 101

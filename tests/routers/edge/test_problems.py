@@ -19,7 +19,7 @@ from app.schemas.format import faults
 from app.schemas.format.faults import mistake
 from app.schemas.problems import KINDS
 from app.schemas.problems.documented import component
-from tests.routers.documented import DOCUMENT, validator
+from tests.routers.reference.documented import DOCUMENT, validator
 
 AT = datetime(2026, 11, 20, 19, 30, 0, 123456, tzinfo=UTC)
 A1 = SeatInTheWay(1, "A1", "booked", "Somebody else booked it.")

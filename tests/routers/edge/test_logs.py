@@ -135,6 +135,6 @@ def _about_an_exception() -> logging.LogRecord:
 
 
 def test_no_connection_shows_its_parameters() -> None:
-    for file in (Path(__file__).parents[2] / "app").rglob("*.py"):
+    for file in (Path(__file__).parents[3] / "app").rglob("*.py"):
         for made in re.findall(r"create_async_engine\((?:[^()]|\([^()]*\))+\)", file.read_text()):
             assert "hide_parameters=True" in made, file

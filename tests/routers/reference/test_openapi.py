@@ -18,7 +18,7 @@ from app.schemas.house import layouts, theaters
 from app.schemas.people import people as people_schemas
 from app.settings import read_settings
 from tests.organizers import token_of
-from tests.routers.documented import DOCUMENT, Json, examples_of, operations
+from tests.routers.reference.documented import DOCUMENT, Json, examples_of, operations
 from tests.routers.visitors import Database, Visitor, guest, told
 
 BASE = "/api/v1"

@@ -29,7 +29,7 @@ from tests.order import Connection, edit, locked, until_waiting
 from tests.races.buyers import somebody
 from tests.races.test_side_by_side import booking as book
 from tests.races.test_side_by_side import side_by_side
-from tests.services.asking import busy, hold, told
+from tests.services.box_office.asking import busy, hold, told
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from app.domain.people.people import Role
 from app.services.money import books
 from tests.conftest import OpenApp, resources_of
 from tests.organizers import token_of
-from tests.routers.test_payments import decide_now, finish
+from tests.routers.selling.test_payments import decide_now, finish
 from tests.routers.visitors import Database, Json, Visitor, guest, labels, refused, told
 
 BOX, STANDARD, CHEAP = 4500, 2500, 1500

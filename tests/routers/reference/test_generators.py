@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from app.http.runner.routes import BASE
 from app.schemas.problems.documented import MEDIA_TYPE, component
 from tests.conftest import OpenApp
-from tests.routers.documented import DOCUMENT, Json, examples_of, operations, validator
+from tests.routers.reference.documented import DOCUMENT, Json, examples_of, operations, validator
 from tests.routers.visitors import Visitor, refused
 
 SUCCESSES = [

@@ -18,7 +18,7 @@ from tests.order import Connection, until, until_waiting
 from tests.organizers import token_of
 from tests.processes import Served
 from tests.races.conftest import StartProcess
-from tests.services.asking import be_patient
+from tests.services.box_office.asking import be_patient
 
 BOOKINGS: Final = 1_000
 CENTS: Final = 2500

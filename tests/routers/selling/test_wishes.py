@@ -11,7 +11,7 @@ from tests.conftest import MakeSettings, OpenApp
 from tests.listeners import House, house, seats
 from tests.order import edit
 from tests.organizers import token_of
-from tests.routers.test_anonymous_holds import LIMITED
+from tests.routers.selling.test_anonymous_holds import LIMITED
 from tests.routers.visitors import NOBODYS_ID, Database, Json, Visitor, guest, labels, refused, time_passes, told
 
 HOLD = "/screenings/1/reservations"

@@ -18,7 +18,7 @@ from app.services.seat_maps.clock import Clock
 from app.services.seat_maps.seat_map import SeatMap
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until_run_out
-from tests.services.asking import book, hold
+from tests.services.box_office.asking import book, hold
 
 
 class Gate:

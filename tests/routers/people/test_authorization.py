@@ -22,9 +22,9 @@ from app.main import create_app
 from app.services.people.passwords import SCHEME
 from app.services.people.revocations import Origin
 from tests.conftest import JWT_SECRET, resources_of
-from tests.routers.documented import DOCUMENT
-from tests.routers.test_organizing import LATER, PRICES, house
-from tests.routers.test_payments import report
+from tests.routers.house.test_organizing import LATER, PRICES, house
+from tests.routers.reference.documented import DOCUMENT
+from tests.routers.selling.test_payments import report
 from tests.routers.visitors import BASES, NOBODYS_CODE, NOBODYS_ID, Database, Visitor, guest, told
 
 PASSWORD: Final = "a long sentence"

@@ -12,8 +12,8 @@ from app.services.house import creating
 from tests.conftest import PER_SCREENING, OpenApp, resources_of
 from tests.order import until_waiting
 from tests.organizers import token_of
-from tests.routers.test_idempotency import HOLD, assert_replayed
-from tests.routers.test_organizing import PRICES
+from tests.routers.house.test_organizing import PRICES
+from tests.routers.selling.test_idempotency import HOLD, assert_replayed
 from tests.routers.visitors import BASES, Database, Visitor, refused, told
 
 Json = dict[str, Any]

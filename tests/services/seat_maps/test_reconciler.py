@@ -20,7 +20,7 @@ from app.services.seat_maps.reconciler import Reconciler
 from app.settings import Settings
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection, until_so
-from tests.services.asking import hold
+from tests.services.box_office.asking import hold
 
 EVERY: Final = 600.0
 """Seconds between two looks: in no test does time alone lead to the next one."""
