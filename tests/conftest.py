@@ -52,7 +52,7 @@ QUICK: Final = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 hypothesis.settings.register_profile(
-    "patient", hypothesis.settings.default, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "patient", hypothesis.settings.default, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("patient")
 """However slow a machine is, no example is wrong because of that."""
