@@ -71,7 +71,7 @@ class Evenings(RuleBasedStateMachine):
         self.now = NOON
         self.numbers = count(1)
         self.had_since: dict[int, datetime] = {}
-        self.given_back: set[tuple[int, int]] = set()
+        self.given_back: dict[tuple[int, int], datetime] = {}
 
     @initialize(
         limits=LIMITS,
@@ -144,12 +144,17 @@ class Evenings(RuleBasedStateMachine):
         if isinstance(command, Confirm | Extend) and not self.state.screening.cancelled_at:
             late = before.reservations[command.reservation_id]
             if late.status_at(self.now) is ReservationStatus.EXPIRED:
-                assert not {(late.user_id, seat_id) for seat_id in late.prices} & self.given_back
+                # An older hold of the seat may be given back as well: that says nothing of this one.
+                mine = (self.given_back.get((late.user_id, seat_id)) for seat_id in late.prices)
+                assert not any(since is not None and since >= late.expires_at for since in mine)
         owner_id = owner_of(before, command)
         if owner_id is not None and self.state.version != before.version:  # again, it gives nothing back
-            self.given_back |= {(owner_id, seat_id) for seat_id in given_back_by(before, command, self.now)}
-        live = {(each.user_id, each.seat_id) for each in self.state.claims.values() if each.is_live(self.now)}
-        self.given_back = {each for each in self.given_back if each not in live}
+            since = had_since(before, command, self.now)
+            for seat_id in given_back_by(before, command, self.now):
+                self.given_back[owner_id, seat_id] = max(since, self.given_back.get((owner_id, seat_id), since))
+        for claim in self.state.claims.values():
+            if claim.user_id is not None and claim.is_live(self.now):
+                self.given_back.pop((claim.user_id, claim.seat_id), None)
 
     def remember(self, before: ScreeningState) -> None:
         """Since when each seat has been with the one who has it now."""
@@ -198,6 +203,17 @@ def owner_of(state: ScreeningState, command: Command) -> int | None:
             return state.bookings[booking_id].user_id
         case _:
             return None
+
+
+def had_since(state: ScreeningState, command: Command, now: datetime) -> datetime:
+    """When it was held or booked, what a command gives back."""
+    match command:
+        case Release(_, reservation_id):
+            return state.reservations[reservation_id].created_at
+        case Cancel(_, booking_id):
+            return state.bookings[booking_id].created_at
+        case _:
+            return now
 
 
 def entered(state: ScreeningState, command: Command, now: datetime) -> Decision | Refusal:
