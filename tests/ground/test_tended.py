@@ -65,12 +65,14 @@ def test_an_outage_is_one_line_for_all_workers_and_a_workers_end_is_one_too(serv
     crowd = Crowd(url_of(process))
     workers = workers_of(process.pid)
 
-    os.kill(ids(lived_in)[0], signal.SIGKILL)
-    with crowd.buying():
-        crowd.goes_on()
-    os.kill(min(workers), signal.SIGKILL)
-    wait_until(lambda: len(workers_of(process.pid) - workers) == 1)
     with Listening(process) as said:
+        os.kill(ids(lived_in)[0], signal.SIGKILL)
+        with crowd.buying():
+            crowd.goes_on()
+        # Whoever said that it was gone says that it is back: that worker may be the one that ends here.
+        wait_until(lambda: "PostgreSQL is reachable again" in said())
+        os.kill(min(workers), signal.SIGKILL)
+        wait_until(lambda: len(workers_of(process.pid) - workers) == 1)
         wait_until(lambda: "serves in its place" in said())
         process.terminate()
         process.wait()
