@@ -1,10 +1,13 @@
 """A hold's time: counted by the service's clock, warned of without disturbing, extended, over, and tried again."""
 
+import re
+from datetime import UTC, datetime, timedelta
+
 from playwright.async_api import Page, expect
 
 from tests.order import Connection, let_run_out
 from tests.web.conftest import Visitors
-from tests.web.houses import Show
+from tests.web.houses import Organizer, Show
 from tests.web.seeing import is_free, is_mine, on_map
 
 
@@ -109,3 +112,23 @@ async def test_a_form_keeps_its_text_when_the_hold_ends(visitors: Visitors, show
     await expect(page.get_by_test_id("email")).to_have_value("ann@example.org")
     await page.get_by_test_id("pay").click()
     await expect(page.get_by_role("heading", level=1, name="Booked.")).to_be_visible()
+
+
+async def test_whoever_waits_for_the_sale_sees_it_begin(
+    visitors: Visitors, organizer: Organizer, seats: Connection
+) -> None:
+    opens_at = (datetime.now(UTC) + timedelta(days=2)).isoformat().replace("+00:00", "Z")
+    show = await organizer.screening(sales_open_at=opens_at)
+    page = await with_hold(visitors, show)
+    await expect(page.locator(".sale")).to_have_text(re.compile("^Opens "))
+
+    for table, key in (("screenings", "id"), ("screening_states", "screening_id")):
+        await seats.execute(
+            f"UPDATE {table} SET sales_open_at = now() - interval '1 minute', revision = revision + 1"  # noqa: S608
+            f" WHERE {key} = $1",
+            show.id,
+        )
+    await page.clock.fast_forward(timedelta(days=2, seconds=2) // timedelta(milliseconds=1))
+
+    await on_map(page, show, "A1").click()
+    await is_mine(on_map(page, show, "A1"))

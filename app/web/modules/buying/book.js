@@ -22,6 +22,8 @@ import { ticketScreen } from "../bookings/tickets.js";
 import { BestSeats, priceChips, viewSwitch } from "../seats/tools.js";
 import { t } from "../words.js";
 
+const LONGEST_TIMER = 2 ** 31;
+
 const serves = new Set((document.documentElement.dataset.serves ?? "").split(" "));
 
 export async function bookPage(root, screeningId) {
@@ -217,11 +219,18 @@ class BookPage {
     });
     store.addEventListener("link", () => this.#link());
     addEventListener("hashchange", () => this.#route());
+    this.#openInTime();
     document.addEventListener("visibilitychange", () => !document.hidden && this.#soonReadMine(true));
     let since = serverNow();
     setInterval(() => {
       since = store.redrawEnded(since);
     }, 500);
+  }
+
+  /** Who waits for the sale sees it begin. Nothing can be chosen before, so nothing is lost; not all ask at once. */
+  #openInTime() {
+    const wait = Date.parse(this.screening.sales_open_at ?? "") - serverNow();
+    if (wait > 0 && wait < LONGEST_TIMER) setTimeout(() => location.reload(), wait + Math.random() * 1000);
   }
 
   #link() {
