@@ -49,7 +49,7 @@ plans: $(RUNTIME) ## show PostgreSQL's query plans of the hot statements; BOOKIN
 		$(if $(SCREENINGS),--screenings $(SCREENINGS)) $(if $(ABOUT),--about "$(ABOUT)")
 
 statements: $(RUNTIME) ## write app/db/box_office/statements.sql: what the box office says to PostgreSQL, batch by batch
-	@exec $(BIN)/python -m benchmarks.statements
+	@exec $(BIN)/python -m benchmarks.writing.statements
 
 lint: $(TOOLS) ## check ruff's rules and format
 	$(BIN)/python -m ruff check .
@@ -85,10 +85,10 @@ upgrade: ## update the lock files to the newest versions
 	$(MAKE) lock LOCK_FLAGS=--upgrade
 
 settings: $(TOOLS) ## write the lists of all settings, in README.md and .env.example, from app/settings/fields.py
-	@exec $(BIN)/python -m benchmarks.settings
+	@exec $(BIN)/python -m benchmarks.writing.settings
 
 pictures: $(TOOLS) ## make the pictures of the pages in docs/ (needs Debian's Chromium)
-	@exec $(BIN)/python -m benchmarks.pictures
+	@exec $(BIN)/python -m benchmarks.writing.pictures
 
 ci: ## run everything that continuous integration runs
 	bash .ci/run

@@ -9,7 +9,7 @@ from benchmarks.cases import Case, chosen
 from benchmarks.load import CannotMeasure, NotThere, wrk
 from benchmarks.pairs import paired
 from benchmarks.report import Result, machine, table, write
-from benchmarks.stage import Effort, Ground, ground
+from benchmarks.stages.stage import Effort, Ground, ground
 
 
 def main() -> int:

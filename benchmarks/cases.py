@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from benchmarks import cpu, houses, stadium
-from benchmarks.houses import Sale
+from benchmarks import cpu
 from benchmarks.listening import Storm, told
 from benchmarks.load import CannotMeasure, Load, Measured
-from benchmarks.past import give_past, let_run_out, not_swept, sell_pairs
-from benchmarks.stage import Stage, fetch
+from benchmarks.stages import houses, stadium
+from benchmarks.stages.houses import Sale
+from benchmarks.stages.past import give_past, let_run_out, not_swept, sell_pairs
+from benchmarks.stages.stage import Stage, fetch
 
 ARENA: Final = 40_000
 HALL: Final = 1_222

@@ -31,9 +31,9 @@ from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
 from app.services.layouts import Layouts
 from app.settings import Settings
-from benchmarks import houses
-from benchmarks.houses import House
-from benchmarks.stage import Effort, ground
+from benchmarks.stages import houses
+from benchmarks.stages.houses import House
+from benchmarks.stages.stage import Effort, ground
 
 SCREENINGS: Final = 20
 SEATS: Final = 20_000

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from benchmarks.load import Measured, said_by, start
-from benchmarks.stage import ROOT
+from benchmarks.stages.stage import ROOT
 
 
 def told(listeners: int, seconds: int) -> Measured:

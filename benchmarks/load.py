@@ -17,7 +17,7 @@ from typing import Final
 from app.adapters.embedded.account import server_account
 from app.adapters.embedded.process import die_with_parent
 from app.adapters.embedded.programs import postgresql_programs
-from benchmarks.houses import Sale
+from benchmarks.stages.houses import Sale
 
 LUA: Final = Path(__file__).with_name("lua")
 _SAMPLED: Final = 0.05  # of the transactions of many clients: writing down all would be part of what is measured

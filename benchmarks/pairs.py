@@ -8,8 +8,8 @@ from typing import Final
 
 from benchmarks.cases import ARENA, STUDIO, Case, Faster, Side, chosen_from, with_cpu
 from benchmarks.load import Load, Measured
-from benchmarks.past import give_past
-from benchmarks.stage import ROOT, Stage
+from benchmarks.stages.past import give_past
+from benchmarks.stages.stage import ROOT, Stage
 
 BEFORE: Final = "before"
 NOW: Final = "now"

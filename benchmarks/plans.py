@@ -38,10 +38,10 @@ from app.services.box_office.office import BoxOffice
 from app.services.box_office.opening import Opening
 from app.services.layouts import Layouts
 from app.settings import Settings
-from benchmarks import houses
-from benchmarks.houses import House
-from benchmarks.past import give_past, let_run_out
-from benchmarks.stage import Effort, ground
+from benchmarks.stages import houses
+from benchmarks.stages.houses import House
+from benchmarks.stages.past import give_past, let_run_out
+from benchmarks.stages.stage import Effort, ground
 
 TOGETHER: Final = 32
 """So many commands make a batch."""

@@ -1,6 +1,6 @@
 """What the box office says in a batch of one screening, as `make statements` rehearses it."""
 
-from benchmarks.statements import rehearse
+from benchmarks.writing.statements import rehearse
 from tests.citus.exceptions import NAMES_NO_SCREENING
 from tests.citus.reading import NoQuery
 from tests.citus.rules import violations

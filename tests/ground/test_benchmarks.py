@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from app.adapters.embedded import EmbeddedServers
-from benchmarks import houses
 from benchmarks.cases import CASES, Aim, Faster, Prompt, Side, chosen
-from benchmarks.houses import House
 from benchmarks.load import LUA, CannotMeasure, Measured, parse, parse_pgbench
-from benchmarks.past import give_past
 from benchmarks.plans import NOT_SOLD, explain_all
 from benchmarks.report import Result
+from benchmarks.stages import houses
+from benchmarks.stages.houses import House
+from benchmarks.stages.past import give_past
 from tests.conftest import EMPTY, MakeDatabase
 
 ROOT = Path(__file__).parents[2]

@@ -27,7 +27,7 @@ from app.domain.seats import SeatNames
 from app.resources import Resources
 from app.services.box_office.answers import Answer
 from app.services.box_office.office import BoxOffice
-from benchmarks.statements import FILES, text
+from benchmarks.writing.statements import FILES, text
 from tests.conftest import PER_SCREENING, OpenApp, resources_of
 from tests.order import Connection
 from tests.services.box_office.asking import book, hold, key, told

@@ -6,7 +6,7 @@ from statistics import median, quantiles
 from typing import Any, Final
 
 from benchmarks.load import CannotMeasure, Measured
-from benchmarks.stage import Database, Stage, fetch
+from benchmarks.stages.stage import Database, Stage, fetch
 
 SECTIONS: Final = 40
 ROWS: Final = 40

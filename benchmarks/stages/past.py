@@ -4,7 +4,7 @@ from typing import Final
 
 import asyncpg
 
-from benchmarks.houses import BUYERS, HAS_STATES, House, ask, on_connection
+from benchmarks.stages.houses import BUYERS, HAS_STATES, House, ask, on_connection
 
 # Ids that grow with time, as those of Usher do (UUIDv7); `salt` tells those of one moment apart.
 _ID: Final = """

@@ -6,7 +6,7 @@ from typing import Final
 
 from app.settings import texts
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 
 
 def with_table(readme: str) -> str:

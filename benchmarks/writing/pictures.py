@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from playwright.async_api import Page, async_playwright
 
-DOCS: Final = Path(__file__).parents[1] / "docs"
+DOCS: Final = Path(__file__).parents[2] / "docs"
 HALL: Final = "/screenings/4"
 BY_OTHERS: Final = (
     *(("Block B", row, seat) for row in (1, 2, 4) for seat in (5, 6, 7, 8)),

@@ -30,11 +30,12 @@ from app.db.migrations import upgrade
 from app.domain.people.people import Person
 from app.services.people.revocations import Origin
 from app.services.people.tokens import Tokens
-from benchmarks import cpu, houses
-from benchmarks.houses import BUYERS, House, Sale
+from benchmarks import cpu
 from benchmarks.load import CannotMeasure, Load, Measured, pgbench, start
+from benchmarks.stages import houses
+from benchmarks.stages.houses import BUYERS, House, Sale
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 FASTEST: Final = 10_000  # holds a second; there are seats for so many
 _DAY: Final = 86_400
 _LOG_KEPT_MB: Final = 512  # of PostgreSQL's write-ahead log
@@ -174,7 +175,7 @@ class Stage:
     def references(self, database: Database, workers: int = 1) -> str:
         """The bare FastAPI of references.py; its URL. The same loop, parser and backlog as Usher, no access log."""
         command = [
-            *(sys.executable, "-m", "uvicorn", "benchmarks.references:app"),
+            *(sys.executable, "-m", "uvicorn", "benchmarks.stages.references:app"),
             *("--host", "127.0.0.1", "--port", str(port := _free_port())),
             *(
                 "--workers",

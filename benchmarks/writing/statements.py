@@ -1,4 +1,4 @@
-"""`python -m benchmarks.statements`: writes down what the box office says to PostgreSQL, batch by batch.
+"""`python -m benchmarks.writing.statements`: writes down what the box office says to PostgreSQL, batch by batch.
 
 The box office's own code runs, on a PostgreSQL that is played from memory: what it is asked is what is written down.
 """
@@ -46,7 +46,7 @@ from app.services.box_office.commits import CommitBroke, happened
 from app.services.box_office.opening import Opening
 from app.services.box_office.pending import Pending
 from benchmarks.played import DEFAULTS, FACTS, OneLayout, Played
-from benchmarks.sql_format import laid_out
+from benchmarks.writing.sql_format import laid_out
 
 _PLACE: Final = Path(app.db.box_office.__file__)
 FILES: Final = {

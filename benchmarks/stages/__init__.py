@@ -1,0 +1,1 @@
+"""What is measured stands on: houses, buyers, a past, and the servers."""

@@ -1,0 +1,1 @@
+"""Writes what is generated: the statements, the tables of settings, the pictures."""
