@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from app.resources import Resources
-from app.server.http_protocol import BoundedHttp
-from app.server.websocket_protocol import LiveSocket
+from app.server.protocols.http_protocol import BoundedHttp
+from app.server.protocols.websocket_protocol import LiveSocket
 from app.settings import Settings
 from tests.conftest import built, may_serve_again
 from tests.patience import PATIENCE_SECONDS, patience

@@ -37,7 +37,7 @@ _SENT_ONCE: Final = frozenset((b"host", b"content-type", b"content-length", b"co
 
 
 class _Turn(Protocol):
-    """A turn of the event loop (server/turns.py)."""
+    """A turn of the event loop (server/protocols/turns.py)."""
 
     @property
     def is_over(self) -> bool: ...

@@ -36,9 +36,9 @@ from app.db.migrations import CannotMigrate, upgrade
 from app.logs import JsonLines
 from app.server.advice import reason_in_a_line, with_advice
 from app.server.gc_freezing import Sparing
-from app.server.http_protocol import BoundedHttp
 from app.server.listening import bound, for_workers
-from app.server.websocket_protocol import LiveSocket
+from app.server.protocols.http_protocol import BoundedHttp
+from app.server.protocols.websocket_protocol import LiveSocket
 from app.server.workers import ManyWorkers, OneWorker
 from app.settings import EXIT_BAD_SETTING, LogFormat, Settings, read_settings, set_for_workers
 from app.urls import postgresql

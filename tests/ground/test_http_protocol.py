@@ -12,9 +12,9 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config, Server
 
-from app.server import http_protocol, in_one_piece, turns, websocket_protocol
-from app.server.http_protocol import HEAD_MAX, PORTION, BoundedHttp
-from app.server.websocket_protocol import LiveSocket
+from app.server.protocols import http_protocol, in_one_piece, turns, websocket_protocol
+from app.server.protocols.http_protocol import HEAD_MAX, PORTION, BoundedHttp
+from app.server.protocols.websocket_protocol import LiveSocket
 from app.services.connections import Bound, Connections
 from tests.patience import until_true
 

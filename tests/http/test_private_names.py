@@ -103,10 +103,10 @@ def test_what_is_read_of_a_route_is_there() -> None:
 @pytest.mark.parametrize(
     ("owner", "names", "see"),
     [
-        (HttpToolsProtocol, OF_HTTP, "app/server/http_protocol.py"),
-        (RequestResponseCycle, OF_A_CYCLE, "app/server/whole_replies.py"),
-        (httptools_impl, "STATUS_LINE", "app/server/whole_replies.py"),
-        (WebSocketsSansIOProtocol, OF_SOCKETS, "app/server/websocket_protocol.py"),
+        (HttpToolsProtocol, OF_HTTP, "app/server/protocols/http_protocol.py"),
+        (RequestResponseCycle, OF_A_CYCLE, "app/server/protocols/whole_replies.py"),
+        (httptools_impl, "STATUS_LINE", "app/server/protocols/whole_replies.py"),
+        (WebSocketsSansIOProtocol, OF_SOCKETS, "app/server/protocols/websocket_protocol.py"),
         (Multiprocess, OF_A_SUPERVISOR, "app/server/serving.py"),
         (Process, "wait_until_ready exitcode", "app/server/serving.py"),
         (Server, "startup started", "app/server/serving.py"),

@@ -8,7 +8,7 @@ import pytest
 
 from app.http import bodies
 from app.http.bodies import has_usual_head, in_its_turn
-from app.server.turns import TURN_SECONDS, Turn, turn_of
+from app.server.protocols.turns import TURN_SECONDS, Turn, turn_of
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ from app.schemas.format.ids import ReservationId, ScreeningId, SeatId
 from app.schemas.format.moments import encoded
 from app.schemas.format.requests import Id, Label, Lenient, Line, Strict
 from app.schemas.seats import NamesSeats, SeatsWanted
-from app.server.http_protocol import BoundedHttp
-from app.server.websocket_protocol import LiveSocket
+from app.server.protocols.http_protocol import BoundedHttp
+from app.server.protocols.websocket_protocol import LiveSocket
 from app.services.people.tokens import Tokens
 from app.services.running.measures import Measures
 from app.settings import read_settings

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.db.seat_maps.seat_events import SeatChange
-from app.server import http_protocol, websocket_protocol
-from app.server.websocket_protocol import LiveSocket
+from app.server.protocols import http_protocol, websocket_protocol
+from app.server.protocols.websocket_protocol import LiveSocket
 from app.services.live import broadcast as module
 from app.services.news import News
 from tests.conftest import MakeSettings

@@ -11,8 +11,8 @@ from sqlalchemy.pool import QueuePool
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.http.live.socket import _is_welcome
-from app.server import http_protocol, turns, websocket_protocol
-from app.server.websocket_protocol import CREDIT, PORTION, LiveSocket
+from app.server.protocols import http_protocol, turns, websocket_protocol
+from app.server.protocols.websocket_protocol import CREDIT, PORTION, LiveSocket
 from app.services.live.listeners import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from tests.conftest import MakeSettings

@@ -22,8 +22,8 @@ from websockets.typing import StatusLike
 
 from app.http.request import request_id
 from app.schemas.problems.documented import MEDIA_TYPE as PROBLEM
-from app.server import rejections
-from app.server.turns import turn_of
+from app.server.protocols import rejections
+from app.server.protocols.turns import turn_of
 
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.WARNING)  # uvicorn tells of every connection, and would tell its whole address

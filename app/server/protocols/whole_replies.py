@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from app.server.in_one_piece import InOnePiece
+from app.server.protocols.in_one_piece import InOnePiece
 
 Header = tuple[bytes, bytes]
 

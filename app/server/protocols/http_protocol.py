@@ -14,11 +14,11 @@ from typing import Any, Final, cast
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.server import rejections
-from app.server.in_one_piece import InOnePiece
-from app.server.rejections import Rejection
-from app.server.turns import turn_of
-from app.server.whole_replies import Header, write_whole
+from app.server.protocols import rejections
+from app.server.protocols.in_one_piece import InOnePiece
+from app.server.protocols.rejections import Rejection
+from app.server.protocols.turns import turn_of
+from app.server.protocols.whole_replies import Header, write_whole
 from app.services.connections import Connections
 
 HEAD_MAX: Final = 64 * 1024
