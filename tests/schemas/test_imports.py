@@ -20,6 +20,7 @@ from app.domain.seats import Layout, Point, Seat
 from app.schemas.exports import own_file, pretix_plan, table
 from app.schemas.house.layouts import LayoutIn
 from app.schemas.imports import FileWrong, LayoutFile, read_layout_file, tables
+from app.schemas.imports.spreadsheets import read_workbook
 
 TABLE = """\
 section,row,number,label,category,accessible,companion,restricted_view,x,y
@@ -580,9 +581,8 @@ SHEET = {
 
 
 @pytest.mark.parametrize("what", SHEET)
-def test_a_workbook_that_unpacks_to_far_more_is_not_read(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workbook_that_unpacks_to_far_more_is_not_read(what: str) -> None:
     pytest.importorskip("openpyxl")
-    monkeypatch.setattr("openpyxl.load_workbook", None)
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as workbook:
         workbook.writestr("xl/worksheets/sheet1.xml", SHEET[what])
@@ -590,6 +590,28 @@ def test_a_workbook_that_unpacks_to_far_more_is_not_read(what: str, monkeypatch:
 
     with pytest.raises(FileWrong, match="too large when it is unpacked"):
         read_layout_file(packed.getvalue())
+
+
+@pytest.mark.parametrize("bound", [{"megabytes": 1}, {"seconds": 0}])
+def test_a_workbook_that_takes_more_than_its_process_may_have_is_not_read(bound: dict[str, int]) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    content = BytesIO()
+    openpyxl.Workbook().save(content)
+
+    with pytest.raises(FileWrong, match="CSV UTF-8"):
+        read_workbook(content.getvalue(), **bound)
+
+
+def test_a_workbook_whose_lines_grow_when_it_is_unpacked_is_not_read() -> None:
+    """Packed, such a line is a few kilobytes."""
+    openpyxl = pytest.importorskip("openpyxl")
+    workbook, content = openpyxl.Workbook(), BytesIO()
+    for line in (["section", "row", "number"], ["a" * 30_000] * 99):
+        workbook.active.append(line)
+    workbook.save(content)
+
+    with pytest.raises(FileWrong, match=r"^line 2: This line has more than 65536 characters\.$"):
+        read_layout_file(content.getvalue())
 
 
 def test_a_workbook_of_thousands_of_files_is_not_read() -> None:

@@ -11,6 +11,10 @@ DEEPEST: Final = 64
 MOST_MEMBERS: Final = 2_000
 """Of one object, and of an ordinary body: nothing of ours needs half as many, and each may become a mistake to tell."""
 
+LONGEST_TEXT: Final = 1024 * 1024
+"""Bytes of a text: nothing of ours needs a thousandth, but plans of others may have pictures in them. It is read in one
+go, and keeps the interpreter meanwhile."""
+
 
 def too_deep() -> Malformed:
     """The mistake of somebody who sent more levels."""
@@ -20,6 +24,11 @@ def too_deep() -> Malformed:
 def too_many_members() -> Malformed:
     """The mistake of somebody who sent an object with more members."""
     return mistake(["body"], "json_too_large", f"An object of the JSON has more than {MOST_MEMBERS} members.")
+
+
+def too_long_text() -> Malformed:
+    """The mistake of somebody who sent a longer text."""
+    return mistake(["body"], "json_too_large", f"A text of the JSON has more than {LONGEST_TEXT} bytes.")
 
 
 def member_twice(name: str) -> Malformed:

@@ -11,10 +11,19 @@ from typing import Any, Final
 
 import orjson
 
-from app.schemas.format.json_rules import CAREFUL, DEEPEST, MOST_MEMBERS, member_twice, too_deep, too_many_members
+from app.schemas.format.json_rules import (
+    CAREFUL,
+    DEEPEST,
+    LONGEST_TEXT,
+    MOST_MEMBERS,
+    member_twice,
+    too_deep,
+    too_long_text,
+    too_many_members,
+)
 
 PORTION: Final = 64 * 1024
-"""Bytes that are parsed at once; a text may be longer."""
+"""Bytes that are parsed at once; a text may be longer, up to `LONGEST_TEXT`."""
 
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
 _TEXT: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -188,12 +197,14 @@ class Portions:
 
     def _end_of_text(self, at: int) -> int:
         """Behind the quotation mark that closes a text: the next one before which the backslashes are even."""
-        body, begun = self._body, at + 1
-        while (found := body.find(b'"', begun)) >= 0:
+        body, begun, longest = self._body, at + 1, at + LONGEST_TEXT
+        while (found := body.find(b'"', begun, longest)) >= 0:
             before = body[begun:found]
             if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
                 return found + 1
             begun = found + 1
+        if longest < len(body):
+            raise too_long_text()
         raise self._invalid("unexpected end of data", len(body))
 
     def _parsed(self, at: int, end: int, level: int) -> list[Any]:

@@ -1,31 +1,32 @@
 """Workbooks of Excel (.xlsx): the first sheet with lines is read as a table. It takes openpyxl, an optional extra."""
 
-import zipfile
-import zlib
+import json
+import sys
 from collections.abc import Iterator
-from io import BytesIO
-from time import sleep
-from typing import IO, Any, Final
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
+from typing import IO, Final, cast
 
+from app.schemas.imports import workbook_process
 from app.schemas.imports.files import Complaint, FileWrong, LayoutFile
-from app.schemas.imports.tables import MOST_COLUMNS, Line, read_lines
+from app.schemas.imports.tables import LONGEST_LINE, MOST_COLUMNS, Line, read_lines
 
 _ZIP: Final = b"PK\x03\x04"
 _OLD: Final = b"\xd0\xcf\x11\xe0"
-_LARGEST: Final = 100 * 1024 * 1024
-"""Bytes of a workbook when it is unpacked."""
-_MOST_FILES: Final = 1_000
-_MOST_TAGS: Final = 6_000_000
-"""In all: 50,000 seats with all that may be said of each have half as many, each with the tag that closes it."""
-_MOST_IN_ROW: Final = 50_000
-"""Between two rows. What reads a sheet makes an object of each of them, and keeps it until the row is over."""
-_PORTION: Final = 64 * 1024
-_ROWS: Final = 50
-"""So many rows are read between two pauses."""
-_PAUSE_SECONDS: Final = 0.0002
-
-_ENTRY: Final = b"PK\x01\x02"
+MEGABYTES: Final = 1024
+SECONDS: Final = 60
+"""Of memory and of processor time for a workbook: the largest house takes a tenth."""
+_OWN_PROCESS: Final = [sys.executable, "-I", str(Path(workbook_process.__file__))]
+_LONGEST: Final = 12 * LONGEST_LINE
+"""Bytes of a line: none of its characters takes more in JSON."""
 _HOW_TO_SAVE: Final = "In the spreadsheet choose Save As, CSV UTF-8, and import that file."
+_WRONG: Final = {
+    workbook_process.BROKEN: f"This is not a workbook that can be read. {_HOW_TO_SAVE}",
+    workbook_process.EMPTY: "The workbook has no seats.",
+}
+_TOO_LARGE: Final = f"The workbook is too large when it is unpacked. {_HOW_TO_SAVE}"
 
 
 def is_workbook(content: bytes) -> bool:
@@ -33,92 +34,37 @@ def is_workbook(content: bytes) -> bool:
     return content.startswith((_ZIP, _OLD))
 
 
-def read_workbook(content: bytes) -> LayoutFile:
-    """The layout in a workbook. Raises FileWrong, also if openpyxl is not installed."""
-    if content.startswith(_OLD):
-        raise FileWrong([Complaint(None, "", f"Workbooks of this old kind (.xls) cannot be read. {_HOW_TO_SAVE}")])
-    try:
-        import openpyxl
-    except ImportError:
-        said = f"Workbooks need openpyxl (pip install openpyxl). Or: {_HOW_TO_SAVE[0].lower()}{_HOW_TO_SAVE[1:]}"
-        raise FileWrong([Complaint(None, "", said)]) from None
-    _must_be_bounded(content)
-    try:
-        workbook = openpyxl.load_workbook(_Pausing(content), read_only=True, data_only=True)
-    except Exception:  # noqa: BLE001 - whatever a broken file makes of the library
-        raise FileWrong([Complaint(None, "", f"This is not a workbook that can be read. {_HOW_TO_SAVE}")]) from None
-    try:
-        sheet = next((each for each in workbook.worksheets if (each.max_row or 2) > 1), None)
-        if sheet is None:
-            raise FileWrong([Complaint(None, "", "The workbook has no seats.")])
-        return read_lines(_lines(sheet))
-    finally:
-        workbook.close()
+def read_workbook(content: bytes, *, megabytes: int = MEGABYTES, seconds: int = SECONDS) -> LayoutFile:
+    """The layout in a workbook, which is unpacked by a process of its own within these bounds.
 
-
-class _Pausing(BytesIO):
-    """Bytes whose reader gives the interpreter away now and then.
-
-    Unpacking gives it up for a moment, piece by piece, and takes it back before anybody else has woken up: so whoever
-    waits for it would wait for the whole workbook, however short the pieces are.
+    Raises FileWrong, also if openpyxl is not installed.
     """
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """As everywhere, after a pause."""
-        sleep(_PAUSE_SECONDS)
-        return super().read(size)
-
-
-def _must_be_bounded(content: bytes) -> None:
-    """Raises FileWrong if it is far larger than it looks. Empty cells, packed, take next to nothing."""
-    try:
-        if content.count(_ENTRY) > _MOST_FILES:
-            raise _too_large()
-        with zipfile.ZipFile(BytesIO(content)) as packed:
-            if sum(each.file_size for each in packed.infolist()) > _LARGEST:
-                raise _too_large()
-            tags = 0
-            for each in packed.infolist():
-                if each.filename.endswith((".xml", ".rels")):
-                    with packed.open(each) as unpacked:
-                        tags = _count_tags(unpacked, tags)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError):
-        raise FileWrong([Complaint(None, "", f"This is not a workbook that can be read. {_HOW_TO_SAVE}")]) from None
+    if content.startswith(_OLD):
+        raise _wrong(f"Workbooks of this old kind (.xls) cannot be read. {_HOW_TO_SAVE}")
+    if find_spec("openpyxl") is None:
+        raise _wrong(f"Workbooks need openpyxl (pip install openpyxl). Or: {_HOW_TO_SAVE[0].lower()}{_HOW_TO_SAVE[1:]}")
+    bounds = [str(each) for each in (megabytes, seconds, MOST_COLUMNS)]
+    with Popen([*_OWN_PROCESS, *bounds], stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as reader:  # noqa: S603
+        to_it, from_it = cast("IO[bytes]", reader.stdin), cast("IO[bytes]", reader.stdout)
+        try:
+            with suppress(BrokenPipeError), to_it:
+                to_it.write(content)
+            return read_lines(_lines(reader, from_it))
+        finally:
+            reader.kill()  # of a file that is wrong not every line is read
 
 
-def _too_large() -> FileWrong:
-    return FileWrong([Complaint(None, "", f"The workbook is too large when it is unpacked. {_HOW_TO_SAVE}")])
+def _lines(reader: Popen[bytes], written: IO[bytes]) -> Iterator[Line]:
+    """Raises FileWrong if they are not all there, or one is too long."""
+    line = 1
+    while (found := written.readline(_LONGEST)).endswith(b"\n"):
+        yield line, json.loads(found)
+        line += 1
+    if len(found) == _LONGEST:
+        raise FileWrong([Complaint(line, "", f"This line has more than {LONGEST_LINE} characters.")])
+    if exit_code := reader.wait():
+        raise _wrong(_WRONG.get(exit_code, _TOO_LARGE))
 
 
-def _count_tags(unpacked: IO[bytes], tags: int) -> int:
-    """How many there are with those before it. Raises FileWrong if that is too many, in all or in a row."""
-    in_row = 0
-    while portion := unpacked.read(_PORTION):
-        sleep(_PAUSE_SECONDS)
-        found = portion.count(b"<")
-        last = max(portion.rfind(b"</row"), portion.rfind(b"</si>"))
-        tags, in_row = tags + found, in_row + found if last < 0 else portion.count(b"<", last)
-        is_one_text = len(portion) == _PORTION and not found  # no cell has room for half of it
-        if tags > _MOST_TAGS or in_row > _MOST_IN_ROW or is_one_text:
-            raise _too_large()
-    return tags
-
-
-def _lines(sheet: Any) -> Iterator[Line]:
-    rows = sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS)
-    for line, cells in enumerate(rows, 1):
-        if line % _ROWS == 0:
-            sleep(_PAUSE_SECONDS)
-        yield line, [_written(cell) for cell in cells]
-
-
-def _written(cell: object) -> str:
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return "yes" if cell else "no"
-        case float() if cell.is_integer():
-            return str(int(cell))
-        case _:
-            return str(cell)
+def _wrong(said: str) -> FileWrong:
+    return FileWrong([Complaint(None, "", said)])

@@ -21,7 +21,7 @@ _SEPARATORS: Final = ",;\t"
 
 MOST_LINES: Final = 2 * MAX_SEATS
 MOST_COLUMNS: Final = 100
-_LONGEST_LINE: Final = 64 * 1024
+LONGEST_LINE: Final = 64 * 1024
 """Characters of a line of a table, and of all lines of a text in quotation marks: they are read in one go."""
 
 Line = tuple[int, list[str]]
@@ -125,15 +125,15 @@ class _Feed:
         """Raises FileWrong if a line of the table is too long."""
         number, line = next(self._lines)
         self.size += len(line)
-        if self.size > _LONGEST_LINE:
-            said = f"This line has more than {_LONGEST_LINE} characters. Is a quotation mark never closed?"
+        if self.size > LONGEST_LINE:
+            said = f"This line has more than {LONGEST_LINE} characters. Is a quotation mark never closed?"
             raise FileWrong([Complaint(number, "", said)])
         return line
 
 
 def _separator_of(text: str) -> tuple[str, int]:
     """What separates the cells, and how many lines come before the table."""
-    lines = [line[:_LONGEST_LINE] for line in islice(StringIO(text, newline="\n"), 200)]
+    lines = [line[:LONGEST_LINE] for line in islice(StringIO(text, newline="\n"), 200)]
     at = next((at for at, line in enumerate(lines) if line.strip()), 0)
     first = lines[at].strip("\r\n")
     said = first.strip(" ").lower()

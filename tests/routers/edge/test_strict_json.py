@@ -7,7 +7,7 @@ import orjson
 import pytest
 from httpx import AsyncClient, Response
 
-from app.schemas.format import strict
+from app.schemas.format import json_rules, strict
 from app.schemas.format.faults import Malformed
 
 HOLD = "/api/v1/screenings/1/reservations"
@@ -359,6 +359,20 @@ def test_a_large_body_that_no_house_needs_is_not_even_parsed(body: bytes, monkey
 
     with pytest.raises(Malformed) as refused:
         strict.parse(body)
+
+    assert [error["code"] for error in refused.value.errors] == ["json_too_large"]
+
+
+@pytest.mark.parametrize(
+    "begins", [b"", b"[[], ", b'{"name": ', b"{"], ids=["alone", "in a list", "in an object", "a name"]
+)
+def test_a_text_of_a_large_body_is_bounded(begins: bytes) -> None:
+    longest = json_rules.LONGEST_TEXT - 2
+    ends = {b"": b"", b"[[], ": b"]", b'{"name": ': b"}", b"{": b": 1}"}[begins]
+    strict.parse(begins + b'"%b"' % (b"a" * longest) + ends)
+
+    with pytest.raises(Malformed) as refused:
+        strict.parse(begins + b'"%b"' % (b"a" * (longest + 1)) + ends)
 
     assert [error["code"] for error in refused.value.errors] == ["json_too_large"]
 
