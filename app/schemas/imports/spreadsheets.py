@@ -44,7 +44,13 @@ def read_workbook(content: bytes, *, megabytes: int = MEGABYTES, seconds: int = 
     if find_spec("openpyxl") is None:
         raise _wrong(f"Workbooks need openpyxl (pip install openpyxl). Or: {_HOW_TO_SAVE[0].lower()}{_HOW_TO_SAVE[1:]}")
     bounds = [str(each) for each in (megabytes, seconds, MOST_COLUMNS)]
-    with Popen([*_OWN_PROCESS, *bounds], stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as reader:  # noqa: S603
+    with Popen(  # noqa: S603 - our own command line, no shell
+        [*_OWN_PROCESS, *bounds],
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        start_new_session=True,  # Ctrl-C reaches only us, and we answer what has begun
+    ) as reader:
         to_it, from_it = cast("IO[bytes]", reader.stdin), cast("IO[bytes]", reader.stdout)
         try:
             with suppress(BrokenPipeError), to_it:
