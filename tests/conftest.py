@@ -37,6 +37,7 @@ from app.settings import Settings
 from tests import given
 from tests.citus.hearing import Heard
 from tests.given import GivenDatabase, must_be_usable, name_in
+from tests.patience import PATIENT
 from tests.places import Place, copy_of, roomy_home, started
 from tests.pooler import pgbouncer
 from tests.pooler.pgbouncer import pooler_to
@@ -355,14 +356,9 @@ def _checked(place: Place, **changes: Any) -> Settings:
             "jwt_secret": JWT_SECRET,
             "sweep": False,
             "rate_limits": False,
-            # A machine that does much besides is slow, and its servers are there all the same.
-            "postgresql_silence_seconds": 30,
             "batch_per_screening": PER_SCREENING,
             **(_BY_WAY_OF_A_POOLER if place.pooler else {}),
-            "postgresql_connect_seconds": 15,
-            "redis_timeout_seconds": 5,
-            "lock_timeout_ms": 20_000,
-            "statement_timeout_ms": 30_000,
+            **PATIENT,
             **changes,
         }
     )

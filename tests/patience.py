@@ -11,6 +11,18 @@ from collections.abc import Callable
 from typing import Final
 
 PATIENCE_SECONDS: Final = 60.0
+
+PATIENT: Final[dict[str, int]] = {
+    "postgresql_silence_seconds": 30,
+    "postgresql_connect_seconds": 15,
+    "redis_timeout_seconds": 5,
+    "lock_timeout_ms": 20_000,
+    "statement_timeout_ms": 30_000,
+}
+"""Settings of a service in a test: its servers are there, however long their answers take."""
+PATIENT_ENVIRONMENT: Final = {name.upper(): str(value) for name, value in PATIENT.items()}
+"""The same for a process."""
+
 _LOOK_SECONDS: Final = 0.005
 
 

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from httpx import AsyncClient, Limits
 
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT
 
 
 class Process(Protocol):
@@ -89,7 +89,7 @@ class Starter:
 
     async def start(self, settings: Mapping[str, str]) -> Served:
         """With these settings in the environment, until it is ready."""
-        environment = os.environ | settings
+        environment = os.environ | PATIENT_ENVIRONMENT | settings
         # Workers are started anew in any case, by the process itself. Elsewhere no process can be told from its heir.
         is_forked = hasattr(os, "pidfd_open") and int(environment.get("WEB_CONCURRENCY", "1")) == 1
         process = await (self._forked(environment) if is_forked else _from_nothing(environment))

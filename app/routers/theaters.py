@@ -252,6 +252,7 @@ async def import_layout(
             imported = await importing.rehearse(organizing, catalogue, file, theater_id, revision)
         else:
             imported = await importing.replace_layout(organizing, catalogue, file, theater_id, person, revision)
+        request.set_aside.append(imported)
     except FileWrong as wrong:
         raise mistakes_of(wrong) from None
     made = await asyncio.to_thread(imported.json, theater_id, file.warnings, dry_run=dry_run)

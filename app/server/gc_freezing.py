@@ -6,12 +6,13 @@ without). So each look is short: at what is new, and what survives a look that t
 
 Objects without references are still freed at once; only reference cycles wait for the collector, and those that were
 frozen before they broke away wait for a look at everything. That takes long, so it waits for a time when little is
-asked: it is due when memory has doubled since the last one, and grown by `ROOM`. If that time never comes, it is taken
-when memory has doubled once more.
+asked: it is due when memory has doubled since the last one, and grown by `ROOM`, for `LASTING` seconds on end: what a
+large request takes meanwhile is freed with it. If that time never comes, it is taken when memory has doubled once more.
 """
 
 import gc
 import sys
+from collections import deque
 from threading import Event, Thread
 from time import perf_counter, process_time
 from typing import Any, Final
@@ -32,6 +33,9 @@ ROOM: Final = 2_000_000
 EACH_SECONDS: Final = 1.0
 """So often it is seen whether a look at everything is due."""
 
+LASTING: Final = 10
+"""So often in a row memory must have been found that large."""
+
 IDLE: Final = 0.1
 """With less than this share of a processor in use, next to nobody waits."""
 
@@ -45,6 +49,8 @@ class Sparing:
         self._began = 0.0
         self._blocks = 0
         """Of memory that were in use after the last look at everything."""
+        self._since = deque[int](maxlen=LASTING)
+        """Those that were in use each time since then."""
         self._thresholds = gc.get_threshold()
         self._stopped = Event()
         self._tending = Thread(target=self._tend, name="gc", daemon=True)
@@ -68,7 +74,8 @@ class Sparing:
     def look(self, *, is_idle: bool) -> None:
         """Look at everything, if that is due; if others wait, only if it is long overdue."""
         times = 1 if is_idle else 2
-        if sys.getallocatedblocks() > times * (2 * self._blocks + ROOM):
+        self._since.append(sys.getallocatedblocks())
+        if len(self._since) == LASTING and min(self._since) > times * (2 * self._blocks + ROOM):
             self._look_at_everything()
 
     def _look_at_everything(self) -> None:
@@ -77,6 +84,7 @@ class Sparing:
         gc.freeze()
         gc.collect()  # of nothing: CPython waits with a full collection for a quarter of what the last one has left
         self._blocks = sys.getallocatedblocks()
+        self._since.clear()
 
     def _watch(self, phase: str, info: dict[str, Any]) -> None:
         """Called by the collector before and after each collection."""

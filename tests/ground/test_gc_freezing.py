@@ -32,6 +32,7 @@ def _as_in_a_program() -> Iterator[None]:
 def sparing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sparing]:
     monkeypatch.setattr(garbage, "LONG_SECONDS", 0.0)  # every look at everything is a long one
     monkeypatch.setattr(garbage, "EACH_SECONDS", 3600.0)  # the tests say when it is seen whether one is due
+    monkeypatch.setattr(garbage, "LASTING", 1)
     sparing = Sparing()
     sparing.start()
     yield sparing
@@ -116,6 +117,23 @@ def test_for_a_large_house_not_everything_is_looked_at(sparing: Sparing, monkeyp
     sparing.look(is_idle=True)
 
     assert watched() is not None
+
+
+def test_for_what_a_large_request_takes_meanwhile_not_everything_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = list[bool]()
+    monkeypatch.setattr(Sparing, "_look_at_everything", lambda _: looks.append(True))
+    sparing = Sparing()
+
+    def found(*many: bool) -> int:
+        for each in many:
+            monkeypatch.setattr(garbage.sys, "getallocatedblocks", lambda each=each: 1 + garbage.ROOM * each)
+            sparing.look(is_idle=True)
+        return len(looks)
+
+    enough = garbage.LASTING
+    assert found(*[True] * (enough - 1), False) == 0
+    assert found(*[True] * (enough - 1)) == 0
+    assert found(True) == 1
 
 
 def test_it_is_seen_by_itself_whether_that_is_due(monkeypatch: pytest.MonkeyPatch) -> None:

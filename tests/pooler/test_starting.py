@@ -20,6 +20,7 @@ from app.server.serving import CannotServe
 from app.settings import EXIT_BAD_SETTING, Settings
 from tests.conftest import JWT_SECRET, MakeSettings
 from tests.order import Connection
+from tests.patience import PATIENT_ENVIRONMENT
 from tests.places import Place
 from tests.pooler.conftest import FEW, MakePooler, PooledSettings
 
@@ -41,6 +42,7 @@ async def served(settings: Settings) -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app", "serve"),
         env=os.environ
+        | PATIENT_ENVIRONMENT
         | {
             "DATABASE_URL": settings.database_url or "",
             "REDIS_URL": settings.redis_url or "",
@@ -48,8 +50,6 @@ async def served(settings: Settings) -> AsyncIterator[str]:
             "STATEMENT_CACHE_SIZE": "0",
             "OFFICE_CONNECTIONS": "4",
             "BATCH_PER_SCREENING": "on",
-            "POSTGRESQL_SILENCE_SECONDS": "30",
-            "POSTGRESQL_CONNECT_SECONDS": "15",
             "PORT": "0",
         },
         stdout=asyncio.subprocess.PIPE,

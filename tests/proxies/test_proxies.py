@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from app.settings import Settings
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,12 +32,14 @@ def free_port() -> int:
 @contextmanager
 def process(*words: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     """A program, until the block ends."""
-    with subprocess.Popen(words, env=os.environ | environment, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
+    with subprocess.Popen(
+        words, env=os.environ | PATIENT_ENVIRONMENT | environment, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as running:
         try:
             yield running
         finally:
             running.terminate()
-            running.wait(20)
+            running.wait(PATIENCE_SECONDS)
 
 
 async def until_it_listens(port: int, running: "subprocess.Popen[str]") -> None:

@@ -16,6 +16,7 @@ from app.settings import Settings
 from tests import given
 from tests.conftest import MakeSettings, OpenApp
 from tests.order import Connection
+from tests.patience import PATIENT_ENVIRONMENT
 from tests.places import copy_of, roomy_home, started
 from tests.pooler import pgbouncer
 from tests.processes import Served, Starter
@@ -92,9 +93,7 @@ async def start_process(starter: Starter, make_settings: MakeSettings) -> AsyncI
                 "BATCH_PER_SCREENING": str(settings.batch_per_screening),
                 "OFFICE_CONNECTIONS": str(settings.office_connections),
                 "STATEMENT_CACHE_SIZE": str(settings.statement_cache_size),
-                "POSTGRESQL_SILENCE_SECONDS": str(settings.postgresql_silence_seconds),
-                "POSTGRESQL_CONNECT_SECONDS": str(settings.postgresql_connect_seconds),
-                "REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
+                **{name: str(getattr(settings, name.lower())) for name in PATIENT_ENVIRONMENT},
                 "PORT": "0",
                 "WEB_CONCURRENCY": str(settings.web_concurrency),
             }

@@ -16,7 +16,7 @@ from httpx import AsyncClient, Limits, Response
 
 from app.settings import Settings
 from tests.conftest import MakeSettings, OpenApp, resources_of
-from tests.patience import PATIENCE_SECONDS, patience
+from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT, patience
 from tests.races.conftest import StartProcess
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -173,9 +173,7 @@ def _environment(settings: Settings, port: int, workers: int) -> dict[str, str]:
         "BATCH_PER_SCREENING": str(settings.batch_per_screening),
         "OFFICE_CONNECTIONS": str(settings.office_connections),
         "STATEMENT_CACHE_SIZE": str(settings.statement_cache_size),
-        "POSTGRESQL_SILENCE_SECONDS": str(settings.postgresql_silence_seconds),
-        "POSTGRESQL_CONNECT_SECONDS": str(settings.postgresql_connect_seconds),
-        "REDIS_TIMEOUT_SECONDS": str(settings.redis_timeout_seconds),
+        **{name: str(getattr(settings, name.lower())) for name in PATIENT_ENVIRONMENT},
         "PORT": str(port),
         "WEB_CONCURRENCY": str(workers),
         "PYTHONUNBUFFERED": "1",

@@ -1,5 +1,6 @@
 """What takes long is made in a thread; what is small is made at once, and nobody waits."""
 
+import time
 import weakref
 from threading import get_ident
 from typing import Any
@@ -51,6 +52,24 @@ def test_what_is_large_is_freed_from_the_outside_to_the_inside_piece_by_piece() 
 
     assert freed == ["house", "first", "inner"]
     assert things == []
+
+
+def test_whoever_has_just_made_it_may_let_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[str] = []
+    inner = Row()
+    house = Row(within=(inner,))
+    weakref.finalize(house, freed.append, "house")
+    weakref.finalize(inner, freed.append, "inner")
+    del inner
+    made = [house]
+    things = [house]
+    del house
+    monkeypatch.setattr(time, "sleep", lambda _: made.clear())
+
+    take_apart(things)
+
+    assert made == []
+    assert freed == ["house", "inner"]
 
 
 def test_what_somebody_else_has_stays_as_it_is() -> None:

@@ -76,9 +76,6 @@ async def serve(starter: Starter, place: Place, database: str, port: int, **sett
             "REDIS_URL": place.redis_url,
             "JWT_SECRET": JWT_SECRET,
             "RATE_LIMITS": "off",
-            "POSTGRESQL_SILENCE_SECONDS": "30",
-            "POSTGRESQL_CONNECT_SECONDS": "15",
-            "REDIS_TIMEOUT_SECONDS": "5",
             "PORT": str(port),
             **settings,
         }

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -14,6 +15,9 @@ AT_ONCE: Final = 2_000
 
 _ONLY_OURS: Final = 2
 """`thing`, and the argument of getrefcount."""
+_IN_THE_LIST: Final = 4
+"""The list, the argument of `_has_another`, and both of these."""
+_MOMENT_SECONDS: Final = 0.02
 
 
 async def beside(how_many: int, make: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
@@ -27,9 +31,17 @@ def take_apart(things: list[Any]) -> None:
     """Free these, and what only they refer to, one by one. The list is empty then.
 
     A large value is freed in one go, and takes the interpreter for as long, in whatever thread. Here others get it in
-    between. What somebody else has too stays as it is.
+    between. What somebody else has too stays as it is; a thread that has just made one of these gets a moment to let
+    go of it.
     """
+    end = time.monotonic() + _MOMENT_SECONDS
+    while any(_has_another(thing) for thing in things) and time.monotonic() < end:
+        time.sleep(_MOMENT_SECONDS / 20)
     while things:
         thing = things.pop()
         if gc.is_tracked(thing) and sys.getrefcount(thing) <= _ONLY_OURS:
             things += gc.get_referents(thing)
+
+
+def _has_another(thing: Any) -> bool:
+    return gc.is_tracked(thing) and sys.getrefcount(thing) > _IN_THE_LIST

@@ -17,6 +17,7 @@ from app.services.live.listeners import Message
 from app.services.people.api_keys import PREFIX as API_KEY_PREFIX
 from tests.conftest import MakeSettings
 from tests.listeners import House, Socket, house, seats
+from tests.patience import PATIENCE_SECONDS
 from tests.routers.visitors import Visitor, guest
 
 
@@ -384,7 +385,11 @@ async def test_tokens_are_in_no_log_whatever_its_level(
     assert not any((ada.token or "") in line or "a-bad-secret" in line for line in ours)
 
 
-async def test_a_thousand_connects_from_one_address_are_held_to_its_limit(make_settings: MakeSettings) -> None:
+async def test_a_thousand_connects_from_one_address_are_held_to_its_limit(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", PATIENCE_SECONDS)  # they are a thousand in one process with us
+    monkeypatch.setattr(websocket_protocol, "OPEN_SECONDS", PATIENCE_SECONDS)
     async with house(make_settings(rate_limits=True, rate_reading="10000/second", live_per_address=50)) as usher:
         may_leave = asyncio.Event()
 
