@@ -61,7 +61,8 @@ class Turn(Enum):
 class Speakers:
     """Which of several workers says that something is out: whoever has locked a file for it, until it is over.
 
-    The kernel unlocks the files of a worker that dies. In a file is when its outage was over.
+    The kernel unlocks the files of a worker that dies, and one of those who noticed too says that it is over. In a file
+    is when its outage was over.
     """
 
     def __init__(self) -> None:
@@ -76,9 +77,18 @@ class Speakers:
 
     def turn(self, outage: Outage) -> Turn:
         """Whose turn it is to say that it begins. If it is ours, say when it is over, and `leave` then."""
-        if time.time() - self._over.get(outage, 0.0) < ECHO_SECONDS:
+        silent_since = time.time() - ECHO_SECONDS
+        if self._over.get(outage, 0.0) > silent_since:
             return Turn.NOBODYS
-        return Turn.OURS if self._directory is None else self._lock(outage, self._directory)
+        return Turn.OURS if self._directory is None else self._lock(outage, self._directory, silent_since)
+
+    def inherits(self, outage: Outage, since: float) -> bool:
+        """Whether another one's turn is ours now, to say that it is over, and to `leave`.
+
+        That other one, who said that it began, is gone, and nobody has said since then (in seconds, as `time.time`)
+        that it is over.
+        """
+        return self._directory is not None and self._lock(outage, self._directory, since) is Turn.OURS
 
     def leave(self, outage: Outage, *, is_over: bool) -> None:
         """It is over; or this process watches no more."""
@@ -86,10 +96,10 @@ class Speakers:
         if is_over:
             self._over[outage] = now
         if file is not None:
-            os.pwrite(file, f"{now if is_over else 0.0:.3f}\n".encode(), 0)
+            os.pwrite(file, f"{now if is_over else 0.0:.6f}\n".encode(), 0)
             os.close(file)
 
-    def _lock(self, outage: Outage, directory: Path) -> Turn:
+    def _lock(self, outage: Outage, directory: Path, silent_since: float) -> Turn:
         name = directory / f"{outage.begins.replace(' ', '-').lower()}.outage"
         try:
             file = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
@@ -101,7 +111,7 @@ class Speakers:
             os.close(file)
             return Turn.ANOTHERS
         was_over = float(os.pread(file, 32, 0).partition(b"\n")[0] or 0)
-        if time.time() - was_over < ECHO_SECONDS:
+        if was_over > silent_since:
             os.close(file)
             return Turn.NOBODYS
         self._files[outage] = file
@@ -111,8 +121,8 @@ class Speakers:
 SPEAKERS: Final = Speakers()
 """Of this process."""
 
-_KNOWN: Final[dict[Outage, Turn]] = {}
-"""What this process knows to be out, and who has said so."""
+_KNOWN: Final[dict[Outage, tuple[Turn, float]]] = {}
+"""What this process knows to be out, who has said so, and since when."""
 
 
 class Watch:
@@ -136,7 +146,7 @@ class Watch:
         self._met.add(outage)
         if outage in _KNOWN or (turn := SPEAKERS.turn(outage)) is Turn.NOBODYS:
             return
-        _KNOWN[outage] = turn
+        _KNOWN[outage] = turn, time.time()
         if turn is Turn.OURS:
             log.warning("%s: %s", outage.begins, why)
 
@@ -149,5 +159,8 @@ class Watch:
 
 
 def _forget(outage: Outage, *, is_over: bool) -> Turn:
+    turn, since = _KNOWN.pop(outage)
+    if is_over and turn is Turn.ANOTHERS and SPEAKERS.inherits(outage, since):
+        turn = Turn.OURS
     SPEAKERS.leave(outage, is_over=is_over)
-    return _KNOWN.pop(outage)
+    return turn

@@ -5,7 +5,9 @@ One that a mistake of ours broke begins anew, and the others do not notice.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -84,8 +86,10 @@ async def test_a_box_office_that_breaks_off_over_a_batch_serves_the_next(
 
 
 @pytest.fixture(autouse=True)
-def nothing_was_said() -> None:
+def nothing_was_said() -> Iterator[None]:
     """As in a process that has just begun."""
+    SPEAKERS.set_up(None)
+    yield
     SPEAKERS.set_up(None)
 
 
@@ -274,6 +278,57 @@ def test_a_worker_that_watches_no_more_leaves_it_to_another(workers: Callable[[]
     first.leave(REDIS, is_over=False)
 
     assert second.turn(REDIS) is Turn.OURS
+
+
+def die(worker: Speakers) -> None:
+    """As when it is killed: the kernel closes its files."""
+    for file in worker._files.values():
+        os.close(file)
+
+
+def test_when_the_worker_who_said_that_it_began_has_died_one_of_the_others_says_that_it_is_over(
+    workers: Callable[[], Speakers],
+) -> None:
+    first, second, third = workers(), workers(), workers()
+    assert [each.turn(REDIS) for each in (first, second, third)] == [Turn.OURS, Turn.ANOTHERS, Turn.ANOTHERS]
+    since = time.time()
+    assert not second.inherits(REDIS, since)
+
+    die(first)
+
+    assert second.inherits(REDIS, since)
+    assert not third.inherits(REDIS, since)
+    second.leave(REDIS, is_over=True)
+    assert not third.inherits(REDIS, since)
+
+
+def test_of_an_outage_that_was_said_to_be_over_nothing_is_inherited(workers: Callable[[], Speakers]) -> None:
+    first, second = workers(), workers()
+    assert (first.turn(REDIS), second.turn(REDIS)) == (Turn.OURS, Turn.ANOTHERS)
+    since = time.time()
+
+    first.leave(REDIS, is_over=True)
+
+    assert not second.inherits(REDIS, since)
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_worker_that_noticed_too_says_that_it_is_over_only_if_nobody_else_can(
+    workers: Callable[[], Speakers], tmp_path: Path, lines: Callable[[], list[str]], dies: bool
+) -> None:
+    speaker = workers()
+    SPEAKERS.set_up(tmp_path)
+    assert speaker.turn(REDIS) is Turn.OURS
+
+    with Watch() as watch:
+        watch.meet(REDIS, "gone")
+        if dies:
+            die(speaker)
+        else:
+            speaker.leave(REDIS, is_over=True)
+        watch.all_is_well()
+
+    assert lines() == (["info Redis is reachable again"] if dies else [])
 
 
 # --- for as long as a block lasts
