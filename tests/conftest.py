@@ -31,13 +31,14 @@ from app.db.connections import open_engine
 from app.db.migrations import upgrade
 from app.main import create_app
 from app.resources import Resources
+from app.services import health
 from app.services.house.demo import load_demo
 from app.services.people.passwords import SCHEME
 from app.settings import Settings
 from tests import given
 from tests.citus.hearing import Heard
 from tests.given import GivenDatabase, must_be_usable, name_in
-from tests.patience import PATIENT
+from tests.patience import PATIENCE_SECONDS, PATIENT
 from tests.places import Place, copy_of, roomy_home, started
 from tests.pooler import pgbouncer
 from tests.pooler.pgbouncer import pooler_to
@@ -140,6 +141,14 @@ def quick_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """A password is hashed in no time, unless the test is about that: `@pytest.mark.earnest_passwords`."""
     if request.node.get_closest_marker("earnest_passwords") is None:
         monkeypatch.setattr(SCHEME.current_hasher, "_hasher", QUICK)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_health() -> Iterator[None]:
+    """/health waits for servers that are there; a test of impatience has an impatience of its own."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(health, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -103,6 +103,7 @@ async def house(settings: Settings) -> AsyncIterator[House]:
                 lifespan="on",
                 log_config=None,
                 access_log=False,
+                timeout_keep_alive=settings.keep_alive_seconds,
                 timeout_graceful_shutdown=5,
             )
         )
