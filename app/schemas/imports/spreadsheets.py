@@ -18,7 +18,8 @@ _OLD: Final = b"\xd0\xcf\x11\xe0"
 MEGABYTES: Final = 1024
 SECONDS: Final = 60
 """Of memory and of processor time for a workbook: the largest house takes a tenth."""
-_OWN_PROCESS: Final = [sys.executable, "-I", str(Path(workbook_process.__file__))]
+_OWN_PROCESS: Final = [sys.executable, "-P", str(Path(workbook_process.__file__))]
+"""-P: none of the modules beside it is taken for one of Python's own."""
 _LONGEST: Final = 12 * LONGEST_LINE
 """Bytes of a line: none of its characters takes more in JSON."""
 _HOW_TO_SAVE: Final = "In the spreadsheet choose Save As, CSV UTF-8, and import that file."
