@@ -371,7 +371,7 @@ def _rates(settings: Settings, names: Names, stack: AsyncExitStack, tracing: "Op
         Bucket.TAKING: settings.rate_taking,
     }
     policies = {bucket: Policy(bucket, amount, seconds) for bucket, (amount, seconds) in allowed.items()}
-    rate_counter = RedisRateCounter(settings.redis_url or "", names)
+    rate_counter = RedisRateCounter(settings.redis_url or "", settings.redis_timeout_seconds, names)
     stack.push_async_callback(rate_counter.close)
     if tracing is not None:
         tracing.watch_redis(rate_counter.client)
@@ -384,7 +384,7 @@ def _login_limits(
     """The limits of passwords; None when they are off."""
     if not settings.rate_limits:
         return None
-    tries = RedisLoginTries(settings.redis_url or "", names)
+    tries = RedisLoginTries(settings.redis_url or "", settings.redis_timeout_seconds, names)
     stack.push_async_callback(tries.close)
     if tracing is not None:
         tracing.watch_redis(tries.client)

@@ -96,7 +96,7 @@ class Speakers:
         if is_over:
             self._over[outage] = now
         if file is not None:
-            os.pwrite(file, f"{now if is_over else 0.0:.6f}\n".encode(), 0)
+            os.pwrite(file, f"{now if is_over else 0.0}\n".encode(), 0)
             os.close(file)
 
     def _lock(self, outage: Outage, directory: Path, silent_since: float) -> Turn:
@@ -111,7 +111,7 @@ class Speakers:
             os.close(file)
             return Turn.ANOTHERS
         was_over = float(os.pread(file, 32, 0).partition(b"\n")[0] or 0)
-        if was_over > silent_since:
+        if was_over >= silent_since:
             os.close(file)
             return Turn.NOBODYS
         self._files[outage] = file

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.adapters.redis_cache import PATIENCE_SECONDS, REST_SECONDS
+from app.adapters.redis_cache import REST_SECONDS
 from app.adapters.redis_servers import Names, open_redis
 from app.domain.people.logins import CALM, GUESSED, GUESSED_AT, KNOWN, KNOWN_SECONDS, REMEMBERED_SECONDS
 from app.domain.people.rates import Policy
@@ -60,8 +60,10 @@ end
 class RedisLoginTries:
     """Implements ports.LoginTries. After a failure it does not ask Redis for a moment."""
 
-    def __init__(self, url: str, names: Names = _NAMES) -> None:
-        self._redis = open_redis(url, connect_seconds=PATIENCE_SECONDS, answer_seconds=PATIENCE_SECONDS)
+    def __init__(self, url: str, timeout_seconds: float, names: Names = _NAMES) -> None:
+        """`timeout_seconds`: of each question (REDIS_TIMEOUT_SECONDS)."""
+        self._timeout_seconds = timeout_seconds
+        self._redis = open_redis(url, connect_seconds=timeout_seconds, answer_seconds=timeout_seconds)
         self._names = names
         self._begin = self._redis.register_script(_BEGIN)
         self._take_back = self._redis.register_script(_TAKE_BACK)
@@ -101,7 +103,7 @@ class RedisLoginTries:
             cast(Any, question).close()
             raise Away
         try:
-            async with asyncio.timeout(2 * PATIENCE_SECONDS):
+            async with asyncio.timeout(2 * self._timeout_seconds):
                 return await question
         except (RedisError, OSError, TimeoutError) as error:
             self._rests_until = time.monotonic() + REST_SECONDS

@@ -13,7 +13,7 @@ from limits.errors import StorageError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.adapters.redis_cache import PATIENCE_SECONDS, REST_SECONDS
+from app.adapters.redis_cache import REST_SECONDS
 from app.adapters.redis_servers import Names, connections
 from app.domain.people.rates import Policy, Standing
 from app.services.ports import Away
@@ -24,8 +24,10 @@ _NAMES: Final = Names()
 class RedisRateCounter:
     """Implements ports.RateCounter. After a failure it does not ask Redis for a moment, so that nobody waits for it."""
 
-    def __init__(self, url: str, names: Names = _NAMES) -> None:
-        self._connections = connections(url, connect_seconds=PATIENCE_SECONDS, answer_seconds=PATIENCE_SECONDS)
+    def __init__(self, url: str, timeout_seconds: float, names: Names = _NAMES) -> None:
+        """`timeout_seconds`: of each question (REDIS_TIMEOUT_SECONDS)."""
+        self._timeout_seconds = timeout_seconds
+        self._connections = connections(url, connect_seconds=timeout_seconds, answer_seconds=timeout_seconds)
         storage = RedisStorage(
             "async+redis://",
             implementation="redispy",
@@ -42,7 +44,7 @@ class RedisRateCounter:
             raise Away
         item = _item(policy)
         try:
-            async with asyncio.timeout(2 * PATIENCE_SECONDS):
+            async with asyncio.timeout(2 * self._timeout_seconds):
                 is_allowed = await self._limiter.hit(item, policy.bucket, who)
                 left = await self._limiter.get_window_stats(item, policy.bucket, who)
         except (RedisError, StorageError, OSError, TimeoutError) as error:

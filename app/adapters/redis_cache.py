@@ -24,9 +24,6 @@ from app.services.ports import Away, CacheState, SharedLook, Unwritable
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS: Final = 0.25
-"""The timeout of each question. A write waits for its announcement, and must not wait for a dead Redis."""
-
 REST_SECONDS: Final = 0.5
 """For this time after a failure only the reconciler asks Redis."""
 
@@ -95,8 +92,8 @@ _UNWRITABLE: Final[dict[type[RedisError], CacheState]] = {
 class RedisCache:
     """Implements ports.AvailabilityCache."""
 
-    def __init__(self, url: str, timeout_seconds: float = PATIENCE_SECONDS, names: Names = _NAMES) -> None:
-        """`timeout_seconds`: of each question (REDIS_TIMEOUT_SECONDS)."""
+    def __init__(self, url: str, timeout_seconds: float, names: Names = _NAMES) -> None:
+        """`timeout_seconds`: of each question (REDIS_TIMEOUT_SECONDS). A write waits for its announcement so long."""
         self._timeout_seconds = timeout_seconds
         self._redis = open_redis(url, connect_seconds=timeout_seconds, answer_seconds=timeout_seconds)
         self.names = names

@@ -153,7 +153,8 @@ async def test_statements_that_are_given_up_harm_neither_the_pooler_nor_others(p
         async with call(settings) as connection:
             with pytest.raises(TimeoutError):
                 await connection.fetchval("SELECT pg_sleep(60)::text", timeout=0.05)
-            assert connection.is_closed()
+            # It is hung up on, unless the time was over before the statement was sent.
+            assert connection.is_closed() or await connection.fetchval("SELECT 1") == 1
 
     await asyncio.gather(*(give_up() for _ in range(30)))
 

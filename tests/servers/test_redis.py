@@ -38,7 +38,7 @@ def server() -> Iterator[Server]:
 async def everything_works(url: str, names: Names = Names()) -> None:  # noqa: B008 - it is frozen
     """The cache, the feed, the rates and the logins do, by this URL."""
     cache, feed = RedisCache(url, 5.0, names), RedisFeed(url, names)
-    rates, tries = RedisRateCounter(url, names), RedisLoginTries(url, names)
+    rates, tries = RedisRateCounter(url, 5.0, names), RedisLoginTries(url, 5.0, names)
     heard: asyncio.Queue[tuple[int, bytes | None]] = asyncio.Queue()
     feed.watch(1)
     running = asyncio.create_task(feed.run(lambda screening_id, news: heard.put_nowait((screening_id, news))))

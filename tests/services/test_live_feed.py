@@ -57,7 +57,7 @@ async def next_of(heard: Heard) -> tuple[int, bytes | None]:
 
 
 async def test_it_hears_what_it_watches_and_nothing_else(valkey: EmbeddedValkey) -> None:
-    cache, feed = RedisCache(valkey.url), RedisFeed(valkey.url)
+    cache, feed = RedisCache(valkey.url, 5.0), RedisFeed(valkey.url)
     assert await cache.known_map_versions() == {}
     feed.watch(1)
     async with listening(feed) as heard:
@@ -78,7 +78,7 @@ async def test_it_hears_what_it_watches_and_nothing_else(valkey: EmbeddedValkey)
 
 
 async def test_other_databases_of_the_same_server_are_other_houses(valkey: EmbeddedValkey) -> None:
-    ours, theirs = RedisCache(valkey.url), RedisCache(valkey.url.replace("db=0", "db=1"))
+    ours, theirs = RedisCache(valkey.url, 5.0), RedisCache(valkey.url.replace("db=0", "db=1"), 5.0)
     feed = RedisFeed(valkey.url)
     feed.watch(1)
     async with listening(feed) as heard:
@@ -104,7 +104,7 @@ async def test_after_a_restart_it_listens_again_and_says_that_it_may_have_missed
         valkey.start()
 
         assert await next_of(heard) == (1, None)
-        cache = RedisCache(valkey.url)
+        cache = RedisCache(valkey.url, 5.0)
         await cache.move({1: 1}, [(1, b"news")])
         assert await next_of(heard) == (1, b"news")
         await cache.close()

@@ -115,7 +115,7 @@ async def test_switched_off_nobody_is_counted(open_app: OpenApp) -> None:
 
 
 async def test_a_dead_counter_is_left_alone_for_a_moment(servers: EmbeddedServers) -> None:
-    counter = RedisRateCounter("redis://127.0.0.1:1")
+    counter = RedisRateCounter("redis://127.0.0.1:1", 1.0)
 
     for _ in range(2):
         with pytest.raises(Away):

@@ -94,7 +94,7 @@ async def test_after_a_restore_the_older_state_is_shown(
 
 
 async def test_nobody_believes_before_the_first_look(resources: Resources) -> None:
-    cache = RedisCache(resources.settings.redis_url or "")
+    cache = RedisCache(resources.settings.redis_url or "", 5.0)
 
     with pytest.raises(Away):
         await cache.map_versions([1])
