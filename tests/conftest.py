@@ -25,6 +25,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.adapters import dummy_payments
 from app.adapters.embedded import EmbeddedServers
 from app.db import connecting
 from app.db.connections import open_engine
@@ -280,6 +281,18 @@ async def open_app(make_settings: MakeSettings) -> AsyncIterator[OpenApp]:
 async def client(open_app: OpenApp) -> AsyncClient:
     """A client of an application on the test's demo database."""
     return await open_app()
+
+
+@pytest.fixture
+def nobody_waits_for_the_bank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what the dummy decides later, or never, the time of waiting is over at once; for the rest there is enough."""
+
+    async def decided(seconds: float | None) -> None:
+        if seconds is None or seconds >= 1:
+            raise TimeoutError
+        await asyncio.sleep(seconds)
+
+    monkeypatch.setattr(dummy_payments, "_decided", decided)
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ class DummyPayments:
         if token == "unavailable":  # noqa: S105
             raise ProviderUnavailable
         if token == "timeout":  # noqa: S105
-            await _for_ever()
+            await _decided(None)
         script = _script(token)
         async with self._at_once.connect() as connection:
             given = {
@@ -138,9 +138,9 @@ class DummyPayments:
             }
             await dummy_bank.enter(connection, given)
         if not script.answers:
-            await _for_ever()
+            await _decided(None)
         if script.seconds is not None:
-            await asyncio.sleep(script.seconds)
+            await _decided(script.seconds)
         found = await self.look_up(charge.key, None)
         if found is None:
             raise ProviderUnavailable
@@ -334,5 +334,9 @@ def _screening_in(key: str) -> int:
     return int(key.partition(".")[0])
 
 
-async def _for_ever() -> None:
-    await asyncio.get_running_loop().create_future()
+async def _decided(seconds: float | None) -> None:
+    """Wait until it is decided. None: it never is."""
+    if seconds is None:
+        await asyncio.get_running_loop().create_future()
+    else:
+        await asyncio.sleep(seconds)

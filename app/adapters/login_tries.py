@@ -21,7 +21,6 @@ from app.domain.people.rates import Policy
 from app.services.ports import Away, Wait
 
 _NAMES: Final = Names()
-_PAUSES: Final = json.dumps([each.seconds for each in (KNOWN, GUESSED, CALM)])
 
 # The pause, the tries from here, those from everywhere, whether they know each other, the tries of the address.
 _BEGIN: Final = """
@@ -67,10 +66,11 @@ class RedisLoginTries:
         self._names = names
         self._begin = self._redis.register_script(_BEGIN)
         self._take_back = self._redis.register_script(_TAKE_BACK)
+        self._pauses = json.dumps([each.seconds for each in (KNOWN, GUESSED, CALM)])
         self._rests_until = 0.0
 
     async def begin(self, account: str, address: str, allowed: Policy) -> Wait | None:
-        arguments: list[int | str] = [allowed.amount, allowed.seconds, REMEMBERED_SECONDS, GUESSED_AT, _PAUSES]
+        arguments: list[int | str] = [allowed.amount, allowed.seconds, REMEMBERED_SECONDS, GUESSED_AT, self._pauses]
         waits_ms, is_for_account = await self._ask(self._begin(keys=self._keys(account, address), args=arguments))
         return Wait(max(1, -(-waits_ms // 1000)), is_for_account=bool(is_for_account)) if waits_ms else None
 

@@ -421,7 +421,7 @@ async def test_two_processes_tell_each_other(client: AsyncClient, open_app: Open
 
 
 async def test_an_end_is_told_when_it_comes(open_app: OpenApp) -> None:
-    client = await open_app(sweep=True, reservation_timeout=1)
+    client = await open_app(sweep=True, reservation_timeout=5)  # so long, that its beginning is told before its end
     buyer = await somebody(client)
     me = (await buyer.ask("GET", "/me")).json()["id"]
     ear = Ear(me)

@@ -37,6 +37,8 @@ MUCH_LATER: Final = "UPDATE payments SET next_ask_at = now(), deadline = now() W
 BANK_DECIDES: Final = "UPDATE dummy_bank.dummy_charges SET decides_at = now() WHERE decides_at IS NOT NULL"
 CLAIM_IS_OVER: Final = "UPDATE refunds SET next_try_at = now() WHERE next_try_at IS NOT NULL"
 
+pytestmark = pytest.mark.usefixtures("nobody_waits_for_the_bank")
+
 
 class Slowly(Asking):
     """Hears what the provider says, and does nothing with it until it may go on."""
@@ -72,8 +74,7 @@ class Slowly(Asking):
 
 @pytest.fixture
 async def here(open_app: OpenApp) -> AsyncClient:
-    """Nobody waits long for a provider here."""
-    return await open_app(payment_wait_seconds=0.2)
+    return await open_app()
 
 
 @pytest.fixture

@@ -236,7 +236,7 @@ async def test_a_slow_reader_gets_a_resync_and_the_end(make_settings: MakeSettin
 
 async def test_a_token_that_ends_is_told_before_and_ends_the_stream(usher: House) -> None:
     tokens = usher.resources.tokens
-    begun = datetime.now(UTC) + timedelta(seconds=2 - tokens.guest_seconds)
+    begun = datetime.now(UTC) + timedelta(seconds=5 - tokens.guest_seconds)
     token = tokens.guest_token(1_000_000, begun, "a short one")
     async with usher.stream(headers={"authorization": f"Bearer {token}"}) as stream:
         await stream.next()

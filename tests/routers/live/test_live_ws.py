@@ -507,14 +507,14 @@ async def test_an_honest_client_answers_pings_for_hours(usher: House, monkeypatc
 
 async def test_a_socket_outlives_the_deadlines_of_requests(usher: House, monkeypatch: pytest.MonkeyPatch) -> None:
     for deadline in ("HEAD_SECONDS", "BODY_SECONDS", "ANSWER_SECONDS", "CLOSE_SECONDS", "STALL_SECONDS"):
-        monkeypatch.setattr(http_protocol, deadline, 0.2)
-    monkeypatch.setattr(websocket_protocol, "OPEN_SECONDS", 0.2)
+        monkeypatch.setattr(http_protocol, deadline, 1.5)
+    monkeypatch.setattr(websocket_protocol, "OPEN_SECONDS", 1.5)
     overdue = asyncio.Event()
 
     async with usher.socket() as opened:
         listener = Socket(opened)
         await listener.next()
-        asyncio.get_running_loop().call_later(0.7, overdue.set)
+        asyncio.get_running_loop().call_later(4, overdue.set)
         await overdue.wait()
         await usher.resources.live.ping()
 

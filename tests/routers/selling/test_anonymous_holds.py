@@ -18,6 +18,8 @@ LIMITED: dict[str, Any] = {
     "trusted_proxies": "127.0.0.1",
 }
 
+pytestmark = pytest.mark.usefixtures("nobody_waits_for_the_bank")
+
 
 @pytest.fixture
 async def limited(open_app: OpenApp) -> AsyncClient:

@@ -8,7 +8,7 @@ from httpx import AsyncClient, Response
 
 from app.domain.people.people import Role
 from app.services.money import books
-from tests.conftest import OpenApp, resources_of
+from tests.conftest import resources_of
 from tests.organizers import token_of
 from tests.routers.selling.test_payments import decide_now, finish
 from tests.routers.visitors import Database, Json, Visitor, guest, labels, refused, told
@@ -17,15 +17,11 @@ BOX, STANDARD, CHEAP = 4500, 2500, 1500
 """What seats of the rows A, of B and C, and of D cost."""
 NAMELESS: Final = ("seats-unavailable", "seats", "available_seats", "suggestions")
 
+pytestmark = pytest.mark.usefixtures("nobody_waits_for_the_bank")
+
 
 def euros(cents: int) -> Json:
     return {"amount_minor": cents, "currency": "EUR"}
-
-
-@pytest.fixture
-async def client(open_app: OpenApp) -> AsyncClient:
-    """Nobody waits long for a provider here."""
-    return await open_app(payment_wait_seconds=0.4)
 
 
 @pytest.fixture

@@ -19,9 +19,8 @@ NOTHING: Final = {"amount_minor": 0, "currency": "EUR"}
 
 
 @pytest.fixture
-async def client(open_app: OpenApp) -> AsyncClient:
-    """Nobody waits long for a provider here."""
-    return await open_app(payment_wait_seconds=0.4)
+async def client(open_app: OpenApp, nobody_waits_for_the_bank: None) -> AsyncClient:
+    return await open_app()
 
 
 @pytest.fixture
@@ -151,6 +150,13 @@ async def test_what_is_not_decided_is_202(ada: Visitor, client: AsyncClient, tok
     bob = await guest(client, "bob@example.org")
     stands = await bob.post("/screenings/1/reservations", {"seats": ["A1"]})
     refused(stands, 409, "seats-unavailable", "seats", "available_seats", "suggestions")
+
+
+async def test_a_caller_waits_for_the_provider_as_long_as_is_set(open_app: OpenApp) -> None:
+    ada = await guest(await open_app(payment_wait_seconds=0.1), "ada@example.org")
+    hold = await ada.hold("A1")
+
+    told(await ada.post(f"/reservations/{hold['id']}/confirm", paying("timeout")), 202)
 
 
 async def test_a_provider_that_never_answers_charged_nothing(
