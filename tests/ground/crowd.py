@@ -124,6 +124,7 @@ class Listening:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         assert process.stderr is not None
+        self._process = process
         self._from = process.stderr
         self._lines: list[str] = []
         self._thread = threading.Thread(target=self._listen)
@@ -132,7 +133,9 @@ class Listening:
         self._thread.start()
         return lambda: "".join(self._lines)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failed: object, *_: object) -> None:
+        if failed is not None:
+            self._process.kill()
         self._thread.join()
 
     def _listen(self) -> None:
