@@ -33,6 +33,8 @@ from app.db.migrations import upgrade
 from app.main import create_app
 from app.resources import Resources
 from app.services import health
+from app.services.box_office import office
+from app.services.house import creating
 from app.services.house.demo import load_demo
 from app.services.people.passwords import SCHEME
 from app.settings import Settings
@@ -145,10 +147,13 @@ def quick_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture(scope="session", autouse=True)
-def patient_health() -> Iterator[None]:
-    """/health waits for servers that are there; a test of impatience has an impatience of its own."""
+def patient() -> Iterator[None]:
+    """What has no setting waits as long as PATIENT does: /health for servers that are there, a retry for the answer to
+    the first request. A test of impatience has an impatience of its own."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(health, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+        for module in (office, creating):
+            patched.setattr(module, "SAME_KEY_WAITS_SECONDS", PATIENCE_SECONDS)
         yield
 
 

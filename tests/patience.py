@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 120.0
 
 PATIENT: Final[dict[str, int]] = {
     "postgresql_silence_seconds": 30,
@@ -18,6 +18,7 @@ PATIENT: Final[dict[str, int]] = {
     "redis_timeout_seconds": 5,
     "lock_timeout_ms": 20_000,
     "statement_timeout_ms": 30_000,
+    "command_deadline_seconds": 30,
 }
 """Settings of a service in a test: its servers are there, however long their answers take."""
 PATIENT_ENVIRONMENT: Final = {name.upper(): str(value) for name, value in PATIENT.items()}

@@ -20,7 +20,7 @@ from app.adapters.embedded.programs import postgresql_programs
 from app.settings import Settings
 from tests.conftest import DEMO, JWT_SECRET, Copied
 from tests.docs.reading import ROOT, section, text_of
-from tests.patience import wait_until
+from tests.patience import PATIENCE_SECONDS, wait_until
 from tests.places import Place
 
 PAGE: Final = text_of("operations.md")
@@ -103,12 +103,13 @@ def serving(shell: Shell) -> Iterator[tuple[str, Path]]:
             yield found[1], log
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def book(url: str, label: str) -> None:
-    screening = httpx.get(f"{url}/theaters/1/seats").json()["screening_id"]
-    assert httpx.post(f"{url}/bookings", json={"screening_id": screening, "seats": [label]}).status_code == 201
+    screening = httpx.get(f"{url}/theaters/1/seats", timeout=PATIENCE_SECONDS).json()["screening_id"]
+    wanted = {"screening_id": screening, "seats": [label]}
+    assert httpx.post(f"{url}/bookings", json=wanted, timeout=PATIENCE_SECONDS).status_code == 201
 
 
 async def test_whether_it_is_well_is_asked_as_the_page_says(shell: Shell) -> None:
@@ -121,7 +122,8 @@ async def test_whether_it_is_well_is_asked_as_the_page_says(shell: Shell) -> Non
 
 async def test_a_backup_is_restored_as_the_page_says_and_what_came_later_is_for_sale_again(shell: Shell) -> None:
     def statuses(url: str) -> dict[str, str]:
-        return {seat["label"]: seat["status"] for seat in httpx.get(f"{url}/theaters/1/seats").json()["seats"][:3]}
+        seats = httpx.get(f"{url}/theaters/1/seats", timeout=PATIENCE_SECONDS).json()["seats"]
+        return {seat["label"]: seat["status"] for seat in seats[:3]}
 
     with serving(shell) as (url, _):
         book(url, "A1")

@@ -20,7 +20,7 @@ from app.server.serving import CannotServe
 from app.settings import EXIT_BAD_SETTING, Settings
 from tests.conftest import JWT_SECRET, MakeSettings
 from tests.order import Connection
-from tests.patience import PATIENT_ENVIRONMENT
+from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT
 from tests.places import Place
 from tests.pooler.conftest import FEW, MakePooler, PooledSettings
 
@@ -69,7 +69,7 @@ async def test_it_starts_twice_on_a_database_that_was_empty(
     settings = make_settings(database_url=make_pooler(FEW).url_of(empty))
 
     for _ in range(2):
-        async with served(settings) as url, AsyncClient(base_url=url, timeout=30) as client:
+        async with served(settings) as url, AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
             ready = await client.get("/health/ready")
             theaters = await client.get("/theaters")
         assert (ready.status_code, ready.json()["status"]) == (200, "ok")

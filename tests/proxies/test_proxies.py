@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from app.settings import Settings
-from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT
+from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT, patience
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ def process(*words: str, **environment: str) -> Iterator["subprocess.Popen[str]"
 
 
 async def until_it_listens(port: int, running: "subprocess.Popen[str]") -> None:
-    async with asyncio.timeout(60):
+    async with patience():
         while True:
             assert running.poll() is None, "it has ended"
             try:
@@ -139,12 +139,17 @@ async def world(request: pytest.FixtureRequest, usher: int, tmp_path: Path) -> A
                 yield front
 
 
+def calling(world: int, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
+    """Somebody out in the world."""
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{world}", headers=headers, timeout=PATIENCE_SECONDS)
+
+
 async def five_clients_behind_a_proxy_are_five_clients(world: int) -> None:
     """Each has come through another proxy of the house, which this one passes on; none is counted with another."""
     left = []
     for client in range(1, 6):
         headers = {"x-forwarded-for": f"127.0.0.1, 198.51.100.{client}, 127.0.0.1"}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{world}", headers=headers) as http:
+        async with calling(world, headers) as http:
             for _ in range(2):
                 answer = await http.get("/theaters")
                 assert answer.status_code == 200
@@ -155,7 +160,7 @@ async def five_clients_behind_a_proxy_are_five_clients(world: int) -> None:
 
 async def a_stream_comes_through_as_it_is_sent(world: int) -> None:
     async with (
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{world}", timeout=20) as http,
+        calling(world) as http,
         http.stream("GET", "/screenings/1/live") as stream,
     ):
         lines = stream.aiter_lines()
@@ -169,17 +174,18 @@ async def a_stream_comes_through_as_it_is_sent(world: int) -> None:
 
 
 async def a_socket_comes_through_also_from_a_page_of_the_same_host(world: int) -> None:
-    async with connect(
+    opened = connect(
         f"ws://127.0.0.1:{world}/ws/screenings/1",
         origin=f"http://127.0.0.1:{world}",
         proxy=None,  # type: ignore[arg-type]
-    ) as ws:
-        async with asyncio.timeout(20):
-            assert "connection_confirmed" in str(await ws.recv())
+        open_timeout=PATIENCE_SECONDS,
+    )
+    async with opened as ws, patience():
+        assert "connection_confirmed" in str(await ws.recv())
 
 
 async def a_request_id_of_the_caller_is_kept(world: int) -> None:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{world}") as http:
+    async with calling(world) as http:
         mine = await http.get("/theaters", headers={"x-request-id": "mine"})
         new = await http.get("/theaters")
 
@@ -188,7 +194,7 @@ async def a_request_id_of_the_caller_is_kept(world: int) -> None:
 
 
 async def a_map_that_is_known_is_not_sent_again_whoever_packs_it(world: int) -> None:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{world}") as http:
+    async with calling(world) as http:
         for packing in ("gzip", "identity"):
             first = await http.get("/screenings/1/seats", headers={"accept-encoding": packing})
             again = await http.get(

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.conftest import MakeSettings
 from tests.listeners import House, Map, Socket, house
 from tests.order import until
+from tests.patience import PATIENCE_SECONDS
 from tests.races.buyers import Buyer, somebody
 
 Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -137,7 +138,7 @@ async def test_every_listener_knows_what_the_database_knows(
     ]
     over = asyncio.Event()
 
-    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(2 * PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         for watcher in watchers:
             group.create_task(watcher.watch())
         cutting = group.create_task(cut_the_feed(make_settings().redis_url or "", over))

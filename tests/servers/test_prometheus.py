@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
-from tests.patience import patience
+from tests.patience import PATIENCE_SECONDS, patience
 from tests.proxies.test_proxies import free_port, process, until_it_listens
 from tests.services.test_measures import ROOT, queries
 
@@ -44,7 +44,7 @@ async def prometheus(directory: Path, figures: int) -> AsyncIterator[httpx.Async
     }
     with process(found, *(f"--{name}={value}" for name, value in options.items())) as running:
         await until_it_listens(port, running)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=PATIENCE_SECONDS) as client:
             yield client
 
 
@@ -79,7 +79,7 @@ async def test_every_query_answers_something_under_a_little_load(settings: Setti
         await until_it_listens(figures, running)
         async with (
             prometheus(tmp_path, figures) as asked,
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as usher,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as usher,
             usher.stream("GET", "/screenings/1/live") as live,
         ):
             assert live.status_code == 200

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import JWT_SECRET, OpenApp
+from tests.patience import PATIENCE_SECONDS
 from tests.places import Place
 from tests.proxies.test_proxies import ROOT, free_port, process, until_it_listens
 from tests.races.buyers import Buyer, somebody
@@ -81,7 +82,7 @@ def environment(url: str, place: Place, port: int) -> dict[str, str]:
 
 
 async def hold(port: int, label: str) -> int:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS) as http:
         return (await http.post("/screenings/1/reservations", json={"seats": [label]})).status_code
 
 

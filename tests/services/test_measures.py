@@ -19,6 +19,7 @@ from app.services.running.measures import Histogram, Measures
 from app.settings import Settings
 from tests.conftest import OpenApp, resources_of
 from tests.order import Connection
+from tests.patience import PATIENCE_SECONDS
 from tests.routers.visitors import guest
 from tests.services.test_live import Ear
 
@@ -225,10 +226,10 @@ async def test_the_page_has_a_port_of_its_own_where_that_is_set(settings: Settin
         await until_it_listens(port, running)
         await until_it_listens(metrics, running)
         for _ in range(40):  # a new connection each: they go to either worker
-            async with httpx.AsyncClient() as http:
+            async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http:
                 assert (await http.get(f"http://127.0.0.1:{port}/theaters")).status_code == 200
         name = 'usher_http_requests_total{method="GET",route="/api/v1/theaters",status="200"}'
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as http:
             while True:
                 found = figures_in((await http.get(f"http://127.0.0.1:{metrics}/metrics")).text)
                 assert found.get(name, 0) <= 40

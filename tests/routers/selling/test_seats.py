@@ -199,7 +199,7 @@ async def test_a_hold_that_ran_out_reads_available_though_nobody_swept(
 
 
 async def test_a_304_never_hides_a_seat_that_time_has_freed(open_app: OpenApp, database: Database) -> None:
-    ada = await guest(await open_app(reservation_timeout=3), "ada@example.org")
+    ada = await guest(await open_app(reservation_timeout=6), "ada@example.org")
     await ada.hold("A1")
     tags = {path: (await ada.get(path)).headers["etag"] for path in MAPS}
     assert await ada.taken() == {"A1": "reserved"}

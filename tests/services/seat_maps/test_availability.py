@@ -555,7 +555,7 @@ async def test_a_refusal_knows_what_another_process_has_just_sold(
 async def test_a_hold_that_ran_out_reads_available_at_that_moment_and_no_304_hides_it(
     open_app: OpenApp, database: Connection
 ) -> None:
-    client = await open_app(reservation_timeout=3)
+    client = await open_app(reservation_timeout=6)
     resources = resources_of(client)
     await resources.reconciler.look()
     await change(resources, hold(1, "A1"))
