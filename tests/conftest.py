@@ -148,8 +148,10 @@ def quick_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(scope="session", autouse=True)
 def patient() -> Iterator[None]:
-    """What has no setting waits as long as PATIENT does: /health for servers that are there, a retry for the answer to
-    the first request. A test of impatience has an impatience of its own."""
+    """What has no setting is patient too: /health, and a retry of a request that is still running.
+
+    A test of impatience has an impatience of its own.
+    """
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(health, "PATIENCE_SECONDS", PATIENCE_SECONDS)
         for module in (office, creating):
