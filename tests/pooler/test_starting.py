@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 from httpx import AsyncClient
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from app.db import migrations
-from app.db.connections import call
+from app.db.connections import call, open_engine
 from app.db.migrations import current_and_head, head, upgrade
 from app.server import commands, serving
 from app.server.serving import CannotServe
@@ -179,3 +181,26 @@ async def test_each_transaction_has_its_timeouts_and_no_session_keeps_them(
 
     assert alone == together == "1234ms 567ms"
     assert afterwards == "0 0"
+
+
+@pytest.mark.parametrize("isolation", ["AUTOCOMMIT", "READ COMMITTED"])
+async def test_a_connection_that_was_closed_while_nobody_used_it_is_dropped(
+    pooled: PooledSettings, isolation: str
+) -> None:
+    opened = open_engine(pooled())
+    engine = opened.execution_options(isolation_level=isolation)
+    try:
+        async with engine.connect() as connection:
+            kept = (await connection.get_raw_connection()).driver_connection
+        assert kept is not None
+        kept.terminate()
+
+        with pytest.raises(DBAPIError) as told:
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        async with engine.connect() as connection:
+            assert await connection.scalar(text("SELECT 1")) == 1
+    finally:
+        await opened.dispose()
+
+    assert told.value.connection_invalidated

@@ -30,6 +30,12 @@ class PooledConnection(asyncpg.Connection):
     settings: ClassVar[str] = ""
     """What each transaction begins with, after its BEGIN."""
 
+    def is_in_transaction(self) -> bool:
+        """As asyncpg's. Raises InterfaceError if it is closed, as all else does: the pool drops it then."""
+        if self.is_closed():
+            raise asyncpg.InterfaceError("connection is closed")
+        return bool(super().is_in_transaction())
+
     async def execute(self, query: str, *args: Any, **how: Any) -> str:
         """As asyncpg's. A BEGIN brings the settings along, in the same round trip."""
         if query.startswith(_BEGIN):
