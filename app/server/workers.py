@@ -92,6 +92,7 @@ class ManyWorkers(Multiprocess):
         gone.kill()
         gone.join()
         if gone.exitcode == STARTUP_FAILURE:
+            log.error("worker %d could not start (%s): Usher stops", gone.pid, how)
             self.failed = True
             self.should_exit.set()
             return gone
