@@ -384,6 +384,7 @@ def _checked(place: Place, **changes: Any) -> Settings:
             "redis_url": place.redis_url,
             "jwt_secret": JWT_SECRET,
             "sweep": False,
+            "reconcile_seconds": 60,  # Valkey is believed throughout a test, and compared when the test says so
             "rate_limits": False,
             "batch_per_screening": PER_SCREENING,
             **(_BY_WAY_OF_A_POOLER if place.pooler else {}),
