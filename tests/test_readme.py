@@ -26,6 +26,7 @@ from app.main import ROUTERS
 from app.schemas.imports import read_layout_file
 from app.settings import Settings
 from tests.order import edit
+from tests.patience import PATIENT_ENVIRONMENT
 from tests.places import copy_of, roomy_home
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +67,7 @@ def serving(home: Path) -> Iterator[list[str]]:
     with subprocess.Popen(
         [sys.executable, "-m", "app", "serve"],
         cwd=ROOT,
-        env=clean(USHER_HOME=str(home), PORT="0"),
+        env=clean(USHER_HOME=str(home), PORT="0", **PATIENT_ENVIRONMENT),
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -20,7 +20,7 @@ from app.adapters.embedded.programs import postgresql_programs
 from app.settings import Settings
 from tests.conftest import DEMO, JWT_SECRET, Copied
 from tests.docs.reading import ROOT, section, text_of
-from tests.patience import PATIENCE_SECONDS, wait_until
+from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT, wait_until
 from tests.places import Place
 
 PAGE: Final = text_of("operations.md")
@@ -74,6 +74,7 @@ async def shell(templates: Place, copied: Copied, tmp_path: Path) -> AsyncIterat
         yield Shell(
             tmp_path,
             kept
+            | PATIENT_ENVIRONMENT
             | {
                 "PATH": f"{programs}:{os.environ['PATH']}",
                 "DATABASE_URL": url,

@@ -21,6 +21,7 @@ from app.__main__ import main
 from app.adapters.embedded import EmbeddedError, EmbeddedServers, remove_data, start_servers
 from app.settings import Settings
 from tests import given
+from tests.patience import PATIENT_ENVIRONMENT
 from tests.places import copy_of, started
 
 Start = Callable[..., EmbeddedServers]
@@ -116,7 +117,8 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     def run(*words: str, typed: str = "", **settings: str) -> Ended:
         capsys.readouterr()
         with monkeypatch.context() as patched, ThreadPoolExecutor(1) as beside:
-            patched.setattr(os, "environ", without_settings() | {"USHER_HOME": str(home)} | settings)
+            ours = PATIENT_ENVIRONMENT | {"USHER_HOME": str(home)}
+            patched.setattr(os, "environ", without_settings() | ours | settings)
             patched.setattr(sys, "stdin", io.StringIO(typed))
             code = beside.submit(main, list(words)).result()  # a command has a loop of its own
         return Ended(code, *capsys.readouterr())

@@ -20,7 +20,7 @@ import pytest
 from app.adapters.embedded import EmbeddedServers, urls_of
 from app.adapters.embedded.process import ON_LINUX
 from tests.ground.conftest import Run, Start, without_settings
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT
 from tests.places import copy_of
 
 Serve = Callable[..., "subprocess.Popen[str]"]
@@ -45,7 +45,10 @@ def starting(home: Path) -> Iterator[Serve]:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-                env=without_settings() | {"USHER_HOME": str(home), "PORT": "0", "LOG_FORMAT": "text"} | settings,
+                env=without_settings()
+                | PATIENT_ENVIRONMENT
+                | {"USHER_HOME": str(home), "PORT": "0", "LOG_FORMAT": "text"}
+                | settings,
                 start_new_session=True,
             )
             ends.callback(end, process)

@@ -20,7 +20,7 @@ from app.adapters.embedded.process import ON_LINUX
 from tests.ground.conftest import Start, without_settings
 from tests.ground.crowd import Crowd, Listening, can_mount, filling, ids, lines_about, workers_of
 from tests.ground.test_serving import Serve, end, read, starting, url_of
-from tests.patience import PATIENCE_SECONDS, wait_until
+from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT, wait_until
 
 on_linux = pytest.mark.skipif(not ON_LINUX, reason="asks /proc")
 
@@ -140,7 +140,9 @@ def test_a_full_disk_ends_it_with_the_reason(lived_in: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=without_settings() | {"USHER_HOME": f"{disk}/home", "PORT": "0", "LOG_FORMAT": "text"},
+        env=without_settings()
+        | PATIENT_ENVIRONMENT
+        | {"USHER_HOME": f"{disk}/home", "PORT": "0", "LOG_FORMAT": "text"},
     )
     with contextlib.ExitStack() as ends:
         ends.callback(end, process)

@@ -14,7 +14,7 @@ from app.db.connections import call, open_engine, open_for_command
 from app.db.heartbeat import Heartbeat
 from app.settings import Settings
 from tests.conftest import JWT_SECRET, serving
-from tests.patience import patience
+from tests.patience import PATIENT, patience
 from tests.places import Place
 from tests.servers.encrypted import Encrypted
 
@@ -31,8 +31,7 @@ def settings_with(url: str, redis_url: str = "redis://127.0.0.1:1", **changes: A
             "jwt_secret": JWT_SECRET,
             "rate_limits": False,
             "sweep": False,
-            "postgresql_connect_seconds": 15,
-            "postgresql_silence_seconds": 30,
+            **PATIENT,
             **changes,
         }
     )

@@ -124,6 +124,7 @@ async def die_while_refunding(start_process: StartProcess, database: Connection,
         # So many that each of those who carry them out side by side meets one.
         await database.execute(LOCK_LAST, screening_id, PORTION * SIDE_BY_SIDE)
         served = await start_process(sweep=True)
+        await until(database, f"(SELECT {GIVEN_BACK}) > $2", screening_id, BOOKINGS // 2)
         await until_waiting(database, SIDE_BY_SIDE)
         await kill(served)
         given_back = await database.fetchval(f"SELECT {GIVEN_BACK}", screening_id)
@@ -135,8 +136,8 @@ async def die_while_refunding(start_process: StartProcess, database: Connection,
 async def test_whoever_dies_while_a_screening_is_cancelled_and_refunded_another_process_goes_on(
     start_process: StartProcess, open_app: OpenApp, database: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LOCK_TIMEOUT_MS", "60000")
-    monkeypatch.setenv("STATEMENT_TIMEOUT_MS", "60000")
+    monkeypatch.setenv("LOCK_TIMEOUT_MS", "600000")
+    monkeypatch.setenv("STATEMENT_TIMEOUT_MS", "600000")
     living = await open_app()
     screening_id = await sold_out(living, database)
     token = await token_of(database)
