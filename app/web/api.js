@@ -8,6 +8,8 @@
 
 const WAITS = [500, 1000, 2000];
 const LONGEST_WAIT = 10_000;
+const LOOKS_AGAIN = 50;
+const IS_READ_BY_ALL = 60_000;
 
 /** A refusal or failure that the service has said: RFC 9457. `code` is for programs, `message` for people. */
 export class Problem extends Error {
@@ -54,9 +56,13 @@ export async function insist(call, again = () => {}) {
     } catch (error) {
       if (!mayRepeat(error) || attempt >= WAITS.length) throw error;
       again(error, attempt);
-      await new Promise((done) => setTimeout(done, waitAfter(error, attempt)));
+      await pause(waitAfter(error, attempt));
     }
   }
+}
+
+function pause(milliseconds) {
+  return new Promise((done) => setTimeout(done, milliseconds));
 }
 
 function waitAfter(error, attempt) {
@@ -268,27 +274,57 @@ export class Usher extends EventTarget {
   // A refresh token is good once, and used twice it ends the session: one tab at a time, and who waited looks again.
   #renew(stale) {
     const work = async () => {
-      const { access, refresh } = this.tokens.read();
+      const { access, refresh } = await this.#newest();
       if (access && access !== stale) return access;
       if (refresh) {
         try {
           const { body } = await this.#once("POST", "/auth/refresh", { refresh_token: refresh }, undefined, null);
           this.#keep({ access: body.access_token, refresh: body.refresh_token });
+          await markUsed(refresh);
           return body.access_token;
         } catch (error) {
           if (error.status !== 401 && error.status !== 422) throw error;
         }
       }
+      const now = this.tokens.read();
+      if (refresh && now.refresh && now.refresh !== refresh) return now.access;
       this.forget();
       return null;
     };
     return navigator.locks ? navigator.locks.request("usher.refresh", work) : work();
   }
 
+  // A tab reads what another has written a moment late, and the lock may be faster: marked as used, a token is not the newest.
+  async #newest() {
+    const marks = navigator.locks ? (await navigator.locks.query()).held.map((lock) => lock.name) : [];
+    for (let waited = 0; waited < LONGEST_WAIT; waited += LOOKS_AGAIN) {
+      const kept = this.tokens.read();
+      if (!marks.includes(usedMark(kept.refresh))) return kept;
+      await pause(LOOKS_AGAIN);
+    }
+    throw new NoAnswer(new Error("another tab has renewed the session, and its tokens did not arrive"));
+  }
+
   #keep(tokens) {
     this.tokens.write(tokens);
     this.dispatchEvent(new Event("token"));
   }
+}
+
+function usedMark(refresh) {
+  return `usher.used.${refresh}`;
+}
+
+// All tabs see at once which locks are held. This one is let go when what was written has long been read by all.
+function markUsed(refresh) {
+  if (!navigator.locks) return null;
+  return new Promise((done) => {
+    const held = () => {
+      done();
+      return pause(IS_READ_BY_ALL);
+    };
+    navigator.locks.request(usedMark(refresh), held).catch(done);
+  });
 }
 
 function parsed(text, response) {

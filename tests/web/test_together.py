@@ -321,3 +321,53 @@ async def test_two_tabs_renew_a_session_once(visitors: Visitors, client: AsyncCl
         await expect(each.get_by_role("heading", level=1, name="My bookings")).to_be_visible()
     assert len(refreshed) == 1
     assert await page.evaluate("localStorage.getItem('usher.refresh')") != login["refresh_token"]
+
+
+LATE = """
+const kept = Object.fromEntries(['usher.token', 'usher.refresh'].map((name) => [name, localStorage.getItem(name)]));
+const read = Storage.prototype.getItem;
+window.__late = true;
+Storage.prototype.getItem = function (name) {
+  return window.__late && name in kept ? kept[name] : read.call(this, name);
+};
+"""
+WAITS = "async () => (await navigator.locks.query()).pending.some((lock) => lock.name === 'usher.refresh')"
+RENEWS = "async () => !(await navigator.locks.query()).pending.some((lock) => lock.name === 'usher.refresh')"
+
+
+async def test_a_tab_that_reads_late_what_another_wrote_does_not_use_a_refresh_token_again(
+    visitors: Visitors, client: AsyncClient
+) -> None:
+    login = (await client.post("/auth/login", json={"username": "demo", "password": "usher-demo"})).json()
+    page = await visitors.open("/")
+    await page.evaluate(
+        "(refresh) => { localStorage.setItem('usher.token', 'stale'); "
+        "localStorage.setItem('usher.refresh', refresh); }",
+        login["refresh_token"],
+    )
+    tab = await page.context.new_page()
+    await tab.add_init_script(LATE)
+    refreshed: list[str | None] = []
+    renews, waits = asyncio.Event(), asyncio.Event()
+
+    async def hold_up(route: Route) -> None:
+        refreshed.append(route.request.post_data)
+        renews.set()
+        await waits.wait()
+        await route.continue_()
+
+    await page.context.route("**/auth/refresh", hold_up)
+
+    await page.goto(f"{visitors.url}/bookings")
+    await renews.wait()
+    await tab.goto(f"{visitors.url}/bookings")
+    await tab.wait_for_function(WAITS)
+    waits.set()
+    await tab.wait_for_function(RENEWS)
+    await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    await tab.evaluate("window.__late = false")
+
+    await expect(tab.get_by_text("No bookings yet.")).to_be_visible()
+    for each in (page, tab):
+        await expect(each.get_by_role("button", name="Sign out")).to_be_visible()
+    assert len(refreshed) == 1
