@@ -20,7 +20,7 @@ async def test_a_process_that_is_killed_between_commit_and_announcement(
 ) -> None:
     line, url = to_valkey
     killed = await start_process(redis_url=url)
-    living = await open_app(reconcile_seconds=60)
+    living = await open_app()
     buyer = await somebody(living)
     await resources_of(living).reconciler.look()
     before = await seats(living)
@@ -73,7 +73,7 @@ async def test_whoever_is_told_so_by_a_repeat_reads_a_map_that_knows_it(
     client: AsyncClient, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch, repeats_with_key: bool
 ) -> None:
     """One process dies before it could tell Redis; its caller repeats the request at another one."""
-    dying, living = client, await open_app(reconcile_seconds=60)
+    dying, living = client, await open_app()
     buyer = await somebody(living)
     await resources_of(living).reconciler.look()
     assert await seats(living) == {}

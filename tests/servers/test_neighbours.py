@@ -92,7 +92,7 @@ async def test_a_redis_that_knows_more_than_postgresql_forgets_everything(
     open_app: OpenApp, database: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Somebody restored a backup, or has copied the files of the database and writes from there."""
-    client = await open_app(reconcile_seconds=60)
+    client = await open_app()
     resources = resources_of(client)
     await resources.reconciler.look()
     buyer = await somebody(client)

@@ -177,7 +177,7 @@ async def test_a_second_warning_never_shortens_the_first(demo_engine: AsyncEngin
 async def test_a_warning_is_repeated_until_redis_was_repaired(
     open_app: OpenApp, database: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resources = resources_of(await open_app(reconcile_seconds=60))  # it looks when the test says so
+    resources = resources_of(await open_app())
     monkeypatch.setattr(resources.reconciler, "_believed_seconds", 0.1)  # so long a warning is waited for
     known_map_versions = RedisCache.known_map_versions
 
