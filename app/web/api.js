@@ -280,7 +280,7 @@ export class Usher extends EventTarget {
         try {
           const { body } = await this.#once("POST", "/auth/refresh", { refresh_token: refresh }, undefined, null);
           this.#keep({ access: body.access_token, refresh: body.refresh_token });
-          await markUsed(refresh);
+          if (this.tokens instanceof StoredTokens) await markUsed(refresh);
           return body.access_token;
         } catch (error) {
           if (error.status !== 401 && error.status !== 422) throw error;
