@@ -90,6 +90,7 @@ async def start_process(starter: Starter, make_settings: MakeSettings) -> AsyncI
                 "JWT_SECRET": settings.jwt_secret or "",
                 "RATE_LIMITS": "off",
                 "SWEEP": "on" if settings.sweep else "off",
+                "RECONCILE_SECONDS": str(settings.reconcile_seconds),
                 "BATCH_PER_SCREENING": str(settings.batch_per_screening),
                 "OFFICE_CONNECTIONS": str(settings.office_connections),
                 "STATEMENT_CACHE_SIZE": str(settings.statement_cache_size),
