@@ -5,6 +5,7 @@ import asyncio
 from httpx import AsyncClient
 from playwright.async_api import Page, Request, Route, WebSocketRoute, expect
 
+from tests.patience import patience
 from tests.places import Place
 from tests.processes import Starter
 from tests.web.conftest import Visitors, free_port, serve
@@ -331,8 +332,12 @@ Storage.prototype.getItem = function (name) {
   return window.__late && name in kept ? kept[name] : read.call(this, name);
 };
 """
-WAITS = "async () => (await navigator.locks.query()).pending.some((lock) => lock.name === 'usher.refresh')"
-RENEWS = "async () => !(await navigator.locks.query()).pending.some((lock) => lock.name === 'usher.refresh')"
+WAITS = """
+async (wanted) => {
+  const waits = async () => (await navigator.locks.query()).pending.some((lock) => lock.name === 'usher.refresh');
+  while ((await waits()) !== wanted) await new Promise((done) => setTimeout(done, 5));
+}
+"""  # wait_for_function takes the promise of an async function for a yes
 
 
 async def test_a_tab_that_reads_late_what_another_wrote_does_not_use_a_refresh_token_again(
@@ -361,9 +366,10 @@ async def test_a_tab_that_reads_late_what_another_wrote_does_not_use_a_refresh_t
     await page.goto(f"{visitors.url}/bookings")
     await renews.wait()
     await tab.goto(f"{visitors.url}/bookings")
-    await tab.wait_for_function(WAITS)
-    waits.set()
-    await tab.wait_for_function(RENEWS)
+    async with patience():
+        await tab.evaluate(WAITS, True)
+        waits.set()
+        await tab.evaluate(WAITS, False)
     await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     await tab.evaluate("window.__late = false")
 
