@@ -1,7 +1,8 @@
 """Real servers for all tests: one PostgreSQL and one Valkey a run, and for each test a committed database of its own.
 
-A database is copied from a template in about 30 ms. A rolled-back transaction could never show a race. With
-TEST_DATABASE_URL the tests have that one database by turns (tests/given.py).
+A rolled-back transaction could never show a race. What a test has committed is put back when it is done, so the next
+one has the database and the connections to it (tests/kept.py). With TEST_DATABASE_URL the tests have that one database
+by turns (tests/given.py).
 """
 
 import asyncio
@@ -25,9 +26,10 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import main
 from app.adapters import dummy_payments
 from app.adapters.embedded import EmbeddedServers
-from app.db import connecting
+from app.db import connecting, connections, heartbeat
 from app.db.connections import open_engine
 from app.db.migrations import upgrade
 from app.main import create_app
@@ -41,6 +43,7 @@ from app.settings import Settings
 from tests import given
 from tests.citus.hearing import Heard
 from tests.given import GivenDatabase, must_be_usable, name_in
+from tests.kept import Keeper
 from tests.patience import PATIENCE_SECONDS, PATIENT
 from tests.places import Place, copy_of, roomy_home, started
 from tests.pooler import pgbouncer
@@ -206,9 +209,27 @@ def _cannot_copy(template: str, name: str) -> AbstractAsyncContextManager[None]:
     pytest.skip("needs databases of its own, and TEST_DATABASE_URL gives one")
 
 
+@pytest.fixture(scope="session")
+async def keeper(templates: Place, copied: Copied) -> AsyncIterator[Keeper | None]:
+    """Who keeps databases from test to test, with the program's connections to them; None where there is but one.
+
+    A pooler has the connections, and would not give them up.
+    """
+    if templates.given is not None or templates.pooler is not None:
+        yield None
+        return
+    keeper = Keeper(templates, copied, connect)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(main, "open_engine", keeper.open_engine)
+        for module in (connections, heartbeat):
+            patched.setattr(module, "call", keeper.call)
+        yield keeper
+    await keeper.drop_all()
+
+
 @pytest.fixture
-async def make_database(templates: Place, copied: Copied) -> AsyncIterator[MakeDatabase]:
-    """Copies a template; gives the name of the copy, which is dropped after the test."""
+async def make_database(templates: Place, copied: Copied, keeper: Keeper | None) -> AsyncIterator[MakeDatabase]:
+    """Gives the name of a database that is like a template, and the test's own."""
     async with AsyncExitStack() as stack:
         made: list[str] = []
 
@@ -219,6 +240,8 @@ async def make_database(templates: Place, copied: Copied) -> AsyncIterator[MakeD
                 await templates.given.put_back(template)
                 made.append(templates.given.name)
                 return made[-1]
+            if keeper is not None:
+                return await stack.enter_async_context(keeper.database(template))
             made.append(f"test_{secrets.token_hex(6)}")
             await stack.enter_async_context(copied(template, made[-1]))
             return made[-1]
@@ -246,7 +269,7 @@ def settings(make_settings: MakeSettings) -> Settings:
 @pytest.fixture
 async def engine(templates: Place, make_database: MakeDatabase) -> AsyncIterator[AsyncEngine]:
     """A pool on a migrated database with nothing in it."""
-    opened = open_engine(settings_for(templates, await make_database(EMPTY)))
+    opened = main.open_engine(settings_for(templates, await make_database(EMPTY)))
     yield opened
     await opened.dispose()
 
@@ -254,7 +277,7 @@ async def engine(templates: Place, make_database: MakeDatabase) -> AsyncIterator
 @pytest.fixture
 async def demo_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
     """A pool on the test's demo database, the one that `client` is served from."""
-    opened = open_engine(settings)
+    opened = main.open_engine(settings)
     yield opened
     await opened.dispose()
 
