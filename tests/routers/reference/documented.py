@@ -3,10 +3,14 @@
 import re
 from collections.abc import Iterator
 from functools import cache
+from hashlib import sha256
 from typing import Any, Final
 
+import orjson
 from httpx import Response
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
@@ -19,13 +23,34 @@ _DOCUMENT_URI: Final = "usher:openapi"
 _REGISTRY: Final = Registry().with_resource(_DOCUMENT_URI, DRAFT202012.create_resource(DOCUMENT))
 _LARGE: Final = 64 * 1024
 """Bytes of an answer that would take long to validate; smaller ones of its kind are."""
+_right: Final[set[tuple[str, bytes]]] = set()
+"""What is as described, by the reference to its schema: of a seat map, most seats have been looked at before."""
+
+
+def _as_referred_to(_: Any, reference: str, instance: Any, __: Any) -> Iterator[ValidationError]:
+    """The keyword `$ref`. All references lead into the document."""
+    looked_at = reference, sha256(orjson.dumps(instance)).digest()
+    if looked_at not in _right:
+        errors = list(_referred_to(reference).iter_errors(instance))
+        yield from errors
+        if not errors:
+            _right.add(looked_at)
+
+
+_Remembering: Final = extend(Draft202012Validator, {"$ref": _as_referred_to})
 
 
 @cache
-def validator(*place: str) -> Draft202012Validator:
+def _referred_to(reference: str) -> Validator:
+    found = _REGISTRY.resolver(_DOCUMENT_URI).lookup(reference)
+    return _Remembering(found.contents, registry=_REGISTRY)
+
+
+@cache
+def validator(*place: str) -> Validator:
     """Validates what the schema in this place of the document describes."""
     pointer = "/".join(each.replace("~", "~0").replace("/", "~1") for each in place)
-    return Draft202012Validator({"$ref": f"{_DOCUMENT_URI}#/{pointer}"}, registry=_REGISTRY)
+    return _Remembering({"$ref": f"#/{pointer}"}, registry=_REGISTRY)
 
 
 @cache
