@@ -152,9 +152,9 @@ def nobody_has_more_than_allowed(state: ScreeningState, now: datetime) -> None:
     reservations, bookings = state.reservations.values(), state.bookings.values()
     papers: list[Reservation | Booking] = [*reservations, *bookings]
     assert all(_is_allowed(len(paper.prices), limits.max_seats_per_reservation) for paper in papers)
+    # What is paid for to be exchanged is no seat more.
+    exchanging = {each.reservation_id for each in state.payments.values() if each.is_open and _gives(each)}
     for buyer in {state.buyer(user_id) for user_id in state.usage}:
-        # What is paid for to be exchanged is no seat more.
-        exchanging = {each.reservation_id for each in state.payments.values() if each.is_open and _gives(each)}
         theirs = [claim for user_id in buyer for claim in state.claims_of(user_id, now)]
         seats = [claim for claim in theirs if claim.reservation_id not in exchanging]
         holds = [each for each in reservations if each.user_id in buyer and each.is_holding(now)]
@@ -163,29 +163,31 @@ def nobody_has_more_than_allowed(state: ScreeningState, now: datetime) -> None:
         assert _is_allowed(len(seats), limits.max_seats_per_user)
         assert _is_allowed(len(holds), limits.max_active_reservations_per_user)
         assert _is_allowed(max(days.values(), default=0), limits.bookings_per_user_per_day)
+    # A payment that failed may have let it pass its cap, once; and the provider has as long as it has. It may stand in
+    # another hold of the same buyer meanwhile.
+    paid_for = {reservation_id for payment in state.payments.values() for reservation_id in _concerned(payment)}
+    payers = {each.user_id for each in reservations if each.id in paid_for}
     for reservation in reservations:
-        # A payment that failed may have let it pass its cap, once; and the provider has as long as it has. It may stand
-        # in another hold of the same buyer meanwhile.
-        theirs = [each for each in reservations if each.user_id == reservation.user_id]
-        if not any(_concerns(payment, each) for payment in state.payments.values() for each in theirs):
+        if reservation.user_id not in payers:
             assert reservation.expires_at <= screening.latest_end(reservation.first_held_at)
 
 
 def usage_is_counted_right(state: ScreeningState) -> None:
     """What a buyer has, as the limits count it from command to command, is what the house has of theirs."""
+    holding = [each for each in state.reservations.values() if each.status not in ENDS]
     for user_id, usage in state.usage.items():
         group = state.buyer(user_id)
-        holds = [each for each in state.reservations.values() if each.user_id in group and each.status not in ENDS]
+        holds = [each for each in holding if each.user_id in group]
         sales = [each for each in state.bookings.values() if each.user_id in group]
         assert usage.holds == {each.id: each.claims_end_at for each in holds}
         assert usage.paying == {each.id for each in holds if each.status is ReservationStatus.PAYING}
         assert usage.bookings == {each.id: each.created_at for each in sales if each.status is BookingStatus.CONFIRMED}
 
 
-def _concerns(payment: Payment, reservation: Reservation) -> bool:
-    """Was it paid for, or were seats of it?"""
+def _concerned(payment: Payment) -> set[UUID | None]:
+    """The reservations that were paid for, or seats of them."""
     returns = payment.plan.returns.values() if payment.plan else ()
-    return reservation.id == payment.reservation_id or reservation.id in returns
+    return {payment.reservation_id, *returns}
 
 
 def _gives(payment: Payment) -> bool:

@@ -26,12 +26,14 @@ from app.domain.refusals import Refusal
 from app.domain.reservations import ReservationStatus
 from tests.domain.promises import check_house
 from tests.domain.states import ANN, BOB, CLEO, LAYOUT, ORGANIZER, Evening, named
+from tests.domain.wishes import up_to_three
 
 T = TypeVar("T")
 
 BUYERS = st.sampled_from((ANN, BOB, CLEO))
-SEATS = st.lists(st.sampled_from(("A1", "A2", "A3", "A4", "A5", "A6")), min_size=1, max_size=3, unique=True)
+SEATS = up_to_three(("A1", "A2", "A3", "A4", "A5", "A6"))
 NTH, BOOL = st.integers(0, 7), st.booleans()
+AT_THE_BANK = st.sampled_from(("it decides", "we hear", "it decides", "we hear", "we hear again", "it is called off"))
 HANDING_OVER = st.sampled_from(("book", "offer", "accept", "offer", "accept", "withdraw", "cancel", "pay more"))
 UNDECIDED, CAPTURED, FAILED, VOIDED = "undecided", PaymentState.CAPTURED, PaymentState.FAILED, PaymentState.VOIDED
 
@@ -63,11 +65,11 @@ class Lives(RuleBasedStateMachine):
     # --- buyers
 
     @rule(buyer=BUYERS, labels=SEATS)
-    def hold(self, buyer: Person, labels: list[str]) -> None:
+    def hold(self, buyer: Person, labels: tuple[str, ...]) -> None:
         self.attempt(lambda: self.evening.hold(buyer, *labels))
 
     @rule(buyer=BUYERS, labels=SEATS)
-    def toggle(self, buyer: Person, labels: list[str]) -> None:
+    def toggle(self, buyer: Person, labels: tuple[str, ...]) -> None:
         self.attempt(lambda: self.evening.toggle(buyer, *labels))
 
     @rule(nth=NTH, what=st.sampled_from(("extend", "release")))
@@ -88,12 +90,12 @@ class Lives(RuleBasedStateMachine):
             self.attempt(lambda: self.open(self.evening.ask(begin), is_stubborn))
 
     @rule(buyer=BUYERS, labels=SEATS, is_stubborn=st.booleans())
-    def buy(self, buyer: Person, labels: list[str], is_stubborn: bool) -> None:
+    def buy(self, buyer: Person, labels: tuple[str, ...], is_stubborn: bool) -> None:
         begin = BeginBuying(buyer, named(*labels), self.evening.new_id(), self.evening.attempt())
         self.attempt(lambda: self.open(self.evening.ask(begin), is_stubborn))
 
     @rule(buyer=BUYERS, labels=SEATS)
-    def book_at_once(self, buyer: Person, labels: list[str]) -> None:
+    def book_at_once(self, buyer: Person, labels: tuple[str, ...]) -> None:
         at_once = Book(buyer, named(*labels), self.evening.new_id(), "paid")
         self.attempt(lambda: self.evening.ask(at_once))  # whoever is paying for exactly these is told so
 
@@ -109,7 +111,7 @@ class Lives(RuleBasedStateMachine):
     # --- seats change hands. One rule for all of that: of many Hypothesis would leave some out of each life.
 
     @rule(buyer=BUYERS, labels=SEATS, nth=NTH, one=st.booleans(), steps=st.lists(HANDING_OVER, min_size=1, max_size=5))
-    def hand_over(self, buyer: Person, labels: list[str], nth: int, one: bool, steps: list[str]) -> None:
+    def hand_over(self, buyer: Person, labels: tuple[str, ...], nth: int, one: bool, steps: list[str]) -> None:
         for step in steps:
             booking = _nth(self.evening.state.bookings, nth)
             transfer = _nth(self.evening.state.transfers, 0)
@@ -154,9 +156,17 @@ class Lives(RuleBasedStateMachine):
         self.evening.state.payments[payment.id] = payment
 
     @precondition(lambda self: self.evening.state.bookings)
-    @rule(nth=NTH, count=st.integers(1, 3), skip=NTH, slowly=st.sampled_from((True, True, False)), is_stubborn=BOOL)
-    def exchange(self, nth: int, count: int, skip: int, slowly: bool, is_stubborn: bool) -> None:
-        """Seats of a booking for as many that its owner may have, as far as there are so many."""
+    @rule(
+        nth=NTH,
+        count=st.integers(1, 3),
+        skip=NTH,
+        slowly=st.sampled_from((True, True, False)),
+        is_stubborn=BOOL,
+        then=BOOL,
+    )
+    def exchange(self, nth: int, count: int, skip: int, slowly: bool, is_stubborn: bool, then: bool) -> None:
+        """Seats of a booking for as many that its owner may have, as far as there are so many. What is more is paid
+        then, or later."""
         booking = _nth(self.evening.state.bookings, nth)
         assert booking is not None
         asker = ORGANIZER if skip == 0 else Person(booking.user_id)
@@ -167,6 +177,8 @@ class Lives(RuleBasedStateMachine):
         give, take = " ".join(had[-count:]), " ".join(others[:count])
         command = self.evening.exchanging(asker, booking, give, take, slowly=slowly)
         self.attempt(lambda: self.take_in(self.open(self.evening.ask(command), is_stubborn)))
+        if then:
+            self.is_paid(0, is_exchange)
 
     @precondition(lambda self: self.exchanging())
     @rule(nth=NTH, whole=st.booleans())
@@ -181,7 +193,15 @@ class Lives(RuleBasedStateMachine):
     # --- the bank, and what we hear of it
 
     @precondition(lambda self: self.bank)
-    @rule(nth=NTH, captures=st.booleans(), wrong=st.sampled_from((False, False, False, True)))
+    @rule(nth=NTH, step=AT_THE_BANK, captures=st.booleans(), wrong=st.integers(0, 5))
+    def at_the_bank(self, nth: int, step: str, captures: bool, wrong: int) -> None:
+        if step == "it decides":
+            self.the_bank_decides(nth, captures, wrong == 1)
+        elif step == "it is called off":
+            self.it_is_called_off(nth)
+        else:
+            self.we_hear_of_it(nth, step == "we hear again")
+
     def the_bank_decides(self, nth: int, captures: bool, wrong: bool) -> None:
         account = self.account(nth, lambda each: each.may_be_decided)
         if account is None:
@@ -191,8 +211,6 @@ class Lives(RuleBasedStateMachine):
         if account.status == CAPTURED:
             account.taken = Money(1, "EUR") if wrong else account.payment.amount
 
-    @precondition(lambda self: self.bank)
-    @rule(nth=NTH, again=st.booleans())
     def we_hear_of_it(self, nth: int, again: bool) -> None:
         account = self.account(nth, lambda each: each.status != UNDECIDED and (again or not each.is_told))
         if account:
@@ -201,21 +219,28 @@ class Lives(RuleBasedStateMachine):
             self.take_in(self.evening.settle(account.payment, status, amount))
             account.is_told = True
 
-    @precondition(lambda self: self.exchanging())
-    @rule(nth=NTH)
-    def a_difference_is_paid(self, nth: int) -> None:
-        account = self.account(nth, lambda each: each.may_be_decided and is_exchange(each.payment))
-        if account:
-            account.status, account.taken, account.is_told = CAPTURED, account.payment.amount, True
-            self.take_in(self.evening.settle(account.payment, CAPTURED))
-
-    @precondition(lambda self: self.bank)
-    @rule(nth=NTH)
     def it_is_called_off(self, nth: int) -> None:
         account = self.account(nth, lambda each: each.status == UNDECIDED)
         if account:
             account.status = VOIDED
             self.take_in(self.evening.settle(account.payment, VOIDED))
+
+    @precondition(lambda self: self.bank)
+    @rule(nth=NTH)
+    def one_is_paid(self, nth: int) -> None:
+        """And we hear of it at once, as mostly."""
+        self.is_paid(nth, lambda payment: True)
+
+    @precondition(lambda self: self.exchanging())
+    @rule(nth=NTH)
+    def a_difference_is_paid(self, nth: int) -> None:
+        self.is_paid(nth, is_exchange)
+
+    def is_paid(self, nth: int, which: Callable[[Payment], bool]) -> None:
+        account = self.account(nth, lambda each: each.may_be_decided and which(each.payment))
+        if account:
+            account.status, account.taken, account.is_told = CAPTURED, account.payment.amount, True
+            self.take_in(self.evening.settle(account.payment, CAPTURED))
 
     # --- time, and the house
 
@@ -320,4 +345,4 @@ def _nth(things: dict[UUID, T], nth: int) -> T | None:
 pytestmark = pytest.mark.timeout(600)
 
 TestLives = Lives.TestCase
-TestLives.settings = settings(max_examples=500, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
+TestLives.settings = settings(max_examples=300, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])

@@ -1,4 +1,10 @@
-"""Small houses of every shape, drawn by Hypothesis."""
+"""Small houses of every shape, drawn by Hypothesis.
+
+Each drawing takes far more time than what is made of it, so there are few: one number says several things of a seat, or
+one thing of several seats.
+"""
+
+from collections.abc import Collection
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -15,10 +21,12 @@ def houses(draw: DrawFn, most: int = 14, *, has_reserved_places: bool | None = N
     reserved = draw(st.booleans()) if has_reserved_places is None else has_reserved_places
     is_even, is_straight = draw(st.booleans()), draw(st.booleans())
     xs = st.integers(0, 7).map(float) if is_even else st.floats(0, 9, width=16)
-    while len(seats) < most and (not seats or draw(st.integers(0, 12))):
-        section, row = draw(st.sampled_from(NAMES))
+    for _ in range(min(most, draw(st.integers(1, 2 * most)))):
+        rest, flags = divmod(draw(st.integers(0, 12 * 8 * 3 * len(NAMES) - 1)), 12)
+        rest, x = divmod(rest, 8)
+        name, is_silver = divmod(rest, 3)
+        section, row = NAMES[name]
         y = float("ABC".index(row)) * 1.5 + (section == "T") * 6 if is_straight else draw(xs)
-        flags = draw(st.integers(0, 11))
         seats.append(
             Seat(
                 100 + len(seats),
@@ -26,11 +34,11 @@ def houses(draw: DrawFn, most: int = 14, *, has_reserved_places: bool | None = N
                 section,
                 row,
                 len(seats),
-                draw(st.sampled_from(("gold", "silver", "silver"))),
+                "silver" if is_silver else "gold",
                 accessible=reserved and flags in (0, 1),
                 companion=reserved and flags in (1, 2, 3),
                 aisle_after=flags == 4,
-                x=draw(xs),
+                x=float(x) if is_even else draw(xs),
                 y=y,
             )
         )
@@ -43,9 +51,10 @@ def full_rows(draw: DrawFn, most: int = 16) -> Layout:
     """Rows as most houses have them: seats side by side, an aisle here and there, some for wheelchair users."""
     seats: list[Seat] = []
     for section, row in NAMES:
-        first = draw(st.integers(0, 2))
-        for number in range(draw(st.integers(0, 6))):
-            flags = draw(st.integers(0, 15))
+        size, first = divmod(draw(st.integers(0, 7 * 3 - 1)), 3)
+        all_flags = draw(st.integers(0, 16**size - 1))
+        for number in range(size):
+            flags = all_flags // 16**number % 16
             if len(seats) < most:
                 seats.append(
                     Seat(
@@ -73,5 +82,13 @@ HOUSES: SearchStrategy[Layout] = houses() | full_rows()
 @st.composite
 def free_in(draw: DrawFn, layout: Layout) -> frozenset[int]:
     """The positions of the seats that are free: many or few of them."""
-    taken = draw(st.sampled_from((0, 0, 2, 4, 6)))
-    return frozenset(at for at in range(len(layout.seats)) if draw(st.integers(0, 7)) >= taken)
+    every = range(len(layout.seats))
+    free, fewer = draw(some_of(every)), draw(some_of(every))
+    return draw(st.sampled_from((frozenset(every), frozenset(every), free | fewer, free, free & fewer)))
+
+
+@st.composite
+def some_of(draw: DrawFn, positions: Collection[int]) -> frozenset[int]:
+    """All, none, or some of these."""
+    bits = draw(st.integers(0, 2 ** len(positions) - 1))
+    return frozenset(at for nth, at in enumerate(sorted(positions)) if bits >> nth & 1)

@@ -15,7 +15,7 @@ from tests.domain.seat_finding.houses import HOUSES, free_in
 
 PRICES = {"gold": Money(4000, "EUR"), "silver": Money(2000, "EUR")}
 TOGETHER = st.sampled_from(Together)
-MANY = settings(max_examples=250)
+MANY = settings(max_examples=150)
 
 
 def found_in(picture: Picture, free: frozenset[int], wish: Wish, *, released: bool = False) -> frozenset[int] | None:

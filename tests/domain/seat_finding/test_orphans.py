@@ -8,10 +8,10 @@ from app.domain.seat_finding.picture import Picture
 from app.domain.seat_finding.suggestions import suggestions
 from app.domain.seats import Layout
 from tests.domain.seat_finding.by_hand import ByHand
-from tests.domain.seat_finding.houses import HOUSES, free_in
+from tests.domain.seat_finding.houses import HOUSES, free_in, some_of
 
 RULES = st.sampled_from(OrphanRule)
-MANY = settings(max_examples=250)
+MANY = settings(max_examples=150)
 
 
 def mask(picture: Picture, positions: frozenset[int]) -> int:
@@ -24,7 +24,7 @@ def test_a_choice_is_refused_if_each_run_could_have_been_chosen_otherwise(
     layout: Layout, rule: OrphanRule, released: bool, data: st.DataObject
 ) -> None:
     free = data.draw(free_in(layout))
-    chosen = frozenset(at for at in free if data.draw(st.booleans()))
+    chosen = data.draw(some_of(free))
     picture, by_hand = Picture(layout), ByHand(layout, free, released)
 
     left = stranded(picture, mask(picture, free), mask(picture, chosen), rule, released=released)
@@ -68,8 +68,8 @@ def test_suggestions_are_the_blocks_that_sorting_all_of_them_finds(
 @given(HOUSES, RULES, st.data())
 def test_given_seats_are_free_but_no_choice(layout: Layout, rule: OrphanRule, data: st.DataObject) -> None:
     free = data.draw(free_in(layout))
-    chosen = frozenset(at for at in free if data.draw(st.booleans()))
-    given_back = frozenset(at for at in range(len(layout.seats)) if at not in free and data.draw(st.booleans()))
+    chosen = data.draw(some_of(free))
+    given_back = data.draw(some_of(frozenset(range(len(layout.seats))) - free))
     picture, by_hand = Picture(layout), ByHand(layout, free | given_back)
 
     refused = refuses(

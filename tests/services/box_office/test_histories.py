@@ -296,7 +296,7 @@ def _moved_back(each: Reservation, time: timedelta) -> Reservation:
 
 
 @pytest.mark.timeout(600)  # only when it fails: then the shortest evening that does is looked for
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(evening=evenings(FEW) | evenings(MANY), limits=LIMITS, one_email=st.booleans(), with_locks=st.booleans())
 async def test_whatever_is_asked_the_box_office_answers_and_writes_what_the_rules_say(
     resources: Resources,

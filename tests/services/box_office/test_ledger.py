@@ -228,7 +228,7 @@ def played(evening: Evening) -> Iterator[tuple[Books, ScreeningState]]:
 
 
 @pytest.mark.timeout(600)  # only when it fails: then the shortest evening that does is looked for
-@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow])
 @given(EVENINGS)
 def test_the_tables_say_what_was_decided_whatever_was_decided_in_one_batch(evening: Evening) -> None:
     for books, _ in played(evening):
@@ -236,7 +236,7 @@ def test_the_tables_say_what_was_decided_whatever_was_decided_in_one_batch(eveni
 
 
 @pytest.mark.timeout(600)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(EVENINGS)
 def test_the_events_tell_the_whole_story_seat_by_seat(evening: Evening) -> None:
     told: dict[int, Row] = {}
