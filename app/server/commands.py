@@ -1,4 +1,7 @@
-"""The commands: `usher serve`, and those that operators run by hand. Each is one function."""
+"""The commands: `usher serve`, and those that operators run by hand. Each is one function.
+
+A command imports by itself what it needs: all of Usher takes two seconds of a processor, the settings alone a third.
+"""
 
 import argparse
 import asyncio
@@ -10,31 +13,20 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
-
-import asyncpg
-from sqlalchemy.exc import SQLAlchemyError
+from typing import TYPE_CHECKING, Final
 
 from app import __version__
-from app.adapters.embedded import EmbeddedError, jwt_secret, remove_data, running_process, urls_of
-from app.db.cluster import distribution
-from app.db.cluster.distribution import NoCluster
-from app.db.connections import NotDurable, open_for_command
-from app.db.fitness import NotFit
-from app.db.migrations import CannotMigrate, current_and_head, downgrade, head, upgrade
+from app.db.revisions import head
 from app.domain.people.people import Role
-from app.domain.refusals import Refusal
-from app.schemas.format.ids import LARGEST_BIGINT
-from app.server import appointing, distributing
-from app.server.advice import with_advice
-from app.server.doctor import examine
-from app.server.serving import say, serve
-from app.settings import EXIT_BAD_SETTING, Settings, settings_or_exit, slips, texts
+from app.loading import loading
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 EXIT_UNHEARD: Final = 141
 """Nobody reads the output any more: what a shell says of a program that SIGPIPE ended."""
 
-Command = Callable[[Settings, argparse.Namespace], int]
+Command = Callable[["Settings", argparse.Namespace], int]
 
 
 def run(words: list[str] | None = None) -> int:
@@ -42,25 +34,34 @@ def run(words: list[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     command: Command = arguments.command
     try:
-        settings = settings_or_exit()
-        for slip in slips():
-            say(slip, settings, logging.WARNING, serves=command is _serve)
+        settings = _settings_of(command)
         code = command(settings, arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has had enough (`| head`). What is left unsaid must not be tried again at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNHEARD
-    except (EmbeddedError, CannotMigrate, NoCluster, NotDurable) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except NotFit as error:
-        print(error, file=sys.stderr)
-        return EXIT_BAD_SETTING
-    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
-        print(f"PostgreSQL cannot be used: {with_advice(error)}", file=sys.stderr)
-        return 1
+    except Exception as error:
+        from app.server.failures import failure
+
+        if (expected := failure(error)) is None:
+            raise
+        reason, code = expected
+        print(reason, file=sys.stderr)
     return code
+
+
+def _settings_of(command: Command) -> "Settings":
+    """The settings. What looks misspelt in the environment is said; what is not allowed ends the program."""
+    with loading():
+        from app.settings import settings_or_exit, slips
+    settings = settings_or_exit()
+    if found := slips():
+        from app.server.serving import say
+
+        for slip in found:
+            say(slip, settings, logging.WARNING, serves=command is _serve)
+    return settings
 
 
 class _Version(argparse.Action):
@@ -127,11 +128,17 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(settings: Settings, _: argparse.Namespace) -> int:
+def _serve(settings: "Settings", _: argparse.Namespace) -> int:
+    with loading():
+        from app.server.serving import serve
+
     return serve(settings)
 
 
-def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
+def _migrate(settings: "Settings", arguments: argparse.Namespace) -> int:
+    with loading():
+        from app.db.migrations import current_and_head, downgrade, upgrade
+
     url = settings.migrations_database_url or _database_url(settings)
     going_down = arguments.to == "base" or arguments.to.startswith("-")
     asyncio.run(downgrade(url, arguments.to) if going_down else upgrade(url, arguments.to))
@@ -139,8 +146,10 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _demo(settings: Settings, _: argparse.Namespace) -> int:
-    from app.services.house.demo import load_demo
+def _demo(settings: "Settings", _: argparse.Namespace) -> int:
+    with loading():
+        from app.db.connections import open_for_command
+        from app.services.house.demo import load_demo
 
     async def load() -> None:
         engine = open_for_command(_database_url(settings))
@@ -154,28 +163,37 @@ def _demo(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
-def _create_organizer(settings: Settings, arguments: argparse.Namespace) -> int:
+def _create_organizer(settings: "Settings", arguments: argparse.Namespace) -> int:
+    with loading():
+        from app.server import appointing
+
     url = _database_url(settings)
     if arguments.reset_password:
         return appointing.reset_password(url, arguments.username)
     return appointing.create(url, arguments.username, Role(arguments.role), arguments.email)
 
 
-def _set_role(settings: Settings, arguments: argparse.Namespace) -> int:
+def _set_role(settings: "Settings", arguments: argparse.Namespace) -> int:
+    with loading():
+        from app.server import appointing
+
     return appointing.set_role(_database_url(settings), arguments.username, Role(arguments.role))
 
 
-def _sweep(settings: Settings, _: argparse.Namespace) -> int:
-    from app.main import sweep_once
+def _sweep(settings: "Settings", _: argparse.Namespace) -> int:
+    with loading():
+        from app.main import sweep_once
 
     print(f"Expired holds swept: {asyncio.run(sweep_once(_complete(settings)))}")
     return 0
 
 
-def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
-    from app.main import import_once
-    from app.schemas.imports import FileWrong, read_layout_file
-    from app.schemas.problems.sentences import detail_of
+def _import_layout(settings: "Settings", arguments: argparse.Namespace) -> int:
+    with loading():
+        from app.domain.refusals import Refusal
+        from app.main import import_once
+        from app.schemas.imports import FileWrong, read_layout_file
+        from app.schemas.problems.sentences import detail_of
 
     if arguments.theater is not None and (arguments.name or arguments.timezone):
         print("Use --name and --timezone only without --theater: that theater has them already.", file=sys.stderr)
@@ -201,10 +219,12 @@ def _import_layout(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _export_layout(settings: Settings, arguments: argparse.Namespace) -> int:
-    from app.main import export_once
-    from app.schemas.house.layout_files import LayoutFormat
-    from app.schemas.problems.sentences import detail_of
+def _export_layout(settings: "Settings", arguments: argparse.Namespace) -> int:
+    with loading():
+        from app.domain.refusals import Refusal
+        from app.main import export_once
+        from app.schemas.house.layout_files import LayoutFormat
+        from app.schemas.problems.sentences import detail_of
 
     try:
         content = asyncio.run(export_once(_complete(settings), arguments.theater, LayoutFormat(arguments.format)))
@@ -225,6 +245,8 @@ def _export_layout(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _theater_id(written: str) -> int:
     """An id as PostgreSQL has them. argparse says what is wrong."""
+    from app.schemas.format.ids import LARGEST_BIGINT
+
     if not (written.isascii() and written.isdigit()):
         raise argparse.ArgumentTypeError("this should be a whole number")
     if int(written[:20]) > LARGEST_BIGINT:
@@ -232,18 +254,28 @@ def _theater_id(written: str) -> int:
     return int(written)
 
 
-def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
+def _doctor(settings: "Settings", arguments: argparse.Namespace) -> int:
+    with loading():
+        from app.server.doctor import examine
+
     return 0 if examine(settings, with_books=arguments.books) else 1
 
 
-def _distribute(settings: Settings, arguments: argparse.Namespace) -> int:
+def _distribute(settings: "Settings", arguments: argparse.Namespace) -> int:
+    with loading():
+        from app.db.cluster import distribution
+        from app.server import distributing
+
     if arguments.sql:
         print(distribution.script(), end="")
         return 0
     return distributing.report(_database_url(settings), settings, apply=arguments.apply)
 
 
-def _settings(settings: Settings, arguments: argparse.Namespace) -> int:
+def _settings(settings: "Settings", arguments: argparse.Namespace) -> int:
+    with loading():
+        from app.settings import texts
+
     if arguments.markdown:
         print(texts.markdown(), end="")
     elif arguments.env:
@@ -253,14 +285,18 @@ def _settings(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _openapi(settings: Settings, _: argparse.Namespace) -> int:
-    from app.main import create_app
+def _openapi(settings: "Settings", _: argparse.Namespace) -> int:
+    with loading():
+        from app.main import create_app
 
     print(json.dumps(create_app().openapi(), indent=2, ensure_ascii=False))
     return 0
 
 
-def _reset(settings: Settings, arguments: argparse.Namespace) -> int:
+def _reset(settings: "Settings", arguments: argparse.Namespace) -> int:
+    with loading():
+        from app.adapters.embedded import remove_data, running_process
+
     home = settings.usher_home.expanduser()
     if settings.database_url is not None:
         print(
@@ -293,10 +329,12 @@ def _agrees(home: Path) -> bool:
     return answer.strip().lower() in {"y", "yes"}
 
 
-def _complete(settings: Settings) -> Settings:
+def _complete(settings: "Settings") -> "Settings":
     """The settings, with the URLs and the secret of the embedded servers where none are set."""
     if None not in (settings.database_url, settings.redis_url):
         return settings
+    from app.adapters.embedded import jwt_secret, urls_of
+
     database_url, redis_url = urls_of(settings.usher_home)
     own = {
         "database_url": settings.database_url or database_url,
@@ -306,6 +344,10 @@ def _complete(settings: Settings) -> Settings:
     return settings.model_copy(update=own)
 
 
-def _database_url(settings: Settings) -> str:
+def _database_url(settings: "Settings") -> str:
     """The URL of the database: DATABASE_URL, or the embedded PostgreSQL, which runs while `usher serve` runs."""
-    return settings.database_url or urls_of(settings.usher_home)[0]
+    if settings.database_url is not None:
+        return settings.database_url
+    from app.adapters.embedded import urls_of
+
+    return urls_of(settings.usher_home)[0]

@@ -17,8 +17,9 @@ from app.db import fitness
 from app.db.cluster import nodes
 from app.db.cluster.nodes import Node
 from app.db.connections import open_for_command
-from app.db.migrations import SchemaIsNewer, current, head, known
+from app.db.migrations import SchemaIsNewer
 from app.db.money.books import Total
+from app.db.revisions import current, head, known
 from app.server.advice import with_advice
 from app.services.money import books
 from app.settings import Settings

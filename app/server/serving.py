@@ -23,7 +23,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
-from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from uvicorn import Config
 
@@ -37,13 +36,13 @@ from app.logs import JsonLines
 from app.server.advice import reason_in_a_line, with_advice
 from app.server.gc_freezing import Sparing
 from app.server.listening import bound, for_workers
-from app.server.protocols.http_protocol import BoundedHttp
-from app.server.protocols.websocket_protocol import LiveSocket
 from app.server.workers import ManyWorkers, OneWorker
 from app.settings import EXIT_BAD_SETTING, LogFormat, Settings, read_settings, set_for_workers
 from app.urls import postgresql
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from app.services.house.demo import SeatToTry
 
 GRACE_SECONDS: Final = 10  # the timeout of running requests at shutdown
@@ -93,7 +92,7 @@ def say(text: str, settings: Settings, level: int = logging.ERROR, *, serves: bo
     print(text, file=sys.stderr)
 
 
-def worker() -> FastAPI:
+def worker() -> "FastAPI":
     """The application of one worker: a child process that ends with its parent, even if that is killed."""
     if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
         die_with_parent(signal.SIGTERM, parent.pid)
@@ -121,8 +120,8 @@ def _run(settings: Settings, listener: socket.socket, banner: str, servers: Embe
         factory=True,
         workers=settings.web_concurrency,
         loop="uvloop",
-        http=BoundedHttp,
-        ws=LiveSocket,
+        http="app.server.protocols.http_protocol:BoundedHttp",
+        ws="app.server.protocols.websocket_protocol:LiveSocket",
         ws_max_size=_WEBSOCKET_MAX,
         ws_per_message_deflate=False,
         ws_ping_interval=_DEAD_PEER_SECONDS,

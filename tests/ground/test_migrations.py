@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -18,10 +20,10 @@ from app.db.migrations import (
     check,
     current_and_head,
     downgrade,
-    head,
     upgrade,
     with_migration_lock,
 )
+from app.db.revisions import head, known
 from app.db.schema import metadata
 from app.services.money import books
 
@@ -40,6 +42,13 @@ async def url(some_postgresql: str) -> AsyncIterator[str]:
 async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
     """A connection beside SQLAlchemy's."""
     return await asyncpg.connect(url.replace("+asyncpg", ""))
+
+
+def test_the_names_of_the_files_say_what_alembic_reads_in_them() -> None:
+    scripts = ScriptDirectory.from_config(Config("alembic.ini"))
+
+    assert head() == scripts.get_current_head()
+    assert known() == {script.revision for script in scripts.walk_revisions()}
 
 
 async def test_up_matches_the_schema_and_down_leaves_nothing(url: str) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db import migrations
 from app.db.connections import call, open_engine
-from app.db.migrations import current_and_head, head, upgrade
+from app.db.migrations import current_and_head, upgrade
+from app.db.revisions import head
 from app.server import commands, serving
 from app.server.serving import CannotServe
 from app.settings import EXIT_BAD_SETTING, Settings

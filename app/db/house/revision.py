@@ -2,16 +2,17 @@
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import fitness, migrations
+from app.db import fitness
 from app.db.fitness import Fitness
+from app.db.revisions import current, head, known
 
 
 async def revision_and_fitness(engine: AsyncEngine) -> tuple[str | None, Fitness]:
     """The revision of the database (None: it has no schema), and its fitness. Raises what connecting raises."""
     async with engine.connect() as connection:
-        return await connection.run_sync(migrations.current), await fitness.look(connection)
+        return await connection.run_sync(current), await fitness.look(connection)
 
 
-def revisions() -> tuple[str | None, frozenset[str]]:
+def revisions() -> tuple[str, frozenset[str]]:
     """The revision that this version of Usher needs, and all that it knows. It reads files: ask once, at start."""
-    return migrations.head(), migrations.known()
+    return head(), known()
