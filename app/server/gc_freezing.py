@@ -56,8 +56,8 @@ class Sparing:
         self._tending = Thread(target=self._tend, name="gc", daemon=True)
 
     def start(self) -> None:
-        """Begin, and freeze everything that exists."""
-        self._look_at_everything()
+        """Begin, and freeze everything that exists. What is frozen already stays so, and is not looked at."""
+        self._look_and_freeze()
         self._thresholds = gc.get_threshold()
         gc.set_threshold(YOUNG, *OFTEN)
         gc.callbacks.append(self._watch)
@@ -80,6 +80,9 @@ class Sparing:
 
     def _look_at_everything(self) -> None:
         gc.unfreeze()
+        self._look_and_freeze()
+
+    def _look_and_freeze(self) -> None:
         gc.collect()
         gc.freeze()
         gc.collect()  # of nothing: CPython waits with a full collection for a quarter of what the last one has left
