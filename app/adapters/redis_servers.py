@@ -10,10 +10,13 @@ from redis.asyncio import Connection, ConnectionPool, Redis, SSLConnection, Unix
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 
 from app.urls.redis import RedisUrl, read
 
 MOST_CONNECTIONS: Final = 64
+_DRIVER: Final = DriverInfo()
+"""What each connection tells the server of redis-py. It would read the files of its own package for each, otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ def connections(
     bounds = {"socket_connect_timeout": connect_seconds, "socket_timeout": answer_seconds}
     told: dict[str, Any] = {
         "protocol": 3,
+        "driver_info": _DRIVER,
         "db": where.database,
         "retry": retry or Retry(NoBackoff(), 1),
         **bounds,
@@ -103,6 +107,7 @@ class _ByWayOfSentinels(SentinelConnectionPool):
     def __init__(self, where: RedisUrl, seconds: float, **told: Any) -> None:
         asked: dict[str, Any] = {
             "protocol": 3,
+            "driver_info": _DRIVER,
             "legacy_responses": False,
             "socket_connect_timeout": seconds,
             "socket_timeout": seconds,
