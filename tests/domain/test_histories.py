@@ -246,4 +246,4 @@ def seen_of(state: ScreeningState, now: datetime) -> tuple[object, ...]:
 pytestmark = pytest.mark.timeout(600)
 
 TestEvenings = Evenings.TestCase
-TestEvenings.settings = settings(max_examples=250, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
+TestEvenings.settings = settings(max_examples=400, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])

@@ -345,4 +345,4 @@ def _nth(things: dict[UUID, T], nth: int) -> T | None:
 pytestmark = pytest.mark.timeout(600)
 
 TestLives = Lives.TestCase
-TestLives.settings = settings(max_examples=300, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
+TestLives.settings = settings(max_examples=500, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow])
