@@ -3,6 +3,7 @@
 What the payment provider says is put in the answers on their way, so that every case can be had.
 """
 
+import asyncio
 import re
 import secrets
 from typing import Any
@@ -18,6 +19,7 @@ from tests.web.seeing import is_mine, on_map
 
 CONFIRM = "**/api/v1/reservations/*/confirm"
 RESERVATION = re.compile(r"/api/v1/reservations/[0-9a-f-]{36}$")
+RESERVATIONS = re.compile(r"/api/v1/reservations\?")
 BOOKED = "Booked."
 WAITING = "We are waiting for your bank"
 
@@ -46,6 +48,8 @@ class Bank:
         self.page = page
         self.payment = {"provider": "dummy", "redirect_url": None, "client_secret": None} | payment
         self.decided = False
+        self.told = asyncio.Event()
+        """The page knows that it has decided."""
         self.confirmed: Route | None = None
         self.asked = 0
 
@@ -66,6 +70,7 @@ class Bank:
         answer = await route.fetch()
         if self.decided:
             await route.fulfill(response=answer)
+            self.told.set()
         else:
             await route.fulfill(status=200, json=self._paying(await answer.json()))
 
@@ -168,11 +173,20 @@ async def test_a_slow_payment_that_fails_leaves_the_seats_held(visitors: Visitor
     await expect(page.get_by_test_id("pay")).to_be_enabled()
 
 
-async def test_a_slow_payment_that_outlasts_the_hold_says_so(visitors: Visitors, show: Show, seats: Connection) -> None:
+@pytest.mark.parametrize("is_first", ["whichever is first", "the bank"])
+async def test_a_slow_payment_that_outlasts_the_hold_says_so(
+    visitors: Visitors, show: Show, seats: Connection, is_first: str
+) -> None:
     page = await at_the_till(visitors, show, "A5")
     bank = Bank(page, {"status": "processing"})
     await bank.stand()
 
+    async def after_the_bank(route: Route) -> None:
+        await bank.told.wait()
+        await route.continue_()
+
+    if is_first == "the bank":  # what the feed lets the page ask is answered after that
+        await page.route(RESERVATIONS, after_the_bank)
     await page.get_by_test_id("pay").click()
     await expect(page.locator(".waiting")).to_have_text(WAITING)
     await let_run_out(seats, show.id)

@@ -152,7 +152,10 @@ export class Checkout {
 
   async #decided(reservation, sentAt) {
     if (reservation.booking_id) return this.#done((await usher.booking(reservation.booking_id)).body);
+    const seats = this.store.reservations.get(reservation.id)?.seats ?? [];
     this.store.takeReservation(reservation, sentAt);
+    // Nobody wants any more what has ended: else the basket would show it, and wait for it.
+    if (reservation.status !== "held") this.store.want(seats.map((each) => each.seat_id), false);
     const code = reservation.status === "held" ? "payment-declined" : "reservation-expired";
     return this.#failed(new Problem(code === "payment-declined" ? 402 : 409, { code, expires_at: reservation.expires_at }));
   }
