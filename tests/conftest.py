@@ -42,6 +42,7 @@ from app.services.people.passwords import SCHEME
 from app.settings import Settings
 from tests import given
 from tests.citus.hearing import Heard
+from tests.forking import Forker, forking
 from tests.given import GivenDatabase, must_be_usable, name_in
 from tests.kept import Keeper
 from tests.patience import PATIENCE_SECONDS, PATIENT
@@ -140,6 +141,13 @@ def starter() -> Iterator[Starter]:
     """Starts processes that serve, for tests that are about what these do then, not about how they start."""
     with starting() as starter:
         yield starter
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    """Starts any command as a process, for tests that are about what it says and does, not about how it is loaded."""
+    with forking() as forker:
+        yield forker
 
 
 @pytest.fixture

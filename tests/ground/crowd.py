@@ -15,6 +15,7 @@ from uuid import uuid4
 import orjson
 
 from app.adapters.embedded.place import find_place
+from tests.forking import Started
 from tests.ground.test_serving import read
 from tests.patience import PATIENCE_SECONDS, wait_until
 
@@ -122,7 +123,7 @@ def _words_of(process: str) -> bytes:
 class Listening:
     """Reads what a process complains of, while it runs."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: Started) -> None:
         assert process.stderr is not None
         self._process = process
         self._from = process.stderr

@@ -4,12 +4,11 @@ import importlib.metadata
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from app.adapters.embedded import EmbeddedServers
+from tests.ground.conftest import Start
 
 ROOT = Path(__file__).parents[2]
 SECRET = "k3Jq8mWz5TnXv2RbY7cLd0PfHs4GtA9e"
@@ -41,11 +40,9 @@ def not_in_the_image() -> list[str]:
     )
 
 
-def test_the_service_starts_with_what_the_image_has(start: Callable[..., EmbeddedServers]) -> None:
-    servers = start()
+def test_the_service_starts_with_what_the_image_has(start_again: Start) -> None:
+    servers = start_again()
     urls = {"DATABASE_URL": servers.database_url or "", "REDIS_URL": servers.redis_url or ""}
-    subprocess.run([sys.executable, "-m", "app", "migrate"], check=True, env=urls | {"JWT_SECRET": SECRET}, cwd=ROOT)
-
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, ",".join(not_in_the_image())],
         check=False,

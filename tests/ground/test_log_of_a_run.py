@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from app.adapters.embedded.place import find_place
+from tests.forking import Forker
 from tests.ground.crowd import Listening
 from tests.ground.test_serving import Serve, starting, url_of
 from tests.patience import PATIENCE_SECONDS, wait_until
@@ -28,9 +29,9 @@ REFERENCE = "customer-4711"
 
 
 @pytest.fixture
-def serve(lived_in: Path) -> Iterator[Serve]:
+def serve(lived_in: Path, forker: Forker) -> Iterator[Serve]:
     """Start the program where Usher has run before."""
-    with starting(lived_in) as serve:
+    with starting(lived_in, forker) as serve:
         yield serve
 
 

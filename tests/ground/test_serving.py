@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +18,14 @@ import orjson
 import pytest
 
 from app.adapters.embedded import EmbeddedServers, urls_of
+from app.adapters.embedded.place import find_place
 from app.adapters.embedded.process import ON_LINUX
+from tests.forking import Forker, Started
 from tests.ground.conftest import Run, Start, without_settings
 from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT
 from tests.places import copy_of
 
-Serve = Callable[..., "subprocess.Popen[str]"]
+Serve = Callable[..., Started]
 
 AWAY = {
     "DATABASE_URL": "postgresql://usher:geheim@127.0.0.1:1/usher",
@@ -34,22 +36,25 @@ AWAY = {
 
 
 @contextlib.contextmanager
-def starting(home: Path) -> Iterator[Serve]:
-    """Start the program with settings, by default in this home; whatever still runs at the end is ended."""
+def starting(home: Path, forker: Forker | None) -> Iterator[Serve]:
+    """Start the program with settings, by default in this home; whatever still runs at the end is ended.
+
+    Without a forker it is loaded from nothing, as when somebody types it.
+    """
     with contextlib.ExitStack() as ends:
 
-        def start(*words: str, **settings: str) -> "subprocess.Popen[str]":
-            process = subprocess.Popen(
-                [sys.executable, "-m", "app", *(words or ("serve",))],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=without_settings()
+        def start(*words: str, **settings: str) -> Started:
+            words = words or ("serve",)
+            environment = (
+                without_settings()
                 | PATIENT_ENVIRONMENT
                 | {"USHER_HOME": str(home), "PORT": "0", "LOG_FORMAT": "text"}
-                | settings,
-                start_new_session=True,
+                | settings
+            )
+            process = (
+                typed(*words, environment=environment)
+                if forker is None
+                else forker.start(*words, environment=environment)
             )
             ends.callback(end, process)
             return process
@@ -57,17 +62,44 @@ def starting(home: Path) -> Iterator[Serve]:
         yield start
 
 
+def typed(*words: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+    """The program from nothing."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "app", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
 @pytest.fixture
-def serve(home: Path) -> Iterator[Serve]:
+def serve(home: Path, forker: Forker) -> Iterator[Serve]:
     """Start the program with settings."""
-    with starting(home) as serve:
+    with starting(home, forker) as serve:
         yield serve
 
 
 @pytest.fixture
-def serve_again(lived_in: Path) -> Iterator[Serve]:
+def serve_again(lived_in: Path, forker: Forker) -> Iterator[Serve]:
     """The same where Usher has run before."""
-    with starting(lived_in) as serve:
+    with starting(lived_in, forker) as serve:
+        yield serve
+
+
+@pytest.fixture
+def type_serve(home: Path) -> Iterator[Serve]:
+    """The same as somebody types it: it is loaded from nothing."""
+    with starting(home, None) as serve:
+        yield serve
+
+
+@pytest.fixture
+def type_serve_again(lived_in: Path) -> Iterator[Serve]:
+    """The same where Usher has run before."""
+    with starting(lived_in, None) as serve:
         yield serve
 
 
@@ -81,21 +113,21 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(first_home: Path) -> Iterator[Running]:
+def running(first_home: Path, forker: Forker) -> Iterator[Running]:
     """It runs."""
-    with copy_of(first_home) as home, starting(home) as serve:
+    with copy_of(first_home) as home, starting(home, forker) as serve:
         process = serve()
         yield Running(process.pid, str(home), banner(process))
 
 
-def end(process: "subprocess.Popen[str]") -> None:
+def end(process: Started) -> None:
     """Stop it and close what it wrote to."""
     if process.poll() is None:
         process.terminate()
     process.communicate()
 
 
-def banner(process: "subprocess.Popen[str]") -> str:
+def banner(process: Started) -> str:
     """What it says once it is ready."""
     assert process.stdout is not None
     lines = []
@@ -107,7 +139,7 @@ def banner(process: "subprocess.Popen[str]") -> str:
     raise AssertionError(f"It did not start: {process.stderr.read()}")
 
 
-def url_of(process: "subprocess.Popen[str]") -> str:
+def url_of(process: Started) -> str:
     """Where it says that it is."""
     found = re.search(r"Usher is ready: (\S+)", banner(process))
     assert found is not None
@@ -129,23 +161,15 @@ def read(url: str) -> bytes:
         return bytes(answer.read())
 
 
-@pytest.mark.parametrize(
-    ("workers", "how", "begins"),
-    [
-        ("1", signal.SIGINT, "from nothing"),
-        ("2", signal.SIGTERM, "from nothing"),
-        ("1", signal.SIGTERM, "again"),
-        ("2", signal.SIGINT, "again"),
-    ],
-)
-def test_it_starts_says_where_and_stops_in_good_order(
-    request: pytest.FixtureRequest, workers: str, how: signal.Signals, begins: str
-) -> None:
-    serve: Serve = request.getfixturevalue("serve" if begins == "from nothing" else "serve_again")
-    home: Path = request.getfixturevalue("home" if begins == "from nothing" else "lived_in")
-    process = serve(WEB_CONCURRENCY=workers)
-    url = url_of(process)
+def log_of(home: Path) -> str:
+    """What PostgreSQL wrote, wherever its data is."""
+    return (find_place(home).data / "postgresql.log").read_text()
+
+
+def stops_in_good_order(process: Started, url: str, home: Path, how: signal.Signals) -> str:
+    """It does, after this signal, and PostgreSQL before it; what it complained of."""
     assert is_there(url)
+    before = log_of(home).count("database system is shut down")
 
     process.send_signal(how)
     said, complained = process.communicate()
@@ -154,14 +178,14 @@ def test_it_starts_says_where_and_stops_in_good_order(
     assert "Traceback" not in complained
     assert "Usher is ready" not in said  # it had said so once
     assert not is_there(url)
-    assert "database system is shut down" in log_of(home)
+    assert log_of(home).count("database system is shut down") == before + 1
+    return complained
 
 
-def log_of(home: Path) -> str:
-    """What PostgreSQL wrote, wherever its data is."""
-    from app.adapters.embedded.place import find_place
-
-    return (find_place(home).data / "postgresql.log").read_text()
+def test_it_starts_says_where_stops_in_good_order_and_starts_again(type_serve: Serve, serve: Serve, home: Path) -> None:
+    for start, how in ((type_serve, signal.SIGINT), (serve, signal.SIGTERM)):
+        process = start()
+        stops_in_good_order(process, url_of(process), home, how)
 
 
 def test_the_first_curl_of_the_banner_holds_a_seat(running: Running) -> None:
@@ -175,26 +199,22 @@ def test_the_first_curl_of_the_banner_holds_a_seat(running: Running) -> None:
         assert answer.status == 201
 
 
-def test_the_second_start_finds_everything_in_place(serve: Serve) -> None:
-    for _ in range(2):
-        process = serve()
-        assert is_there(url_of(process))
-        process.terminate()
-        process.communicate()
-        assert process.returncode == 0
-
-
 @pytest.mark.skipif(not ON_LINUX, reason="a parent's end is told by the kernel on Linux only")
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_nothing_stays_after_a_kill_and_the_next_start_works(serve_again: Serve, workers: str) -> None:
-    process = serve_again(WEB_CONCURRENCY=workers)
+def test_nothing_stays_after_a_kill_and_the_next_start_works(
+    type_serve: Serve, serve: Serve, home: Path, workers: str
+) -> None:
+    """The first start is one from nothing: with two workers, this is the test of that."""
+    process = (serve if workers == "1" else type_serve)(WEB_CONCURRENCY=workers)
     url = url_of(process)
+    assert is_there(url)
 
     process.kill()
     process.communicate()  # ends when the last of its children has closed what it wrote to
 
     assert not is_there(url)
-    assert is_there(url_of(serve_again(WEB_CONCURRENCY=workers)))
+    following = serve(WEB_CONCURRENCY=workers)
+    stops_in_good_order(following, url_of(following), home, signal.SIGINT)
 
 
 def test_a_taken_port_is_named_before_anything_is_started(serve: Serve, home: Path) -> None:
@@ -220,8 +240,8 @@ def test_a_second_one_in_the_same_home_says_who_is_there(serve: Serve, running: 
     assert complained.count("\n") == 1
 
 
-def test_a_database_that_is_away_is_said_in_one_line(serve: Serve) -> None:
-    process = serve(**AWAY)
+def test_a_database_that_is_away_is_said_in_one_line(type_serve: Serve) -> None:
+    process = type_serve(**AWAY)
     _, complained = process.communicate()
 
     assert process.returncode == 1
@@ -283,15 +303,20 @@ def test_reset_never_touches_anything_while_the_data_is_somewhere_else(run: Run,
     assert (home / "jwt-secret").exists()
 
 
-def test_whoever_reads_no_further_is_no_lost_postgresql(serve: Serve) -> None:
-    process = serve("openapi")
-    assert process.stdout is not None
-    process.stdout.close()
+def test_whoever_reads_no_further_is_no_lost_postgresql() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
 
-    process.wait()
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "settings", "--markdown"],
+        check=False,
+        env=without_settings(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
 
-    assert process.stderr is not None
-    assert (process.returncode, process.stderr.read()) == (141, "")
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 # --- Ctrl-C at any time ----------------------------------------------------------------------------------------------
@@ -301,10 +326,14 @@ def test_whoever_reads_no_further_is_no_lost_postgresql(serve: Serve) -> None:
     ("workers", "passed"),
     [("1", "argparse"), ("1", "pydantic"), ("1", "app.services.house.demo"), ("1", "app.main"), ("2", "app.routers")],
 )
-def test_ctrl_c_while_it_loads_ends_it_without_a_traceback(serve_again: Serve, workers: str, passed: str) -> None:
-    process = serve_again(WEB_CONCURRENCY=workers, PYTHONVERBOSE="1")
+def test_ctrl_c_while_it_loads_ends_it_without_a_traceback(
+    type_serve_again: Serve, serve_again: Serve, workers: str, passed: str
+) -> None:
+    """Of two workers, it is these that load."""
+    start = type_serve_again if workers == "1" else serve_again
+    process = start(WEB_CONCURRENCY=workers, PYTHONPROFILEIMPORTTIME="1")
     assert process.stderr is not None
-    heard = [next(line for line in process.stderr if re.match(rf"import '{passed}[.']", line))]
+    heard = [next(line for line in process.stderr if re.search(rf"\| +{passed}([.]|$)", line))]
 
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody in the foreground hears it
     heard += process.stderr
@@ -317,7 +346,7 @@ def test_ctrl_c_while_it_loads_ends_it_without_a_traceback(serve_again: Serve, w
 # --- what it says when it cannot serve -------------------------------------------------------------------------------
 
 
-def line_of(process: "subprocess.Popen[str]") -> str:
+def line_of(process: Started) -> str:
     """The only line that it complains with, before it ends with 1."""
     _, complained = process.communicate()
     assert (process.returncode, complained.count("\n")) == (1, 1), complained

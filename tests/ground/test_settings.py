@@ -13,6 +13,7 @@ import pytest
 from app import __version__
 from app.settings import BadSettings, Settings, read_settings, slips
 from app.settings.reading import SECRETS
+from tests.forking import Forker
 
 GOOD_SECRET = "k3Jq8mWz5TnXv2RbY7cLd0PfHs4GtA9e"
 
@@ -314,14 +315,8 @@ def test_a_secret_key_leaves_the_machine_encrypted_only(monkeypatch: pytest.Monk
     assert read_settings().stripe_api_base == base
 
 
-def test_a_program_without_stripes_secrets_ends_with_the_exit_code_for_settings() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "app", "serve"],
-        env={"PATH": os.environ["PATH"], "PAYMENT_PROVIDER": "stripe"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_program_without_stripes_secrets_ends_with_the_exit_code_for_settings(forker: Forker) -> None:
+    ended = run(forker, "serve", PAYMENT_PROVIDER="stripe")
 
     said = "STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET not set but required with PAYMENT_PROVIDER=stripe; see"
     assert ended.returncode == 3
@@ -451,19 +446,15 @@ def test_names_that_look_misspelt_are_warned_about(monkeypatch: pytest.MonkeyPat
     ]
 
 
-def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(forker: Forker, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command of Usher, in an environment that has only these settings."""
-    return subprocess.run(
-        [sys.executable, "-m", "app", *words],
-        env={"PATH": os.environ["PATH"]} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    process = forker.start(*words, environment={"PATH": os.environ["PATH"]} | environment)
+    said, complained = process.communicate()
+    return subprocess.CompletedProcess(words, process.wait(), said, complained)
 
 
-def test_what_is_missing_may_be_there_under_another_name() -> None:
-    ended = run("serve", DATABASE_URL="postgresql://127.0.0.1:1/x", JWT_SECRETS=GOOD_SECRET, PORT="abc")
+def test_what_is_missing_may_be_there_under_another_name(forker: Forker) -> None:
+    ended = run(forker, "serve", DATABASE_URL="postgresql://127.0.0.1:1/x", JWT_SECRETS=GOOD_SECRET, PORT="abc")
 
     assert ended.returncode == 3
     assert [line.split()[0].partition("=")[0] for line in ended.stderr.splitlines()] == [
@@ -475,9 +466,11 @@ def test_what_is_missing_may_be_there_under_another_name() -> None:
     assert GOOD_SECRET not in ended.stderr
 
 
-def test_the_settings_are_printed_without_secrets_and_what_was_set_is_marked() -> None:
+def test_the_settings_are_printed_without_secrets_and_what_was_set_is_marked(forker: Forker) -> None:
     url = "postgresql://u:geheim@db/usher"
-    ended = run("settings", DATABASE_URL=url, JWT_SECRET=GOOD_SECRET, PORT="9000", CORS_ORIGIN="*", METRICS_FROM="::1")
+    ended = run(
+        forker, "settings", DATABASE_URL=url, JWT_SECRET=GOOD_SECRET, PORT="9000", CORS_ORIGIN="*", METRICS_FROM="::1"
+    )
 
     lines = ended.stdout.splitlines()
     assert ended.returncode == 0
@@ -492,16 +485,16 @@ def test_the_settings_are_printed_without_secrets_and_what_was_set_is_marked() -
     assert ended.stderr == "CORS_ORIGIN is set, but is no setting. Did you mean CORS_ORIGINS?\n"
 
 
-def test_a_warning_has_the_format_of_the_log() -> None:
-    ended = run("settings", CORS_ORIGIN="*", LOG_FORMAT="json")
+def test_a_warning_has_the_format_of_the_log(forker: Forker) -> None:
+    ended = run(forker, "settings", CORS_ORIGIN="*", LOG_FORMAT="json")
 
     said = json.loads(ended.stderr)
     assert said["level"] == "warning"
     assert said["message"] == "CORS_ORIGIN is set, but is no setting. Did you mean CORS_ORIGINS?"
 
 
-def test_the_version_is_said_with_that_of_the_schema() -> None:
-    ended = run("--version")
+def test_the_version_is_said_with_that_of_the_schema(forker: Forker) -> None:
+    ended = run(forker, "--version")
 
     assert ended.returncode == 0
     assert re.fullmatch(rf"Usher {re.escape(__version__)}, database schema \d{{4}}, Python 3\.\d+\.\d+\n", ended.stdout)
