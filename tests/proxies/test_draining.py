@@ -5,8 +5,6 @@ What a balancer cannot know to be safe it does not send twice: that a caller doe
 
 import asyncio
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
@@ -19,8 +17,9 @@ import httpx
 import pytest
 
 from app.settings import Settings
+from tests.forking import Forked, Forker
 from tests.patience import PATIENCE_SECONDS, until_true
-from tests.proxies.test_proxies import free_port, haproxy, nginx, process, until_it_listens
+from tests.proxies.test_proxies import free_port, haproxy, nginx, serving, until_it_listens
 
 BUYERS: Final = 8
 TRIES: Final = 3
@@ -31,7 +30,7 @@ TRIES: Final = 3
 class Pair:
     """Two instances: the processes, and the port of the balancer before them."""
 
-    one: "subprocess.Popen[str]"
+    one: Forked
     port: int
     wrong: Counter[str] = field(default_factory=Counter)
     """What went wrong at first, by what it was."""
@@ -39,7 +38,9 @@ class Pair:
 
 
 @pytest.fixture(params=["nginx", "haproxy"])
-async def pair(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> AsyncIterator[Pair]:
+async def pair(
+    request: pytest.FixtureRequest, settings: Settings, forker: Forker, tmp_path: Path
+) -> AsyncIterator[Pair]:
     """Two instances that sell the same house."""
     front, ports = free_port(), [free_port(), free_port()]
     own = {
@@ -54,7 +55,7 @@ async def pair(request: pytest.FixtureRequest, settings: Settings, tmp_path: Pat
     with ExitStack() as stack:
         instances = []
         for port in ports:
-            instances.append(stack.enter_context(process(sys.executable, "-m", "app", "serve", **own, PORT=str(port))))
+            instances.append(stack.enter_context(serving(forker, **own, PORT=str(port))))
             await until_it_listens(port, instances[-1])
         balancer = {"nginx": nginx, "haproxy": haproxy}[request.param]
         await until_it_listens(front, stack.enter_context(balancer(tmp_path, front, *ports)))

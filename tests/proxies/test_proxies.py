@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from app.settings import Settings
+from tests.forking import Forked, Forker, Started
 from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT, patience
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,18 @@ def process(*words: str, **environment: str) -> Iterator["subprocess.Popen[str]"
             running.wait(PATIENCE_SECONDS)
 
 
-async def until_it_listens(port: int, running: "subprocess.Popen[str]") -> None:
+@contextmanager
+def serving(forker: Forker, **settings: str) -> Iterator[Forked]:
+    """`usher serve` with these settings, until the block ends."""
+    running = forker.start("serve", environment=os.environ | PATIENT_ENVIRONMENT | settings, complains_to=2)
+    try:
+        yield running
+    finally:
+        running.terminate()
+        running.wait(PATIENCE_SECONDS)
+
+
+async def until_it_listens(port: int, running: Started) -> None:
     async with patience():
         while True:
             assert running.poll() is None, "it has ended"
@@ -56,7 +67,7 @@ async def until_it_listens(port: int, running: "subprocess.Popen[str]") -> None:
 
 
 @pytest.fixture
-async def usher(settings: Settings) -> AsyncIterator[int]:
+async def usher(settings: Settings, forker: Forker) -> AsyncIterator[int]:
     """A service that believes the proxies of this machine: its port."""
     port = free_port()
     own = {
@@ -69,7 +80,7 @@ async def usher(settings: Settings) -> AsyncIterator[int]:
         "RATE_READING": "1000/minute",
         "TRUSTED_PROXIES": "127.0.0.1",
     }
-    with process(sys.executable, "-m", "app", "serve", **own) as running:
+    with serving(forker, **own) as running:
         await until_it_listens(port, running)
         yield port
 

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,8 +13,9 @@ import pytest
 import yaml
 
 from app.settings import Settings
+from tests.forking import Forker
 from tests.patience import PATIENCE_SECONDS, patience
-from tests.proxies.test_proxies import free_port, process, until_it_listens
+from tests.proxies.test_proxies import free_port, process, serving, until_it_listens
 from tests.services.test_measures import ROOT, queries
 
 _COMPARED: Final = re.compile(r"\s*(?:>|<|==)\s*[\d.]+$")
@@ -61,7 +61,9 @@ async def sell_a_little(usher: httpx.AsyncClient, label: str) -> None:
     assert (await usher.get("/screenings/1/seats")).status_code == 200
 
 
-async def test_every_query_answers_something_under_a_little_load(settings: Settings, tmp_path: Path) -> None:
+async def test_every_query_answers_something_under_a_little_load(
+    settings: Settings, forker: Forker, tmp_path: Path
+) -> None:
     port, figures = free_port(), free_port()
     own = {
         "DATABASE_URL": settings.database_url or "",
@@ -74,7 +76,7 @@ async def test_every_query_answers_something_under_a_little_load(settings: Setti
         "RESERVATION_TIMEOUT": "1",
         "ANONYMOUS_HOLDS_PER_ADDRESS": "80",
     }
-    with process(sys.executable, "-m", "app", "serve", **own) as running:
+    with serving(forker, **own) as running:
         await until_it_listens(port, running)
         await until_it_listens(figures, running)
         async with (

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from urllib.parse import quote
@@ -14,9 +12,10 @@ import httpx
 import pytest
 
 from tests.conftest import JWT_SECRET, OpenApp
+from tests.forking import Forker
 from tests.patience import PATIENCE_SECONDS
 from tests.places import Place
-from tests.proxies.test_proxies import ROOT, free_port, process, until_it_listens
+from tests.proxies.test_proxies import free_port, serving, until_it_listens
 from tests.races.buyers import Buyer, somebody
 from tests.servers.encrypted import PASSWORD, ROLE, Encrypted
 
@@ -87,19 +86,17 @@ async def hold(port: int, label: str) -> int:
 
 
 async def test_a_new_password_of_the_role_stops_nobody_who_is_connected_and_new_processes_take_over(
-    tls: Encrypted, place: Place, admin: "asyncpg.Connection[asyncpg.Record]"
+    tls: Encrypted, place: Place, forker: Forker, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     ports = free_port(), free_port()
     new = tls.url().replace(quote(PASSWORD, safe=""), quote(NEW_PASSWORD))
     with ExitStack() as stack:
-        first = stack.enter_context(
-            process(sys.executable, "-m", "app", "serve", **environment(tls.url(), place, ports[0]))
-        )
+        first = stack.enter_context(serving(forker, **environment(tls.url(), place, ports[0])))
         await until_it_listens(ports[0], first)
         assert await hold(ports[0], "C1") == 201
         await admin.execute(f"ALTER ROLE {ROLE} PASSWORD '{NEW_PASSWORD}'")
         assert await hold(ports[0], "C2") == 201
-        second = stack.enter_context(process(sys.executable, "-m", "app", "serve", **environment(new, place, ports[1])))
+        second = stack.enter_context(serving(forker, **environment(new, place, ports[1])))
         await until_it_listens(ports[1], second)
         assert [await hold(port, label) for port, label in ((ports[0], "C3"), (ports[1], "C4"))] == [201, 201]
         assert await hold(ports[1], "C1") == 409
@@ -109,22 +106,15 @@ async def test_a_new_password_of_the_role_stops_nobody_who_is_connected_and_new_
 
 
 async def test_the_old_password_ends_a_start_with_a_line_that_shows_none(
-    tls: Encrypted, place: Place, admin: "asyncpg.Connection[asyncpg.Record]"
+    tls: Encrypted, place: Place, forker: Forker, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     await admin.execute(f"ALTER ROLE {ROLE} PASSWORD '{NEW_PASSWORD}'")
 
-    ended = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "app", "serve"],
-        env=os.environ | environment(tls.url(), place, free_port()),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    process = forker.start("serve", environment=os.environ | environment(tls.url(), place, free_port()))
+    said, complained = await asyncio.to_thread(process.communicate)
 
-    [line] = ended.stderr.splitlines()
-    assert (ended.returncode, ended.stdout) == (1, "")
+    [line] = complained.splitlines()
+    assert (process.returncode, said) == (1, "")
     assert "ALTER ROLE" in json.loads(line)["message"]
     assert quote(PASSWORD, safe="") not in line
     assert PASSWORD not in line

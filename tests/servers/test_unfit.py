@@ -3,8 +3,6 @@
 import asyncio
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +17,7 @@ from app.server.serving import CannotServe
 from app.settings import EXIT_BAD_SETTING, LogFormat, Settings
 from tests import given
 from tests.conftest import EMPTY, JWT_SECRET, Connection, OpenApp, connect, resources_of, settings_for
+from tests.forking import Forker
 from tests.order import until_so
 from tests.places import Place
 from tests.servers.encrypted import Encrypted, programs, standby_of
@@ -206,29 +205,27 @@ def test_a_role_that_may_create_nothing_is_told_how_to_migrate(templates: Place,
 
 
 @pytest.mark.parametrize("command", ["serve", "migrate", "sweep"])
-def test_the_program_ends_with_3_and_one_line(templates: Place, say: Say, command: str) -> None:
+def test_the_program_ends_with_3_and_one_line(templates: Place, say: Say, forker: Forker, command: str) -> None:
     with made(say, "test_read_only", f"TEMPLATE {EMPTY}") as name:
         say(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         if command == "migrate":  # there must be something to do
             say(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
             say("UPDATE alembic_version SET version_num = '0018'", name)
             say(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-        ended = subprocess.run(
-            [sys.executable, "-m", "app", command],
-            env={
+        process = forker.start(
+            command,
+            environment={
                 "PATH": os.environ["PATH"],
                 "DATABASE_URL": templates.url_of(name),
                 "REDIS_URL": "redis://127.0.0.1:1",
                 "JWT_SECRET": JWT_SECRET,
                 "PORT": "0",
             },
-            capture_output=True,
-            text=True,
-            check=False,
         )
+        _, complained = process.communicate()
 
-    assert (ended.returncode, ended.stderr.count("\n")) == (3, 1), ended.stderr
-    assert "read-only" in ended.stderr
+    assert (process.returncode, complained.count("\n")) == (3, 1), complained
+    assert "read-only" in complained
 
 
 async def test_a_database_that_becomes_read_only_is_told_once_and_so_is_its_return(

@@ -1,14 +1,13 @@
 """How URLs are read, and what is said of those that are not understood: never a secret."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 from app.settings import BadSettings, read_settings
 from app.urls import postgresql, redis
 from app.urls.parts import Host
+from tests.forking import Forker
 from tests.ground.conftest import without_settings
 
 SECRET = "geheim"
@@ -180,20 +179,16 @@ def test_a_redis_that_is_not_understood_is_said_without_its_password(url: str, s
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "MIGRATIONS_DATABASE_URL", "REDIS_URL"])
-def test_the_program_ends_with_3_and_a_line_that_names_the_parameter(name: str) -> None:
+def test_the_program_ends_with_3_and_a_line_that_names_the_parameter(forker: Forker, name: str) -> None:
     urls = {"DATABASE_URL": POSTGRESQL, "MIGRATIONS_DATABASE_URL": POSTGRESQL, "REDIS_URL": REDIS}
-    ended = subprocess.run(
-        [sys.executable, "-m", "app", "doctor"],
-        env=without_settings() | urls | {"JWT_SECRET": GOOD_SECRET, name: f"{urls[name]}?fault=1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = without_settings() | urls | {"JWT_SECRET": GOOD_SECRET, name: f"{urls[name]}?fault=1"}
+    process = forker.start("doctor", environment=environment)
+    _, complained = process.communicate()
 
-    assert ended.returncode == 3
-    assert ended.stderr.startswith(f"{name}=(not shown) is not allowed: fault: not understood")
-    assert ended.stderr.count("\n") == 1
-    assert SECRET not in ended.stderr
+    assert process.returncode == 3
+    assert complained.startswith(f"{name}=(not shown) is not allowed: fault: not understood")
+    assert complained.count("\n") == 1
+    assert SECRET not in complained
 
 
 def test_what_a_worker_is_handed_is_read_as_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
