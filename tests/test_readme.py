@@ -20,14 +20,14 @@ import yaml
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.__main__ import main
-from app.adapters.embedded import urls_of
 from app.domain.house.layouts import lay_out
 from app.main import ROUTERS
 from app.schemas.imports import read_layout_file
 from app.settings import Settings
+from tests.forking import Forker
 from tests.order import edit
 from tests.patience import PATIENT_ENVIRONMENT
-from tests.places import copy_of, roomy_home
+from tests.places import copy_of, roomy_home, started
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -62,32 +62,26 @@ def clean(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[list[str]]:
+def serving(home: Path, forker: Forker) -> Iterator[list[str]]:
     """Usher, as after `make run`, and the lines of its banner."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "app", "serve"],
-        cwd=ROOT,
-        env=clean(USHER_HOME=str(home), PORT="0", **PATIENT_ENVIRONMENT),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        banner = []
-        for line in process.stdout:
-            banner.append(line)
-            if line.startswith("  Stop"):
-                break
-        assert banner, "it did not start"
-        try:
-            yield banner
-        finally:
-            process.terminate()
-            process.communicate()
+    own = clean(USHER_HOME=str(home), PORT="0", **PATIENT_ENVIRONMENT)
+    process = forker.start("serve", environment=own, complains_to=2)
+    banner = []
+    for line in process.stdout:
+        banner.append(line)
+        if line.startswith("  Stop"):
+            break
+    assert banner, "it did not start"
+    try:
+        yield banner
+    finally:
+        process.terminate()
+        process.communicate()
 
 
-async def let_days_pass(home: Path, days: int) -> None:
-    """Move all screenings of a running Usher back."""
-    connection = await asyncpg.connect(urls_of(home)[0].replace("+asyncpg", ""))
+async def let_days_pass(url: str, days: int) -> None:
+    """Move all screenings of a PostgreSQL back."""
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
         await edit(connection, "starts_at = starts_at - make_interval(days => $1)", "true", days)
     finally:
@@ -95,15 +89,15 @@ async def let_days_pass(home: Path, days: int) -> None:
 
 
 @pytest.fixture(scope="module", params=["the first day", "the third day, after the banner's command"])
-def tour(request: pytest.FixtureRequest, first_home: Path) -> tuple[list[list[Any]], int]:
+def tour(request: pytest.FixtureRequest, first_home: Path, forker: Forker) -> tuple[list[list[Any]], int]:
     """What each block of the tour prints, and how many seats were free before it."""
     is_first = request.param == "the first day"
     with roomy_home() if is_first else copy_of(first_home) as home:
         free = 80 if is_first else 79
         if not is_first:
-            with serving(home):
-                asyncio.run(let_days_pass(home, 3))
-        with serving(home) as banner:
+            with started(home, valkey=False) as servers:
+                asyncio.run(let_days_pass(servers.database_url or "", 3))
+        with serving(home, forker) as banner:
             url = found[1] if (found := re.search(r"Usher is ready: (\S+)", "".join(banner))) else ""
             if not is_first:
                 [hold] = [line.split("seat", 1)[1].strip() for line in banner if line.startswith("  Hold a seat")]

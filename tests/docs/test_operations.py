@@ -20,6 +20,7 @@ from app.adapters.embedded.programs import postgresql_programs
 from app.settings import Settings
 from tests.conftest import DEMO, JWT_SECRET, Copied
 from tests.docs.reading import ROOT, section, text_of
+from tests.forking import Forker
 from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT, wait_until
 from tests.places import Place
 
@@ -85,23 +86,16 @@ async def shell(templates: Place, copied: Copied, tmp_path: Path) -> AsyncIterat
 
 
 @contextmanager
-def serving(shell: Shell) -> Iterator[tuple[str, Path]]:
-    """`./usher serve` in this shell: where it is, and its log."""
+def serving(shell: Shell, forker: Forker) -> Iterator[str]:
+    """`./usher serve` with the environment of this shell: where it is."""
     log = shell.directory / "log"
     with log.open("w") as written:
-        process = subprocess.Popen(
-            ["./usher", "serve"],
-            cwd=shell.directory,
-            env=shell.environment | {"PORT": "0", "RATE_LIMITS": "off"},
-            stdout=subprocess.PIPE,
-            stderr=written,
-            text=True,
-        )
-        assert process.stdout is not None
+        settings = shell.environment | {"PORT": "0", "RATE_LIMITS": "off"}
+        process = forker.start("serve", environment=settings, complains_to=written.fileno())
         try:
             while (found := re.search(r"Usher is ready: (\S+)", line := process.stdout.readline())) is None:
                 assert line, log.read_text()
-            yield found[1], log
+            yield found[1]
         finally:
             process.terminate()
             process.communicate(timeout=PATIENCE_SECONDS)
@@ -113,26 +107,28 @@ def book(url: str, label: str) -> None:
     assert httpx.post(f"{url}/bookings", json=wanted, timeout=PATIENCE_SECONDS).status_code == 201
 
 
-async def test_whether_it_is_well_is_asked_as_the_page_says(shell: Shell) -> None:
-    with serving(shell) as (url, _):
+async def test_whether_it_is_well_is_asked_as_the_page_says(shell: Shell, forker: Forker) -> None:
+    with serving(shell, forker) as url:
         said = shell.paste(commands("Is it well?").replace("http://127.0.0.1:8000", url))
 
     assert [line[:8] for line in said[:-1]] == ["ok      "] * 7
     assert said[-1].startswith('{"status":"ok"')
 
 
-async def test_a_backup_is_restored_as_the_page_says_and_what_came_later_is_for_sale_again(shell: Shell) -> None:
+async def test_a_backup_is_restored_as_the_page_says_and_what_came_later_is_for_sale_again(
+    shell: Shell, forker: Forker
+) -> None:
     def statuses(url: str) -> dict[str, str]:
         seats = httpx.get(f"{url}/theaters/1/seats", timeout=PATIENCE_SECONDS).json()["seats"]
         return {seat["label"]: seat["status"] for seat in seats[:3]}
 
-    with serving(shell) as (url, _):
+    with serving(shell, forker) as url:
         book(url, "A1")
         tables = shell.paste(commands("Backup"))
         book(url, "A2")
         assert statuses(url) == {"A1": "booked", "A2": "booked", "A3": "available"}
     restored = shell.paste(commands("Restore"))
-    with serving(shell) as (url, _):
+    with serving(shell, forker) as url:
         wait_until(lambda: statuses(url)["A2"] == "available")
         assert statuses(url) == {"A1": "booked", "A2": "available", "A3": "available"}
         book(url, "A2")
@@ -154,16 +150,20 @@ async def test_an_upgrade_and_a_way_back_go_as_the_page_says(shell: Shell) -> No
     ]
 
 
-async def test_a_second_role_takes_over_as_the_page_says(shell: Shell) -> None:
+async def test_a_second_role_takes_over_as_the_page_says(shell: Shell, forker: Forker) -> None:
     first = shell.environment["DATABASE_URL"]
     again = "DROP OWNED BY usher_2; DROP ROLE usher_2"
 
     shell.paste(commands("Secrets"))
     shell.environment["DATABASE_URL"] = first.replace("://usher@", "://usher_2@")
     try:
-        with serving(shell) as (url, _):
+        with serving(shell, forker) as url:
             book(url, "A1")
-        assert shell.paste("./usher migrate --to -1 && ./usher migrate")
+        for words in (("migrate", "--to", "-1"), ("migrate",)):
+            process = forker.start(*words, environment=shell.environment)
+            said, complained = process.communicate()
+            assert (process.returncode, complained) == (0, "")
+            assert said
         owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
         assert shell.paste(f'psql --quiet --tuples-only --no-align "$DATABASE_URL" --command="{owners}"') == ["usher"]
     finally:

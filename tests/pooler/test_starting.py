@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import secrets
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -22,6 +21,7 @@ from app.server import commands, serving
 from app.server.serving import CannotServe
 from app.settings import EXIT_BAD_SETTING, Settings
 from tests.conftest import JWT_SECRET, MakeSettings
+from tests.forking import Forker
 from tests.order import Connection
 from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT
 from tests.places import Place
@@ -40,11 +40,11 @@ async def empty(templates: Place) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def served(settings: Settings) -> AsyncIterator[str]:
+async def served(settings: Settings, forker: Forker) -> AsyncIterator[str]:
     """`usher serve` with these settings, until the block ends; its URL."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app", "serve"),
-        env=os.environ
+    process = forker.start(
+        "serve",
+        environment=os.environ
         | PATIENT_ENVIRONMENT
         | {
             "DATABASE_URL": settings.database_url or "",
@@ -55,24 +55,23 @@ async def served(settings: Settings) -> AsyncIterator[str]:
             "BATCH_PER_SCREENING": "on",
             "PORT": "0",
         },
-        stdout=asyncio.subprocess.PIPE,
+        complains_to=2,
     )
-    assert process.stdout is not None
-    while (found := re.search(rb"Usher is ready: (\S+)", await process.stdout.readline())) is None:
-        assert not process.stdout.at_eof(), "it did not start"
-    yield found[1].decode()
+    while (found := re.search(r"Usher is ready: (\S+)", line := process.stdout.readline())) is None:
+        assert line, "it did not start"
+    yield found[1]
     process.terminate()
-    await process.communicate()
+    await asyncio.to_thread(process.communicate)
     assert process.returncode == 0
 
 
 async def test_it_starts_twice_on_a_database_that_was_empty(
-    empty: str, make_pooler: MakePooler, make_settings: MakeSettings
+    empty: str, make_pooler: MakePooler, make_settings: MakeSettings, forker: Forker
 ) -> None:
     settings = make_settings(database_url=make_pooler(FEW).url_of(empty))
 
     for _ in range(2):
-        async with served(settings) as url, AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
+        async with served(settings, forker) as url, AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
             ready = await client.get("/health/ready")
             theaters = await client.get("/theaters")
         assert (ready.status_code, ready.json()["status"]) == (200, "ok")
