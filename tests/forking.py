@@ -1,7 +1,7 @@
 """Usher's commands as processes, forked from one that has loaded the program: `python -m tests.forking FD`.
 
-To load the program takes two seconds of a processor, more than most commands. That it is loaded, and how it begins and
-ends then, other tests see: those start `python -m app`.
+To load the program takes longer than most commands. That it is loaded, and how it begins and ends then, other tests
+see: those start `python -m app`.
 """
 
 import gc

@@ -164,6 +164,7 @@ def filling(path: Path) -> Iterator[None]:
                     file.write(bytes(1 << 16))
                 except OSError:
                     full.set()
+                    enough.wait(0.001)  # what becomes free meanwhile is too little to start with
 
     thread = threading.Thread(target=fill)
     thread.start()

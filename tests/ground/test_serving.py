@@ -240,8 +240,8 @@ def test_a_second_one_in_the_same_home_says_who_is_there(serve: Serve, running: 
     assert complained.count("\n") == 1
 
 
-def test_a_database_that_is_away_is_said_in_one_line(type_serve: Serve) -> None:
-    process = type_serve(**AWAY)
+def test_a_database_that_is_away_is_said_in_one_line(serve: Serve) -> None:
+    process = serve(**AWAY)
     _, complained = process.communicate()
 
     assert process.returncode == 1

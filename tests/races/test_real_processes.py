@@ -1,10 +1,6 @@
 """The promise over real HTTP and between real processes: who is sold a seat, and what a crash leaves behind."""
 
 import asyncio
-import os
-import signal
-import socket
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
@@ -17,6 +13,7 @@ from httpx import AsyncClient, Limits, Response
 from app.settings import Settings
 from tests.conftest import MakeSettings, OpenApp, resources_of
 from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT, patience
+from tests.processes import Served, Starter
 from tests.races.conftest import StartProcess
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -26,29 +23,18 @@ BUYERS, SEATS = 200, 10
 
 
 @pytest.fixture
-async def start_server(make_settings: MakeSettings) -> AsyncIterator[StartServer]:
+async def start_server(starter: Starter, make_settings: MakeSettings) -> AsyncIterator[StartServer]:
     """Starts `usher serve` with so many workers on the test's database; gives its URL once it listens."""
-    started: list[asyncio.subprocess.Process] = []
+    started: list[Served] = []
 
     async def start(workers: int) -> str:
-        port = _free_port()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", "serve"),
-            env=_environment(make_settings(), port, workers),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        started.append(process)
-        assert process.stdout is not None
         async with patience():
-            while b"Usher is ready" not in (line := await process.stdout.readline()):
-                assert line, "the server ended before it was ready"
-        return f"http://127.0.0.1:{port}"
+            started.append(await starter.start(_environment(make_settings(), workers)))
+        return started[-1].url
 
     yield start
-    for process in started:
-        process.send_signal(signal.SIGTERM)
-        await process.communicate()
+    for served in started:
+        await served.stop()
 
 
 async def test_a_token_in_an_address_is_in_no_line_that_is_written(
@@ -156,16 +142,8 @@ async def _book(client: AsyncClient, seat_id: int, base: str = "", headers: dict
     return await client.post(f"{base}/bookings", json={"screening_id": 1, "seat_id": seat_id}, headers=headers)
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def _environment(settings: Settings, port: int, workers: int) -> dict[str, str]:
+def _environment(settings: Settings, workers: int) -> dict[str, str]:
     return {
-        **os.environ,
         "DATABASE_URL": settings.database_url or "",
         "REDIS_URL": settings.redis_url or "",
         "JWT_SECRET": settings.jwt_secret or "",
@@ -174,7 +152,6 @@ def _environment(settings: Settings, port: int, workers: int) -> dict[str, str]:
         "OFFICE_CONNECTIONS": str(settings.office_connections),
         "STATEMENT_CACHE_SIZE": str(settings.statement_cache_size),
         **{name: str(getattr(settings, name.lower())) for name in PATIENT_ENVIRONMENT},
-        "PORT": str(port),
+        "PORT": "0",
         "WEB_CONCURRENCY": str(workers),
-        "PYTHONUNBUFFERED": "1",
     }
