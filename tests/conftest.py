@@ -49,7 +49,7 @@ from tests.patience import PATIENCE_SECONDS, PATIENT
 from tests.places import Place, copy_of, roomy_home, started
 from tests.pooler import pgbouncer
 from tests.pooler.pgbouncer import pooler_to
-from tests.processes import Starter, starting
+from tests.processes import Starter
 
 JWT_SECRET = secrets.token_hex(32)
 PER_SCREENING = os.environ.get("USHER_TEST_PER_SCREENING") == "1" or pgbouncer.IN_ALL_TESTS
@@ -137,10 +137,9 @@ def templates(place: Place) -> Place:
 
 
 @pytest.fixture(scope="session")
-def starter() -> Iterator[Starter]:
+def starter(forker: Forker) -> Starter:
     """Starts processes that serve, for tests that are about what these do then, not about how they start."""
-    with starting() as starter:
-        yield starter
+    return Starter(forker)
 
 
 @pytest.fixture(scope="session")

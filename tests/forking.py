@@ -1,7 +1,8 @@
 """Usher's commands as processes, forked from one that has loaded the program: `python -m tests.forking FD`.
 
 To load the program takes longer than most commands. That it is loaded, and how it begins and ends then, other tests
-see: those start `python -m app`.
+see: those start `python -m app`. What is forked is a process like any other, but for its application, which is made
+before: the routes are the same in all, and `usher serve` asks for one as it always does.
 """
 
 import gc
@@ -16,14 +17,22 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from secrets import token_hex
 from select import select
 from typing import IO, Final, NoReturn, TypeAlias
 
-from app.__main__ import main
+from fastapi import FastAPI
 
+import app.main
+from app.__main__ import main
+from app.settings import Settings, settings_or_exit
+
+# What the commands load in their first moments, beside what these load themselves.
 _WANTED: Final = (
-    *("app.server.commands", "app.main", "uvloop", "uvicorn.loops.uvloop", "uvicorn.lifespan.on"),
+    *("app.server.commands", "app.server.serving", "app.server.protocols.http_protocol"),
+    *("app.server.protocols.websocket_protocol", "uvloop", "uvicorn.loops.uvloop", "uvicorn.lifespan.on"),
     *("sqlalchemy.dialects.postgresql.asyncpg", "alembic.command", "alembic.runtime.migration"),
+    "valkey",  # Valkey's own client: rate limits look whether it is there
 )
 
 
@@ -36,16 +45,21 @@ class Forked:
         self.pid = int(told.readline())
         self.returncode: int | None = None
 
+    def fileno(self) -> int:
+        """A file that can be read as soon as it has ended."""
+        return self._told.fileno()
+
     def poll(self) -> int | None:
         """The exit code; None: it runs."""
-        return self.wait() if self.returncode is None and select([self._told], [], [], 0)[0] else self.returncode
+        return self.wait() if self.returncode is None and select([self], [], [], 0)[0] else self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """The exit code, as soon as it has ended. `timeout`: seconds; then TimeoutExpired."""
         if self.returncode is None:
-            if not select([self._told], [], [], timeout)[0]:
+            if not select([self], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired("usher", timeout or 0)
-            self.returncode = int(self._told.readline())
+            with self._told as told:
+                self.returncode = int(told.readline())
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
@@ -121,6 +135,7 @@ def start_those_who_are_asked_for(asked: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which then ask no more
     for module in _WANTED:
         importlib.import_module(module)
+    _hand_out(_made())
     assert threading.active_count() == 1, "a thread is not forked along"
     gc.collect()
     gc.freeze()
@@ -135,6 +150,31 @@ def start_those_who_are_asked_for(asked: socket.socket) -> None:
         for file in files:
             os.close(file)
         asked.send(b"1")
+
+
+def _made() -> FastAPI:
+    """An application with its routes. What it opens, and where, is said by the settings that it is given later."""
+    nowhere = "127.0.0.1:1"
+    made = app.main.create_app(
+        Settings(database_url=f"postgresql://{nowhere}/usher", redis_url=f"redis://{nowhere}", jwt_secret=token_hex(32))
+    )
+    made.middleware_stack = made.build_middleware_stack()
+    return made
+
+
+def _hand_out(made: FastAPI) -> None:
+    """Who is forked gets this application as one of their own, unless their settings ask for other routes."""
+    usual: Settings = made.state.settings
+    create_app = app.main.create_app
+
+    def handed_out(settings: Settings | None = None) -> FastAPI:
+        settings = settings or settings_or_exit()
+        if (settings.usher_plain, settings.cors_origins) != (usual.usher_plain, usual.cors_origins):
+            return create_app(settings)
+        made.state.settings = settings
+        return made
+
+    app.main.create_app = handed_out
 
 
 def _wait_for_it(words: list[str], environment: dict[str, str], output: int, error: int, tells: int) -> NoReturn:

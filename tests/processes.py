@@ -1,21 +1,19 @@
 """Starts `usher serve` for tests that need it to run, in a process that can be killed."""
 
 import asyncio
-import json
 import os
 import re
 import signal
-import socket
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from httpx import AsyncClient, Limits
 
+from tests.forking import Forked, Forker
 from tests.patience import PATIENCE_SECONDS, PATIENT_ENVIRONMENT
 
 
@@ -28,30 +26,29 @@ class Process(Protocol):
     async def communicate(self) -> tuple[bytes, bytes | None]: ...
 
 
-class Forked:
-    """A process that somebody else has forked."""
+class Awaited:
+    """A forked process that is waited for as `asyncio.subprocess.Process` is."""
 
-    def __init__(self, pid: int, stdout: asyncio.StreamReader) -> None:
+    def __init__(self, forked: Forked, stdout: asyncio.StreamReader) -> None:
         self.stdout: asyncio.StreamReader | None = stdout
-        self._handle = os.pidfd_open(pid)
+        self._forked = forked
 
     def send_signal(self, number: int) -> None:
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._handle, number)
+        self._forked.send_signal(number)
 
     async def communicate(self) -> tuple[bytes, None]:
         """Read what it says, until it has ended."""
         said = await self.stdout.read() if self.stdout else b""
-        ended, loop = asyncio.Event(), asyncio.get_running_loop()
-        loop.add_reader(self._handle, ended.set)
-        try:
-            await ended.wait()
-        finally:
-            loop.remove_reader(self._handle)
+        if self._forked.returncode is None:
+            ended, loop = asyncio.Event(), asyncio.get_running_loop()
+            file = self._forked.fileno()
+            loop.add_reader(file, ended.set)
+            try:
+                await ended.wait()
+            finally:
+                loop.remove_reader(file)
+            self._forked.wait()
         return said, None
-
-    def __del__(self) -> None:
-        os.close(self._handle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +78,17 @@ class Served:
 
 
 class Starter:
-    """Starts `usher serve`: forks it from a process that has loaded it already (tests/loaded.py)."""
+    """Starts `usher serve`: forks it from a process that has loaded it already."""
 
-    def __init__(self, loaded: socket.socket) -> None:
-        self._loaded = loaded
+    def __init__(self, forker: Forker) -> None:
+        self._forker = forker
         self._turn = asyncio.Lock()
 
     async def start(self, settings: Mapping[str, str]) -> Served:
         """With these settings in the environment, until it is ready."""
         environment = os.environ | PATIENT_ENVIRONMENT | settings
-        # Workers are started anew in any case, by the process itself. Elsewhere no process can be told from its heir.
-        is_forked = hasattr(os, "pidfd_open") and int(environment.get("WEB_CONCURRENCY", "1")) == 1
-        process = await (self._forked(environment) if is_forked else _from_nothing(environment))
+        is_alone = int(environment.get("WEB_CONCURRENCY", "1")) == 1  # workers are loaded by the process itself
+        process = await (self._forked(environment) if is_alone else _from_nothing(environment))
         try:
             return Served(process, await _ready(process))
         except BaseException:
@@ -100,18 +96,14 @@ class Starter:
                 process.send_signal(signal.SIGKILL)
             raise
 
-    async def _forked(self, environment: Mapping[str, str]) -> Forked:
-        reading, writing = os.pipe()
+    async def _forked(self, environment: Mapping[str, str]) -> Awaited:
         async with self._turn:
-            socket.send_fds(self._loaded, [json.dumps(dict(environment)).encode()], [writing, 2])
-            os.close(writing)
-            answer = await asyncio.to_thread(self._loaded.recv, 32)
-            assert answer, "it could not be loaded"
-            process = int(answer)
+            start = partial(self._forker.start, "serve", environment=environment, complains_to=2)
+            forked = await asyncio.to_thread(start)
         reader = asyncio.StreamReader()
         protocol = partial(asyncio.StreamReaderProtocol, reader)
-        await asyncio.get_running_loop().connect_read_pipe(protocol, os.fdopen(reading, "rb", 0))
-        return Forked(process, reader)
+        await asyncio.get_running_loop().connect_read_pipe(protocol, forked.stdout)
+        return Awaited(forked, reader)
 
 
 async def _ready(process: Process) -> str:
@@ -126,18 +118,3 @@ async def _from_nothing(environment: Mapping[str, str]) -> asyncio.subprocess.Pr
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app", "serve"), env=environment, stdout=asyncio.subprocess.PIPE
     )
-
-
-@contextmanager
-def starting() -> Iterator[Starter]:
-    """Somebody who starts processes, as long as the block. Those that run then go on."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours:
-        with theirs:
-            words = (sys.executable, "-m", "tests.loaded", str(theirs.fileno()))
-            loaded = subprocess.Popen(words, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-        try:
-            yield Starter(ours)
-        finally:
-            ours.shutdown(socket.SHUT_RDWR)
-            loaded.wait()
