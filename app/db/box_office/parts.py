@@ -144,7 +144,12 @@ def _moved(sql: str) -> str:
 
 
 def _same(*key: str) -> str:
-    return " AND ".join(f"t.{column} = w.{column}" for column in key)
+    """All but the last as arrays of one, which an index takes and a merge join would not: so there is no plan that goes
+    through the whole table and looks for each row in JSON, were the table empty when it was made. The last as it is:
+    before version 17, PostgreSQL might look through rows for a second array.
+    """
+    *others, last = key
+    return " AND ".join((*(f"t.{column} = ANY (ARRAY[w.{column}])" for column in others), f"t.{last} = w.{last}"))
 
 
 def _same_of_one(*key: str) -> str:

@@ -116,10 +116,10 @@ _NO_CLAIM: Final = "(s.released_at IS NOT NULL OR {row}.status NOT IN ('held', '
 _IS_OVER: Final = f"({_NO_CLAIM} OR {{row}}.expires_at <= statement_timestamp() + interval '1 second')"
 
 # When a seat of reservation r ceased, or will cease, to be held by it. A reservation's last version is that of the
-# change that ended it; the events may be forgotten by then.
+# change that ended it, and has one time; the events may be forgotten by then.
 _ENDED: Final = """
 coalesce(s.released_at, CASE WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-         SELECT min(e.at) FROM seat_events e WHERE e.screening_id = {its} AND e.version = r.version))
+         SELECT e.at FROM seat_events e WHERE e.screening_id = {its} AND e.version = r.version LIMIT 1))
                              ELSE r.expires_at END)
 """
 

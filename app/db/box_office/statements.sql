@@ -22,9 +22,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS w(screening_id, user_id, seat_id),
             LATERAL (
@@ -128,9 +129,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS w(screening_id, user_id, seat_id),
             LATERAL (
@@ -224,7 +226,7 @@ keys_replayed AS (
     UPDATE idempotency_keys t
     SET replayed_at = w.replayed_at
     FROM json_to_recordset($2::json) AS w(screening_id bigint, owner_id bigint, key text, replayed_at timestamptz)
-    WHERE t.screening_id = w.screening_id AND t.owner_id = w.owner_id AND t.key = w.key
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.owner_id = ANY (ARRAY[w.owner_id]) AND t.key = w.key
 )
 SELECT NULL::bigint[];
 
@@ -290,7 +292,7 @@ claims_changed AS (
         expires_at = w.expires_at, reason = w.reason
     FROM json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
-    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
@@ -308,7 +310,7 @@ reservations_changed AS (
         WHEN t.version = w.version_before THEN 0 END
     FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 )
 SELECT shifts
 FROM shifts;
@@ -335,7 +337,7 @@ shifts AS MATERIALIZED (
 claims_freed AS (
     DELETE FROM seat_claims t
     USING json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint)
-    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
@@ -353,7 +355,7 @@ reservations_changed AS (
         WHEN t.version = w.version_before THEN 0 END
     FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 )
 SELECT shifts
 FROM shifts;
@@ -387,9 +389,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS w(screening_id, user_id, seat_id),
             LATERAL (
@@ -440,7 +443,7 @@ claims_changed AS (
         expires_at = w.expires_at, reason = w.reason
     FROM json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
-    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.seat_id = w.seat_id
 ),
 claims_made AS (
     INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
@@ -470,7 +473,7 @@ reservations_changed AS (
         WHEN t.version = w.version_before THEN 0 END
     FROM json_to_recordset($7::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 )
 SELECT shifts
 FROM shifts;
@@ -499,7 +502,7 @@ shifts AS MATERIALIZED (
 claims_freed AS (
     DELETE FROM seat_claims t
     USING json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint)
-    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
@@ -515,7 +518,8 @@ reservation_seats_changed AS (
     SET user_id = w.user_id, amount_minor = w.amount_minor, currency = w.currency, released_at = w.released_at
     FROM json_to_recordset($5::json) AS w(screening_id bigint, reservation_id uuid, seat_id bigint, user_id bigint,
         amount_minor bigint, currency text, released_at timestamptz)
-    WHERE t.screening_id = w.screening_id AND t.reservation_id = w.reservation_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.reservation_id = ANY (ARRAY[w.reservation_id])
+        AND t.seat_id = w.seat_id
 ),
 reservations_changed AS (
     UPDATE reservations t
@@ -524,7 +528,7 @@ reservations_changed AS (
         WHEN t.version = w.version_before THEN 0 END
     FROM json_to_recordset($6::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 )
 SELECT shifts
 FROM shifts;
@@ -622,7 +626,7 @@ claims_changed AS (
         expires_at = w.expires_at, reason = w.reason
     FROM json_to_recordset($4::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
-    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
@@ -646,7 +650,7 @@ reservations_changed AS (
         WHEN t.version = w.version_before THEN 0 END
     FROM json_to_recordset($7::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 )
 SELECT shifts
 FROM shifts;
@@ -737,7 +741,7 @@ shifts AS MATERIALIZED (
 claims_freed AS (
     DELETE FROM seat_claims t
     USING json_to_recordset($3::json) AS w(screening_id bigint, seat_id bigint)
-    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
@@ -839,7 +843,7 @@ claims_changed AS (
         expires_at = w.expires_at, reason = w.reason
     FROM json_to_recordset($5::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
-    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
@@ -891,7 +895,7 @@ reservations_changed AS (
         WHEN t.version = w.version_before THEN 0 END
     FROM json_to_recordset($9::json) AS w(screening_id bigint, id uuid, status text, expires_at timestamptz,
         booking_id uuid, version_before bigint, version bigint, ordinal int)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 )
 SELECT shifts
 FROM shifts;
@@ -1007,7 +1011,8 @@ booking_seats_changed AS (
     SET amount_minor = w.amount_minor, currency = w.currency, cancelled_at = w.cancelled_at
     FROM json_to_recordset($3::json) AS w(screening_id bigint, booking_id uuid, seat_id bigint, amount_minor bigint,
         currency text, cancelled_at timestamptz)
-    WHERE t.screening_id = w.screening_id AND t.booking_id = w.booking_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.booking_id = ANY (ARRAY[w.booking_id])
+        AND t.seat_id = w.seat_id
 ),
 bookings_changed AS (
     UPDATE bookings t
@@ -1018,12 +1023,12 @@ bookings_changed AS (
     FROM json_to_recordset($4::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
         cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
         version bigint, ordinal int)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 ),
 claims_freed AS (
     DELETE FROM seat_claims t
     USING json_to_recordset($5::json) AS w(screening_id bigint, seat_id bigint)
-    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
@@ -1045,7 +1050,7 @@ payments_changed AS (
         booking_id uuid, reference text, amount_minor bigint, currency text, captured_minor bigint,
         refunding_minor bigint, cause text, decline_reason text, redirect_url text, client_secret text,
         next_ask_at bool)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 ),
 refunds_made AS (
     INSERT INTO refunds (screening_id, id, payment_id, booking_id, amount_minor, currency, cause, created_at,
@@ -1241,9 +1246,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM unnest($13::bigint[], $14::bigint[], $15::bigint[]) AS w(screening_id, user_id, seat_id),
             LATERAL (
@@ -1291,7 +1297,8 @@ booking_seats_changed AS (
     SET amount_minor = w.amount_minor, currency = w.currency, cancelled_at = w.cancelled_at
     FROM json_to_recordset($3::json) AS w(screening_id bigint, booking_id uuid, seat_id bigint, amount_minor bigint,
         currency text, cancelled_at timestamptz)
-    WHERE t.screening_id = w.screening_id AND t.booking_id = w.booking_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.booking_id = ANY (ARRAY[w.booking_id])
+        AND t.seat_id = w.seat_id
 ),
 booking_seats_made AS (
     INSERT INTO booking_seats (screening_id, booking_id, seat_id, amount_minor, currency, cancelled_at)
@@ -1308,12 +1315,12 @@ bookings_changed AS (
     FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
         cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
         version bigint, ordinal int)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 ),
 claims_freed AS (
     DELETE FROM seat_claims t
     USING json_to_recordset($6::json) AS w(screening_id bigint, seat_id bigint)
-    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.seat_id = w.seat_id
 ),
 claims_made AS (
     INSERT INTO seat_claims (screening_id, seat_id, status, user_id, reservation_id, booking_id, expires_at, reason)
@@ -1474,7 +1481,7 @@ transfers_changed AS (
     SET status = CASE WHEN t.status = w.status_before THEN w.status END, accepted_as = w.accepted_as
     FROM json_to_recordset($2::json) AS w(screening_id bigint, id uuid, status text, status_before text,
         accepted_as uuid)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 )
 SELECT NULL::bigint[];
 
@@ -1497,7 +1504,8 @@ booking_seats_changed AS (
     SET amount_minor = w.amount_minor, currency = w.currency, cancelled_at = w.cancelled_at
     FROM json_to_recordset($2::json) AS w(screening_id bigint, booking_id uuid, seat_id bigint, amount_minor bigint,
         currency text, cancelled_at timestamptz)
-    WHERE t.screening_id = w.screening_id AND t.booking_id = w.booking_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.booking_id = ANY (ARRAY[w.booking_id])
+        AND t.seat_id = w.seat_id
 )
 SELECT NULL::bigint[];
 
@@ -1540,7 +1548,7 @@ bookings_changed AS (
     FROM json_to_recordset($5::json) AS w(screening_id bigint, id uuid, status text, cancelled_at timestamptz,
         cancel_reason text, payment_provider text, payment_reference text, paid_minor bigint, version_before bigint,
         version bigint, ordinal int)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 ),
 claims_changed AS (
     UPDATE seat_claims t
@@ -1548,7 +1556,7 @@ claims_changed AS (
         expires_at = w.expires_at, reason = w.reason
     FROM json_to_recordset($6::json) AS w(screening_id bigint, seat_id bigint, status text, user_id bigint,
         reservation_id uuid, booking_id uuid, expires_at timestamptz, reason text)
-    WHERE t.screening_id = w.screening_id AND t.seat_id = w.seat_id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.seat_id = w.seat_id
 ),
 events_made AS (
     INSERT INTO seat_events (screening_id, version, seat_id, from_status, to_status, user_id, previous_user_id,
@@ -1569,7 +1577,7 @@ transfers_changed AS (
     SET status = CASE WHEN t.status = w.status_before THEN w.status END, accepted_as = w.accepted_as
     FROM json_to_recordset($9::json) AS w(screening_id bigint, id uuid, status text, status_before text,
         accepted_as uuid)
-    WHERE t.screening_id = w.screening_id AND t.id = w.id
+    WHERE t.screening_id = ANY (ARRAY[w.screening_id]) AND t.id = w.id
 )
 SELECT shifts
 FROM shifts;
@@ -1684,9 +1692,10 @@ SELECT clock_timestamp() AS now,
         SELECT ROW(r.screening_id, k.address_key, k.seat_id, k.reservation_id, k.counted_ms, k.began_at, CASE
             WHEN r.status = 'booked' AND s.released_at IS NULL THEN NULL ELSE coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END) END)::usher_kept_seat
         FROM unnest($5::bigint[], $6::bytea[], $7::bigint[]) AS w(screening_id, address_key, seat_id),
             LATERAL (
@@ -1809,9 +1818,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS w(screening_id, user_id, seat_id),
             LATERAL (
@@ -1841,9 +1851,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, user_id),
             LATERAL (
@@ -1919,9 +1930,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW(r.screening_id, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = r.screening_id AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM unnest($1::bigint[], $2::bigint[]) AS w(screening_id, user_id),
             LATERAL (

@@ -16,9 +16,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
@@ -103,9 +104,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
@@ -322,9 +324,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
@@ -1034,9 +1037,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
@@ -1339,9 +1343,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
@@ -1374,9 +1379,10 @@ SELECT clock_timestamp() AS now,
         SELECT ROW($1, k.address_key, k.seat_id, k.reservation_id, k.counted_ms, k.began_at, CASE
             WHEN r.status = 'booked' AND s.released_at IS NULL THEN NULL ELSE coalesce(s.released_at, CASE
             WHEN r.status IN ('released', 'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END) END)::usher_kept_seat
         FROM unnest($6::bytea[], $7::bigint[]) AS w(address_key, seat_id)
         JOIN kept_seats k ON k.screening_id = $1 AND k.address_key = w.address_key AND k.seat_id = w.seat_id
@@ -1473,9 +1479,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id, i.seat_id ORDER BY i.reservation_id DESC) AS place
@@ -1498,9 +1505,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.reservation_id DESC) AS place
@@ -1557,9 +1565,10 @@ SELECT clock_timestamp() AS now,
     ARRAY(
         SELECT ROW($1, r.user_id, s.seat_id, r.first_held_at, coalesce(s.released_at, CASE WHEN r.status IN ('released',
             'booked') THEN least(r.expires_at, (
-            SELECT min(e.at)
+            SELECT e.at
             FROM seat_events e
             WHERE e.screening_id = $1 AND e.version = r.version
+            LIMIT 1
         )) ELSE r.expires_at END))::usher_lapse
         FROM (
             SELECT i.*, row_number() OVER (PARTITION BY i.user_id ORDER BY i.reservation_id DESC) AS place
