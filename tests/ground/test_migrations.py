@@ -135,7 +135,7 @@ async def test_a_migration_gives_up_on_a_table_that_stays_locked(url: str, monke
 
 
 async def test_what_alembic_does_not_compare_is_as_in_the_schema_too(url: str) -> None:
-    """The order of a primary key's columns, how an index is built, and how full a page may be."""
+    """The order of a primary key's columns, how an index is built, whether of all rows, and how full a page may be."""
     await upgrade(url)
 
     connection = await connect(url)
@@ -147,15 +147,21 @@ async def test_what_alembic_does_not_compare_is_as_in_the_schema_too(url: str) -
     methods = await connection.fetch(
         "SELECT c.relname, m.amname FROM pg_class c JOIN pg_am m ON m.oid = c.relam WHERE c.relkind = 'i'"
     )
+    partial = await connection.fetch(
+        "SELECT c.relname, i.indpred IS NOT NULL FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid"
+    )
     options = await connection.fetch("SELECT oid::regclass::text, reloptions FROM pg_class WHERE relkind = 'r'")
     await connection.close()
-    columns_of, method_of, options_of = ({row[0]: row[1] for row in rows} for rows in (keys, methods, options))
+    columns_of, method_of, is_partial, options_of = (
+        {row[0]: row[1] for row in rows} for rows in (keys, methods, partial, options)
+    )
     for name, table in metadata.tables.items():
         assert columns_of[name] == [column.name for column in table.primary_key]
         asked = table.dialect_options["postgresql"]["with"] or {}
         assert options_of[name] == ([f"{option}={value}" for option, value in asked.items()] or None)
         for index in table.indexes:
             assert method_of[index.name] == (index.dialect_options["postgresql"]["using"] or "btree")
+            assert is_partial[index.name] == (index.dialect_options["postgresql"]["where"] is not None)
 
 
 async def test_indexes_that_an_interrupted_migration_left_are_built_again(url: str) -> None:
@@ -171,6 +177,29 @@ async def test_indexes_that_an_interrupted_migration_left_are_built_again(url: s
     left = await connection.fetchval("SELECT array_agg(relname::text) FROM pg_class WHERE relname LIKE '%\\_new'")
     await connection.close()
     assert left is None
+
+
+async def test_ways_to_rows_that_an_interrupted_migration_left_are_built_again(url: str) -> None:
+    await upgrade(url, "0021")
+    connection = await connect(url)
+    for left, table in (("claims_of_user", "seat_claims"), ("keys_of_owner", "idempotency_keys")):
+        await connection.execute(f"CREATE INDEX {left} ON {table} (screening_id)")
+    await connection.execute("DROP INDEX seat_claims_of_user")
+
+    await upgrade(url)
+
+    await check(url)
+    built = await connection.fetch(
+        "SELECT indexdef FROM pg_indexes WHERE tablename IN ('seat_claims', 'idempotency_keys') ORDER BY indexname"
+    )
+    await connection.close()
+    assert [row[0].partition(" USING btree ")[2] for row in built] == [
+        "(screening_id, user_id) WHERE (user_id IS NOT NULL)",
+        "(created_at)",
+        "(screening_id, owner_id, key)",
+        "(owner_id, key)",
+        "(screening_id, seat_id)",
+    ]
 
 
 async def test_plans_and_states_come_apart_and_together_again(url: str) -> None:
