@@ -1963,7 +1963,7 @@ SELECT clock_timestamp() AS now,
                 SELECT *
                 FROM seat_events i
                 WHERE i.screening_id = w.screening_id AND i.version > w.since
-                    AND i.at > statement_timestamp() - interval '30 minutes'
+                    AND statement_timestamp() - i.at < interval '30 minutes'
                 ORDER BY i.screening_id, i.version
                 LIMIT 1001
             ) e

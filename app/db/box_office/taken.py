@@ -14,9 +14,10 @@ TAKEN: Final = "ROW(c.screening_id, array_agg(c.seat_id))::usher_taken"
 TAKEN_OF_MANY: Final = "FROM seat_claims c WHERE c.screening_id = ANY({0}::bigint[]) GROUP BY c.screening_id"
 TAKEN_OF_ONE: Final = "FROM seat_claims c WHERE c.screening_id = $1 GROUP BY c.screening_id"
 
-# Young events only: one that is about to be deleted for its age is not counted on.
+# Young events only: one that is about to be deleted for its age is not counted on. Versions are the way to them: said
+# like this, their age is none.
 _YOUNG: Final = (
-    "AND i.at > statement_timestamp() - interval '30 minutes'"
+    "AND statement_timestamp() - i.at < interval '30 minutes'"
     f" ORDER BY i.screening_id, i.version LIMIT {MISSED_AT_MOST + 1}"
 )
 MISSED: Final = "ROW(e.screening_id, e.version, e.seat_id, e.to_status <> 'available')::usher_missed"
