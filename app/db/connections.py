@@ -117,8 +117,9 @@ async def office_connection(settings: Settings) -> AsyncIterator[OfficeConnectio
 
     Plans are generic: a batch of one and a batch of two hundred run the same statements. They use indexes even if made
     while the tables are empty, because a sequential scan would be kept while the table grows (*measured*: from 1,894 to
-    960 holds/s within 9 s). That there is but one index to use is up to the statements. A PostgreSQL of many nodes must
-    see the screening before it knows the node: with BATCH_PER_SCREENING each statement is planned for its parameters.
+    960 holds/s within 9 s). In the tables that may become empty again, statements leave them one index to use. A
+    PostgreSQL of many nodes must see the screening before it knows the node: with BATCH_PER_SCREENING each statement is
+    planned for its parameters.
     """
     async with call(
         settings,
