@@ -55,6 +55,12 @@ class Organizer:
         )
         assert answer.status_code == 200, answer.text
 
+    async def price(self, show: Show, **amounts: int) -> None:
+        """From now on a seat of these categories costs so many cents; one of the others has no price."""
+        prices = {name: {"amount_minor": amount, "currency": EUR} for name, amount in amounts.items()}
+        answer = await self._client.patch(f"/screenings/{show.id}", json={"prices": prices}, headers=self._headers)
+        assert answer.status_code == 200, answer.text
+
     async def cancel(self, show: Show) -> None:
         """The screening does not take place."""
         answer = await self._client.delete(f"/screenings/{show.id}", headers=self._headers)

@@ -254,6 +254,24 @@ async def test_a_seat_is_exchanged_for_a_dearer_one(visitors: Visitors, show: Sh
     assert (await show.counts())["booked"] == 2
 
 
+async def test_what_an_exchange_has_cost_is_said_as_it_was_charged(
+    visitors: Visitors, show: Show, organizer: Organizer
+) -> None:
+    page = await visitors.open(f"/book/{show.id}")
+    await on_map(page, show, "B1").click()
+    await pay(page)
+    await page.get_by_role("link", name="My bookings").first.click()
+    booking = page.get_by_test_id("booking")
+    await booking.get_by_test_id("exchange").click()
+    await booking.get_by_label("Premium: Row A, seat 10 (€20.00 more)").check()
+
+    await organizer.price(show, premium=4000, standard=2500, economy=1500)
+    await booking.get_by_test_id("confirm-exchange").click()
+
+    await expect(booking).to_contain_text("Exchanged: €15.00 more.")
+    await expect(booking).to_contain_text("€40.00")
+
+
 async def test_a_booking_is_exchanged_for_the_seats_that_are_held(visitors: Visitors, show: Show) -> None:
     page = await visitors.open(f"/book/{show.id}")
     await on_map(page, show, "A1").click()

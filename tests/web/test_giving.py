@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from httpx import AsyncClient
@@ -13,6 +15,8 @@ from tests.web.houses import Organizer, Show
 from tests.web.seeing import on_map, pay
 
 ACCEPT = "**/transfers/*/accept"
+MY_BOOKINGS = re.compile(r"/api/v1/bookings\?")
+ONE_BOOKING = re.compile("/api/v1/bookings/[^/]+$")
 TAKE_BACK = re.compile("/api/v1/transfers/[^/]+$")
 YOURS = "They are yours."
 
@@ -248,14 +252,36 @@ async def test_a_limit_of_the_taker_is_told(visitors: Visitors, organizer: Organ
     await expect(taker.get_by_test_id("accept")).to_be_enabled()
 
 
+async def sign_in(page: Page) -> None:
+    """As the demo's customer, from an offer."""
+    await page.get_by_role("button", name="Sign in first").click()
+    await page.get_by_test_id("username").fill("demo")
+    await page.get_by_test_id("password").fill("usher-demo")
+    await page.get_by_test_id("password").press("Enter")
+    await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+@asynccontextmanager
+async def late(page: Page, path: re.Pattern[str]) -> AsyncIterator[asyncio.Event]:
+    """What is read from this path arrives when the block ends; whether it has been asked for."""
+    asked, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        asked.set()
+        await goes_on.wait()
+        await route.continue_()
+
+    await page.route(path, wait)
+    try:
+        yield asked
+    finally:
+        goes_on.set()
+
+
 async def test_somebody_signed_in_accepts(visitors: Visitors, show: Show, client: AsyncClient) -> None:
     taker = await visitors.open(await offer(await booked(visitors, show, "A9", "A10")))
 
-    await taker.get_by_role("button", name="Sign in first").click()
-    await taker.get_by_test_id("username").fill("demo")
-    await taker.get_by_test_id("password").fill("usher-demo")
-    await taker.get_by_test_id("password").press("Enter")
-    await expect(taker.get_by_role("button", name="Sign out")).to_be_visible()
+    await sign_in(taker)
     await taker.get_by_test_id("accept").click()
     await expect(taker.get_by_role("heading", level=1, name=YOURS)).to_be_visible()
 
@@ -263,6 +289,57 @@ async def test_somebody_signed_in_accepts(visitors: Visitors, show: Show, client
     headers = {"authorization": f"Bearer {login.json()['access_token']}"}
     mine = (await client.get(f"/bookings?screening_id={show.id}", headers=headers)).json()["items"]
     assert [seat["label"] for seat in mine[0]["seats"]] == ["A9", "A10"]
+
+
+async def test_while_it_is_read_for_who_signed_in_nothing_is_accepted(visitors: Visitors, show: Show) -> None:
+    taker = await visitors.open(await offer(await booked(visitors, show, "A9", "A10")))
+    accept = taker.get_by_test_id("accept")
+    sent: list[str] = []
+    taker.on("request", lambda asked: sent.append(asked.url) if asked.url.endswith("/accept") else None)
+
+    async with late(taker, MY_BOOKINGS) as asked:
+        await sign_in(taker)
+        await asked.wait()
+        box = await accept.bounding_box()
+        assert box is not None
+        await taker.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        await taker.evaluate("new Promise(requestAnimationFrame)")
+    await accept.click()
+
+    await expect(taker.get_by_role("heading", level=1, name=YOURS)).to_be_visible()
+    assert len(sent) == 1
+
+
+async def test_of_two_pages_the_one_wanted_last_is_shown(visitors: Visitors, show: Show) -> None:
+    giver = await booked(visitors, show, "A9")
+    path = await offer(giver)
+
+    async with giver.expect_response(re.compile("/layout")) as read, late(giver, TAKE_BACK) as asked:
+        await giver.evaluate("hash => { location.hash = hash }", path.partition("#")[2])
+        await asked.wait()
+        await giver.evaluate("location.hash = ''")
+        await expect(giver.locator("main:not([inert])").get_by_test_id("booking")).to_be_visible()
+    await (await read.value).finished()
+    await giver.evaluate("new Promise(requestAnimationFrame)")
+
+    await expect(giver.get_by_role("heading", level=1, name="My bookings")).to_be_visible()
+
+
+async def test_a_question_is_not_taken_away_by_news(visitors: Visitors, show: Show) -> None:
+    giver = await booked(visitors, show, "A9", "A10")
+    taker = await visitors.open(await offer(giver, "Row A, seat 9"))
+    await taker.get_by_test_id("accept").click()
+    await expect(taker.get_by_role("heading", level=1, name="It is yours.")).to_be_visible()
+
+    async with giver.expect_response(ONE_BOOKING) as read, late(giver, ONE_BOOKING) as asked:
+        await giver.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await asked.wait()
+        await giver.get_by_test_id("cancel-booking").click()
+    await (await read.value).finished()
+    await giver.evaluate("new Promise(requestAnimationFrame)")
+    await giver.get_by_test_id("confirm-cancel").click()
+
+    await expect(giver.get_by_test_id("booking")).to_contain_text("Cancelled. €45.00 is refunded.")
 
 
 async def test_by_keyboard_alone(visitors: Visitors, show: Show) -> None:

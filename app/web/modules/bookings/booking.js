@@ -36,19 +36,25 @@ export class BookingCard {
     return status === "cancelled" && payment.amount.amount_minor === 0 && this.given.some((offer) => offer.status === "accepted");
   }
 
-  #take({ given, taken }) {
-    const mine = (transfer) => transfer.booking_id === this.booking.id;
-    this.given = given.filter((offer) => mine(offer) && ["offered", "accepted"].includes(offer.status));
-    this.isTaken = taken.some(mine);
+  #take(transfers) {
+    this.given = this.#givenOf(transfers);
+    this.isTaken = transfers.taken.some((transfer) => transfer.booking_id === this.booking.id);
   }
 
-  /** Shows what became of the offers, unless somebody is being asked something here. */
+  #givenOf({ given }) {
+    return given.filter((offer) => offer.booking_id === this.booking.id && ["offered", "accepted"].includes(offer.status));
+  }
+
+  /** Shows what became of the offers, unless somebody is being asked something here, or has done something since it was read. */
   async learn(transfers, said = null) {
-    const before = this.given;
+    const { booking, question } = this;
+    const next = this.#givenOf(transfers);
+    const isSame = this.given.length === next.length && this.given.every((offer, at) => offer.code === next[at].code && offer.status === next[at].status);
+    if (said === null && (isSame || !question.hidden)) return;
+    const { body } = await usher.booking(booking.id);
+    if (said === null && (this.question !== question || !question.hidden)) return; // it is looked at again
     this.#take(transfers);
-    const isSame = before.length === this.given.length && before.every((offer, at) => offer.code === this.given[at].code && offer.status === this.given[at].status);
-    if (said === null && (isSame || !this.question.hidden)) return (this.given = before);
-    this.booking = (await usher.booking(this.booking.id)).body;
+    this.booking = body;
     if (said === null) this.#show();
     else this.#changed(said);
   }
@@ -72,7 +78,7 @@ export class BookingCard {
 
   #offers() {
     const zone = this.about.theater.timezone;
-    const changed = (text) => myTransfers().then((transfers) => this.learn(transfers, text), () => location.reload());
+    const changed = (text) => myTransfers().then((transfers) => this.learn(transfers, text)).catch(() => location.reload());
     return this.given.map((offer) => new Offer(offer, { names: this.#names(offer.seats), zone, changed }).node);
   }
 
@@ -162,11 +168,9 @@ export class BookingCard {
     const { id } = this.booking;
     try {
       const { body } = await insist(() => (seat ? usher.cancelSeat(id, seat.seat_id, key) : usher.cancelBooking(id, key)));
-      const amount = seat ? seat.price : this.booking.total;
-      const before = this.booking.seats;
-      this.booking = body.seats.length ? body : { ...body, seats: before, total: this.booking.total };
+      this.booking = body;
       await this.#endOffers();
-      this.#changed(t(this.isTaken ? "cancelledTaken" : "cancelled", { total: money(amount) }));
+      this.#changed(t(this.isTaken ? "cancelledTaken" : "cancelled", { total: money(seat ? seat.price : body.total) }));
     } catch (error) {
       if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
       const text = error instanceof Problem ? sentence(error) : t("noAnswer");

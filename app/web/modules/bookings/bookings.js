@@ -5,6 +5,7 @@ import { BookingCard } from "./booking.js";
 import { el } from "../page/dom.js";
 import { myTransfers } from "./giving.js";
 import { failure, header, isSignedIn, link, signIn, usher } from "../page/session.js";
+import { turn } from "../page/turn.js";
 import { t } from "../words.js";
 
 const AT_ONCE = 200;
@@ -13,16 +14,17 @@ const LOOKED_AT_EVERY = 10_000;
 export async function bookingsPage(root) {
   const again = () => bookingsPage(root);
   const top = header({ current: "bookings", changed: again });
-  try {
-    const [bookings, transfers] = usher.token ? await Promise.all([usher.all(usher.bookings), myTransfers()]) : [[], null];
-    const abouts = await aboutAll(bookings, transfers);
-    const cards = bookings.map((booking) => new BookingCard(booking, abouts.get(booking.screening_id), transfers));
-    root.replaceChildren(...top, content(cards, again));
-    watch(cards);
-  } catch (error) {
-    if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
-    root.replaceChildren(...top, error.status === 401 ? content([], again) : failure(error, again));
-  }
+  let cards = [];
+  const show = (all) => [...top, content((cards = all), again)];
+  const fail = (error) => [...top, error.status === 401 ? content([], again) : failure(error, again)];
+  if (await turn(root, mine, show, fail)) watch(cards);
+}
+
+async function mine() {
+  if (!usher.token) return [];
+  const [bookings, transfers] = await Promise.all([usher.all(usher.bookings), myTransfers()]);
+  const abouts = await aboutAll(bookings, transfers);
+  return bookings.map((booking) => new BookingCard(booking, abouts.get(booking.screening_id), transfers));
 }
 
 /** Screening, theater and seats of each booking: each screening and theater is asked for once, and only for these seats. */
@@ -32,7 +34,7 @@ async function aboutAll(bookings, transfers) {
   const theaterIds = new Set(bookings.map(theaterOf));
   const [theaters, seats] = await Promise.all([
     each(theaterIds, (id) => usher.theater(id)),
-    each(theaterIds, (id) => seatsOf(id, [...bookings, ...(transfers?.given ?? [])].filter((each) => screenings.has(each.screening_id) && theaterOf(each) === id))),
+    each(theaterIds, (id) => seatsOf(id, [...bookings, ...transfers.given].filter((each) => screenings.has(each.screening_id) && theaterOf(each) === id))),
   ]);
   const about = (screening) => ({ screening, theater: theaters.get(screening.theater_id), seats: seats.get(screening.theater_id) });
   return new Map([...screenings].map(([id, screening]) => [id, about(screening)]));

@@ -110,12 +110,12 @@ export class Exchange {
     const ids = (seats) => ({ seat_ids: seats.map((seat) => seat.seat_id) });
     const wanted = { give: ids(this.#given), take: ids(chosen.seats), payment: { method: "card", token: tokenOf(this.card.value) } };
     // Sent again after no answer, it is the same request.
-    this.flight ??= { key: newKey(), wanted, chosen, text: t("exchanged", { what: difference(this.#more(chosen)) }) };
+    this.flight ??= { key: newKey(), wanted, chosen };
     this.#working(true);
     try {
       const answer = await insist(() => usher.exchange(this.booking.id, this.flight.wanted, this.flight.key), () => this.#wait(null));
       const booking = answer.status === 202 ? await this.#decided(answer.body) : answer.body;
-      if (booking) this.done(booking, this.flight.chosen.seats, this.flight.text);
+      if (booking) this.done(booking, this.flight.chosen.seats, t("exchanged", { what: difference(this.#more(asBooked(this.flight.chosen, booking))) }));
       else this.#refuse(t("declined"));
     } catch (error) {
       this.#failed(error);
@@ -166,6 +166,12 @@ export class Exchange {
     this.state.hidden = true;
     this.state.replaceChildren();
   }
+}
+
+/** The offer at the prices at which its seats were taken: they may have changed since it was made. */
+function asBooked(offer, booking) {
+  const prices = new Map(booking.seats.map((seat) => [seat.seat_id, seat.price]));
+  return { prices: offer.seats.map((seat, at) => prices.get(seat.seat_id) ?? offer.prices[at]) };
 }
 
 function difference(more) {

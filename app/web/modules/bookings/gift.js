@@ -6,6 +6,7 @@ import { el, focusHeading, icon, say } from "../page/dom.js";
 import { categoryName, moment, seatName } from "../page/money.js";
 import { sentence } from "../page/notices.js";
 import { failure, header, isSignedIn, link, signIn, usher } from "../page/session.js";
+import { turn } from "../page/turn.js";
 import { t } from "../words.js";
 
 const KEPT = "usher.accepting";
@@ -19,14 +20,10 @@ export function offeredCode() {
 export async function giftPage(root, code) {
   const again = () => giftPage(root, code);
   const top = header({ changed: again });
-  try {
-    const page = new Gift(code, await load(code));
-    root.replaceChildren(...top, page.element);
-    page.resume();
-  } catch (error) {
-    if (!(error instanceof Problem || error instanceof NoAnswer)) throw error;
-    root.replaceChildren(...top, error.status === 404 ? plain(t("noSuchGift")) : failure(error, again));
-  }
+  let page = null;
+  const show = (offer) => [...top, (page = new Gift(code, offer)).element];
+  const fail = (error) => [...top, error.status === 404 ? plain(t("noSuchGift")) : failure(error, again)];
+  if (await turn(root, () => load(code), show, fail)) page?.resume();
 }
 
 /** The offer, where its seats are, and whether they are mine already. Throws Problem and NoAnswer. */
