@@ -161,12 +161,16 @@ class KeptDatabase:
 
     async def close(self) -> None:
         """End all connections."""
-        for engine in self.engines:
-            await AsyncEngine.dispose(engine)
-        for calls in self.calls.values():
-            for each in calls:
-                await each.open.aclose()
+        await self.close_connections()
         self.connection.terminate()
+
+    async def close_connections(self) -> None:
+        """End those that nobody has."""
+        while self.engines:
+            await AsyncEngine.dispose(self.engines.pop())
+        for calls in self.calls.values():
+            while calls:
+                await calls.pop().open.aclose()
 
     async def _read(self) -> dict[str, tuple[int, int]]:
         """How many rows each table has and what is in them; what each sequence gave out last, and whether it did."""
@@ -230,6 +234,12 @@ class Keeper:
         for free in self._free.values():
             while free:
                 await free.pop().drop()
+
+    async def forget_connections(self, settings: Settings) -> None:
+        """Connections to this database begin anew: what they begin with has changed."""
+        database = self._database_of(settings)
+        if database is not None:
+            await database.close_connections()
 
     def open_engine(self, settings: Settings) -> AsyncEngine:
         """As `connections.open_engine`. To dispose of the pool means that another may have it."""

@@ -122,6 +122,27 @@ async def test_connections_stay_and_forget(own_keeper: Keeper, templates: Place)
     await own_keeper.drop_all()
 
 
+async def test_connections_begin_anew_when_they_begin_with_something_else(own_keeper: Keeper, templates: Place) -> None:
+    async def what_they_begin_with() -> set[str]:
+        engine = own_keeper.open_engine(settings)
+        async with engine.connect() as pooled, own_keeper.call(settings) as own:
+            said = await pooled.exec_driver_sql("SELECT current_setting('work_mem')")
+            both = {said.scalar_one(), await own.fetchval("SELECT current_setting('work_mem')")}
+        await engine.dispose()
+        return both
+
+    async with own_keeper.database(DEMO) as name:
+        settings = settings_for(templates, name)
+        assert await what_they_begin_with() == {"4MB"}
+        await asked(templates, name, f"ALTER DATABASE {name} SET work_mem = '8MB'")
+        assert await what_they_begin_with() == {"4MB"}
+
+        await own_keeper.forget_connections(settings)
+
+        assert await what_they_begin_with() == {"8MB"}
+    await own_keeper.drop_all()
+
+
 async def test_connections_that_are_not_as_usual_are_not_kept(own_keeper: Keeper, templates: Place) -> None:
     async with own_keeper.database(DEMO) as name:
         usual = settings_for(templates, name)

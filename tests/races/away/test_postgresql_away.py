@@ -11,7 +11,8 @@ from httpx import AsyncClient, Response
 from app.adapters.embedded import EmbeddedPostgreSQL, postgresql
 from app.db.connections import NotDurable
 from app.settings import Settings
-from tests.conftest import MakeSettings, serving
+from tests.conftest import serving
+from tests.kept import Keeper
 from tests.order import Connection, let_run_out, locked, until, until_so, until_waiting
 from tests.patience import patience, until_true
 from tests.races.buyers import Buyer, codes, seats, sent, somebody
@@ -224,13 +225,15 @@ async def switch(admin: Connection, change: str, *, end_connections: bool = True
 
 
 async def test_it_does_not_start_where_a_commit_is_not_safe_at_once(
-    make_settings: MakeSettings, database: Connection
+    settings: Settings, database: Connection, keeper: Keeper | None
 ) -> None:
     name = await database.fetchval("SELECT current_database()")
     await database.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    if keeper is not None:
+        await keeper.forget_connections(settings)
 
     with pytest.RaisesGroup(pytest.RaisesExc(NotDurable, match="set synchronous_commit = on")):
-        async with serving(make_settings()):
+        async with serving(settings):
             pass
 
 
