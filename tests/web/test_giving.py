@@ -282,6 +282,7 @@ async def test_somebody_signed_in_accepts(visitors: Visitors, show: Show, client
     taker = await visitors.open(await offer(await booked(visitors, show, "A9", "A10")))
 
     await sign_in(taker)
+    await expect(taker.get_by_role("heading", level=1, name="Seats for you")).to_be_focused()
     await taker.get_by_test_id("accept").click()
     await expect(taker.get_by_role("heading", level=1, name=YOURS)).to_be_visible()
 
@@ -322,7 +323,7 @@ async def test_of_two_pages_the_one_wanted_last_is_shown(visitors: Visitors, sho
     await (await read.value).finished()
     await giver.evaluate("new Promise(requestAnimationFrame)")
 
-    await expect(giver.get_by_role("heading", level=1, name="My bookings")).to_be_visible()
+    await expect(giver.get_by_role("heading", level=1, name="My bookings")).to_be_focused()
 
 
 async def test_a_question_is_not_taken_away_by_news(visitors: Visitors, show: Show) -> None:

@@ -1,16 +1,19 @@
 // From one page to the next, or to the same one read anew.
 
 import { NoAnswer, Problem } from "../../api.js";
+import { focusHeading } from "./dom.js";
 
 let turns = 0;
 
 /**
  * Reads what a page needs, and shows it, or what went wrong. Until then nobody can act on the page before: what they did
- * there would be shown over by what was read before they did it. Of several that were begun, the last one is shown.
+ * there would be shown over by what was read before they did it. Of several that were begun, the last one is shown. The
+ * heading of a page that follows another has the focus. Returns whether it was shown.
  */
 export async function turn(root, read, show, fail) {
   const own = ++turns;
-  for (const main of root.querySelectorAll("main")) main.inert = true;
+  const before = root.querySelector("main");
+  if (before) before.inert = true;
   let parts;
   try {
     parts = show(await read());
@@ -20,5 +23,6 @@ export async function turn(root, read, show, fail) {
   }
   if (own !== turns) return false;
   root.replaceChildren(...parts);
+  if (before) focusHeading(root);
   return true;
 }
