@@ -32,7 +32,7 @@ def refusal_for(error: BaseException) -> Busy | None:
         case DBAPIError(connection_invalidated=True):
             return Busy(reasons.DATABASE_NOT_REACHABLE)
         case DBAPIError():
-            return _by_state(getattr(error.orig, "sqlstate", None))
+            return _by_state(_state_of(error))
         case asyncpg.PostgresError():
             return _by_state(error.sqlstate)
         case asyncpg.InterfaceError() | asyncpg.InternalClientError() | OSError():
@@ -48,7 +48,15 @@ def is_away(error: BaseException) -> bool:
 
 def is_of_a_node(error: BaseException) -> bool:
     """Was it another machine that could not be reached, behind a PostgreSQL that answers?"""
-    return isinstance(error, DBAPIError) and is_away(error) and not error.connection_invalidated
+    if not isinstance(error, DBAPIError) or error.connection_invalidated or _state_of(error) is None:
+        return False
+    return is_away(error)
+
+
+def _state_of(error: DBAPIError) -> str | None:
+    """What PostgreSQL said; None: it said nothing, and the client saw that the connection is of no use."""
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return state
 
 
 def _by_state(state: str | None) -> Busy | None:

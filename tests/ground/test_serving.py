@@ -175,7 +175,7 @@ def stops_in_good_order(process: Started, url: str, home: Path, how: signal.Sign
     said, complained = process.communicate()
 
     assert process.returncode == 0
-    assert "Traceback" not in complained
+    assert "Traceback" not in complained, complained
     assert "Usher is ready" not in said  # it had said so once
     assert not is_there(url)
     assert log_of(home).count("database system is shut down") == before + 1

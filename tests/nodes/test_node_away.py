@@ -1,7 +1,11 @@
 """One node of many is away: its screenings cannot be sold, and everything else goes on."""
 
+import asyncpg
 from httpx import AsyncClient
+from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
+from sqlalchemy.exc import InternalError
 
+from app.db.errors import is_away, is_of_a_node
 from app.domain.refusals import Busy
 from app.services.box_office.answers import Answer
 from tests.conftest import OpenApp, resources_of
@@ -92,3 +96,16 @@ async def test_many_screenings_of_a_node_that_is_away_do_not_use_up_the_clerks(
         )
 
     assert [type(each) for each in answers] == [Busy] * 5 + [Answer] * 5
+
+
+def test_a_connection_of_which_postgresql_says_nothing_is_no_nodes_fault() -> None:
+    """Its statement was never answered: to ask screening by screening over it would be of no use."""
+    of_a_node, in_between = (
+        InternalError("SELECT", {}, asyncpg_dialect.AsyncAdapt_asyncpg_dbapi.InternalError("lost", said))
+        for said in (asyncpg.ConnectionFailureError(), asyncpg.InternalClientError())
+    )
+
+    assert is_away(of_a_node)
+    assert is_of_a_node(of_a_node)
+    assert is_away(in_between)
+    assert not is_of_a_node(in_between)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.connections import LOST, SATURATED, OfficeConnection
+from app.db.errors import is_away, refusal_for
 from app.domain.refusals import Busy
 from app.schemas.problems import reasons
 from app.services.box_office.batch import serve, serve_unlocked
@@ -56,7 +58,7 @@ class Clerk:
         """
         broke: CommitBroke | None = None
         times_overtaken = 0
-        for _ in range(ATTEMPTS):
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 connection = await self.connected()
                 if broke and (served := await happened(connection, broke)):
@@ -84,7 +86,10 @@ class Clerk:
             except Exception as unforeseen:
                 if broke:  # what may have happened is not done again before it is known
                     raise Busy(outcome_unknown=True) from unforeseen
-                raise
+                if not isinstance(unforeseen, SQLAlchemyError) or (busy := refusal_for(unforeseen)) is None:
+                    raise
+                if attempt == ATTEMPTS or not is_away(unforeseen):  # the pool over which a screening is opened
+                    raise busy from unforeseen
         raise Busy(outcome_unknown=broke is not None)
 
     async def _attempt(self, connection: OfficeConnection, batch: list[Pending], latecomers: Latecomers) -> Served:

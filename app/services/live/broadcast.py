@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.errors import refusal_for
 from app.db.seat_maps import seat_events
 from app.db.seat_maps.seat_events import Position, SeatChange
 from app.domain.seats import Layout
@@ -147,10 +148,10 @@ class Broadcast:
                 await self._catch_up()
                 if self._is_other_house:
                     await self._move_house()
-            except (SQLAlchemyError, OSError) as away:
-                log.debug("could not read what was missed: %s", type(away).__name__)
             except Exception as error:
-                if self._mistakes.is_due(type(error)):
+                if refusal_for(error) is not None:
+                    log.debug("could not read what was missed: %s", type(error).__name__)
+                elif self._mistakes.is_due(type(error)):
                     log.exception("could not follow screening %d", self.screening_id)
             if self._known > self._told:
                 await self._tell_everybody()

@@ -7,13 +7,21 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
+from sqlalchemy.exc import InternalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.house import layouts
 from app.domain.box_office.commands import Cancel, Command, ReleaseAll
 from app.domain.box_office.decide import decide
 from app.domain.box_office.screening_state import Decision, ScreeningState
 from app.domain.people.people import Person
 from app.domain.refusals import Busy, KeyInUse, KeyReused, NotFound, SalesClosed, SeatsUnavailable
+from app.domain.seats import Layout
 from app.resources import Resources
+from app.schemas.problems import reasons
 from app.services.box_office import batch as batches
 from app.services.box_office import clerk, office
 from app.services.box_office.answers import Answer, answer
@@ -286,6 +294,68 @@ async def test_whatever_a_lost_connection_looks_like_the_command_is_done_once(
     assert not told.replayed
     assert await taken(database) == [(1, 1)]
     assert await version(database) == 1
+
+
+def lost_in_between() -> Exception:
+    """What the pool says of a connection that PostgreSQL has left while a statement was prepared."""
+    seen = asyncpg_dialect.AsyncAdapt_asyncpg_dbapi.InternalClientError("InternalClientError")
+    return InternalError("SELECT", {}, seen)
+
+
+@pytest.mark.parametrize("error", [None, lost_in_between()], ids=["closed", "in between"])
+async def test_a_screening_is_opened_again_when_the_pool_has_lost_the_connection(
+    box_office: BoxOffice, database: Connection, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    is_lost = lose_when_opening(monkeypatch, error, times=clerk.ATTEMPTS - 1)
+
+    told = await box_office.ask(1, hold(1, "A1"))
+
+    assert told.created
+    assert is_lost == [True] * (clerk.ATTEMPTS - 1)
+    assert await taken(database) == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (None, reasons.DATABASE_NOT_REACHABLE),
+        (lost_in_between(), reasons.DATABASE_NOT_REACHABLE),
+        (PoolTimeout(), reasons.CONNECTIONS_IN_USE),
+    ],
+    ids=["closed", "in between", "in use"],
+)
+async def test_who_cannot_open_a_screening_is_told_to_come_again_and_it_is_no_mistake(
+    box_office: BoxOffice,
+    database: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception | None,
+    why: str,
+) -> None:
+    lose_when_opening(monkeypatch, error, times=100)
+
+    with pytest.raises(Busy) as refused:
+        await box_office.ask(1, hold(1, "A1"))
+
+    assert (refused.value.why, refused.value.outcome_unknown) == (why, False)
+    assert "unhandled" not in caplog.text
+    assert await taken(database) == []
+
+
+def lose_when_opening(monkeypatch: pytest.MonkeyPatch, error: Exception | None, times: int) -> list[bool]:
+    """So many times a layout cannot be read, for that error; without one PostgreSQL ends the connection. Tells each."""
+    read, is_lost = layouts.read, list[bool]()
+
+    async def lose(connection: AsyncConnection, theater_id: int, revision: int | None = None) -> Layout | None:
+        if len(is_lost) < times:
+            is_lost.append(True)
+            if error is not None:
+                raise error
+            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        return await read(connection, theater_id, revision)
+
+    monkeypatch.setattr(layouts, "read", lose)
+    return is_lost
 
 
 async def undo(database: Connection, state: str, times: int) -> None:
