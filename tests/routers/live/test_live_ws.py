@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.pool import QueuePool
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.protocol import State
 
 from app.http.live.socket import _is_welcome
 from app.server.protocols import http_protocol, turns, websocket_protocol
@@ -391,31 +392,29 @@ async def test_a_thousand_connects_from_one_address_are_held_to_its_limit(
     monkeypatch.setattr(http_protocol, "HEAD_SECONDS", PATIENCE_SECONDS)  # they are a thousand in one process with us
     monkeypatch.setattr(websocket_protocol, "OPEN_SECONDS", PATIENCE_SECONDS)
     async with house(make_settings(rate_limits=True, rate_reading="10000/second", live_per_address=50)) as usher:
-        may_leave = asyncio.Event()
+        told: list[str] = []
+        all_are_told = asyncio.Event()
 
-        async def visit() -> str:
+        async def visit() -> bool:
+            """Whether somebody is still connected when all have been told whether they are let in."""
             async with usher.socket() as opened:
                 try:
-                    confirmed = await Socket(opened).next()
-                    await may_leave.wait()
-                    return str(confirmed["type"])
+                    told.append(str((await Socket(opened).next())["type"]))
                 except ConnectionClosed as closed:
-                    return str(closed.rcvd.code if closed.rcvd else 1006)
-
-        ended: list[str] = []
-
-        async def come() -> None:
-            ended.append(await visit())
-            if len(ended) == 950:
-                may_leave.set()
+                    told.append(str(closed.rcvd.code if closed.rcvd else 1006))
+                if len(told) == 1_000:
+                    all_are_told.set()
+                await all_are_told.wait()
+                return opened.state is State.OPEN
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(1_000):
-                group.create_task(come())
+            visits = [group.create_task(visit()) for _ in range(1_000)]
+        let_in, have_stayed = told.count("connection_confirmed"), sum(each.result() for each in visits)
 
-        assert set(ended) <= {"4429", "1013", "connection_confirmed"}, "a machine that does much besides may be busy"
-        assert "4429" in ended
-        assert ended.count("connection_confirmed") == 50 or ("1013" in ended and len(ended) == 1_000)
+        # A machine that does much besides may be busy, or not hear somebody for so long that they lose their place.
+        assert set(told) <= {"4429", "1013", "connection_confirmed"}
+        assert "4429" in told
+        assert let_in == 50 or "1013" in told or have_stayed < let_in
         async with usher.socket() as opened:
             assert (await Socket(opened).next())["type"] == "connection_confirmed"
 
