@@ -123,8 +123,8 @@ async def on_own_postgresql(own_postgresql: EmbeddedPostgreSQL, make_settings: M
     name = f"test_{secrets.token_hex(6)}"
     await _execute(own_postgresql, f"CREATE DATABASE {name} TEMPLATE usher")
     url = own_postgresql.url.replace("/usher?", f"/{name}?")
-    # Seldom so long in earnest: but a test's machine may be so busy that an answer takes a second.
-    yield make_settings(database_url=url, postgresql_silence_seconds=6, postgresql_connect_seconds=1)
+    # Never so long in earnest: but a test's machine may be so busy that an answer, or a connection, takes seconds.
+    yield make_settings(database_url=url, postgresql_silence_seconds=6, postgresql_connect_seconds=5)
     own_postgresql.resume()
     own_postgresql.start()
     await _execute(own_postgresql, f"DROP DATABASE {name} WITH (FORCE)")
