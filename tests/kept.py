@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterat
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import event
@@ -71,6 +71,7 @@ class KeptEngine(AsyncEngine):
         self.way = way
         self.connections: list[OfficeConnection] = []
         self._database = database
+        self._others: dict[Hashable, AsyncEngine] = {}
         event.listen(self.sync_engine, "connect", lambda made, _: self.connections.append(made.driver_connection))
         self._own = {listener for _, listener in self._listeners()}
 
@@ -84,6 +85,13 @@ class KeptEngine(AsyncEngine):
             await self._database.keep(self)
         else:
             await super().dispose(close)
+
+    def execution_options(self, **options: Any) -> AsyncEngine:
+        """Whoever wants the same has the same: to make it takes long, and each service wants one."""
+        wanted = frozenset(options.items())
+        if wanted not in self._others:
+            self._others[wanted] = super().execution_options(**options)
+        return self._others[wanted]
 
     async def _is_as_good_as_new(self) -> bool:
         return all([await _is_as_good_as_new(each) for each in self.connections])
@@ -124,7 +132,7 @@ class KeptDatabase:
         self._sequences = frozenset(sequences)
         self._question = " UNION ALL ".join(
             (
-                *(f"SELECT '{each}', count(*), sum(hashtextextended(t::text, 0)) FROM {each} t" for each in tables),  # noqa: S608
+                *(f"SELECT '{each}', count(*), sum(xmin::text::bigint) FROM {each}" for each in tables),  # noqa: S608
                 *(f"SELECT '{each}', last_value, is_called::int FROM {each}" for each in sequences),  # noqa: S608
             )
         )
@@ -144,9 +152,11 @@ class KeptDatabase:
         async with self.connection.transaction():
             # Nothing else is to happen because of it, and what refers to what is right in the end.
             await self.connection.execute("SET LOCAL session_replication_role = replica")
-            for name, now in (await self._read()).items():
-                if now != self._content[name]:
-                    await self._put_back(name, now[0], *self._content[name])
+            other = {name: now for name, now in (await self._read()).items() if now != self._content[name]}
+            for name, now in other.items():
+                await self._put_back(name, now[0], *self._content[name])
+        if other:
+            self._content = await self._read()
         return True
 
     async def keep(self, engine: KeptEngine) -> None:
@@ -173,7 +183,9 @@ class KeptDatabase:
                 await calls.pop().open.aclose()
 
     async def _read(self) -> dict[str, tuple[int, int]]:
-        """How many rows each table has and what is in them; what each sequence gave out last, and whether it did."""
+        """How many rows each table has, and a figure that grows with each other row in the place of one of them; what
+        each sequence gave out last, and whether it did.
+        """
         return {name: (many, what) for name, many, what in await self.connection.fetch(self._question)}
 
     async def _put_back(self, name: str, now: int, many: int, what: int) -> None:
