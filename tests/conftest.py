@@ -10,7 +10,7 @@ import gc
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Hashable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -32,6 +32,7 @@ from app.adapters.embedded import EmbeddedServers
 from app.db import connecting, connections, heartbeat
 from app.db.connections import open_engine
 from app.db.migrations import upgrade
+from app.loading import nothing_to_collect
 from app.main import create_app
 from app.resources import Resources
 from app.services import health
@@ -71,6 +72,13 @@ def pytest_configure() -> None:
     """The garbage collector looks less often: by itself it takes an eighth of the time."""
     gc.set_threshold(10_000, 20)
     must_be_usable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is found stays to the end."""
+    with nothing_to_collect():
+        return (yield)
 
 
 def pytest_collection_finish() -> None:

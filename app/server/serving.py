@@ -32,6 +32,7 @@ from app.adapters.embedded.process import die_with_parent
 from app.db.connections import ANSWERS_WITHIN_SECONDS, NotDurable, call, must_be_durable, open_for_command
 from app.db.fitness import NotFit, must_be_fit
 from app.db.migrations import CannotMigrate, upgrade
+from app.loading import nothing_to_collect
 from app.logs import JsonLines
 from app.server.advice import reason_in_a_line, with_advice
 from app.server.gc_freezing import Sparing
@@ -96,10 +97,11 @@ def worker() -> "FastAPI":
     """The application of one worker: a child process that ends with its parent, even if that is killed."""
     if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
         die_with_parent(signal.SIGTERM, parent.pid)
-    from app.main import create_app  # here, and not above: the parent never needs the application
+    with nothing_to_collect():
+        from app.main import create_app  # here, and not above: the parent never needs the application
 
-    app = create_app()
-    Sparing().start()
+        app = create_app()
+        Sparing().start()
     sys.setswitchinterval(_SWITCH_SECONDS)
     return app
 

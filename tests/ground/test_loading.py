@@ -1,11 +1,16 @@
 """A command loads what it needs, and not the whole of Usher: that takes two seconds of a processor."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import app.main
+from app.loading import loading
+from app.server.gc_freezing import Sparing
+from app.server.serving import worker
 from tests.ground.conftest import without_settings
 
 _AND_THEN_SAY_WHAT_IS_LOADED = """
@@ -55,3 +60,38 @@ def test_the_parent_of_workers_does_not_load_what_they_serve(home: Path) -> None
 
     assert "uvicorn" in loaded
     assert not loaded & {"app.main", "app.resources", "alembic", "fastapi", "redis"}
+
+
+def test_the_garbage_collector_looks_at_nothing_that_is_being_loaded() -> None:
+    with loading():
+        assert not gc.isenabled()
+
+    assert gc.isenabled()
+
+
+def test_it_looks_again_where_something_could_not_be_loaded() -> None:
+    with pytest.raises(ImportError), loading():
+        raise ImportError
+
+    assert gc.isenabled()
+
+
+def test_where_it_was_off_it_stays_off() -> None:
+    gc.disable()
+    try:
+        with loading():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_a_worker_makes_what_it_serves_while_nothing_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    collected: dict[str, bool] = {}
+    monkeypatch.setattr(app.main, "create_app", lambda: collected.update(made=gc.isenabled()))
+    monkeypatch.setattr(Sparing, "start", lambda _: collected.update(spared=gc.isenabled()))
+    monkeypatch.setattr(sys, "setswitchinterval", lambda _: collected.update(served=gc.isenabled()))
+
+    worker()
+
+    assert collected == {"made": False, "spared": False, "served": True}
